@@ -1,0 +1,57 @@
+# Everything is set up in .venv and written to build/; nothing else on the machine changes.
+PYTHON ?= python3
+DATA ?= ../shared/data
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+# pytest-xdist: one process a core; torch inside them must not fight over the cores.
+JOBS ?= 2
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench lint format clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## Python environment in .venv, versions from constraints.txt
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "make: Python 3.11 or later is needed, found $$($(PYTHON) --version); give another with PYTHON=..." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt pip setuptools
+	$(BIN)/pip install --quiet --constraint constraints.txt torch==2.13.0
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP)  ## the whole way on scikit-learn's digits, into build/demo
+	$(BIN)/spikewright demo --out build/demo
+
+bench: $(STAMP)  ## MNIST 784-128-10 on the ULX3S, into build/bench, and the README's table
+	$(BIN)/spikewright bench mnist-mlp --data $(DATA)/mnist --out build/bench/mnist-mlp
+	$(BIN)/python -m spikewright.flow.results README.md build/demo build/bench/*
+
+test: $(STAMP)  ## all tests
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist worksteal
+
+lint: $(STAMP) .types/.linked  ## style, types and layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy -p spikewright
+	$(BIN)/lint-imports --no-cache
+
+# mypy does not see through an editable install, so it gets links under the import name.
+.types/.linked: Makefile
+	@mkdir -p .types/spikewright
+	@for folder in golden hdl boards flow; do ln -sfn ../../$$folder .types/spikewright/$$folder; done
+	@touch $@
+
+format: $(STAMP)  ## rewrite the code in the house's style
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:  ## remove everything that was made, .venv included
+	rm -rf build dist .types .venv *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	find golden hdl boards flow tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,25 @@
+"""Turn a trained network into one integer network: calibrate, quantise, train on, lower."""
+
+from spikewright.flow.convert.config import ConvertConfig, TrainConfig
+from spikewright.flow.convert.layers import QatLayer
+from spikewright.flow.convert.pipeline import Conversion, convert
+from spikewright.flow.convert.qat import QatNetwork, prepare
+from spikewright.flow.convert.reference import Reference, encode_input
+from spikewright.flow.convert.train import Epoch, Progress, train
+from spikewright.flow.importers import QuantisedReLU
+
+__all__ = [
+    "Conversion",
+    "ConvertConfig",
+    "Epoch",
+    "Progress",
+    "QatLayer",
+    "QatNetwork",
+    "QuantisedReLU",
+    "Reference",
+    "TrainConfig",
+    "convert",
+    "encode_input",
+    "prepare",
+    "train",
+]

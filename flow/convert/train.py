@@ -1,0 +1,138 @@
+"""Train a module, float or quantised, on whole tensors in memory."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import cos, pi
+
+import torch
+
+from spikewright.flow.convert.config import TrainConfig
+from spikewright.flow.convert.qat import QatNetwork
+from spikewright.golden.errors import ConfigurationError
+
+__all__ = ["Epoch", "Progress", "train"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """One epoch done: mean loss, accuracy on the (augmented) training data, mean hidden level."""
+
+    phase: str
+    epoch: int
+    epochs: int
+    loss: float
+    accuracy: float
+    activity: float
+    seconds: float
+
+
+Progress = Callable[[Epoch], None]
+
+
+def train(
+    module: torch.nn.Module,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    config: TrainConfig,
+    progress: Progress | None = None,
+    *,
+    seed: int = 0,
+    phase: str = "training",
+) -> tuple[Epoch, ...]:
+    """Train ``module`` in place on samples ``x`` and labels ``y``; it is left in evaluation mode.
+
+    The same seed gives the same result on the same machine: threads are fixed, every random number
+    is drawn after one seed, and the caller's generator is left as it was.
+    """
+    _check(x, y)
+    history = []
+    quantised = module if isinstance(module, QatNetwork) else None
+    with _reproducible(seed, config.threads):
+        optimiser = torch.optim.Adam(
+            module.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        n_batches = max(1, len(x) // config.batch)
+        module.train()
+        for epoch in range(config.epochs):
+            start = time.perf_counter()
+            loss_sum = activity_sum = 0.0
+            right = seen = 0
+            order = torch.randperm(len(x))
+            samples = _shifted(x, config)
+            for index in range(n_batches):
+                done = (epoch * n_batches + index) / (config.epochs * n_batches)
+                for group in optimiser.param_groups:
+                    group["lr"] = config.learning_rate * 0.5 * (1 + cos(pi * done))
+                chosen = order[index * config.batch : (index + 1) * config.batch]
+                labels = y[chosen]
+                logits = module(samples[chosen])
+                loss = torch.nn.functional.cross_entropy(
+                    logits, labels, label_smoothing=config.smoothing
+                )
+                loss_sum += float(loss)
+                if quantised is not None:
+                    activity = quantised.activity()
+                    loss = loss + config.sparsity * activity
+                    activity_sum += float(activity)
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()  # type: ignore[no-untyped-call, unused-ignore]
+                optimiser.step()
+                right += int((logits.argmax(1) == labels).sum())
+                seen += len(labels)
+            record = Epoch(
+                phase=phase,
+                epoch=epoch + 1,
+                epochs=config.epochs,
+                loss=loss_sum / n_batches,
+                accuracy=right / seen,
+                activity=activity_sum / n_batches,
+                seconds=time.perf_counter() - start,
+            )
+            history.append(record)
+            if progress is not None:
+                progress(record)
+        module.eval()
+    return tuple(history)
+
+
+@contextmanager
+def _reproducible(seed: int, threads: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def _shifted(x: torch.Tensor, config: TrainConfig) -> torch.Tensor:
+    """Every sample moved by its own random offset, zeros moving in."""
+    if config.shift == 0 or config.image is None:
+        return x
+    height, width = config.image
+    reach = config.shift
+    images = x.reshape(len(x), height, width)
+    padded = torch.nn.functional.pad(images, (reach, reach, reach, reach))
+    side = 2 * reach + 1
+    offsets = torch.randint(side * side, (len(x),))
+    result = torch.empty_like(images)
+    for offset in range(side * side):
+        rows = (offsets == offset).nonzero().squeeze(1)
+        top, left = divmod(offset, side)
+        result[rows] = padded[rows, top : top + height, left : left + width]
+    return result.reshape(x.shape)
+
+
+def _check(x: torch.Tensor, y: torch.Tensor) -> None:
+    if len(x) == 0 or len(x) != len(y):
+        raise ConfigurationError(
+            "training needs as many labels as samples, and at least one",
+            found=f"{len(x)} samples and {len(y)} labels",
+            where="training data",
+        )
+    if not bool(torch.isfinite(x).all()):
+        raise ConfigurationError("must be finite", found="NaN or inf", where="training data")

@@ -1,0 +1,138 @@
+"""Data sets for tests and benchmarks: scikit-learn's digits, and MNIST from its IDX files."""
+
+import gzip
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from spikewright.golden.errors import ConfigurationError, FileError, ToolError
+
+__all__ = ["Dataset", "digits", "mnist"]
+
+IDX_BYTES = 0x08
+N_CLASSES = 10
+MNIST_FILES = {
+    "x_train": "train-images-idx3-ubyte",
+    "y_train": "train-labels-idx1-ubyte",
+    "x_test": "t10k-images-idx3-ubyte",
+    "y_test": "t10k-labels-idx1-ubyte",
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """Samples as float32 [N, features] in [0, 1], labels as int64 [N]."""
+
+    name: str
+    image: tuple[int, int]
+    x_train: torch.Tensor
+    y_train: torch.Tensor
+    x_test: torch.Tensor
+    y_test: torch.Tensor
+
+
+def digits(seed: int = 0, test_fraction: float = 0.2) -> Dataset:
+    """The 1,797 digits of 8 x 8 pixels, split by ``seed`` with equal shares of every class."""
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise ToolError(
+            "the digits need scikit-learn", found="no such package", action="install scikit-learn"
+        ) from error
+    if not 0 < test_fraction < 1:
+        raise ConfigurationError(
+            "must be between 0 and 1", found=str(test_fraction), where="test_fraction"
+        )
+    raw = load_digits()
+    x = np.asarray(raw.data, dtype=np.float32) / 16.0
+    y = np.asarray(raw.target, dtype=np.int64)
+    order = np.random.default_rng(seed).permutation(len(y))
+    test: list[int] = []
+    for label in range(N_CLASSES):
+        members = order[y[order] == label]
+        test.extend(members[: round(len(members) * test_fraction)].tolist())
+    is_test = np.zeros(len(y), dtype=bool)
+    is_test[test] = True
+    return Dataset(
+        name="digits",
+        image=(8, 8),
+        x_train=torch.from_numpy(x[~is_test]),
+        y_train=torch.from_numpy(y[~is_test]),
+        x_test=torch.from_numpy(x[is_test]),
+        y_test=torch.from_numpy(y[is_test]),
+    )
+
+
+def mnist(folder: Path) -> Dataset:
+    """The 60,000 and 10,000 images of the four IDX files in ``folder``, gzipped or plain."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileError(
+            "the MNIST folder must exist", found="no such folder", where=str(folder)
+        )
+    arrays = {key: _read_idx(_find(folder, name)) for key, name in MNIST_FILES.items()}
+    for part in ("train", "test"):
+        images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
+        if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):  # noqa: PLR2004
+            raise FileError(
+                "images and labels must belong together",
+                found=f"shapes {list(images.shape)} and {list(labels.shape)}",
+                where=str(folder),
+            )
+    height, width = arrays["x_train"].shape[1:]
+    return Dataset(
+        name="mnist",
+        image=(int(height), int(width)),
+        x_train=_pixels(arrays["x_train"]),
+        y_train=torch.from_numpy(arrays["y_train"].astype(np.int64)),
+        x_test=_pixels(arrays["x_test"]),
+        y_test=torch.from_numpy(arrays["y_test"].astype(np.int64)),
+    )
+
+
+def _pixels(images: npt.NDArray[np.uint8]) -> torch.Tensor:
+    flat = images.reshape(len(images), -1)
+    return torch.from_numpy(flat.astype(np.float32) / np.float32(255.0))
+
+
+def _find(folder: Path, name: str) -> Path:
+    for candidate in (folder / f"{name}.gz", folder / name):
+        if candidate.is_file():
+            return candidate
+    raise FileError(
+        f"the folder must hold {name}.gz",
+        found="no such file",
+        where=str(folder),
+        action="put the four IDX files of MNIST there under their usual names",
+    )
+
+
+def _read_idx(path: Path) -> npt.NDArray[np.uint8]:
+    """An IDX file of bytes: two zeros, type, dimensions, sizes (big endian), data."""
+    try:
+        content = path.read_bytes()
+        data = gzip.decompress(content) if path.suffix == ".gz" else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise FileError(
+            "the file must be readable gzip", found=str(error), where=str(path)
+        ) from error
+    if len(data) < 4 or data[:2] != b"\0\0" or data[2] != IDX_BYTES:  # noqa: PLR2004
+        raise FileError(
+            "the file must be IDX with unsigned bytes",
+            found=f"first bytes {data[:4].hex()}",
+            where=str(path),
+        )
+    n_dimensions = data[3]
+    header = 4 + 4 * n_dimensions
+    sizes = struct.unpack(f">{n_dimensions}I", data[4:header]) if len(data) >= header else ()
+    expected = header + int(np.prod(sizes, dtype=np.int64))
+    if not sizes or len(data) != expected:
+        raise FileError(
+            f"the file must have {expected} bytes", found=str(len(data)), where=str(path)
+        )
+    return np.frombuffer(data, dtype=np.uint8, offset=header).reshape(sizes)

@@ -1,0 +1,157 @@
+"""Files and folders that appear whole or not at all."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from spikewright.golden.errors import FileError
+
+__all__ = ["atomic_files", "atomic_folder", "file_hash", "read_json", "text_hash", "write_json"]
+
+
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder that replaces ``target`` as a whole when the block ends well.
+
+    After an exception ``target`` is what it was before. Raises FileError where it cannot be
+    written.
+    """
+    target = Path(target).absolute()
+    with _scratch(target) as scratch:
+        yield scratch
+        with _writing(target):
+            old = None
+            if target.exists():
+                if not target.is_dir():
+                    raise NotADirectoryError(f"{target} is not a folder")
+                old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old-", dir=target.parent))
+                target.rename(old / "old")
+            scratch.rename(target)
+            if old is not None:
+                shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def atomic_files(target: Path) -> Iterator[Path]:
+    """Yield an empty folder whose files move into ``target`` when the block ends well.
+
+    Other files of ``target`` stay. After an exception nothing in ``target`` has changed, and it is
+    not created. Raises FileError where it cannot be written.
+    """
+    target = Path(target).absolute()
+    with _scratch(target) as scratch:
+        yield scratch
+        with _writing(target):
+            target.mkdir(exist_ok=True)
+            for item in sorted(scratch.rglob("*")):
+                place = target / item.relative_to(scratch)
+                if item.is_dir():
+                    place.mkdir(exist_ok=True)
+                else:
+                    os.replace(item, place)
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write ``data`` as indented JSON; the file is replaced whole. Raises FileError."""
+    path = Path(path).absolute()
+    text = json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    with _writing(path):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            os.chmod(name, 0o666 & ~_umask())
+            os.replace(name, path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; raises FileError where there is none."""
+    path = Path(path)
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileError(
+            "the file must be readable", found=error.strerror or str(error), where=str(path)
+        ) from error
+    except ValueError as error:
+        raise FileError("the file must hold JSON", found=str(error), where=str(path)) from error
+    if not isinstance(data, dict):
+        raise FileError(
+            "the file must hold a JSON object", found=type(data).__name__, where=str(path)
+        )
+    return data
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex; raises FileError."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise FileError(
+            "the file must be readable", found=error.strerror or str(error), where=str(path)
+        ) from error
+
+
+def text_hash(text: str) -> str:
+    """SHA-256 of a text, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FileError(
+            "the output must be writable",
+            found=error.strerror or str(error),
+            where=str(target),
+            action="choose another output folder",
+        ) from error
+
+
+@contextmanager
+def _scratch(target: Path) -> Iterator[Path]:
+    """A temporary folder beside the target, so that moving it is one rename."""
+    with _writing(target):
+        if target.exists() and not target.is_dir():
+            raise NotADirectoryError(f"{target} is a file, not a folder")
+        made = _make_parents(target.parent)
+        if target.is_dir() and not os.access(target, os.W_OK | os.X_OK):
+            raise PermissionError(f"{target} may not be written")
+        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        scratch.chmod(0o777 & ~_umask())
+    finished = False
+    try:
+        yield scratch
+        finished = True
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        if not finished:
+            for folder in made:
+                folder.rmdir()
+
+
+def _make_parents(folder: Path) -> list[Path]:
+    """Create the missing folders up to ``folder``; returns them, the innermost first."""
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for item in reversed(missing):
+        item.mkdir()
+    return missing
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

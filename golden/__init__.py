@@ -1,0 +1,1 @@
+"""The contract: what an integer network is (``spec``) and what it computes (``model``)."""

@@ -1,0 +1,242 @@
+"""What a network is made of: inputs, populations, connections and the readout."""
+
+import enum
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+import numpy as np
+
+from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.spec.normalise import (
+    IntArray,
+    choice,
+    integer,
+    integers,
+    member,
+    positive_real,
+    put,
+    text,
+)
+from spikewright.golden.spec.operators import Delta, Dense, Identity, Operator, Product, Window
+from spikewright.golden.spec.soma import Payload, Soma
+
+__all__ = [
+    "Biquad",
+    "Connection",
+    "Decision",
+    "Encoding",
+    "Input",
+    "Mode",
+    "Population",
+    "Readout",
+    "ReadoutKind",
+]
+
+
+class Mode(enum.StrEnum):
+    """How a network is run."""
+
+    STEPWISE = "stepwise"
+    SETTLE = "settle"
+    COLLAPSED = "collapsed"
+
+
+class Encoding(enum.StrEnum):
+    """How the integer value x of an input neuron becomes payloads over T steps.
+
+    ``once``: x in step 0. ``spread``: floor(x(t+1)/T) - floor(xt/T) in step t (total x).
+    ``constant``: x in every step. ``events``: payloads are given per step. A payload of 0 is no
+    spike.
+    """
+
+    ONCE = "once"
+    SPREAD = "spread"
+    CONSTANT = "constant"
+    EVENTS = "events"
+
+
+class ReadoutKind(enum.StrEnum):
+    """What is read at END."""
+
+    MEMBRANE = "membrane"
+    COUNT = "count"
+    FIRST_SPIKE = "first_spike"
+    MAXIMUM = "maximum"
+
+
+class Decision(enum.StrEnum):
+    """What is made of the values read: the lowest index of the largest, nothing, or a filter."""
+
+    ARGMAX = "argmax"
+    RAW = "raw"
+    FILTER = "filter"
+
+
+def _shape(value: object, where: str) -> tuple[int, ...]:
+    shape = integers(value, "shape", where, 1)
+    if not shape:
+        raise ConfigurationError("shape must have at least one dimension", found="()", where=where)
+    return shape
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """A source of spikes outside the network.
+
+    ``low``/``high`` bound the integer value x of a neuron (for ``events``: each payload).
+    ``step`` is the real value of one level, kept so that a host can encode raw data as
+    x = clip(floor(value / step + 0.5), low, high); None where the data are integers already.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    payload: Payload
+    low: int
+    high: int
+    encoding: Encoding
+    step: float | None = None
+
+    def __post_init__(self) -> None:
+        where = f"input {self.name!r}"
+        put(
+            self,
+            name=text(self.name, "name", where),
+            shape=_shape(self.shape, where),
+            payload=choice(Payload, self.payload, "payload", where),
+            low=integer(self.low, "low", where),
+            high=integer(self.high, "high", where),
+            encoding=choice(Encoding, self.encoding, "encoding", where),
+            step=positive_real(self.step, "step", where),
+        )
+
+    @cached_property
+    def n(self) -> int:
+        """Number of input neurons."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Population:
+    """Neurons of one soma configuration. ``payload`` is what its spikes carry step by step."""
+
+    name: str
+    shape: tuple[int, ...]
+    soma: Soma
+    payload: Payload
+
+    def __post_init__(self) -> None:
+        where = f"population {self.name!r}"
+        member(self.soma, Soma, "soma", where)
+        put(
+            self,
+            name=text(self.name, "name", where),
+            shape=_shape(self.shape, where),
+            payload=choice(Payload, self.payload, "payload", where),
+        )
+
+    @cached_property
+    def n(self) -> int:
+        """Number of neurons."""
+        return prod(self.shape)
+
+    @property
+    def channels(self) -> int:
+        """First dimension of the shape."""
+        return self.shape[0]
+
+    def per_neuron(self, values: IntArray) -> IntArray:
+        """Spread a parameter vector of 1, ``channels`` or ``n`` entries over the n neurons."""
+        if values.size == self.n:
+            return values
+        return np.repeat(values, self.n // values.size)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Connection:
+    """``operator`` from ``source`` to ``target``; ``delay`` 1 reads the source's step before."""
+
+    source: str
+    target: str
+    operator: Operator
+    delay: int = 0
+
+    def __post_init__(self) -> None:
+        where = f"connection {self.source!r} -> {self.target!r}"
+        member(self.operator, (Dense, Window, Identity, Product, Delta), "operator", where)
+        put(
+            self,
+            source=text(self.source, "source", where),
+            target=text(self.target, "target", where),
+            delay=integer(self.delay, "delay", where, 0, 1),
+        )
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Every input or population whose spikes it needs, its source first."""
+        if isinstance(self.operator, Product):
+            return (self.source, self.operator.keys, self.operator.values)
+        return (self.source,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Biquad:
+    """y = (b0*(x + 2*x1 + x2) - a1*y1 - a2*y2) >> shift, with error feedback.
+
+    b0 follows from unit gain at rest.
+    """
+
+    a1: int
+    a2: int
+    shift: int
+
+    def __post_init__(self) -> None:
+        shift = integer(self.shift, "shift", "biquad", 2, 30)
+        a1 = integer(self.a1, "a1", "biquad")
+        a2 = integer(self.a2, "a2", "biquad")
+        one = 1 << shift
+        if not (abs(a2) < one and abs(a1) < one + a2):
+            raise ConfigurationError(
+                f"a biquad must be stable: |a2| < {one} and |a1| < {one} + a2",
+                found=f"a1 {a1}, a2 {a2}",
+                where="biquad",
+            )
+        if (one + a1 + a2) % 4:
+            raise ConfigurationError(
+                "2**shift + a1 + a2 must be a multiple of 4, so that b0 is an integer",
+                found=str(one + a1 + a2),
+                where="biquad",
+            )
+        put(self, a1=a1, a2=a2, shift=shift)
+
+    @property
+    def b0(self) -> int:
+        """The input's coefficient that makes the gain at rest exactly one."""
+        return ((1 << self.shift) + self.a1 + self.a2) // 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readout:
+    """What is read of ``population`` at END, and what is made of it."""
+
+    population: str
+    kind: ReadoutKind
+    decision: Decision
+    biquads: tuple[Biquad, ...] = ()
+
+    def __post_init__(self) -> None:
+        put(
+            self,
+            population=text(self.population, "population", "readout"),
+            kind=choice(ReadoutKind, self.kind, "kind", "readout"),
+            decision=choice(Decision, self.decision, "decision", "readout"),
+            biquads=tuple(self.biquads),
+        )
+        for biquad in self.biquads:
+            member(biquad, Biquad, "each biquad", "readout")
+        if bool(self.biquads) != (self.decision is Decision.FILTER):
+            raise ConfigurationError(
+                "the decision filter, and no other, must have biquads",
+                found=f"{len(self.biquads)} with decision {self.decision}",
+                where="readout",
+            )

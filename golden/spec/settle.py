@@ -1,0 +1,71 @@
+"""Whether the order and timing of spikes cannot change what a network settles to."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spikewright.golden.spec.operators import Product
+from spikewright.golden.spec.parts import Decision, Encoding, Population, ReadoutKind
+from spikewright.golden.spec.soma import BiasWhen, Fire, Reset
+
+if TYPE_CHECKING:
+    from spikewright.golden.spec.network import Network
+
+__all__ = ["settle_obstacle"]
+
+
+def settle_obstacle(network: "Network") -> str | None:
+    """What keeps a network from the modes ``settle`` and ``collapsed``; None where nothing does.
+
+    Both modes rest on one invariant, v = v0 + sum I - threshold * S, so whatever breaks it (a
+    leak, a clip, another reset, a bias that counts the steps) is an obstacle.
+    """
+    for source in network.inputs:
+        if source.encoding is Encoding.CONSTANT:
+            return f"input {source.name!r} is constant, its total grows with the steps"
+    for connection in network.connections:
+        ends = f"connection {connection.source!r} -> {connection.target!r}"
+        if connection.delay:
+            return f"{ends} has a delay"
+        if isinstance(connection.operator, Product):
+            return f"{ends} is a product, which depends on the timing of spikes"
+    for population in network.populations:
+        obstacle = _population_obstacle(
+            population, is_readout=population.name == network.readout.population
+        )
+        if obstacle is not None:
+            return f"population {population.name!r} {obstacle}"
+    if network.readout.kind is not ReadoutKind.MEMBRANE:
+        return f"the readout is {network.readout.kind}, not membrane"
+    if network.readout.decision is Decision.FILTER:
+        return "the readout is filtered over the steps"
+    return None
+
+
+def _population_obstacle(population: Population, *, is_readout: bool) -> str | None:
+    soma = population.soma
+    wanted = Fire.NONE if is_readout else Fire.TERNARY
+    bias_repeats = soma.bias_when is BiasWhen.EVERY and bool(np.any(soma.bias))
+    reasons = [
+        (soma.fire is not wanted, f"has fire {soma.fire}, not {wanted}"),
+        (soma.leak_v is not None, "leaks"),
+        (soma.current, "has a current"),
+        (soma.v_min is not None or soma.v_max is not None, "clips its membrane"),
+        (bias_repeats, "adds its bias on every step"),
+    ]
+    if not is_readout:
+        same = np.array_equal(
+            population.per_neuron(soma.amount), population.per_neuron(soma.threshold)
+        )
+        negative = soma.threshold_negative
+        reasons += [
+            (soma.reset is not Reset.SUBTRACT, f"has reset {soma.reset}, not subtract"),
+            (not same, "resets by another amount than its threshold"),
+            (soma.reset_delay, "delays its reset"),
+            (
+                negative is None or bool(np.any(negative != 1)),
+                "has threshold_negative other than 1",
+            ),
+            (soma.s_min is None or soma.s_max is None, "lacks s_min or s_max"),
+        ]
+    return next((reason for holds, reason in reasons if holds), None)

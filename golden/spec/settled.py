@@ -1,0 +1,67 @@
+"""Closed bounds of the modes in which time does not matter: ``settle`` and ``collapsed``.
+
+Both follow from v = v0 + sum I - threshold * S: S rises to k only from v0 + sum I >= k * threshold
+and falls to k only from v0 + sum I < (k + 1) * threshold. So S never leaves the interval that holds
+0 and the two clipped quotients of the extremes of v0 + sum I, whatever the order of the spikes.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from spikewright.golden.spec.normalise import IntArray
+from spikewright.golden.spec.parts import Mode, Population
+from spikewright.golden.spec.soma import Fire
+from spikewright.golden.spec.soma_bounds import Registers
+from spikewright.golden.spec.transfer import Bounds, Signal, Transfer
+
+__all__ = ["settled_bounds"]
+
+
+def settled_bounds(
+    population: Population, incoming: Sequence[Transfer], signals: Mapping[str, Signal], mode: Mode
+) -> tuple[Registers, Signal]:
+    """Registers of a population, and what it can emit."""
+    soma = population.soma
+    registers = Registers(population, mode)
+    bias, initial_v = population.per_neuron(soma.bias), population.per_neuron(soma.initial_v)
+    zero = np.zeros(population.n, np.int64)
+    low, high = zero, zero
+    step_low, step_high = zero, zero
+    for item in incoming:
+        total, step = item.total(signals), item.step(signals)
+        low, high = low + total[0], high + total[1]
+        step_low, step_high = step_low + step[0], step_high + step[1]
+    if mode is Mode.COLLAPSED:
+        step_low, step_high = low, high
+    for extra in (zero, bias):
+        registers.see("charge", step_low + extra, step_high + extra)
+    registers.see("v", initial_v, initial_v)
+    # v0 + sum I of every prefix; an earlier refusal here is one that the charge did not show
+    registers.see("v", initial_v + low, initial_v + high)
+    low, high = initial_v + bias + low, initial_v + bias + high
+    if soma.fire is Fire.NONE or soma.s_min is None or soma.s_max is None:
+        registers.see("v", low, high)
+        return registers, Signal(low=zero, high=zero, total_low=zero, total_high=zero)
+    threshold = population.per_neuron(soma.threshold)
+    least = np.minimum(0, (low // threshold).clip(soma.s_min, soma.s_max))
+    most = np.maximum(0, (high // threshold).clip(soma.s_min, soma.s_max))
+    if mode is Mode.COLLAPSED:
+        registers.see("v", low, high)
+        registers.see("v", low - soma.s_min * threshold, high - soma.s_min * threshold)
+        registers.see("v", *_rest(low, high, threshold, soma.s_min, soma.s_max))
+        return registers, Signal(low=least, high=most, total_low=least, total_high=most)
+    registers.see("v", low - threshold * most, high - threshold * least)
+    fires = (most > least).astype(np.int64)
+    return registers, Signal(low=-fires, high=fires, total_low=least, total_high=most)
+
+
+def _rest(low: IntArray, high: IntArray, threshold: IntArray, s_min: int, s_max: int) -> Bounds:
+    """A - S * threshold for A in [low, high]: one line where S is one number, else a saw tooth."""
+    first, last = (low // threshold).clip(s_min, s_max), (high // threshold).clip(s_min, s_max)
+    line = first == last
+    rest_low = np.where(line, low - first * threshold, np.minimum(0, low - s_min * threshold))
+    rest_high = np.where(
+        line, high - first * threshold, np.maximum(threshold - 1, high - s_max * threshold)
+    )
+    return rest_low, rest_high

@@ -1,0 +1,173 @@
+"""The soma: what one neuron does once per step."""
+
+import enum
+from dataclasses import dataclass, field
+from types import NoneType
+
+from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.spec.normalise import (
+    IntArray,
+    boolean,
+    choice,
+    int_vector,
+    integer,
+    member,
+    optional_integer,
+    put,
+)
+
+__all__ = ["BiasWhen", "Fire", "Leak", "LeakOrder", "Payload", "Reset", "Soma"]
+
+MAX_LEAK_SHIFT = 16
+MAX_LEVEL = (1 << 15) - 1  # a payload has at most 16 bits, sign included
+
+
+class Fire(enum.StrEnum):
+    """How a membrane becomes a spike level; the comparison is always ``>=``.
+
+    ``none``: never (readouts, linear memories). ``binary``: 1 if v >= th, and S < s_max where it
+    is given. ``ternary``: +1 if v >= th and S < s_max, else -1 if v <= -th_n and S > s_min.
+    ``onehot``: 2**floor(log2(v / th)) if v >= th, capped at ``max_level``. ``burst``: binary or
+    (with ``threshold_negative``) ternary, repeated up to ``max_level`` times in the step.
+    """
+
+    NONE = "none"
+    BINARY = "binary"
+    TERNARY = "ternary"
+    ONEHOT = "onehot"
+    BURST = "burst"
+
+
+class Payload(enum.StrEnum):
+    """What a spike carries, cheapest first; a property of the population that emits it."""
+
+    UNIT = "unit"
+    SIGN = "sign"
+    SHIFT = "shift"
+    GRADED = "graded"
+
+
+class Reset(enum.StrEnum):
+    """What firing does to the membrane."""
+
+    NONE = "none"
+    SUBTRACT = "subtract"
+    VALUE = "value"
+
+
+class BiasWhen(enum.StrEnum):
+    """Whether the bias enters on every step, or on the first step after a reset only."""
+
+    EVERY = "every"
+    FIRST = "first"
+
+
+class LeakOrder(enum.StrEnum):
+    """``before``: v = leak(v) + I. ``after``: v = leak(v + I)."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leak:
+    """leak(z) = (multiplier * z) >> shift, arithmetic shift (floor), multiplier odd.
+
+    1 <= multiplier < 2**shift, so that a leak always shrinks.
+    """
+
+    multiplier: int = 1
+    shift: int = 1
+
+    def __post_init__(self) -> None:
+        shift = integer(self.shift, "shift", "leak", 1, MAX_LEAK_SHIFT)
+        multiplier = integer(self.multiplier, "multiplier", "leak", 1, (1 << shift) - 1)
+        if multiplier % 2 == 0:
+            raise ConfigurationError(
+                "multiplier must be odd",
+                found=str(multiplier),
+                where="leak",
+                action="halve it and take one off the shift",
+            )
+        put(self, multiplier=multiplier, shift=shift)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Soma:
+    """What a neuron does once per step, with I the step's accumulated input plus bias.
+
+    ::
+
+        i = leak_i(i) + I;  I = i                      only where ``current``
+        v = leak_v(v) + I   |   leak_v(v + I)          ``leak_order``
+        v -= level' * reset_amount                     ``reset_delay``: the reset of the step before
+        v = clip(v, v_min, v_max)
+        level = fire(v, S);  reset;  S += level
+
+    With ``reset_delay`` the reset that step t earned is applied in step t + 1, after the leak and
+    the input and before the clip; v as compared and read in step t is not yet reset.
+    ``threshold_negative`` is th_n: a ternary neuron fires -1 where v <= -th_n (1 means v < 0).
+    ``reset_amount`` defaults to the threshold. ``reset_value`` is used by ``Reset.VALUE``.
+    ``s_min``/``s_max`` bound the tracer S (net level emitted since the last reset of the state).
+    """
+
+    fire: Fire
+    threshold: IntArray = field(default_factory=lambda: int_vector(1))
+    threshold_negative: IntArray | None = None
+    initial_v: IntArray = field(default_factory=lambda: int_vector(0))
+    bias: IntArray = field(default_factory=lambda: int_vector(0))
+    bias_when: BiasWhen = BiasWhen.EVERY
+    reset: Reset = Reset.SUBTRACT
+    reset_amount: IntArray | None = None
+    reset_value: int = 0
+    reset_delay: bool = False
+    leak_v: Leak | None = None
+    leak_order: LeakOrder = LeakOrder.BEFORE
+    current: bool = False
+    leak_i: Leak | None = None
+    v_min: int | None = None
+    v_max: int | None = None
+    s_min: int | None = None
+    s_max: int | None = None
+    max_level: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("threshold", "initial_v", "bias"):
+            put(self, **{name: int_vector(getattr(self, name), name, "soma")})
+        for name in ("threshold_negative", "reset_amount"):
+            value = getattr(self, name)
+            if value is not None:
+                put(self, **{name: int_vector(value, name, "soma")})
+        for name in ("v_min", "v_max", "s_min", "s_max"):
+            put(self, **{name: optional_integer(getattr(self, name), name, "soma")})
+        for name in ("leak_v", "leak_i"):
+            member(getattr(self, name), (Leak, NoneType), name, "soma")
+        put(
+            self,
+            fire=choice(Fire, self.fire, "fire", "soma"),
+            bias_when=choice(BiasWhen, self.bias_when, "bias_when", "soma"),
+            reset=choice(Reset, self.reset, "reset", "soma"),
+            leak_order=choice(LeakOrder, self.leak_order, "leak_order", "soma"),
+            reset_value=integer(self.reset_value, "reset_value", "soma"),
+            reset_delay=boolean(self.reset_delay, "reset_delay", "soma"),
+            current=boolean(self.current, "current", "soma"),
+            max_level=integer(self.max_level, "max_level", "soma", 1, MAX_LEVEL),
+        )
+
+    @property
+    def amount(self) -> IntArray:
+        """What one level takes off the membrane: ``reset_amount``, or the threshold."""
+        return self.threshold if self.reset_amount is None else self.reset_amount
+
+    @property
+    def traced(self) -> bool:
+        """Whether a tracer register S is needed."""
+        return self.s_min is not None or self.s_max is not None
+
+    @property
+    def levels(self) -> tuple[int, int]:
+        """Lowest and highest level that one step can emit."""
+        if self.fire is Fire.NONE:
+            return 0, 0
+        high = self.max_level if self.fire in (Fire.ONEHOT, Fire.BURST) else 1
+        return (-high if self.threshold_negative is not None else 0), high

@@ -1,0 +1,93 @@
+"""The state of a core's neurons, one word for each group of lanes."""
+
+from amaranth.hdl import Array, Module, Signal
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.golden.errors import ConfigurationError
+
+from .plan import MembraneStore
+
+__all__ = ["Membranes"]
+
+
+class Membranes(wiring.Component):
+    """State words with one read and one write a cycle.
+
+    Parameters
+    ----------
+    groups : words. width : bits of a word. store : flip-flops, LUT RAM or block RAM.
+
+    Members
+    -------
+    read_group : In; read_enable : In, samples ``read_group`` (block RAM only); word : Out, the
+    word, ``read_latency`` cycles later, held. write_enable, write_group, write_word : In.
+    A write is seen by a read whose group is presented in a later cycle.
+
+    Timing
+    ------
+    read_latency : 0 for registers and LUT RAM, 1 for block RAM. interval : 1. It never stalls.
+
+    Storage: groups x width bits. Reset does not clear them: the core writes them all first.
+    """
+
+    interval = 1
+
+    def __init__(self, *, groups: int, width: int, store: MembraneStore) -> None:
+        if groups < 1 or width < 1:
+            raise ConfigurationError(
+                "there must be at least one group of one bit", found=f"{groups} of {width}"
+            )
+        if store is MembraneStore.BLOCK and groups < 2:
+            # A row every cycle would read a word before the row in front of it was written.
+            raise ConfigurationError(
+                "membranes in block RAM need at least 2 groups", found="1", action="use registers"
+            )
+        self.groups = groups
+        self.width = width
+        self.store = store
+        super().__init__(
+            {
+                "read_group": In(range(groups)),
+                "read_enable": In(1),
+                "word": Out(width),
+                "write_enable": In(1),
+                "write_group": In(range(groups)),
+                "write_word": In(width),
+            }
+        )
+
+    @property
+    def read_latency(self) -> int:
+        """Cycles from ``read_group`` to ``word``."""
+        return 1 if self.store is MembraneStore.BLOCK else 0
+
+    def elaborate(self, platform: object) -> Module:
+        """Registers are written one group at a time; memories have two ports."""
+        m = Module()
+        if self.store is MembraneStore.REGISTERS:
+            words = Array(Signal(self.width, name=f"word_{g}") for g in range(self.groups))
+            m.d.comb += self.word.eq(words[self.read_group])
+            for group in range(self.groups):
+                with m.If(self.write_enable & (self.write_group == group)):
+                    m.d.sync += words[group].eq(self.write_word)
+            return m
+        block = self.store is MembraneStore.BLOCK
+        m.submodules.memory = mem = memory.Memory(
+            shape=self.width,
+            depth=self.groups,
+            init=[],
+            attrs={"ram_style": "block" if block else "distributed"},
+        )
+        write = mem.write_port()
+        read = mem.read_port(domain="sync" if block else "comb")
+        if block:
+            m.d.comb += read.en.eq(self.read_enable)
+        m.d.comb += [
+            read.addr.eq(self.read_group),
+            self.word.eq(read.data),
+            write.en.eq(self.write_enable),
+            write.addr.eq(self.write_group),
+            write.data.eq(self.write_word),
+        ]
+        return m

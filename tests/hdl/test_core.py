@@ -1,0 +1,266 @@
+"""One core against the contract: every token, in all modes, with stalls on both sides."""
+
+import random
+
+import numpy as np
+import pytest
+from spikewright.golden.spec import (
+    BiasWhen,
+    EndFlag,
+    Fire,
+    Leak,
+    LeakOrder,
+    Mode,
+    Payload,
+    Population,
+    Reset,
+    Soma,
+    TokenKind,
+)
+from spikewright.hdl.config import CoreConfig, shape_of
+from spikewright.hdl.core import Core
+from spikewright.hdl.plan import CorePlan, MembraneStore
+from spikewright.hdl.token import TokenLayout
+from spikewright.golden.spec import Interval
+from support.streams import run_stream
+
+SPIKE, STEP, END = (kind.value for kind in TokenKind)
+CLEARED = 40  # cycles after reset in which a core clears its membranes
+
+
+class Reference:
+    """One population, spike by spike, in plain Python, from the contract's words."""
+
+    def __init__(self, config):
+        self.config, self.soma = config, config.population.soma
+        self.n = config.n
+        self.threshold = config.population.per_neuron(self.soma.threshold).tolist()
+        negative = self.soma.threshold_negative
+        if negative is not None:
+            self.negative = config.population.per_neuron(negative).tolist()
+        self.bias = config.population.per_neuron(self.soma.bias).tolist()
+        self.reset()
+
+    def reset(self):
+        self.v = self.config.population.per_neuron(self.soma.initial_v).tolist()
+        self.s = [0] * self.n
+        self.acc = [0] * self.n
+        self.first = True
+
+    def receive(self, address, payload):
+        for k in range(self.n):
+            weight = int(self.config.weights[address, k]) << self.config.shift
+            self.acc[k] += weight * payload
+
+    def step(self):
+        soma, levels = self.soma, []
+        for k in range(self.n):
+            biased = soma.bias_when is BiasWhen.EVERY or self.first
+            charge = self.acc[k] + (self.bias[k] if biased else 0)
+            v, leak = self.v[k], soma.leak_v
+            if leak is None:
+                v += charge
+            elif soma.leak_order is LeakOrder.BEFORE:
+                v = ((leak.multiplier * v) >> leak.shift) + charge
+            else:
+                v = (leak.multiplier * (v + charge)) >> leak.shift
+            level = 0
+            if soma.fire is not Fire.NONE and v >= self.threshold[k]:
+                level = int(soma.s_max is None or self.s[k] < soma.s_max)
+            elif soma.fire is Fire.TERNARY and v <= -self.negative[k]:
+                level = -int(soma.s_min is None or self.s[k] > soma.s_min)
+            if level and soma.reset is Reset.SUBTRACT:
+                v -= level * self.threshold[k]
+            elif level and soma.reset is Reset.VALUE:
+                v = soma.reset_value
+            self.v[k], self.acc[k] = v, 0
+            self.s[k] += level
+            levels.append(level)
+        self.first = False
+        return [(SPIKE, k, level) for k, level in enumerate(levels) if level]
+
+    def end(self, keep):
+        soma, out = self.soma, []
+        if self.config.mode is Mode.COLLAPSED:
+            charge = [v + a + b for v, a, b in zip(self.v, self.acc, self.bias, strict=True)]
+            if soma.fire is Fire.NONE:
+                out = [(SPIKE, k, v) for k, v in enumerate(charge)]
+            else:
+                counts = [c // t for c, t in zip(charge, self.threshold, strict=True)]
+                counts = [min(max(c, soma.s_min), soma.s_max) for c in counts]
+                out = [(SPIKE, k, c) for k, c in enumerate(counts) if c]
+            keep = False
+        elif soma.fire is Fire.NONE:
+            out = [(SPIKE, k, v) for k, v in enumerate(self.v)]
+        elif self.config.mode is Mode.SETTLE:
+            while spikes := self.step():
+                out += [*spikes, (STEP, 0, 0)]
+        if not keep:
+            self.reset()
+        return out
+
+
+def make(soma, *, mode, pre=6, n=7, lanes=3, weight_bits=3, shift=0, source=(-1, 1), store, seed=0):
+    rng = np.random.default_rng(seed)
+    limit = 1 << (weight_bits - 1)
+    population = Population(name="p", shape=(n,), soma=soma, payload=Payload.SIGN)
+    fires = soma.fire is not Fire.NONE
+    v_bits = 16
+    low, high = {Fire.NONE: (-(1 << 15), (1 << 15) - 1), Fire.BINARY: (0, 1)}.get(
+        soma.fire, (-1, 1)
+    )
+    if fires and mode is Mode.COLLAPSED:
+        low, high = soma.s_min, soma.s_max
+    tracer = None
+    if fires and soma.s_max is not None and mode is not Mode.COLLAPSED:
+        tracer = shape_of(Interval(soma.s_min, soma.s_max))
+    return CoreConfig(
+        population=population,
+        mode=mode,
+        plan=CorePlan(population="p", lanes=lanes, membranes=store, queue_depth=4),
+        weights=rng.integers(-limit, limit, (pre, n)),
+        weight_bits=weight_bits,
+        shift=shift,
+        source=TokenLayout(neurons=pre, low=source[0], high=source[1]),
+        target=TokenLayout(neurons=n, low=low, high=high, valued=not fires),
+        v_bits=v_bits,
+        tracer=tracer,
+    )
+
+
+def samples(config, *, seed, count=4, steps=3, keep=True):
+    """Tokens of some samples and what must come of them."""
+    rng = random.Random(seed)
+    reference = Reference(config)
+    low, high = config.source.low, config.source.high
+    sent, expected = [], []
+    for index in range(count):
+        for _ in range(1 if config.mode is Mode.COLLAPSED else rng.randrange(1, steps + 1)):
+            density = rng.choice([0.0, 0.5, 1.0])
+            for address in range(config.pre):
+                payload = rng.choice([p for p in range(low, high + 1) if p])
+                if rng.random() < density:
+                    sent.append((SPIKE, address, payload))
+                    reference.receive(address, payload)
+            if config.mode is not Mode.COLLAPSED:
+                sent.append((STEP, 0, 0))
+                expected += [*reference.step(), (STEP, 0, 0)]
+        kept = keep and index % 2
+        sent.append((END, EndFlag.KEEP if kept else EndFlag.RESET, 0))
+        expected += [*reference.end(kept), (END, int(kept), 0)]
+    return sent, expected
+
+
+def run(config, sent, expected, *, valid="1", ready="1"):
+    def write(token):
+        kind, address, payload = token
+        fields = {"kind": kind, "address": int(address)}
+        return fields if config.source.is_unit else fields | {"payload": payload}
+
+    def read(payload):
+        unit = config.target.is_unit
+        value = int(payload.kind == SPIKE) if unit else payload.payload
+        return (payload.kind, payload.address, value if payload.kind == SPIKE else 0)
+
+    core = Core(config=config)
+    seen = run_stream(
+        core,
+        [write(token) for token in sent],
+        count=len(expected),
+        read=read,
+        valid=valid,
+        ready=ready,
+        settle=CLEARED,
+    )
+    assert seen.payloads == expected
+    return core, seen
+
+
+STEPWISE = {
+    "if": Soma(fire=Fire.BINARY, threshold=4, bias=[1, -2, 0, 3, 1, 0, 2], initial_v=1),
+    "if-first": Soma(fire=Fire.BINARY, threshold=[3, 4, 5, 6, 7, 8, 9], bias=2, bias_when="first"),
+    "if-bounded": Soma(fire=Fire.BINARY, threshold=2, s_min=0, s_max=2),
+    "lif": Soma(fire=Fire.BINARY, threshold=3, leak_v=Leak(shift=1), initial_v=5, reset="value"),
+    "lif-after": Soma(
+        fire=Fire.TERNARY,
+        threshold=3,
+        threshold_negative=2,
+        leak_v=Leak(shift=1),
+        leak_order=LeakOrder.AFTER,
+        bias=1,
+    ),
+    "m-over-2k": Soma(
+        fire=Fire.BINARY, threshold=5, leak_v=Leak(multiplier=7, shift=3), reset="none"
+    ),
+    "ternary": Soma(fire=Fire.TERNARY, threshold=4, threshold_negative=1, s_min=0, s_max=3),
+    "readout": Soma(fire=Fire.NONE, initial_v=[3, 1, 4, 1, 5, 9, 2], bias=2),
+    "leaky-readout": Soma(fire=Fire.NONE, initial_v=9, bias=-3, leak_v=Leak(shift=2)),
+    "leaky-readout-after": Soma(
+        fire=Fire.NONE, bias=-3, leak_v=Leak(shift=1), leak_order=LeakOrder.AFTER
+    ),
+}
+SETTLING = {
+    "levels": {"threshold": 4, "s_min": 0, "s_max": 3, "initial_v": 2},
+    "per-neuron": {
+        "threshold": [2, 3, 4, 5, 6, 7, 8],
+        "s_min": 0,
+        "s_max": 5,
+        "bias": [1, 0, -9, 4, 20, 3, 2],
+    },
+    "signed": {"threshold": 3, "s_min": -2, "s_max": 2, "initial_v": [1, 2, 1, 2, 1, 2, 1]},
+    "one": {"threshold": 3, "s_min": 0, "s_max": 1},
+}
+STALLS = [("1", "1"), ("0110", "1"), ("1", "00101"), ("011", "101")]
+
+
+@pytest.mark.parametrize("name", list(STEPWISE))
+@pytest.mark.parametrize(("valid", "ready"), STALLS)
+@pytest.mark.parametrize("store", list(MembraneStore))
+def test_stepwise(name, valid, ready, store):
+    config = make(STEPWISE[name], mode=Mode.STEPWISE, store=store)
+    run(config, *samples(config, seed=f"{name}{valid}{ready}"), valid=valid, ready=ready)
+
+
+@pytest.mark.parametrize("name", list(SETTLING))
+@pytest.mark.parametrize("mode", [Mode.SETTLE, Mode.COLLAPSED])
+@pytest.mark.parametrize(("valid", "ready"), STALLS)
+@pytest.mark.parametrize("lanes", [1, 3, 7, 9])
+def test_settle_and_collapsed(name, mode, valid, ready, lanes):
+    soma = Soma(fire=Fire.TERNARY, threshold_negative=1, bias_when="first", **SETTLING[name])
+    store = MembraneStore.LUTRAM if lanes < 7 else MembraneStore.REGISTERS
+    config = make(soma, mode=mode, store=store, lanes=lanes, source=(-2, 3), shift=1)
+    run(config, *samples(config, seed=f"{name}{mode}{lanes}"), valid=valid, ready=ready)
+
+
+@pytest.mark.parametrize("mode", [Mode.SETTLE, Mode.COLLAPSED])
+def test_readout_without_steps(mode):
+    soma = Soma(fire=Fire.NONE, bias=[5, -1, 0, 2, 2, 1, 0], bias_when="first", initial_v=-3)
+    config = make(soma, mode=mode, store=MembraneStore.REGISTERS, source=(0, 5))
+    run(config, *samples(config, seed=3, keep=False))
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("source", [(0, 1), (0, 3)])
+def test_latency_and_interval_are_the_properties(mode, store, source):
+    soma = Soma(
+        fire=Fire.TERNARY,
+        threshold=99,
+        threshold_negative=99 if mode is Mode.STEPWISE else 1,
+        bias_when="first",
+        s_min=0,
+        s_max=3,
+    )
+    config = make(soma, mode=mode, store=store, source=source)
+    last = (END if mode is Mode.COLLAPSED else STEP, 0, 0)
+    core, seen = run(config, [last], [last])
+    assert seen.items[0][0] - seen.accepted[0] == core.latency
+    # A long run of spikes is taken at one row a cycle, whatever lies between them.
+    spikes = [(SPIKE, k % config.pre, 1) for k in range(40)]
+    reference = Reference(config)
+    for _, address, payload in spikes:
+        reference.receive(address, payload)
+    out = reference.end(False) if mode is Mode.COLLAPSED else reference.step()
+    core, seen = run(config, [*spikes, last], [*out, last])
+    taken = seen.accepted[10:40]
+    assert {b - a for a, b in zip(taken, taken[1:], strict=False)} == {core.interval}
