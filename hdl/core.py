@@ -115,8 +115,8 @@ class Core(wiring.Component):
         flying = fetch.row_valid
         for stage in range(memory.latency):
             later = Signal(name=f"row_valid_{stage}")
-            later_group = Signal.like(group, name=f"row_group_{stage}")
-            later_payload = Signal.like(payload, name=f"row_payload_{stage}")
+            later_group = Signal.like(group, name=f"row_group_{stage}", reset_less=True)
+            later_payload = Signal.like(payload, name=f"row_payload_{stage}", reset_less=True)
             m.d.sync += [later.eq(valid), later_group.eq(group), later_payload.eq(payload)]
             valid, group, payload = later, later_group, later_payload
             flying = flying | valid

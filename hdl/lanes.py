@@ -132,11 +132,11 @@ class AccumulatorLanes(wiring.Component):
 
     def _register(self, m, stage, valid, group, operands):  # noqa: ANN001, ANN202
         next_valid = Signal(name=f"valid_{stage}")
-        next_group = Signal(range(self.groups), name=f"group_{stage}")
+        next_group = Signal(range(self.groups), name=f"group_{stage}", reset_less=True)
         m.d.sync += [next_valid.eq(valid), next_group.eq(group)]
         registered = []
         for lane, operand in enumerate(operands):
-            register = Signal(operand.shape(), name=f"operand_{stage}_{lane}")
+            register = Signal(operand.shape(), name=f"operand_{stage}_{lane}", reset_less=True)
             m.d.sync += register.eq(operand)
             registered.append(register)
         return next_valid, next_group, registered

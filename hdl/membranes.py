@@ -66,7 +66,9 @@ class Membranes(wiring.Component):
         """Registers are written one group at a time; memories have two ports."""
         m = Module()
         if self.store is MembraneStore.REGISTERS:
-            words = Array(Signal(self.width, name=f"word_{g}") for g in range(self.groups))
+            words = Array(
+                Signal(self.width, name=f"word_{g}", reset_less=True) for g in range(self.groups)
+            )
             m.d.comb += self.word.eq(words[self.read_group])
             for group in range(self.groups):
                 with m.If(self.write_enable & (self.write_group == group)):

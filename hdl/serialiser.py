@@ -75,40 +75,41 @@ class SpikeSerialiser(wiring.Component):
         padded = self.blocks * _BLOCK
 
         # Wait: one item, untouched.
-        waiting = Signal(self.item)
+        waiting = Signal(self.item, reset_less=True)
         waits = Signal()
         # Choose: the blocks of one item that are not yet sent.
-        mask = Signal(padded)
-        levels = Signal(padded * bits)
+        mask = Signal(padded, reset_less=True)
+        levels = Signal(padded * bits, reset_less=True)
         some = Signal(self.blocks)
-        base = Signal(self.layout.address_bits)
+        base = Signal(self.layout.address_bits, reset_less=True)
         chosen = Signal(data.StructLayout({"marker": 1, "kind": 2, "keep": 1}))
         chooses = Signal()
         # Send: the lanes of one block that are not yet sent, or one marker.
-        lanes_left = Signal(_BLOCK)
-        block_levels = Signal(_BLOCK * bits)
-        address = Signal(self.layout.address_bits)
+        lanes_left = Signal(_BLOCK, reset_less=True)
+        block_levels = Signal(_BLOCK * bits, reset_less=True)
+        address = Signal(self.layout.address_bits, reset_less=True)
         sending = Signal(chosen.shape())
         sends = Signal()
 
         send_free = Signal()
         last_lane = (lanes_left & (lanes_left - 1))[:_BLOCK] == 0
-        m.d.comb += send_free.eq(~sends | (self.o.ready & (sending.marker | last_lane)))
+        m.d.comb += send_free.eq(~sends | (self.o.ready & last_lane))
 
         first = Signal(self.blocks)
         m.d.comb += first.eq(some & ~(some - 1))
         last_block = (some & (some - 1))[: self.blocks] == 0
         choose_free = Signal()
-        m.d.comb += choose_free.eq(
-            ~chooses | (~chosen.marker & (some == 0)) | (send_free & (chosen.marker | last_block))
-        )
-        m.d.comb += self.i.ready.eq(~waits | choose_free)
-
+        m.d.comb += choose_free.eq(~chooses | (send_free & last_block))
+        # Only registers decide whether an item is taken: the sweep's writes hang on it.
+        m.d.comb += self.i.ready.eq(~waits | ~chooses)
         with m.If(self.i.ready):
             m.d.sync += [waiting.eq(self.i.payload), waits.eq(self.i.valid)]
+        with m.Elif(choose_free):
+            m.d.sync += waits.eq(0)
         with m.If(choose_free):
             m.d.sync += [
-                chooses.eq(waits),
+                # A group in which nobody fired ends here.
+                chooses.eq(waits & (waiting.marker | waiting.mask.any())),
                 mask.eq(waiting.mask),
                 levels.eq(waiting.levels),
                 some.eq(
@@ -127,7 +128,7 @@ class SpikeSerialiser(wiring.Component):
 
         with m.If(send_free):
             m.d.sync += [
-                sends.eq(chooses & (chosen.marker | (some != 0))),
+                sends.eq(chooses),
                 sending.eq(chosen),
                 lanes_left.eq(self._pick(first, mask, _BLOCK)),
                 block_levels.eq(self._pick(first, levels, _BLOCK * bits)),

@@ -138,7 +138,7 @@ class Sweep(wiring.Component):
             self.items.valid.eq(decides & last_count & show),
             self.items.payload.group.eq(group),
         ]
-        tables = self._tables(m, ask_group, take_group, advance)
+        tables = self._tables(m, take_group, advance)
         decide = self._divide if self.config.divides else self._step
         steps = decides & ~last_count
         lanes = [decide(m, lane, tables, advance, steps) for lane in range(self.config.lanes)]
@@ -150,10 +150,10 @@ class Sweep(wiring.Component):
         with m.If(done & show & fired.any()):
             m.d.sync += self.fired.eq(1)
         tracer = Const(0, self.lane_bits - self.config.v_bits)
-        words = [
-            Mux(initialise, Cat(tables["initial"].lane(lane), tracer), following)
-            for lane, (_, _, following) in enumerate(lanes)
-        ]
+        words = []
+        for lane, (_, _, following) in enumerate(lanes):
+            initial = Cat(tables["initial"].lane(lane), tracer)
+            words.append(initial if following is None else Mux(initialise, initial, following))
         m.d.comb += [
             self.items.payload.mask.eq(fired),
             self.items.payload.levels.eq(Cat(level for _, level, _ in lanes)),
@@ -161,42 +161,30 @@ class Sweep(wiring.Component):
         ]
         return m
 
-    def _tables(self, m: Module, ask_group, take_group, advance) -> dict[str, ParameterTable]:  # noqa: ANN001
-        v = signed(self.config.v_bits)
-        # A threshold is there when the word is taken; what is written, a cycle later.
+    def _tables(self, m: Module, take_group, advance) -> dict[str, ParameterTable]:  # noqa: ANN001
         specs = {
-            "threshold": (self.thresholds, _shape(self.thresholds), ask_group),
-            "negative": (self.negatives, _shape(self.negatives), ask_group),
-            "bias": (self.biases, _shape(self.biases), take_group),
-            "initial": (self.initial, v, take_group),
+            "threshold": (self.thresholds, _shape(self.thresholds)),
+            "negative": (self.negatives, _shape(self.negatives)),
+            "bias": (self.biases, _shape(self.biases)),
+            "initial": (self.initial, signed(self.config.v_bits)),
         }
         tables = {}
-        for name, (values, shape, group) in specs.items():
+        for name, (values, shape) in specs.items():
             table = ParameterTable(values=values, shape=shape)
             m.submodules[name] = table
-            m.d.comb += [table.group.eq(group), table.enable.eq(advance)]
+            m.d.comb += [table.group.eq(take_group), table.enable.eq(advance)]
             tables[name] = table
         return tables
-
-    def _taken(self, m: Module, table: ParameterTable, lane: int, advance, shift: int = 0):  # noqa: ANN001, ANN202
-        """A parameter held for the group that decides; a constant where all groups agree."""
-        column = {row[lane] for row in table.values}
-        if len(column) == 1 and not shift:
-            return Const(column.pop(), table.shape)
-        held = Signal(Shape(table.shape.width + shift, table.shape.signed), name=f"held_{lane}")
-        with m.If(advance):
-            m.d.sync += held.eq(table.lane(lane) << shift)
-        return held
 
     def _word(self, m: Module, lane: int, advance):  # noqa: ANN001, ANN202
         """The state of a lane of the group that decides."""
         word = self.word.word_select(lane, self.lane_bits)
-        v = Signal(signed(self.config.v_bits), name=f"v_{lane}")
+        v = Signal(signed(self.config.v_bits), name=f"v_{lane}", reset_less=True)
         with m.If(advance):
             m.d.sync += v.eq(word[: self.config.v_bits])
         if self.config.tracer is None:
             return v, None
-        tracer = Signal(self.config.tracer, name=f"tracer_{lane}")
+        tracer = Signal(self.config.tracer, name=f"tracer_{lane}", reset_less=True)
         with m.If(advance):
             m.d.sync += tracer.eq(word[self.config.v_bits :])
         return v, tracer
@@ -215,8 +203,8 @@ class Sweep(wiring.Component):
         m.submodules[f"soma_{lane}"] = soma
         m.d.comb += [
             soma.v.eq(v),
-            soma.threshold.eq(self._taken(m, tables["threshold"], lane, advance)),
-            soma.threshold_negative.eq(self._taken(m, tables["negative"], lane, advance)),
+            soma.threshold.eq(tables["threshold"].lane(lane)),
+            soma.threshold_negative.eq(tables["negative"].lane(lane)),
             soma.bias.eq(tables["bias"].lane(lane)),
         ]
         if tracer is not None:
@@ -231,40 +219,29 @@ class Sweep(wiring.Component):
     def _divide(self, m: Module, lane: int, tables, advance, steps):  # noqa: ANN001, ANN202
         config = self.config
         soma = config.population.soma
-        v, _ = self._word(m, lane, advance)
-        threshold = self._halved(m, lane, tables["threshold"], advance, steps)
+        unit = config.target.is_unit
         divide = DivideLane(
             v_bits=config.v_bits,
-            threshold_shape=threshold.shape(),
+            threshold_shape=tables["threshold"].shape,
             s_min=soma.s_min or 0,
             s_max=soma.s_max or 0,
-            level_shape=config.target.payload_shape if not config.target.is_unit else unsigned(1),
+            level_shape=unsigned(1) if unit else config.target.payload_shape,
         )
         m.submodules[f"divide_{lane}"] = divide
-        quotient = Signal(self.interval, name=f"quotient_{lane}")
+        rest = Signal(signed(divide.rest_bits), name=f"rest_{lane}", reset_less=True)
+        quotient = Signal(self.interval, name=f"quotient_{lane}", reset_less=True)
+        word = self.word.word_select(lane, self.lane_bits)
         m.d.comb += [
-            divide.v.eq(v),
+            divide.rest.eq(rest),
             divide.quotient.eq(quotient),
-            divide.threshold.eq(threshold),
+            divide.threshold.eq(tables["threshold"].lane(lane)),
         ]
-        with m.If(steps):
-            m.d.sync += [v.eq(divide.v_next), quotient.eq(divide.quotient_next)]
-        with m.Elif(advance):
-            m.d.sync += quotient.eq(0)
+        with m.If(advance):
+            m.d.sync += [rest.eq(word.as_signed()), quotient.eq(0)]
+        with m.Elif(steps):
+            m.d.sync += [rest.eq(divide.rest_next), quotient.eq(divide.quotient_next)]
         fires = Signal(name=f"fires_{lane}")
         level = Signal(config.target.payload_shape, name=f"level_{lane}")
         m.d.comb += [fires.eq(divide.level != 0), level.eq(divide.level)]
-        return fires, level, Cat(divide.v_next)
-
-    def _halved(self, m: Module, lane: int, table: ParameterTable, advance, steps):  # noqa: ANN001, ANN202
-        """The threshold, shifted up, then halved at every step; shared where all are equal."""
-        shift = self.interval - 1
-        if {v for row in table.values for v in row} == {table.values[0][0]} and lane:
-            return self._shared
-        held = Signal(table.shape.width + shift, name=f"threshold_{lane}")
-        with m.If(advance):
-            m.d.sync += held.eq(table.lane(lane) << shift)
-        with m.Elif(steps):
-            m.d.sync += held.eq(held >> 1)
-        self._shared = held
-        return held
+        # The charge is spent: a pass that divides always writes the initial state.
+        return fires, level, None

@@ -87,7 +87,7 @@ class WeightMemory(wiring.Component):
             shape=self.width, depth=len(self.rows), init=self.rows, attrs={"ram_style": style}
         )
         read = mem.read_port()
-        row = Signal(self.width)
+        row = Signal(self.width, reset_less=True)
         m.d.comb += [read.addr.eq(self.address), read.en.eq(1), self.row.eq(row)]
         m.d.sync += row.eq(read.data)
         return m

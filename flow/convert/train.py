@@ -71,11 +71,11 @@ def train(
                 loss = torch.nn.functional.cross_entropy(
                     logits, labels, label_smoothing=config.smoothing
                 )
-                loss_sum += float(loss)
+                loss_sum += float(loss.detach())
                 if quantised is not None:
                     activity = quantised.activity()
                     loss = loss + config.sparsity * activity
-                    activity_sum += float(activity)
+                    activity_sum += float(activity.detach())
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call, unused-ignore]
                 optimiser.step()

@@ -24,7 +24,6 @@ SUPPORTED = (
 _RELU = Activation()
 _RELU6 = Activation(clip=6.0)
 _RELU_FUNCTIONS = {F.relu, F.relu_, torch.relu, torch.relu_}
-_DROPOUT_FUNCTIONS = {F.dropout, F.dropout_}
 _SHAPE_FUNCTIONS = {torch.flatten, torch.reshape}
 _CLAMP_FUNCTIONS = {torch.clamp, torch.clamp_, torch.clip, torch.clip_}
 _PLAIN_METHODS = {"flatten", "view", "reshape", "contiguous"}
@@ -52,15 +51,16 @@ def import_module(module: torch.nn.Module, shape: Sequence[int]) -> tuple[Stage,
             where=type(module).__name__,
             action="write its forward as a plain chain of layers",
         ) from error
-    graph.eliminate_dead_code()
-    inputs = [node for node in graph.nodes if node.op == "placeholder" and node.users]
+    traced = fx.GraphModule(copied, graph)
+    traced.graph.eliminate_dead_code()
+    inputs = [node for node in traced.graph.nodes if node.op == "placeholder" and node.users]
     if len(inputs) != 1:
         raise UnsupportedError(
             "the module must take one tensor",
             found=f"{len(inputs)} used inputs",
             where=type(module).__name__,
         )
-    reader = _Reader(fx.GraphModule(copied, graph), tuple(shape))
+    reader = _Reader(traced, tuple(shape))
     with torch.no_grad():
         reader.run(torch.zeros(2, *shape))
     return reader.chain.stages()
@@ -155,7 +155,7 @@ class _Reader(fx.Interpreter):
             return self._clamp(n, *_bounds(n, ("min_val", "max_val"), (-1.0, 1.0)))
         if target in _CLAMP_FUNCTIONS:
             return self._clamp(n, *_bounds(n, ("min", "max"), (None, None)))
-        if target in _DROPOUT_FUNCTIONS or target in _SHAPE_FUNCTIONS:
+        if target is F.dropout or target in _SHAPE_FUNCTIONS:
             return None
         raise self._refusal(n)
 

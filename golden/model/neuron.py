@@ -52,7 +52,7 @@ class Neurons:
         self.soma = soma
         self.device = device
         self.threshold = spread(soma.threshold)
-        self.amount = self.threshold if soma.reset_amount is None else spread(soma.reset_amount)
+        self.amount = spread(soma.amount)
         self.negative = (
             self.threshold if soma.threshold_negative is None else spread(soma.threshold_negative)
         )

@@ -1,8 +1,7 @@
 """Connections: from the spikes of one step to the charge they bring, never rounded.
 
 A float matrix product carries integers exactly while no partial sum, in whatever order it is
-made, can leave the mantissa. The bound is the largest sum over a target's weights of |w| * |p|,
-with p the largest payload that the range analysis allows: it holds for every partial sum.
+made, can leave the mantissa; ``partial_sum_bound`` proves how large one can be.
 """
 
 import enum
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor
 
 from spikewright.golden.errors import UnsupportedError
-from spikewright.golden.spec import Connection, Dense, Identity, Interval
+from spikewright.golden.spec import Connection, Dense, Identity
 
 __all__ = ["Arithmetic", "Synapses", "arithmetic_for", "synapses"]
 
@@ -50,12 +49,12 @@ def arithmetic_for(bound: int) -> Arithmetic:
 
 
 def synapses(
-    connection: Connection, emitted: Interval, n_target: int, *, device: torch.device
+    connection: Connection, bound: int, n_target: int, *, device: torch.device
 ) -> Synapses:
-    """Build a connection whose source sends payloads of ``emitted``."""
+    """Build a connection none of whose partial sums exceeds ``bound`` in magnitude."""
     operator = connection.operator
     if isinstance(operator, Dense):
-        return DenseSynapses(operator, emitted, device=device)
+        return DenseSynapses(operator, arithmetic_for(bound), device=device)
     if isinstance(operator, Identity):
         return IdentitySynapses(operator, n_target)
     raise UnsupportedError(
@@ -71,42 +70,28 @@ class DenseSynapses:
     Parameters
     ----------
     operator : weights and shift.
-    emitted : every payload the source can send.
+    arithmetic : what the products are computed with.
     device : where the weights live.
-    arithmetic : what to compute with; chosen by the bound where it is not given.
     """
 
-    def __init__(
-        self,
-        operator: Dense,
-        emitted: Interval,
-        *,
-        device: torch.device,
-        arithmetic: Arithmetic | None = None,
-    ) -> None:
-        weights = operator.weights
-        blocks = weights if weights.ndim == 3 else weights[np.newaxis]
-        payload = max(abs(emitted.low), abs(emitted.high))
-        # in Python's integers: the bound of a bound must not overflow itself
-        self.bound = payload * int(np.abs(blocks).sum(axis=1).max())
-        self.arithmetic = arithmetic or arithmetic_for(self.bound)
-        self.shift = operator.shift
-        self.blocks = torch.tensor(blocks, dtype=torch.int64, device=device)
-        # kept ready for the two types it may run with: see usable()
-        self.weights = self.blocks.to(self.arithmetic.dtype)
+    def __init__(self, operator: Dense, arithmetic: Arithmetic, *, device: torch.device) -> None:
+        weights = operator.weights if operator.weights.ndim == 3 else operator.weights[np.newaxis]
+        self.arithmetic = arithmetic
+        self.weights = (torch.tensor(weights, device=device) << operator.shift).to(arithmetic.dtype)
 
     def __call__(self, spikes: Tensor) -> Tensor:
         """The charge [batch, n_post] of levels [batch, n_pre]."""
-        arithmetic = usable(self.arithmetic, spikes.device)
-        weights = self.weights.to(arithmetic.dtype)
-        n_blocks, pre, _ = weights.shape
+        weights = self.weights
+        if self.arithmetic is Arithmetic.FLOAT32 and rounds_products():
+            weights = weights.double()
+        levels = spikes.to(weights.dtype)
         with torch.autocast(spikes.device.type, enabled=False):
-            if n_blocks == 1:
-                charge = product(spikes.to(arithmetic.dtype), weights[0])
+            if len(weights) == 1:
+                charge = product(levels, weights[0])
             else:
-                parts = spikes.to(arithmetic.dtype).view(-1, n_blocks, pre).unbind(1)
-                charge = torch.cat([product(p, w) for p, w in zip(parts, weights, strict=True)], 1)
-        return charge.to(torch.int64) << self.shift
+                blocks = levels.chunk(len(weights), dim=1)
+                charge = torch.cat([product(*pair) for pair in zip(blocks, weights, strict=True)], 1)
+        return charge.to(torch.int64)
 
 
 class IdentitySynapses:
@@ -130,18 +115,19 @@ class IdentitySynapses:
         return charge
 
 
-def usable(arithmetic: Arithmetic, device: torch.device) -> Arithmetic:
-    """``arithmetic``, but not float32 where torch was told to round its products (TF32, bf16)."""
-    if arithmetic is not Arithmetic.FLOAT32:
-        return arithmetic
-    rounds = torch.get_float32_matmul_precision() != "highest" or (
-        device.type == "cuda" and torch.backends.cuda.matmul.allow_tf32
+def rounds_products() -> bool:
+    """Whether someone told torch to compute float32 products with fewer bits (TF32, bf16)."""
+    backends = torch.backends
+    told = (
+        backends.fp32_precision,
+        backends.mkldnn.matmul.fp32_precision,
+        backends.cuda.matmul.fp32_precision,
     )
-    return Arithmetic.FLOAT64 if rounds else arithmetic
+    return any(precision not in ("none", "ieee") for precision in told)
 
 
-def product(spikes: Tensor, weights: Tensor) -> Tensor:
-    """spikes @ weights; integer products are spelled out where the device has none."""
+def product(levels: Tensor, weights: Tensor) -> Tensor:
+    """The matrix product; spelled out where the device has none of integers."""
     if weights.dtype == torch.int64 and weights.device.type != "cpu":
-        return torch.stack([(spikes * column).sum(dim=1) for column in weights.T], dim=1)
-    return spikes @ weights
+        return torch.stack([(levels * column).sum(dim=1) for column in weights.T], dim=1)
+    return levels @ weights

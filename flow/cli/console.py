@@ -1,0 +1,114 @@
+"""What a person sees: progress bars, tables, one message for an error."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from spikewright.flow.progress import Advance
+from spikewright.golden.errors import SpikewrightError
+
+__all__ = ["OUT", "show_error", "show_summary", "working"]
+
+OUT = Console()
+ERR = Console(stderr=True)
+
+# Figures of summary.json in the order a reader wants them: title, section, keys.
+_SECTIONS = (
+    ("Network", "network", ("name", "sizes", "weight_bits", "weights", "modes", "hash")),
+    ("Accuracy", "accuracy", ("float", "quantised", "stepwise", "settle", "collapsed", "samples")),
+    ("Hardware", "hardware", ("mode", "lanes", "verilog")),
+    (
+        "Co-simulation",
+        "cosim",
+        ("simulator", "mode", "samples", "spikes_compared", "mismatches", "cycles_per_second"),
+    ),
+    ("Build", "build", ("board", "lut", "ff", "bram", "fmax_mhz", "bitstream")),
+    (
+        "Performance",
+        "performance",
+        (
+            "cycles_per_sample",
+            "bound_cycles",
+            "efficiency",
+            "latency_us",
+            "frames_per_s",
+            "frames_per_s_per_klut",
+        ),
+    ),
+)
+
+
+@contextmanager
+def working(title: str) -> Iterator[Advance]:
+    """Show a bar while something long runs; yields a function for the share done and a note.
+
+    On a terminal the bar moves; elsewhere (a log, CI) one line says when it is done.
+    """
+    start = time.perf_counter()
+    if not ERR.is_terminal:
+        yield _silent
+        ERR.print(f"{title}: {time.perf_counter() - start:.1f} s", highlight=False, soft_wrap=True)
+        return
+    bar = Progress(
+        SpinnerColumn(finished_text="[green]✓"),
+        TextColumn("{task.description:<24}"),
+        BarColumn(bar_width=30),
+        TimeElapsedColumn(),
+        TextColumn("[dim]{task.fields[note]}"),
+        console=ERR,
+    )
+    with bar:
+        task = bar.add_task(title, total=None, note="")
+
+        def advance(share: float, note: str = "") -> None:
+            bar.update(task, total=1.0, completed=share, note=note)
+
+        yield advance
+        bar.update(task, total=1.0, completed=1.0)
+
+
+def _silent(share: float, note: str = "") -> None:
+    pass
+
+
+def show_error(error: SpikewrightError) -> None:
+    """One message on standard error."""
+    ERR.print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
+
+
+def show_summary(summary: Mapping[str, Any], *sections: str) -> None:
+    """The sections asked for, or all there are, as one table."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for title, section, keys in _SECTIONS:
+        figures = summary.get(section)
+        if figures is None or (sections and section not in sections):
+            continue
+        heading = title
+        for key in keys:
+            if key in figures:
+                table.add_row(heading, key.replace("_", " "), _text(section, figures[key]))
+                heading = ""
+    OUT.print(table)
+
+
+def _text(section: str, value: Any) -> str:
+    if section == "accuracy" and isinstance(value, dict):
+        return "  ".join(f"T={steps} {_text(section, share)}" for steps, share in value.items())
+    if section == "accuracy" and isinstance(value, float):
+        return f"{100 * value:.2f} %"
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value)

@@ -1,0 +1,57 @@
+"""The command ``spikewright``: its commands, and what an error looks like."""
+
+import sys
+
+import typer
+
+from spikewright.flow.cli.console import show_error
+from spikewright.flow.cli.convert import convert
+from spikewright.flow.cli.whole import bench, demo
+from spikewright.flow.cli.work import build, cosim, evaluate, generate
+from spikewright.golden.errors import FileError, SpikewrightError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="spikewright",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="""Turn a trained network into an event-driven FPGA accelerator, and prove they are the same.
+
+    The way of a network, in a project folder that each command adds to:
+
+      [bold]spikewright convert[/] network.py:make --weights w.safetensors --calibrate data.npz --out p
+      [bold]spikewright evaluate[/] p --data test.npz    accuracy of every mode, and of the original
+      [bold]spikewright generate[/] p                    Verilog
+      [bold]spikewright cosim[/] p                       the Verilog against the golden model
+      [bold]spikewright build[/] p --board ulx3s-85f     bitstream
+
+    Or all of it on data that come along: [bold]spikewright demo --out p[/]
+    """,
+)
+for command in (convert, evaluate, generate, cosim, build, demo, bench):
+    app.command(rich_help_panel="The whole way" if command in (demo, bench) else "Step by step")(
+        command
+    )
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends in one message and its exit code."""
+    try:
+        app()
+    except SpikewrightError as error:
+        show_error(error)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(0)
+    except OSError as error:
+        # What no stage foresaw, such as a disk that is full.
+        problem = FileError(
+            "files must be readable and writable",
+            found=error.strerror or str(error),
+            where=str(error.filename or ""),
+        )
+        show_error(problem)
+        sys.exit(problem.exit_code)

@@ -1,0 +1,47 @@
+"""Options that several commands read alike."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spikewright.golden.errors import ConfigurationError
+
+__all__ = ["Data", "ModeName", "ProjectFolder", "integers", "stall_pattern"]
+
+ProjectFolder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="Project folder, made by spikewright convert.")
+]
+ModeName = Annotated[
+    str | None,
+    typer.Option("--mode", help="stepwise, settle or collapsed.  [default: what was made last]"),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        help="npz with samples x [N, ...] and labels y [N].  [default: what the project keeps]",
+    ),
+]
+
+
+def integers(text: str, where: str) -> tuple[int, ...]:
+    """Positive integers from a list such as 1,2,4."""
+    try:
+        numbers = tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise ConfigurationError(
+            "must be integers, separated by commas", found=repr(text), where=where
+        ) from error
+    if min(numbers) < 1:
+        raise ConfigurationError("must be at least 1", found=str(min(numbers)), where=where)
+    return numbers
+
+
+def stall_pattern(text: str | None, where: str) -> str | None:
+    """A pattern of 0 and 1, in which 1 is a cycle that waits; not only 1, or nothing would move."""
+    if text is not None and (not text or set(text) - {"0", "1"} or "0" not in text):
+        raise ConfigurationError(
+            "must be 0s and 1s with at least one 0", found=repr(text), where=where
+        )
+    return text

@@ -1,0 +1,51 @@
+"""The commands that go the whole way: ``demo`` and ``bench``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spikewright.flow.cli.console import OUT, show_summary, working
+
+__all__ = ["bench", "demo"]
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Project folder to make.")],
+    seed: Annotated[int, typer.Option(help="Of split and training.")] = 0,
+) -> None:
+    """Go the whole way on scikit-learn's digits: from training to a bitstream for the iCEBreaker.
+
+    Co-simulates every held-out sample. Takes some minutes and needs no data.
+
+    [bold]Example[/]
+
+      spikewright demo --out build/demo
+    """
+    from spikewright.flow.demo import run_demo
+
+    project = run_demo(out, seed=seed, working=working)
+    show_summary(project.summary)
+    OUT.print(f"\nAll of it is in {project.root}", highlight=False, soft_wrap=True)
+
+
+def bench(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The benchmark: mnist-mlp.")],
+    data: Annotated[Path, typer.Option(help="Folder of its data, as their IDX files.")],
+    out: Annotated[Path, typer.Option(help="Project folder to make.")],
+    samples: Annotated[
+        int, typer.Option(min=1, help="Samples to co-simulate in each mode.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option(help="Of training.")] = 0,
+) -> None:
+    """Go the whole way on a benchmark: mnist-mlp is 784-128-10 with 4-bit weights on the ULX3S.
+
+    [bold]Example[/]
+
+      spikewright bench mnist-mlp --data mnist --out build/bench/mnist-mlp
+    """
+    from spikewright.flow.bench import run_bench
+
+    project = run_bench(name, data, out, samples=samples, seed=seed, working=working)
+    show_summary(project.summary)
+    OUT.print(f"\nAll of it is in {project.root}", highlight=False, soft_wrap=True)

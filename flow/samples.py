@@ -1,0 +1,92 @@
+"""Samples in npz files: ``x`` [N, ...] and, where they are known, labels ``y`` [N]."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from spikewright.golden.errors import ConfigurationError, FileError
+
+__all__ = ["Samples", "load_samples", "save_samples"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Samples:
+    """``x`` float32 [N, ...]; ``y`` int64 [N] or None."""
+
+    x: torch.Tensor
+    y: torch.Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def first(self, n: int | None) -> "Samples":
+        """The first n samples, or all of them."""
+        return Samples(x=self.x[:n], y=None if self.y is None else self.y[:n])
+
+    def labels(self, where: str) -> torch.Tensor:
+        """The labels; raises ConfigurationError where there are none."""
+        if self.y is None:
+            raise ConfigurationError(
+                "the data must have labels", found="no array y", where=where, action="add y [N]"
+            )
+        return self.y
+
+
+def save_samples(samples: Samples, path: Path) -> None:
+    """Write a compressed npz."""
+    if samples.y is None:
+        np.savez_compressed(path, x=samples.x.numpy())
+    else:
+        np.savez_compressed(path, x=samples.x.numpy(), y=samples.y.numpy())
+
+
+def load_samples(path: Path) -> Samples:
+    """Read and check an npz file: numbers only, finite, not empty, as many labels as samples."""
+    path = Path(path)
+    where = str(path)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("one array, not an npz archive")
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise FileError(
+            "the data must be a readable npz file", found=reason, where=where
+        ) from error
+    if "x" not in arrays or not set(arrays) <= {"x", "y"}:
+        raise FileError(
+            "the data must have the arrays x and, if labels are known, y",
+            found=", ".join(sorted(arrays)) or "no array",
+            where=where,
+            action="write it with numpy.savez(path, x=x, y=y)",
+        )
+    x = arrays["x"]
+    if x.dtype.kind not in "fiub" or x.ndim < 2 or len(x) == 0:
+        raise ConfigurationError(
+            "x must be numbers of shape [samples, ...], at least one sample",
+            found=f"{x.dtype} of shape {list(x.shape)}",
+            where=where,
+        )
+    x = x.astype(np.float32)
+    if not np.isfinite(x).all():
+        at = int(np.argmax(~np.isfinite(x.reshape(len(x), -1)).all(axis=1)))
+        raise ConfigurationError(
+            "every value of x must be finite", found=f"NaN or inf in sample {at}", where=where
+        )
+    return Samples(x=torch.from_numpy(x), y=_labels(arrays.get("y"), len(x), where))
+
+
+def _labels(y: np.ndarray | None, n: int, where: str) -> torch.Tensor | None:
+    if y is None:
+        return None
+    if y.dtype.kind not in "iu" or y.shape != (n,):
+        raise ConfigurationError(
+            f"y must be {n} integers",
+            found=f"{y.dtype} of shape {list(y.shape)}",
+            where=where,
+        )
+    return torch.from_numpy(y.astype(np.int64))

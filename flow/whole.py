@@ -1,0 +1,87 @@
+"""The whole way: train a recipe, convert it, and take it to a bitstream."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from spikewright.flow.convert import convert
+from spikewright.flow.datasets import Dataset
+from spikewright.flow.importers import import_module
+from spikewright.flow.original import Original
+from spikewright.flow.plan import default_plan
+from spikewright.flow.progress import Working
+from spikewright.flow.project import Project, check_output
+from spikewright.flow.recipes import Recipe, train_recipe
+from spikewright.flow.samples import Samples
+from spikewright.flow.stages import (
+    build_stage,
+    cosim_stage,
+    epochs,
+    evaluate_stage,
+    generate_stage,
+)
+from spikewright.golden.spec import Mode
+
+__all__ = ["Target", "whole_way"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What is made of a recipe's network.
+
+    Parameters
+    ----------
+    board : the board of the bitstream.
+    lanes : lanes of each core.
+    samples : held-out samples to co-simulate; None is all.
+    mode : how the hardware of the bitstream runs.
+    other_modes : modes that are co-simulated too.
+    steps : the T of a stepwise co-simulation.
+    """
+
+    board: str
+    lanes: tuple[int, ...]
+    samples: int | None = None
+    mode: Mode = Mode.COLLAPSED
+    other_modes: tuple[Mode, ...] = ()
+    steps: int = 8
+
+
+def whole_way(
+    out: Path,
+    recipe: Recipe,
+    dataset: Callable[[], Dataset],
+    target: Target,
+    *,
+    seed: int,
+    working: Working,
+) -> Project:
+    """Go from data to a bitstream in the project folder ``out``; every stage is recorded."""
+    check_output(out)
+    data = dataset()
+    with working("train") as advance:
+        start = time.perf_counter()
+        n_float, n_all = recipe.pretrain.epochs, recipe.pretrain.epochs + recipe.finetune.epochs
+        tell = epochs(advance, done={"float": 0, "quantised": n_float}, total=n_all)
+        trained = train_recipe(recipe, data, seed=seed, progress=tell)
+        train_seconds = time.perf_counter() - start
+    with working("convert"):
+        start = time.perf_counter()
+        conversion = convert(trained.qat_module, trained.calibration)
+        shape = tuple(data.x_test.shape[1:])
+        original = Original(import_module(trained.float_module, shape))
+        held_out = Samples(x=data.x_test, y=data.y_test)
+        project = Project.create(out, conversion.network, original, held_out)
+        project.record("train", train_seconds, {})
+        project.record("convert", time.perf_counter() - start, {})
+    evaluate_stage(project, held_out, steps=(1, 2, 4, 8), working=working)
+    # The main mode comes last, so that what the project names as its hardware is what is built.
+    for mode in (*target.other_modes, target.mode):
+        plan = default_plan(project.network, mode, lanes=target.lanes)
+        generate_stage(project, plan, working=working)
+        cosim_stage(
+            project, mode, held_out.first(target.samples), steps=target.steps, working=working
+        )
+    build_stage(project, target.mode, target.board, working=working)
+    return project

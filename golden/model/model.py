@@ -1,0 +1,115 @@
+"""The golden model: what a network computes, exactly."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.model.circuit import Circuit, check_somas
+from spikewright.golden.model.encode import Array, check_inputs, check_steps, encode, input_steps
+from spikewright.golden.model.readout import check_readout, decide, read
+from spikewright.golden.model.record import Record, Result
+from spikewright.golden.model.run import EXECUTIONS
+from spikewright.golden.spec import Encoding, Mode, Network
+
+__all__ = ["Model"]
+
+CHUNK_ENTRIES = 1 << 21  # of payloads at once; what is worked on then stays near the processor
+
+
+class Model:
+    """Runs a network on integers, batched; samples never see each other.
+
+    Parameters
+    ----------
+    network : what to run; connections dense and identity, fire none, binary and ternary,
+        readouts membrane and count, decisions argmax and raw.
+    device : where to run it, as torch names it.
+    """
+
+    def __init__(self, network: Network, *, device: str | torch.device = "cpu") -> None:
+        check_somas(network)
+        check_readout(network.readout)
+        self.network = network
+        self.device = torch.device(device)
+        self._circuits: dict[Mode, Circuit] = {}
+        self._circuit(network.modes[0])  # an operator that is not supported is refused here
+
+    @torch.inference_mode()
+    def run(
+        self,
+        inputs: Array | Mapping[str, Array],
+        *,
+        mode: Mode | str,
+        steps: int | None = None,
+        trace: bool = False,
+    ) -> Result:
+        """Run a batch of samples, each from the reset state.
+
+        Parameters
+        ----------
+        inputs : integers [batch, n], or [batch, steps, n] where the encoding is ``events``; by
+            name where the network has several inputs.
+        mode : one that the network lists.
+        steps : T of ``stepwise`` (default: as the events have, otherwise ``max_steps``); in the
+            other modes the steps over which ``spread`` inputs come (default: one level a step).
+        trace : whether to keep every spike and membrane.
+        """
+        network = self.network
+        mode = self._mode(mode)
+        values = check_inputs(network, inputs, self.device)
+        events = [each.name for each in network.inputs if each.encoding is Encoding.EVENTS]
+        steps = check_steps(network, mode, steps, {values[name].shape[1] for name in events})
+        lengths = {
+            each.name: steps
+            if mode is Mode.STEPWISE and steps is not None
+            else input_steps(network, each, values[each.name], steps)
+            for each in network.inputs
+        }
+        batch = next(iter(values.values())).shape[0]
+        per_sample = sum(lengths[each.name] * each.n for each in network.inputs)
+        size = max(1, CHUNK_ENTRIES // per_sample)
+        return Result.join(
+            [
+                self._run({name: x[start : start + size] for name, x in values.items()},
+                          mode, lengths, trace=trace)
+                for start in range(0, batch, size)
+            ]
+        )
+
+    def _run(
+        self, values: dict[str, Tensor], mode: Mode, lengths: dict[str, int], *, trace: bool
+    ) -> Result:
+        """Run samples that fit the memory at once; ``lengths`` are the inputs' steps."""
+        network = self.network
+        sent = {
+            each.name: encode(each, values[each.name], lengths[each.name])
+            for each in network.inputs
+        }
+        if mode is Mode.COLLAPSED:
+            sent = {name: payloads.sum(dim=0, keepdim=True) for name, payloads in sent.items()}
+        record = Record(sent, full=trace)
+        state = EXECUTIONS[mode](self._circuit(mode), sent, record)
+        read_out = read(network.readout, state[network.readout.population])
+        return Result(
+            values=read_out,
+            labels=decide(network.readout, read_out),
+            events=record.events,
+            trace=record.trace(),
+        )
+
+    def _mode(self, mode: Mode | str) -> Mode:
+        listed = self.network.modes
+        if mode not in listed:
+            raise ConfigurationError(
+                f"mode must be one of {', '.join(listed)}",
+                found=str(mode),
+                where=f"network {self.network.name!r}",
+            )
+        return Mode(mode)
+
+    def _circuit(self, mode: Mode) -> Circuit:
+        if mode not in self._circuits:
+            self._circuits[mode] = Circuit(self.network, mode, device=self.device)
+        return self._circuits[mode]

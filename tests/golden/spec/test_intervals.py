@@ -1,0 +1,373 @@
+"""Every value that an independent scalar simulator sees lies within its proven interval."""
+
+import itertools
+import random
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from spikewright.golden.errors import ConfigurationError, RangeError
+from spikewright.golden.spec import (
+    BiasWhen,
+    Connection,
+    Delta,
+    DeltaFunction,
+    Dense,
+    Encoding,
+    Fire,
+    Identity,
+    Input,
+    Interval,
+    LeakOrder,
+    Mode,
+    Network,
+    Payload,
+    Population,
+    Product,
+    Ranges,
+    Readout,
+    ReadoutKind,
+    Reset,
+    Soma,
+    Window,
+    WindowKind,
+    analyse,
+    hull,
+    int_vector,
+    partial_sum_bound,
+)
+from spikewright.golden.spec.input_bounds import input_signal
+
+# --- the scalar simulator: written from the docstrings of Soma and the operators, in plain ints ---
+
+
+def leak(rule, z):
+    return z if rule is None else (rule.multiplier * z) >> rule.shift
+
+
+def at(values, population, n):
+    """The parameter of neuron n, of a vector with 1, channels or n entries."""
+    if values.size == 1:
+        return int(values[0])
+    return int(values[n if values.size == population.n else n * values.size // population.n])
+
+
+class Neuron:
+    def __init__(self, population, n):
+        soma = population.soma
+        self.soma = soma
+        self.th = at(soma.threshold, population, n)
+        negative = soma.threshold_negative
+        self.th_n = None if negative is None else at(negative, population, n)
+        amount = soma.reset_amount
+        self.amount = self.th if amount is None else at(amount, population, n)
+        self.bias = at(soma.bias, population, n)
+        self.v = at(soma.initial_v, population, n)
+        self.i = self.s = self.pending = 0
+        self.first = True
+
+    def fires(self, v, s):
+        if v >= self.th and (self.soma.s_max is None or s < self.soma.s_max):
+            return 1
+        if self.th_n is not None and v <= -self.th_n:
+            return -1 if self.soma.s_min is None or s > self.soma.s_min else 0
+        return 0
+
+    def step(self, terms, see):
+        soma = self.soma
+        acc = 0
+        bias = self.bias if self.first or soma.bias_when is BiasWhen.EVERY else 0
+        self.first = False
+        for term in [0, *terms]:
+            acc += term
+            see("charge", acc)
+            see("charge", acc + bias)
+        total = acc + bias
+        if soma.current:
+            self.i = leak(soma.leak_i, self.i)
+            see("i", self.i)
+            self.i += total
+            see("i", self.i)
+            total = self.i
+        v = self.v
+        if soma.leak_order is LeakOrder.BEFORE:
+            v = leak(soma.leak_v, v)
+            see("v", v)
+            v += total
+        else:
+            v += total
+            see("v", v)
+            v = leak(soma.leak_v, v)
+        see("v", v)
+        v -= self.pending * self.amount
+        see("v", v)
+        if soma.v_min is not None:
+            v = max(v, soma.v_min)
+        if soma.v_max is not None:
+            v = min(v, soma.v_max)
+        see("v", v)
+        level = 0
+        if soma.fire in (Fire.BINARY, Fire.TERNARY):
+            level = self.fires(v, self.s)
+        elif soma.fire is Fire.ONEHOT and v >= self.th:
+            level = 1
+            while 2 * level * self.th <= v and level < soma.max_level:
+                level *= 2
+        elif soma.fire is Fire.BURST:
+            for _ in range(soma.max_level):
+                one = self.fires(v, self.s + level)
+                if one == 0:
+                    break
+                v -= one * self.amount
+                level += one
+        if soma.reset_delay:
+            self.pending = level
+        elif soma.reset is Reset.SUBTRACT and soma.fire not in (Fire.NONE, Fire.BURST):
+            v -= level * self.amount
+        elif soma.reset is Reset.VALUE and level:
+            v = soma.reset_value
+        self.v = v
+        self.s += level
+        see("v", v)
+        see("emitted", level)
+        see("total", self.s)
+        if soma.traced:
+            see("tracer", self.s)
+        return level
+
+
+def index_of(shape, place):
+    return int(np.ravel_multi_index(place, shape))
+
+
+def window_pairs(window, source, target):
+    """(pre, post, weight) of every tap, by the definition of the (transposed) convolution."""
+    geometry = (window.kernel, window.stride, window.padding, window.dilation)
+    for out in itertools.product(*map(range, target)):
+        for inp in itertools.product(*map(range, source)):
+            for tap in itertools.product(*map(range, window.kernel)):
+                fits = True
+                for o, i, t, _k, s, p, d in zip(out[1:], inp[1:], tap, *geometry, strict=True):
+                    if window.kind is WindowKind.TRANSPOSED:
+                        fits &= o == i * s + t * d - p
+                    else:
+                        fits &= i == o * s + t * d - p
+                if not fits:
+                    continue
+                outs, ins = target[0] // window.groups, source[0] // window.groups
+                if window.kind is WindowKind.SUM_POOL:
+                    if out[0] != inp[0]:
+                        continue
+                    weight = 1
+                elif out[0] // outs != inp[0] // ins:
+                    continue
+                elif window.kind is WindowKind.CONVOLUTION:
+                    weight = int(window.weights[(out[0], inp[0] % ins, *tap)])
+                else:
+                    weight = int(window.weights[(inp[0], out[0] % outs, *tap)])
+                yield index_of(source, inp), index_of(target, out), weight << window.shift
+
+
+def pairs(operator, source, target) -> Iterator[tuple[int, int, int]]:
+    if isinstance(operator, Dense):
+        weights = operator.weights if operator.weights.ndim == 3 else operator.weights[None]
+        blocks, pre, post = weights.shape
+        for b, i, j in itertools.product(range(blocks), range(pre), range(post)):
+            yield b * pre + i, b * post + j, int(weights[b, i, j]) << operator.shift
+    elif isinstance(operator, Identity):
+        for i in range(source.n):
+            weight = (-1 if operator.negative else 1) << operator.shift
+            yield i, operator.offset + i, weight
+    else:
+        yield from window_pairs(operator, source.shape, target.shape)
+
+
+class Synapses:
+    """The terms one connection adds to each neuron of its target."""
+
+    def __init__(self, network, connection):
+        self.operator = connection.operator
+        self.connection = connection
+        self.source = network.node(connection.source)
+        self.target = network.population(connection.target)
+        self.x = [0] * self.source.n
+        self.y = None
+        self.pairs = []
+        if not isinstance(self.operator, Product | Delta):
+            self.pairs = list(pairs(self.operator, self.source, self.target))
+        elif isinstance(self.operator, Delta):
+            self.y = self.f()
+
+    def f(self):
+        operator = self.operator
+        if operator.function is DeltaFunction.CLIP:
+            return [min(max(x, operator.low), operator.high) for x in self.x]
+        if operator.function is DeltaFunction.TABLE:
+            return [int(operator.table[x - operator.low]) for x in self.x]
+        best = [None] * self.target.n
+        for pre, post, _ in window_pairs(operator.window, self.source.shape, self.target.shape):
+            best[post] = self.x[pre] if best[post] is None else max(best[post], self.x[pre])
+        return [b or 0 for b in best]
+
+    def terms(self, spikes):
+        result = [[] for _ in range(self.target.n)]
+        payload = spikes[self.connection.source]
+        if isinstance(self.operator, Delta):
+            self.x = [x + p for x, p in zip(self.x, payload, strict=True)]
+            new = self.f()
+            for post, (y, old) in enumerate(zip(new, self.y, strict=True)):
+                result[post].append(y - old)
+            self.y = new
+        elif isinstance(self.operator, Product):
+            op = self.operator
+            key, value = spikes[op.keys], spikes[op.values]
+            n_e = self.source.n // (op.tokens * op.heads)
+            n_d = self.target.n // (op.tokens * op.heads)
+            for t, h, d, e in itertools.product(
+                range(op.tokens), range(op.heads), range(n_d), range(n_e)
+            ):
+                stored = sum(
+                    key[(s * op.heads + h) * n_e + e] * value[(s * op.heads + h) * n_d + d]
+                    for s in range(op.tokens)
+                )
+                query = payload[(t * op.heads + h) * n_e + e]
+                result[(t * op.heads + h) * n_d + d].append((query * stored) << op.shift)
+        else:
+            for pre, post, weight in self.pairs:
+                if payload[pre]:
+                    result[post].append(weight * payload[pre])
+        return result
+
+
+def encoded(source: Input, values: Sequence, steps: int) -> list[list[int]]:
+    if source.encoding is Encoding.EVENTS:
+        return [list(values[t]) for t in range(steps)]
+    if source.encoding is Encoding.CONSTANT:
+        return [list(values)] * steps
+    if source.encoding is Encoding.ONCE:
+        return [list(values) if t == 0 else [0] * source.n for t in range(steps)]
+    return [[x * (t + 1) // steps - x * t // steps for x in values] for t in range(steps)]
+
+
+def simulate(network, ranges, spikes_in, *, settle, rng):
+    """Run stepwise, or until nothing fires; assert each value; give the readout's membranes."""
+    synapses = [Synapses(network, c) for c in network.connections]
+    neurons = {p.name: [Neuron(p, n) for n in range(p.n)] for p in network.populations}
+    sums = {source.name: [0] * source.n for source in network.inputs}
+
+    def see(name):
+        def check(register, value):
+            interval = getattr(ranges[name], register)
+            assert interval is not None, (name, register)
+            assert interval.low <= value <= interval.high, (name, register, value, interval)
+
+        return check
+
+    before = {node.name: [0] * node.n for node in (*network.inputs, *network.populations)}
+    for name, cells in neurons.items():
+        for cell in cells:
+            see(name)("v", cell.v)
+    for step in itertools.count():
+        if step >= len(spikes_in["x"]) and not settle:
+            break
+        now = {}
+        for source in network.inputs:
+            given = spikes_in[source.name]
+            now[source.name] = given[step] if step < len(given) else [0] * source.n
+            for n, payload in enumerate(now[source.name]):
+                sums[source.name][n] += payload
+                see(source.name)("emitted", payload)
+                see(source.name)("total", sums[source.name][n])
+        for population in network.order():
+            terms = [[] for _ in range(population.n)]
+            for item in synapses:
+                if item.target is population:
+                    spikes = before if item.connection.delay else now
+                    for mine, more in zip(terms, item.terms(spikes), strict=True):
+                        mine += more
+            for mine in terms:
+                rng.shuffle(mine)
+            check = see(population.name)
+            now[population.name] = [
+                cell.step(mine, check)
+                for cell, mine in zip(neurons[population.name], terms, strict=True)
+            ]
+        before = now
+        quiet = not any(any(now[p.name]) for p in network.populations)
+        if settle and quiet and step + 1 >= len(spikes_in["x"]):
+            break
+    return [cell.v for cell in neurons[network.readout.population]]
+
+
+def collapse(network, ranges, totals):
+    """The closed form, population by population."""
+    levels = dict(totals)
+    for population in network.order():
+        terms = [[] for _ in range(population.n)]
+        for connection in network.sources(population.name):
+            for mine, more in zip(
+                terms, Synapses(network, connection).terms(levels), strict=True
+            ):
+                mine += more
+        soma, mine = population.soma, ranges[population.name]
+        result = []
+        for n in range(population.n):
+            cell = Neuron(population, n)
+            total = sum(terms[n])
+            a = cell.v + total + cell.bias
+            assert total in mine.charge
+            assert total + cell.bias in mine.charge
+            assert cell.v in mine.v
+            assert a in mine.v
+            if soma.fire is Fire.NONE:
+                result.append(a)
+                continue
+            level = min(max(a // cell.th, soma.s_min), soma.s_max)
+            assert a - soma.s_min * cell.th in mine.v
+            assert a - level * cell.th in mine.v
+            assert level in mine.emitted
+            result.append(level)
+        levels[population.name] = result
+    return levels[network.readout.population]
+
+
+def samples(source: Input, steps: int, rng: random.Random, count: int):
+    n = source.n * (steps if source.encoding is Encoding.EVENTS else 1)
+    span = range(source.low, source.high + 1)
+    drawn = [[source.low] * n, [source.high] * n, [min(max(0, source.low), source.high)] * n]
+    if len(span) ** n <= count:
+        drawn = [list(values) for values in itertools.product(span, repeat=n)]
+    while len(drawn) < count:
+        drawn.append([rng.choice(span) for _ in range(n)])
+    for values in drawn:
+        if source.encoding is Encoding.EVENTS:
+            yield [values[t * source.n : (t + 1) * source.n] for t in range(steps)]
+        else:
+            yield values
+
+
+def check_network(network: Network, count: int) -> None:
+    rng = random.Random(1)
+    (source,) = network.inputs
+    for steps in range(1, network.max_steps + 1):
+        for values in samples(source, steps, rng, count):
+            spikes = {"x": encoded(source, values, steps)}
+            ranges = analyse(network, Mode.STEPWISE)
+            simulate(network, ranges, spikes, settle=False, rng=rng)
+            if Mode.SETTLE not in network.modes:
+                continue
+            settled = simulate(
+                network, analyse(network, Mode.SETTLE), spikes, settle=True, rng=rng
+            )
+            totals = {"x": [sum(column) for column in zip(*spikes["x"], strict=True)]}
+            assert collapse(network, analyse(network, Mode.COLLAPSED), totals) == settled
+
+
+@given(seed=st.integers(0, 1 << 30))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_random_networks_stay_within_their_intervals(
+    make_random: Callable[[int], Network], seed: int
+) -> None:
+    check_network(make_random(seed), 6)
