@@ -72,13 +72,11 @@ def mnist(folder: Path) -> Dataset:
     """The 60,000 and 10,000 images of the four IDX files in ``folder``, gzipped or plain."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise FileError(
-            "the MNIST folder must exist", found="no such folder", where=str(folder)
-        )
+        raise FileError("the MNIST folder must exist", found="no such folder", where=str(folder))
     arrays = {key: _read_idx(_find(folder, name)) for key, name in MNIST_FILES.items()}
     for part in ("train", "test"):
         images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
-        if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):  # noqa: PLR2004
+        if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
             raise FileError(
                 "images and labels must belong together",
                 found=f"shapes {list(images.shape)} and {list(labels.shape)}",
@@ -121,7 +119,7 @@ def _read_idx(path: Path) -> npt.NDArray[np.uint8]:
         raise FileError(
             "the file must be readable gzip", found=str(error), where=str(path)
         ) from error
-    if len(data) < 4 or data[:2] != b"\0\0" or data[2] != IDX_BYTES:  # noqa: PLR2004
+    if len(data) < 4 or data[:2] != b"\0\0" or data[2] != IDX_BYTES:
         raise FileError(
             "the file must be IDX with unsigned bytes",
             found=f"first bytes {data[:4].hex()}",

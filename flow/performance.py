@@ -65,7 +65,9 @@ def counted(
     }
 
 
-def timed(figures: Mapping[str, Any], latency_cycles: float, build: Mapping[str, Any]) -> dict[str, Any]:
+def timed(
+    figures: Mapping[str, Any], latency_cycles: float, build: Mapping[str, Any]
+) -> dict[str, Any]:
     """The figures of ``performance`` once a build says how fast the clock may run."""
     hertz = build["fmax_mhz"] * 1e6
     per_second = hertz / figures["cycles_per_sample"]

@@ -10,7 +10,8 @@ __all__ = ["Advance", "Working", "silent"]
 class Advance(Protocol):
     """Tells the share that is done, 0 to 1, and a few words."""
 
-    def __call__(self, share: float, note: str = "") -> None: ...
+    def __call__(self, share: float, note: str = "") -> None:
+        """Tell it."""
 
 
 # Begins a stage of that title and ends it with the block.

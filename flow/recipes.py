@@ -50,10 +50,10 @@ class Trained:
 DIGITS_MLP = Recipe(
     name="digits-mlp",
     sizes=(64, 32, 10),
-    dropout=0.0,
-    convert=ConvertConfig(name="digits-mlp", weight_bits=4, levels=7, input_levels=3),
-    pretrain=TrainConfig(epochs=40, batch=64, learning_rate=5e-3, image=(8, 8)),
-    finetune=TrainConfig(epochs=40, batch=64, learning_rate=2e-3, image=(8, 8), sparsity=0.01),
+    dropout=0.1,
+    convert=ConvertConfig(name="digits-mlp", weight_bits=4, levels=7, input_levels=7),
+    pretrain=TrainConfig(epochs=80, batch=64, learning_rate=5e-3, smoothing=0.1),
+    finetune=TrainConfig(epochs=80, batch=64, learning_rate=2e-3, smoothing=0.1, sparsity=0.01),
 )
 
 MNIST_MLP = Recipe(

@@ -65,7 +65,7 @@ class Core(wiring.Component):
             tracer_bits=config.tracer.width if config.tracer is not None else 0,
             store=core.membranes,
         )
-        self.sweep = Sweep(config=config, read_latency=self.lanes.read_latency)
+        self.sweep = Sweep(config=config)
         self.serialiser = SpikeSerialiser(
             lanes=config.lanes, groups=config.groups, layout=config.target
         )
@@ -131,6 +131,7 @@ class Core(wiring.Component):
             lanes.sweep_group.eq(sweep.read_group),
             lanes.sweep_enable.eq(sweep.read_enable),
             sweep.word.eq(lanes.word),
+            lanes.sweep_writes.eq(sweep.writes),
             lanes.write_enable.eq(sweep.write_enable),
             lanes.write_group.eq(sweep.write_group),
             lanes.write_word.eq(sweep.write_word),
@@ -173,8 +174,9 @@ class Core(wiring.Component):
             m.d.comb += [
                 serialiser.i.valid.eq(sweep.items.valid),
                 serialiser.i.payload.eq(sweep.items.payload),
-                sweep.items.ready.eq(serialiser.i.ready),
             ]
+        # A pass that sends begins when no marker waits.
+        m.d.comb += sweep.items.ready.eq(serialiser.i.ready)
 
         def begin(state: str, *, show: bool, initialise: object, hold: object = 0) -> None:
             m.d.comb += [sweep.start.eq(1), sweep.show.eq(show)]
@@ -202,7 +204,7 @@ class Core(wiring.Component):
                     begin("DEFERRED", show=False, initialise=0)
                 with m.Elif(valid & is_spike):
                     m.d.comb += [self.fetch.valid.eq(1), queue.o.ready.eq(self.fetch.accept)]
-                with m.Elif(valid & drained):
+                with m.Elif(valid & drained & ~marks):
                     with m.If(~is_end):
                         if config.fires:
                             begin("STEPPING", show=True, initialise=0)
@@ -236,8 +238,11 @@ class Core(wiring.Component):
             with m.State("SETTLED"):
                 with m.If(~sweep.fired):
                     finish()
-                with m.Elif(~marks):
+                with m.Else():
                     mark(TokenKind.STEP)
+                    m.next = "AGAIN"
+            with m.State("AGAIN"):
+                with m.If(~marks):
                     begin("SETTLING", show=True, initialise=0)
             with m.State("ENDING"):
                 with m.If(~sweep.busy):

@@ -25,8 +25,8 @@ class AccumulatorLanes(wiring.Component):
     Members
     -------
     valid, group, payload, row : In, one row to add. busy : Out, rows are under way.
-    sweep : In, the sweep reads and writes: sweep_group, sweep_enable (to read), write_enable,
-    write_group, write_word : In. word : Out, ``read_latency`` cycles after sweep_group. A lane's
+    sweep : In, the sweep reads: sweep_group, sweep_enable : In; word : Out, ``read_latency`` cycles
+    later. sweep_writes : In, the sweep writes: write_enable, write_group, write_word : In. A lane's
     bits are v, then the tracer.
 
     Timing
@@ -71,6 +71,7 @@ class AccumulatorLanes(wiring.Component):
                 "row": In(lanes * weight_bits),
                 "busy": Out(1),
                 "sweep": In(1),
+                "sweep_writes": In(1),
                 "sweep_group": In(range(groups)),
                 "sweep_enable": In(1),
                 "word": Out(lanes * self.lane_bits),
@@ -83,7 +84,7 @@ class AccumulatorLanes(wiring.Component):
     @property
     def read_latency(self) -> int:
         """Cycles from ``sweep_group`` to ``word``."""
-        return self.membranes.read_latency
+        return self.membranes.latency
 
     @property
     def latency(self) -> int:
@@ -99,26 +100,24 @@ class AccumulatorLanes(wiring.Component):
         operands = [
             self._operand(self.row.word_select(i, self.weight_bits)) for i in range(self.lanes)
         ]
-        stages = int(not self.layout.is_unit)
-        read_group = group
         busy = []
-        for stage in range(stages + self.read_latency):
-            if stage == stages:
-                read_group = group
-            valid, group, operands = self._register(m, stage, valid, group, operands)
+        if not self.layout.is_unit:
+            valid, group, operands = self._register(m, "product", valid, group, operands)
             busy.append(valid)
-        if not self.read_latency:
-            read_group = group
-        m.d.comb += self.busy.eq(Cat(*busy).any() if busy else 0)
+        read_group = group
+        for stage in range(self.read_latency):
+            valid, group, operands = self._register(m, f"read_{stage}", valid, group, operands)
+            busy.append(valid)
+        m.d.comb += self.busy.eq(Cat(*busy).any())
 
         added = [self._add(lane, operand) for lane, operand in enumerate(operands)]
         m.d.comb += [
             membranes.read_group.eq(Mux(self.sweep, self.sweep_group, read_group)),
             membranes.read_enable.eq(~self.sweep | self.sweep_enable),
             self.word.eq(membranes.word),
-            membranes.write_enable.eq(Mux(self.sweep, self.write_enable, valid)),
-            membranes.write_group.eq(Mux(self.sweep, self.write_group, group)),
-            membranes.write_word.eq(Mux(self.sweep, self.write_word, Cat(*added))),
+            membranes.write_enable.eq(Mux(self.sweep_writes, self.write_enable, valid)),
+            membranes.write_group.eq(Mux(self.sweep_writes, self.write_group, group)),
+            membranes.write_word.eq(Mux(self.sweep_writes, self.write_word, Cat(*added))),
         ]
         return m
 

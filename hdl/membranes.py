@@ -20,17 +20,18 @@ class Membranes(wiring.Component):
 
     Members
     -------
-    read_group : In; read_enable : In, samples ``read_group`` (block RAM only); word : Out, the
-    word, ``read_latency`` cycles later, held. write_enable, write_group, write_word : In.
-    A write is seen by a read whose group is presented in a later cycle.
+    read_group : In; read_enable : In, samples ``read_group``; word : Out, the word, ``latency``
+    cycles later, held. write_enable, write_group, write_word : In. A write is seen by a read whose
+    group is presented in a later cycle; registers and LUT RAM show it one cycle earlier.
 
     Timing
     ------
-    read_latency : 0 for registers and LUT RAM, 1 for block RAM. interval : 1. It never stalls.
+    latency : cycles from ``read_group`` to ``word``. interval : 1. It never stalls.
 
     Storage: groups x width bits. Reset does not clear them: the core writes them all first.
     """
 
+    latency = 1
     interval = 1
 
     def __init__(self, *, groups: int, width: int, store: MembraneStore) -> None:
@@ -57,19 +58,18 @@ class Membranes(wiring.Component):
             }
         )
 
-    @property
-    def read_latency(self) -> int:
-        """Cycles from ``read_group`` to ``word``."""
-        return 1 if self.store is MembraneStore.BLOCK else 0
-
     def elaborate(self, platform: object) -> Module:
         """Registers are written one group at a time; memories have two ports."""
         m = Module()
+        # The address is a register of its own, so that lanes hang on nothing but a flip-flop.
+        group = Signal(range(self.groups), reset_less=True)
+        with m.If(self.read_enable):
+            m.d.sync += group.eq(self.read_group)
         if self.store is MembraneStore.REGISTERS:
             words = Array(
                 Signal(self.width, name=f"word_{g}", reset_less=True) for g in range(self.groups)
             )
-            m.d.comb += self.word.eq(words[self.read_group])
+            m.d.comb += self.word.eq(words[group])
             for group in range(self.groups):
                 with m.If(self.write_enable & (self.write_group == group)):
                     m.d.sync += words[group].eq(self.write_word)
@@ -84,9 +84,10 @@ class Membranes(wiring.Component):
         write = mem.write_port()
         read = mem.read_port(domain="sync" if block else "comb")
         if block:
-            m.d.comb += read.en.eq(self.read_enable)
+            m.d.comb += [read.en.eq(self.read_enable), read.addr.eq(self.read_group)]
+        else:
+            m.d.comb += read.addr.eq(group)
         m.d.comb += [
-            read.addr.eq(self.read_group),
             self.word.eq(read.data),
             write.en.eq(self.write_enable),
             write.addr.eq(self.write_group),

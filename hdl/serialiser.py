@@ -100,16 +100,27 @@ class SpikeSerialiser(wiring.Component):
         last_block = (some & (some - 1))[: self.blocks] == 0
         choose_free = Signal()
         m.d.comb += choose_free.eq(~chooses | (send_free & last_block))
-        # Only registers decide whether an item is taken: the sweep's writes hang on it.
-        m.d.comb += self.i.ready.eq(~waits | ~chooses)
-        with m.If(self.i.ready):
-            m.d.sync += [waiting.eq(self.i.payload), waits.eq(self.i.valid)]
-        with m.Elif(choose_free):
-            m.d.sync += waits.eq(0)
+        # One flip-flop says whether an item is taken: all of the sweep's writes hang on it.
+        taken = Signal()
+        waits_next, chooses_next = Signal(), Signal()
+        ready = Signal(init=1)
+        loads = waits & (waiting.marker | waiting.mask.any())
+        m.d.comb += [
+            self.i.ready.eq(ready),
+            taken.eq(self.i.valid & ready),
+            waits_next.eq(taken | (waits & ~choose_free)),
+            # A group in which nobody fired ends here.
+            chooses_next.eq(Mux(choose_free, loads, chooses)),
+        ]
+        m.d.sync += [
+            waits.eq(waits_next),
+            chooses.eq(chooses_next),
+            ready.eq(~waits_next | ~chooses_next),
+        ]
+        with m.If(taken):
+            m.d.sync += waiting.eq(self.i.payload)
         with m.If(choose_free):
             m.d.sync += [
-                # A group in which nobody fired ends here.
-                chooses.eq(waits & (waiting.marker | waiting.mask.any())),
                 mask.eq(waiting.mask),
                 levels.eq(waiting.levels),
                 some.eq(

@@ -4,6 +4,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, signed, unsigne
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from spikewright.golden.spec import Mode
+
 from .config import CoreConfig
 from .divide import DivideLane
 from .parameters import ParameterTable
@@ -24,14 +26,16 @@ class Sweep(wiring.Component):
 
     Parameters
     ----------
-    config : the core. read_latency : cycles from ``read_group`` to ``word``.
+    config : the core. Its membranes answer one cycle after ``read_group``.
 
     Members
     -------
     start : In, begins a pass while not ``busy``, with show : In (levels are sent; otherwise silent),
     initialise : In (write the initial state instead of the next) and hold : In (write nothing).
-    busy : Out, until the last group is written. fired : Out, some neuron fired in the pass.
-    read_group, read_enable : Out; word : In; write_enable, write_group, write_word : Out.
+    busy : Out, until the last group is written. fired : Out, some neuron fired in the pass; valid
+    from the second cycle that is not busy (settle mode only).
+    read_group, read_enable : Out; word : In; writes : Out, the port is the sweep's;
+    write_enable, write_group, write_word : Out.
     items : Out(stream) of groups for the serialiser.
 
     Timing
@@ -42,9 +46,8 @@ class Sweep(wiring.Component):
     Model: the step of ``golden.spec.Soma``, or its closed form in collapsed mode.
     """
 
-    def __init__(self, *, config: CoreConfig, read_latency: int) -> None:
+    def __init__(self, *, config: CoreConfig) -> None:
         self.config = config
-        self.read_latency = read_latency
         soma = config.population.soma
         self.thresholds = config.by_group(soma.threshold)
         negative = soma.threshold_negative
@@ -66,6 +69,7 @@ class Sweep(wiring.Component):
                 "read_group": Out(range(config.groups)),
                 "read_enable": Out(1),
                 "word": In(word),
+                "writes": Out(1),
                 "write_enable": Out(1),
                 "write_group": Out(range(config.groups)),
                 "write_word": Out(word),
@@ -131,8 +135,9 @@ class Sweep(wiring.Component):
                 m.d.sync += count.eq(0)
 
         m.d.comb += [
-            self.read_group.eq(ask_group if self.read_latency else take_group),
+            self.read_group.eq(ask_group),
             self.read_enable.eq(advance),
+            self.writes.eq(decides),
             self.write_enable.eq(done & ~hold),
             self.write_group.eq(group),
             self.items.valid.eq(decides & last_count & show),
@@ -147,8 +152,12 @@ class Sweep(wiring.Component):
         last = self.config.n - (groups - 1) * self.config.lanes
         mask = Mux(group == groups - 1, (1 << last) - 1, (1 << self.config.lanes) - 1)
         m.d.comb += fired.eq(Cat(fires for fires, _, _ in lanes) & mask)
-        with m.If(done & show & fired.any()):
-            m.d.sync += self.fired.eq(1)
+        if self.config.mode is Mode.SETTLE:
+            # A register in front of the wide OR; nobody asks before the pass is over.
+            sent = Signal(self.config.lanes)
+            m.d.sync += sent.eq(Mux(done & show, fired, 0))
+            with m.If(sent.any()):
+                m.d.sync += self.fired.eq(1)
         tracer = Const(0, self.lane_bits - self.config.v_bits)
         words = []
         for lane, (_, _, following) in enumerate(lanes):

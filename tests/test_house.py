@@ -84,9 +84,7 @@ def wheel(tmp_path_factory):
             shutil.copy(path, source / name)
     out = tmp_path_factory.mktemp("wheel")
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check")
-    built = run(
-        *pip, "wheel", "--no-deps", "--no-build-isolation", "-w", str(out), ".", cwd=source
-    )
+    built = run(*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", str(out), ".", cwd=source)
     assert built.returncode == 0, built.stderr
     (path,) = out.glob("*.whl")
     target = tmp_path_factory.mktemp("target")
@@ -193,7 +191,12 @@ def test_style_catches_what_is_banned(tmp_path, text, rule):
     path.write_text(text)
     program = Path(sysconfig.get_paths()["scripts"]) / "ruff"
     result = run(
-        str(program), "check", "--no-cache", "--config", str(ROOT / "pyproject.toml"), str(path),
+        str(program),
+        "check",
+        "--no-cache",
+        "--config",
+        str(ROOT / "pyproject.toml"),
+        str(path),
         cwd=tmp_path,
     )
     assert result.returncode == 1

@@ -14,7 +14,9 @@ __all__ = ["convert"]
 def convert(
     source: Annotated[
         str,
-        typer.Argument(help="Where the network is made: FILE.py:FUNCTION, called without arguments."),
+        typer.Argument(
+            help="Where the network is made: FILE.py:FUNCTION, called without arguments."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Project folder to make.")],
     calibrate: Annotated[
@@ -50,7 +52,9 @@ def convert(
         int, typer.Option(help="Epochs of quantisation-aware training; needs labels.")
     ] = 0,
     learning_rate: Annotated[float, typer.Option(help="Of that training.")] = 2e-3,
-    seed: Annotated[int, typer.Option(help="Of that training; the same seed, the same network.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Of that training; the same seed, the same network.")
+    ] = 0,
     name: Annotated[
         str | None, typer.Option(help="Name of the network.  [default: the function's]")
     ] = None,

@@ -18,15 +18,15 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    help="""Turn a trained network into an event-driven FPGA accelerator, and prove they are the same.
+    help="""Turn a trained network into an event-driven FPGA accelerator and prove them the same.
 
     The way of a network, in a project folder that each command adds to:
 
-      [bold]spikewright convert[/] network.py:make --weights w.safetensors --calibrate data.npz --out p
-      [bold]spikewright evaluate[/] p --data test.npz    accuracy of every mode, and of the original
-      [bold]spikewright generate[/] p                    Verilog
-      [bold]spikewright cosim[/] p                       the Verilog against the golden model
-      [bold]spikewright build[/] p --board ulx3s-85f     bitstream
+    [bold]spikewright convert[/] network.py:make --weights w.safetensors --calibrate x.npz --out p\n
+    [bold]spikewright evaluate[/] p --data test.npz    accuracy of every mode and of the original\n
+    [bold]spikewright generate[/] p                    Verilog\n
+    [bold]spikewright cosim[/] p                       the Verilog against the golden model\n
+    [bold]spikewright build[/] p --board ulx3s-85f     bitstream
 
     Or all of it on data that come along: [bold]spikewright demo --out p[/]
     """,

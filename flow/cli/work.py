@@ -34,9 +34,7 @@ def evaluate(
 
     project = Project(folder)
     samples = project.load(data)
-    evaluate_stage(
-        project, samples, steps=integers(steps, "--steps"), batch=batch, working=working
-    )
+    evaluate_stage(project, samples, steps=integers(steps, "--steps"), batch=batch, working=working)
     show_summary(project.summary, "network", "accuracy")
 
 
@@ -75,9 +73,7 @@ def cosim(
     mode: ModeName = None,
     simulator: Annotated[str, typer.Option(help="verilator, or icarus (slower).")] = "verilator",
     data: Data = None,
-    samples: Annotated[
-        int | None, typer.Option(min=1, help="How many.  [default: all]")
-    ] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="How many.  [default: all]")] = None,
     steps: Annotated[
         int, typer.Option(min=1, help="T of a stepwise run; other modes take what they need.")
     ] = 8,
@@ -143,7 +139,5 @@ def build(
 
     project = Project(folder)
     chosen = project.main_mode(None if mode is None else parse_mode(mode))
-    build_stage(
-        project, chosen, board, clock_mhz=clock, seed=seed, sample=sample, working=working
-    )
+    build_stage(project, chosen, board, clock_mhz=clock, seed=seed, sample=sample, working=working)
     show_summary(project.summary, "network", "build", "performance")

@@ -35,7 +35,7 @@ def check_calibration(data: Any) -> torch.Tensor:
     x = torch.as_tensor(data)
     if x.is_complex():
         raise ConfigurationError("must be real", found=str(x.dtype), where=where)
-    if x.dim() < 2:  # noqa: PLR2004
+    if x.dim() < 2:
         raise ConfigurationError(
             "must have the shape [samples, ...]", found=str(list(x.shape)), where=where
         )

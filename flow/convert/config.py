@@ -64,7 +64,7 @@ class ConvertConfig:
                 where="encoding",
             )
         _require(
-            0 < self.percentile <= 100,  # noqa: PLR2004
+            0 < self.percentile <= 100,
             "must be above 0 and at most 100",
             self.percentile,
             "percentile",
@@ -107,12 +107,12 @@ class TrainConfig:
     sparsity: float = 0.0
     image: tuple[int, int] | None = None
     shift: int = 0
-    threads: int = 2
+    threads: int = 1
 
     def __post_init__(self) -> None:
         """Check every field by itself."""
         _require(self.epochs >= 1, "must be at least 1", self.epochs, "epochs")
-        _require(self.batch >= 2, "must be at least 2", self.batch, "batch")  # noqa: PLR2004
+        _require(self.batch >= 2, "must be at least 2", self.batch, "batch")
         _require(self.learning_rate > 0, "must be positive", self.learning_rate, "learning_rate")
         _require(self.threads >= 1, "must be at least 1", self.threads, "threads")
         _require(self.shift >= 0, "must not be negative", self.shift, "shift")

@@ -99,9 +99,7 @@ def lower(
         inputs=(spikes,),
         populations=(*populations, population),
         connections=(*connections, connection),
-        readout=Readout(
-            population="readout", kind=ReadoutKind.MEMBRANE, decision=Decision.ARGMAX
-        ),
+        readout=Readout(population="readout", kind=ReadoutKind.MEMBRANE, decision=Decision.ARGMAX),
         modes=(Mode.STEPWISE, Mode.SETTLE, Mode.COLLAPSED),
         max_steps=config.max_steps,
         provenance=provenance,
@@ -192,9 +190,7 @@ def _readout(
         bias_when=BiasWhen.FIRST,
         reset=Reset.NONE,
     )
-    population = Population(
-        name="readout", shape=(len(codes),), soma=soma, payload=Payload.GRADED
-    )
+    population = Population(name="readout", shape=(len(codes),), soma=soma, payload=Payload.GRADED)
     connection = _connection(source.name, "readout", codes, layer.weight_bits, fraction)
     return population, connection, float(unit[0]) / 2.0**fraction
 

@@ -103,8 +103,7 @@ def _require_chain(network: Network) -> None:
         (connection.source, connection.target) for connection in network.connections
     ] == list(zip(names[:-1], names[1:], strict=True))
     dense = all(
-        isinstance(c.operator, Dense) and c.operator.weights.ndim == 2  # noqa: PLR2004
-        for c in network.connections
+        isinstance(c.operator, Dense) and c.operator.weights.ndim == 2 for c in network.connections
     )
     if not (chained and dense and Mode.COLLAPSED in network.modes):
         raise UnsupportedError(

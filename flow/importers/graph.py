@@ -216,8 +216,10 @@ def _is_size(n: fx.Node) -> bool:
     if n.op == "call_method":
         return n.target in ("size", "dim", "numel")
     return n.op == "call_function" and (
-        (n.target is getattr and n.args[1] in ("shape", "ndim")) or n.target is operator.getitem
-        and isinstance(n.args[0], fx.Node) and _is_size(n.args[0])
+        (n.target is getattr and n.args[1] in ("shape", "ndim"))
+        or n.target is operator.getitem
+        and isinstance(n.args[0], fx.Node)
+        and _is_size(n.args[0])
     )
 
 
@@ -254,7 +256,7 @@ def _require_finite(name: str, what: str, tensor: torch.Tensor) -> None:
 def _check_linear(name: str, layer: torch.nn.Module, value: torch.Tensor) -> None:
     if not isinstance(layer, torch.nn.Linear):
         return
-    if value.dim() != 2:  # noqa: PLR2004
+    if value.dim() != 2:
         raise UnsupportedError(
             "a Linear must get one vector per sample",
             found=f"samples of shape {list(value.shape[1:])}",

@@ -36,7 +36,8 @@ class Ranges:
         the tracer is bounded.
     charge : a step's (collapsed: the sample's) summed input, every partial sum of it, with the
         bias and without.
-    v : the membrane at any point of a step. Collapsed: also v0 + sum I - s_min * threshold.
+    v : the membrane at any point of a step. Collapsed: v0, every partial sum on top of it, with the
+        bias and without, the whole less s_min * threshold, and what firing leaves.
     i : the current, leaked and updated; None without one.
     tracer : S; None where it is not bounded and so needs no register.
     """

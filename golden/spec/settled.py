@@ -37,8 +37,9 @@ def settled_bounds(
     for extra in (zero, bias):
         registers.see("charge", step_low + extra, step_high + extra)
     registers.see("v", initial_v, initial_v)
-    # v0 + sum I of every prefix; an earlier refusal here is one that the charge did not show
-    registers.see("v", initial_v + low, initial_v + high)
+    if mode is Mode.COLLAPSED:
+        # The sample may be summed in the membrane itself, to which the bias comes last.
+        registers.see("v", initial_v + low, initial_v + high)
     low, high = initial_v + bias + low, initial_v + bias + high
     if soma.fire is Fire.NONE or soma.s_min is None or soma.s_max is None:
         registers.see("v", low, high)

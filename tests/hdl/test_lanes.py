@@ -36,14 +36,14 @@ def wrap(value, bits):
 
 
 async def write(ctx, dut, words):
-    ctx.set(dut.sweep, 1)
+    ctx.set(dut.sweep_writes, 1)
     ctx.set(dut.write_enable, 1)
     for group, word in enumerate(words):
         ctx.set(dut.write_group, group)
         ctx.set(dut.write_word, word)
         await ctx.tick()
     ctx.set(dut.write_enable, 0)
-    ctx.set(dut.sweep, 0)
+    ctx.set(dut.sweep_writes, 0)
 
 
 async def read(ctx, dut, group):

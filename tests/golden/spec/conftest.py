@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import (
     BiasWhen,
@@ -62,9 +63,7 @@ def plain(**changes: Any) -> Network:
         ),
         "populations": (
             Population(name="hidden", shape=(2,), soma=soma, payload=Payload.SIGN),
-            Population(
-                name="out", shape=(2,), soma=Soma(fire=Fire.NONE), payload=Payload.UNIT
-            ),
+            Population(name="out", shape=(2,), soma=Soma(fire=Fire.NONE), payload=Payload.UNIT),
         ),
         "connections": (
             Connection(
@@ -78,9 +77,7 @@ def plain(**changes: Any) -> Network:
                 operator=Dense(weights=np.array([[1, -2], [3, 0]]), weight_bits=3, shift=1),
             ),
         ),
-        "readout": Readout(
-            population="out", kind=ReadoutKind.MEMBRANE, decision=Decision.ARGMAX
-        ),
+        "readout": Readout(population="out", kind=ReadoutKind.MEMBRANE, decision=Decision.ARGMAX),
         "modes": tuple(Mode),
         "max_steps": 8,
         "provenance": {"made": "by hand"},
@@ -298,9 +295,7 @@ def random_network(seed: int) -> Network:
         soma = random_soma(rng, n_out, Fire.BINARY if fires else Fire.NONE)
     nodes.append(Population(name="out", shape=(n_out,), soma=soma, payload=Payload.UNIT))
     operator = _dense(rng, nodes[-2].n, n_out)
-    connections.append(
-        Connection(source=nodes[-2].name, target="out", operator=operator)
-    )
+    connections.append(Connection(source=nodes[-2].name, target="out", operator=operator))
     arguments: dict[str, Any] = {
         "name": f"random-{seed}",
         "inputs": (source,),

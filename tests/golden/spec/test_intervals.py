@@ -2,12 +2,14 @@
 
 import itertools
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import (
     BiasWhen,
@@ -20,6 +22,7 @@ from spikewright.golden.spec import (
     Identity,
     Input,
     Interval,
+    Leak,
     LeakOrder,
     Mode,
     Network,
@@ -31,7 +34,6 @@ from spikewright.golden.spec import (
     ReadoutKind,
     Reset,
     Soma,
-    Window,
     WindowKind,
     analyse,
     hull,
@@ -286,7 +288,7 @@ def simulate(network, ranges, spikes_in, *, settle, rng):
                 if item.target is population:
                     spikes = before if item.connection.delay else now
                     for mine, more in zip(terms, item.terms(spikes), strict=True):
-                        mine += more
+                        mine.extend(more)
             for mine in terms:
                 rng.shuffle(mine)
             check = see(population.name)
@@ -307,10 +309,8 @@ def collapse(network, ranges, totals):
     for population in network.order():
         terms = [[] for _ in range(population.n)]
         for connection in network.sources(population.name):
-            for mine, more in zip(
-                terms, Synapses(network, connection).terms(levels), strict=True
-            ):
-                mine += more
+            for mine, more in zip(terms, Synapses(network, connection).terms(levels), strict=True):
+                mine.extend(more)
         soma, mine = population.soma, ranges[population.name]
         result = []
         for n in range(population.n):
@@ -358,9 +358,7 @@ def check_network(network: Network, count: int) -> None:
             simulate(network, ranges, spikes, settle=False, rng=rng)
             if Mode.SETTLE not in network.modes:
                 continue
-            settled = simulate(
-                network, analyse(network, Mode.SETTLE), spikes, settle=True, rng=rng
-            )
+            settled = simulate(network, analyse(network, Mode.SETTLE), spikes, settle=True, rng=rng)
             totals = {"x": [sum(column) for column in zip(*spikes["x"], strict=True)]}
             assert collapse(network, analyse(network, Mode.COLLAPSED), totals) == settled
 
@@ -371,3 +369,321 @@ def test_random_networks_stay_within_their_intervals(
     make_random: Callable[[int], Network], seed: int
 ) -> None:
     check_network(make_random(seed), 6)
+
+
+@pytest.mark.parametrize("first", range(0, 600, 100))
+def test_fixed_networks_stay_within_their_intervals(
+    make_random: Callable[[int], Network], first: int
+) -> None:
+    for seed in range(first, first + 100):
+        check_network(make_random(seed), 4)
+
+
+# --- bounds are attained where that can be expected ---
+
+
+def one_layer(weights, soma, *, low=0, high=3, encoding=Encoding.ONCE, modes=None, steps=8):
+    fires = soma.fire is not Fire.NONE
+    weights = np.array(weights)
+    return Network(
+        name="one",
+        inputs=(
+            Input(
+                name="x",
+                shape=(len(weights),),
+                payload=Payload.GRADED,
+                low=low,
+                high=high,
+                encoding=encoding,
+            ),
+        ),
+        populations=(
+            Population(name="p", shape=weights.shape[1:], soma=soma, payload=Payload.GRADED),
+        ),
+        connections=(
+            Connection(source="x", target="p", operator=Dense(weights=weights, weight_bits=16)),
+        ),
+        readout=Readout(
+            population="p",
+            kind=ReadoutKind.COUNT if fires else ReadoutKind.MEMBRANE,
+            decision="raw",
+        ),
+        modes=modes or (Mode.STEPWISE,),
+        max_steps=steps,
+    )
+
+
+def test_collapsed_membrane_is_tight() -> None:
+    soma = Soma(fire=Fire.NONE, bias=int_vector([5, -5]), bias_when=BiasWhen.FIRST)
+    network = one_layer([[3, -2], [-4, 7]], soma, modes=tuple(Mode))
+    # collapsed sums in the membrane, before the bias comes; otherwise the sum has the bias in it
+    for mode in Mode:
+        assert analyse(network, mode)["p"] == Ranges(
+            emitted=Interval(0, 0),
+            total=Interval(0, 0),
+            charge=Interval(-12, 21),
+            v=Interval(-12, 21) if mode is Mode.COLLAPSED else Interval(-11, 16),
+        )
+
+
+def test_collapsed_ternary_is_tight(make_plain: Callable[..., Network]) -> None:
+    ranges = analyse(make_plain(), Mode.COLLAPSED)
+    # v0 + sum I: neuron 0 in 2 + 1 + [-3, 30], neuron 1 in 2 - 1 + [-24, 21]
+    assert ranges["hidden"].v == Interval(-23, 33)
+    assert ranges["hidden"].charge == Interval(-25, 31)
+    assert ranges["hidden"].emitted == Interval(0, 7)
+    assert ranges["hidden"].tracer == Interval(0, 7)
+    # levels up to 7 and min(7, 22 // 5) = 4
+    assert ranges["out"].v == Interval(-28, 38)
+
+
+def test_settle_adds_what_the_levels_lag_behind(make_plain: Callable[..., Network]) -> None:
+    ranges = analyse(make_plain(), Mode.SETTLE)
+    assert ranges["hidden"].v == Interval(-23 - 4 * 5, 33)
+    assert ranges["hidden"].emitted == Interval(-1, 1)
+    assert ranges["out"].v == Interval(-28, 38)
+    assert ranges["out"].charge == Interval(-8, 8)
+
+
+def test_stepwise_membrane_does_not_grow_with_the_steps(
+    make_plain: Callable[..., Network],
+) -> None:
+    few = analyse(make_plain(max_steps=16), Mode.STEPWISE)
+    many = analyse(make_plain(max_steps=60000), Mode.STEPWISE)
+    assert few == many
+
+
+def test_leak_ends_in_a_fixed_point() -> None:
+    soma = Soma(fire=Fire.NONE, leak_v=Leak(shift=1))
+    network = one_layer([[1]], soma, encoding=Encoding.CONSTANT, steps=50000)
+    # v = (v >> 1) + 3 climbs 3, 4, 5, 5, ...
+    assert analyse(network, Mode.STEPWISE)["p"].v == Interval(0, 5)
+
+
+def test_integrator_grows_with_each_step() -> None:
+    soma = Soma(fire=Fire.NONE)
+    for steps in (1, 2, 100):
+        network = one_layer([[1]], soma, encoding=Encoding.CONSTANT, steps=steps)
+        assert analyse(network, Mode.STEPWISE)["p"].v == Interval(0, 3 * steps)
+
+
+def test_binary_neuron_with_reset_is_tight() -> None:
+    soma = Soma(fire=Fire.BINARY, threshold=int_vector(5))
+    network = one_layer([[1]], soma, encoding=Encoding.CONSTANT, steps=100)
+    ranges = analyse(network, Mode.STEPWISE)["p"]
+    assert (ranges.v, ranges.emitted) == (Interval(0, 7), Interval(0, 1))
+    assert ranges.total == Interval(0, 60)
+    assert ranges.tracer is None
+
+
+def test_neuron_that_cannot_reach_its_threshold_emits_nothing() -> None:
+    soma = Soma(fire=Fire.BINARY, threshold=int_vector(10))
+    ranges = analyse(one_layer([[1]], soma), Mode.STEPWISE)["p"]
+    assert (ranges.emitted, ranges.total) == (Interval(0, 0), Interval(0, 0))
+
+
+# --- inputs ---
+
+
+@pytest.mark.parametrize(
+    ("encoding", "stepwise", "total", "collapsed"),
+    [
+        (Encoding.ONCE, (-3, 5), (-3, 5), (-3, 5)),
+        (Encoding.SPREAD, (-3, 5), (-3, 5), (-3, 5)),
+        (Encoding.EVENTS, (-3, 5), (-24, 40), (-24, 40)),
+    ],
+)
+def test_input_ranges(encoding, stepwise, total, collapsed) -> None:
+    soma = Soma(fire=Fire.NONE)
+    network = one_layer([[1]], soma, low=-3, high=5, encoding=encoding, modes=tuple(Mode))
+    by_mode = {mode: analyse(network, mode)["x"] for mode in Mode}
+    assert by_mode[Mode.STEPWISE] == Ranges(emitted=Interval(*stepwise), total=Interval(*total))
+    assert by_mode[Mode.SETTLE] == by_mode[Mode.STEPWISE]
+    assert by_mode[Mode.COLLAPSED] == Ranges(
+        emitted=Interval(*collapsed), total=Interval(*collapsed)
+    )
+
+
+def test_spread_input_thins_out() -> None:
+    source = Input(
+        name="x", shape=(1,), payload="graded", low=-7, high=10, encoding=Encoding.SPREAD
+    )
+    for step in range(12):
+        signal = input_signal(source, Mode.STEPWISE, 12, step)
+        seen = [
+            x * (step + 1) // steps - x * step // steps
+            for steps in range(step + 1, 13)
+            for x in range(-7, 11)
+        ]
+        assert signal.low[0] <= min(seen) <= signal.low[0] + 1
+        assert signal.high[0] == max(seen)
+
+
+# --- refusals ---
+
+
+def refused(text: str) -> str:
+    return f"^{re.escape(text)}$"
+
+
+def test_register_that_would_overflow_is_named_with_its_bound() -> None:
+    soma = Soma(fire=Fire.NONE)
+    with pytest.raises(
+        RangeError,
+        match=refused(
+            "population 'p', mode stepwise: membrane must fit 32 bits, found values from 0 to "
+            "5368381445, 33 bits; use smaller weights, inputs or shifts, fewer steps, or a leak "
+            "or clip"
+        ),
+    ):
+        one_layer([[32767]], soma, high=32767, encoding=Encoding.CONSTANT, steps=65536)
+
+
+def test_unsigned_and_signed_32_bits_are_the_last_that_fit() -> None:
+    for v0, weight, fits in [
+        (0, 2, True),
+        (-1, 2, True),
+        ((1 << 31) - 1, 2, True),
+        ((1 << 31) - 1, 32767, False),
+    ]:
+        soma = Soma(fire=Fire.NONE, initial_v=int_vector(v0))
+        if fits:
+            one_layer([[weight]], soma, high=32767)
+        else:
+            soma = Soma(fire=Fire.NONE, initial_v=int_vector(v0))
+            with pytest.raises(RangeError, match=r"^population 'p', mode stepwise: membrane must"):
+                one_layer([[weight]] * 3, soma, high=32767)
+
+
+def test_sum_beyond_exact_floats_is_refused() -> None:
+    weights = np.full((4096, 1), 32767)
+    source = Input(
+        name="x", shape=(4096,), payload="graded", low=0, high=32767, encoding=Encoding.ONCE
+    )
+    with pytest.raises(
+        RangeError,
+        match=refused(
+            "population 'p' neuron 0: summed input must fit 32 bits, found magnitudes of up to "
+            "2.88e+17; use smaller weights, payloads or shifts"
+        ),
+    ):
+        Network(
+            name="big",
+            inputs=(source,),
+            populations=(
+                Population(name="p", shape=(1,), soma=Soma(fire=Fire.NONE), payload="unit"),
+            ),
+            connections=(
+                Connection(
+                    source="x",
+                    target="p",
+                    operator=Dense(weights=weights, weight_bits=16, shift=16),
+                ),
+            ),
+            readout=Readout(population="p", kind="membrane", decision="raw"),
+            modes=(Mode.STEPWISE,),
+            max_steps=1,
+        )
+
+
+def test_payload_that_is_too_wide_is_refused() -> None:
+    soma = Soma(fire=Fire.NONE)
+    with pytest.raises(
+        RangeError,
+        match=refused(
+            "input 'x', mode collapsed: payload must fit 16 bits, found values from 0 to 80000, "
+            "17 bits; use fewer levels or fewer steps"
+        ),
+    ):
+        one_layer(
+            [[1]], soma, high=10000, encoding=Encoding.EVENTS, modes=(Mode.COLLAPSED,), steps=8
+        )
+
+
+def test_table_must_hold_every_sum() -> None:
+    delta = Delta(function=DeltaFunction.TABLE, table=int_vector([0, 1, 1, 2]), low=-1)
+    source = Input(name="x", shape=(1,), payload="graded", low=-1, high=3, encoding="once")
+    arguments = {
+        "name": "t",
+        "inputs": (source,),
+        "populations": (
+            Population(name="p", shape=(1,), soma=Soma(fire=Fire.NONE), payload="unit"),
+        ),
+        "connections": (Connection(source="x", target="p", operator=delta),),
+        "readout": Readout(population="p", kind="membrane", decision="raw"),
+        "modes": tuple(Mode),
+        "max_steps": 3,
+    }
+    with pytest.raises(
+        RangeError,
+        match=refused(
+            "connection 'x' -> 'p': the table must hold every X that can occur, -1..3, found a "
+            "table of -1..2"
+        ),
+    ):
+        Network(**arguments)
+    small = Input(name="x", shape=(1,), payload="graded", low=-1, high=2, encoding="once")
+    network = Network(**{**arguments, "inputs": (small,)})
+    assert analyse(network, Mode.COLLAPSED)["p"].v == Interval(-1, 1)
+    check_network(network, 4)
+
+
+def test_mode_must_be_one_of_the_network(make_plain: Callable[..., Network]) -> None:
+    network = make_plain(modes=(Mode.STEPWISE, Mode.SETTLE))
+    with pytest.raises(
+        ConfigurationError,
+        match=refused(
+            "network 'plain': mode must be one of the network's: stepwise, settle, found collapsed"
+        ),
+    ):
+        analyse(network, Mode.COLLAPSED)
+
+
+# --- partial sums ---
+
+
+def test_partial_sum_bound(make_plain: Callable[..., Network]) -> None:
+    network = make_plain()
+    first, second = network.connections
+    # columns of |weights| sum to 11 and 15, payloads reach 3
+    assert partial_sum_bound(network, first, Mode.STEPWISE) == 45
+    assert partial_sum_bound(network, second, Mode.SETTLE) == (4 << 1) * 1
+    assert partial_sum_bound(network, second, Mode.COLLAPSED) == (4 << 1) * 7
+    other = Connection(source="x", target="hidden", operator=first.operator)
+    with pytest.raises(
+        ConfigurationError,
+        match=refused(
+            "a connection of the network must be given, found another one, 'x' -> 'hidden'"
+        ),
+    ):
+        partial_sum_bound(network, other, Mode.STEPWISE)
+
+
+# --- intervals ---
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "bits", "signed"),
+    [
+        (0, 0, 1, False),
+        (0, 1, 1, False),
+        (0, 255, 8, False),
+        (0, 256, 9, False),
+        (5, 7, 3, False),
+        (-1, 0, 1, True),
+        (-1, 1, 2, True),
+        (-8, 7, 4, True),
+        (-9, 7, 5, True),
+        (-8, 8, 5, True),
+        (-5, -3, 4, True),
+    ],
+)
+def test_interval_width(low: int, high: int, bits: int, signed: bool) -> None:
+    interval = Interval(low, high)
+    assert (interval.bits, interval.signed) == (bits, signed)
+
+
+def test_hull_and_membership() -> None:
+    assert hull(Interval(-1, 2), Interval(3, 9)) == Interval(-1, 9)
+    assert 2 in Interval(-1, 2)
+    assert 3 not in Interval(-1, 2)

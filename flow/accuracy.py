@@ -1,0 +1,139 @@
+"""The accuracy report: float, quantised, and the integer network in each of its modes."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+
+from spikewright.flow.convert import Reference
+from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.model import Model, Result
+from spikewright.golden.spec import Mode, Network
+
+__all__ = ["evaluate"]
+
+DEFAULT_STEPS = (1, 2, 4, 8, 16)
+
+
+def evaluate(
+    network: Network,
+    reference: Reference,
+    float_module: torch.nn.Module | None,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    *,
+    steps: Sequence[int] = DEFAULT_STEPS,
+    batch: int = 1000,
+    quantised_module: torch.nn.Module | None = None,
+    device: str | torch.device = "cpu",
+    progress: Callable[[str, int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Classify samples ``x`` with labels ``y`` in every way there is; fractions of 1.
+
+    Parameters
+    ----------
+    network, reference : the integer network and its closed form, which says ``quantised``.
+    float_module : the trained network, which says ``float``; left out where there is none.
+    steps : each T of ``stepwise``; those above the network's ``max_steps`` are left out.
+    quantised_module : the fake-quantised module; adds ``label_agreement``, how often its label is
+        the reference's: the whole error of going from floating point to integers.
+    progress : called with (stage, samples done, samples).
+
+    Returns
+    -------
+    ``samples``, ``float``, ``quantised``, ``stepwise`` {T: fraction}, ``settle``, ``collapsed``,
+    ``equal_logits`` {mode: samples whose logits are exactly the reference's}, ``label_agreement``,
+    and ``events`` {mode: {name: mean number of spikes per sample}}.
+    """
+    _check(x, y, batch)
+    report: dict[str, Any] = {"samples": len(x)}
+    tick = progress or _silent
+    if float_module is not None:
+        labels = _module_labels(float_module, x, batch, tick, "float")
+        report["float"] = _fraction(labels == y)
+    values = reference.encode(x)
+    logits = torch.cat([reference(part) for part in _parts(values, batch, tick, "quantised")])
+    report["quantised"] = _fraction(logits.argmax(1) == y)
+    if quantised_module is not None:
+        labels = _module_labels(quantised_module, x, batch, tick, "fake-quantised")
+        report["label_agreement"] = _fraction(labels == logits.argmax(1))
+    model = Model(network, device=device)
+    events: dict[str, dict[str, float]] = {}
+    report["stepwise"] = {}
+    report["equal_logits"] = {}
+    for T in steps if Mode.STEPWISE in network.modes else ():
+        if T <= network.max_steps:
+            stage = f"stepwise T={T}"
+            results = [
+                model.run(part, mode=Mode.STEPWISE, steps=T)
+                for part in _parts(values, batch, tick, stage)
+            ]
+            report["stepwise"][str(T)] = _fraction(_labels(results) == y)
+            events[stage] = _events(results, len(x))
+    for mode in (Mode.SETTLE, Mode.COLLAPSED):
+        if mode in network.modes:
+            results = [model.run(part, mode=mode) for part in _parts(values, batch, tick, mode)]
+            report[mode.value] = _fraction(_labels(results) == y)
+            got = torch.cat([result.values.cpu() for result in results])
+            report["equal_logits"][mode.value] = int((got == logits).all(1).sum())
+            events[mode.value] = _events(results, len(x))
+    report["events"] = events
+    return report
+
+
+def _parts(
+    values: torch.Tensor, batch: int, tick: Callable[[str, int, int], None], stage: str
+) -> Iterator[torch.Tensor]:
+    for start in range(0, len(values), batch):
+        tick(stage, start, len(values))
+        yield values[start : start + batch]
+    tick(stage, len(values), len(values))
+
+
+@torch.no_grad()
+def _module_labels(
+    module: torch.nn.Module,
+    x: torch.Tensor,
+    batch: int,
+    tick: Callable[[str, int, int], None],
+    stage: str,
+) -> torch.Tensor:
+    was_training = module.training
+    module.eval()
+    labels = [module(part).argmax(1) for part in _parts(x, batch, tick, stage)]
+    module.train(was_training)
+    return torch.cat(labels)
+
+
+def _labels(results: Sequence[Result]) -> torch.Tensor:
+    parts = []
+    for result in results:
+        values = result.values.argmax(1) if result.labels is None else result.labels
+        parts.append(values.cpu())
+    return torch.cat(parts)
+
+
+def _events(results: Sequence[Result], samples: int) -> dict[str, float]:
+    return {
+        name: sum(int(result.events[name].sum()) for result in results) / samples
+        for name in results[0].events
+    }
+
+
+def _fraction(right: torch.Tensor) -> float:
+    return int(right.sum()) / len(right)
+
+
+def _silent(stage: str, done: int, samples: int) -> None:
+    """No progress wanted."""
+
+
+def _check(x: torch.Tensor, y: torch.Tensor, batch: int) -> None:
+    if len(x) == 0 or len(x) != len(y):
+        raise ConfigurationError(
+            "evaluation needs as many labels as samples, and at least one",
+            found=f"{len(x)} samples and {len(y)} labels",
+            where="evaluation data",
+        )
+    if batch < 1:
+        raise ConfigurationError("must be at least 1", found=str(batch), where="batch")

@@ -1,0 +1,130 @@
+"""What co-simulation needs of a manifest."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spikewright.flow.files import file_hash, read_json
+from spikewright.golden.errors import FileError
+from spikewright.golden.spec import Mode
+
+from .layout import Layout
+from .streams import OUTPUT
+
+__all__ = ["COUNTER_NAMES", "CoreCounters", "Manifest", "Probe", "read_manifest"]
+
+SCHEMA = 1
+COUNTER_NAMES = ("rows", "synops", "spikes_in", "spikes_out", "stalls", "busy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """A stream that is watched; the three names are expressions of the testbench."""
+
+    name: str
+    valid: str
+    ready: str
+    payload: str
+    layout: Layout
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoreCounters:
+    """Counter ports of the core that hosts a population, in the order of COUNTER_NAMES."""
+
+    population: str
+    lanes: int
+    ports: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """A generated accelerator: its Verilog and all that a testbench must know of it."""
+
+    top: str
+    verilog: Path
+    mode: Mode
+    network_name: str
+    network_hash: str
+    input_layout: Layout
+    probes: tuple[Probe, ...]
+    cycles_port: str
+    cores: tuple[CoreCounters, ...]
+
+    @property
+    def output(self) -> Probe:
+        """The accelerator's output stream, always the last of ``probes``."""
+        return self.probes[-1]
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read ``manifest.json`` of a generated folder; raises FileError where it is not whole."""
+    path = Path(folder) / "manifest.json"
+    data = read_json(path)
+    if data.get("schema") != SCHEMA:
+        raise FileError(
+            f"the manifest's schema must be {SCHEMA}",
+            found=repr(data.get("schema")),
+            where=str(path),
+            action="generate the accelerator again",
+        )
+    try:
+        manifest = _parse(data, Path(folder).absolute(), str(path))
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise FileError(
+            "the manifest must be whole",
+            found=f"{type(error).__name__} {error}",
+            where=str(path),
+            action="generate the accelerator again",
+        ) from error
+    expected = data.get("verilog_hash")
+    found = file_hash(manifest.verilog)
+    if expected is not None and expected != found:
+        raise FileError(
+            "the Verilog must be the one that the manifest describes",
+            found=f"hash {found[:12]}, not {str(expected)[:12]}",
+            where=str(manifest.verilog),
+            action="generate the accelerator again",
+        )
+    return manifest
+
+
+def _parse(data: dict[str, Any], folder: Path, where: str) -> Manifest:
+    lanes = {core["population"]: int(core["lanes"]) for core in data["plan"]["cores"]}
+    probes = [
+        Probe(
+            name=probe["population"],
+            valid=f"dut.{probe['valid']}",
+            ready=f"dut.{probe['ready']}",
+            payload=f"dut.{probe['payload']}",
+            layout=Layout.from_manifest(probe["layout"], where=where),
+        )
+        for probe in data["probes"]
+    ]
+    probes.append(
+        Probe(
+            name=OUTPUT,
+            valid="o_valid",
+            ready="o_ready",
+            payload="o_payload",
+            layout=Layout.from_manifest(data["streams"]["output"], where=where),
+        )
+    )
+    return Manifest(
+        top=data["top"],
+        verilog=folder / data["verilog"],
+        mode=Mode(data["mode"]),
+        network_name=data["network"]["name"],
+        network_hash=data["network"]["hash"],
+        input_layout=Layout.from_manifest(data["streams"]["input"], where=where),
+        probes=tuple(probes),
+        cycles_port=data["counters"]["cycles"],
+        cores=tuple(
+            CoreCounters(
+                population=core["population"],
+                lanes=lanes[core["population"]],
+                ports=tuple(core[name] for name in COUNTER_NAMES),
+            )
+            for core in data["counters"]["cores"]
+        ),
+    )

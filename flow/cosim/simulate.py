@@ -1,0 +1,115 @@
+"""Builds and runs one simulation, in a process of its own: ``python -m ... SETUP_JSON``.
+
+A process of its own because the runner changes the environment and takes a running pytest for its
+caller.
+"""
+
+import argparse
+import hashlib
+import logging
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+from cocotb_tools.runner import get_results, get_runner
+
+from spikewright.flow.files import file_hash, read_json, write_json
+from spikewright.flow.tools import tool_version
+
+from .bench import SETUP_VARIABLE
+from .manifest import Manifest, read_manifest
+from .setup import Setup
+from .testbench import render
+
+__all__ = ["main", "run"]
+
+_VERILATOR_ARGS = (
+    "--timing", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert",
+    "--no-public-flat-rw", "-Wno-fatal", "-Wno-lint", "-Wno-style",
+)  # fmt: skip
+# Icarus 11 leaves Amaranth's combinational logic at X with the runner's own -g2012; the last wins.
+_ICARUS_ARGS = ("-g2005",)
+_BENCH = "spikewright.flow.cosim.bench"
+_TIMESCALE = ("1ns", "1ps")
+
+
+def run(setup_path: Path) -> None:
+    """Build, run and leave ``outcome.json``: the stage reached, seconds, and failed tests."""
+    setup = Setup.load(setup_path)
+    manifest = read_manifest(Path(setup.generated))
+    folder = Path(setup.folder)
+    outcome: dict[str, object] = {"stage": "build"}
+    write_json(folder / "outcome.json", outcome)
+    began = time.perf_counter()
+    runner = get_runner(setup.simulator)
+    build = folder / "build"
+    is_verilator = setup.simulator == "verilator"
+    args = list(_VERILATOR_ARGS if is_verilator else _ICARUS_ARGS)
+    testbench = render(manifest, public=is_verilator)
+    stamp = _stamp(setup, manifest, testbench, args)
+    fresh = not _is_current(build, stamp)
+    bench = folder / "testbench.v"
+    if fresh or not bench.exists():
+        bench.write_text(testbench, encoding="utf-8")
+    runner.build(
+        sources=[manifest.verilog, bench],
+        hdl_toplevel="testbench",
+        build_args=args,
+        build_dir=build,
+        clean=fresh,
+        timescale=_TIMESCALE,
+        log_file=folder / "build.log",
+    )
+    write_json(build / "stamp.json", {"stamp": stamp})
+    outcome |= {"stage": "run", "build_seconds": time.perf_counter() - began}
+    write_json(folder / "outcome.json", outcome)
+    results = runner.test(
+        test_module=_BENCH,
+        hdl_toplevel="testbench",
+        build_dir=build,
+        test_dir=folder,
+        results_xml=str(folder / "results.xml"),
+        log_file=folder / "simulation.log",
+        extra_env={SETUP_VARIABLE: str(setup_path)},
+    )
+    tests, failed = get_results(results)
+    outcome |= {"stage": "done", "tests": tests, "failed": failed}
+    write_json(folder / "outcome.json", outcome)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; exit code 1 where a tool failed."""
+    parser = argparse.ArgumentParser(description="Build and run one co-simulation.")
+    parser.add_argument("setup", type=Path, help="setup.json")
+    logging.basicConfig(level=logging.INFO)
+    try:
+        run(parser.parse_args(argv).setup)
+    except (RuntimeError, OSError, ValueError) as error:
+        logging.error("%s: %s", type(error).__name__, error)
+        return 1
+    return 0
+
+
+def _stamp(setup: Setup, manifest: Manifest, testbench: str, args: list[str]) -> str:
+    """Hash of all that a build depends on: a stale one must never be tested."""
+    parts = (
+        file_hash(manifest.verilog),
+        testbench,
+        *args,
+        setup.optimise,
+        setup.simulator,
+        tool_version(setup.simulator),
+        version("cocotb"),
+        sys.executable,
+    )
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _is_current(build: Path, stamp: str) -> bool:
+    path = build / "stamp.json"
+    return path.is_file() and read_json(path).get("stamp") == stamp
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""The tokens that the golden trace says each stream must carry; numpy only, no torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spikewright.golden.errors import SpikewrightError
+from spikewright.golden.spec import EndFlag, Mode, Network, ReadoutKind, TokenKind
+
+__all__ = ["OUTPUT", "Golden", "TokenStream", "concatenate", "expected_streams"]
+
+OUTPUT = "output"
+"""Key of the accelerator's output among the streams; not a legal place for a population."""
+
+Array = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Golden:
+    """A golden run as numpy arrays.
+
+    ``spikes`` [steps, batch, n] levels by source (inputs and populations; collapsed: one step);
+    ``steps`` [batch] STEPs that a source emits; ``values`` [batch, n_out] what the readout reads;
+    ``labels`` [batch], None for a raw decision.
+    """
+
+    spikes: Mapping[str, Array]
+    steps: Mapping[str, Array]
+    values: Array
+    labels: Array | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TokenStream:
+    """Tokens in order; sample b's are ``starts[b]`` up to ``starts[b + 1]``."""
+
+    kind: Array
+    address: Array
+    payload: Array
+    starts: Array
+
+    @property
+    def spikes_per_sample(self) -> Array:
+        """Number of SPIKE tokens of each sample."""
+        seen = np.concatenate(([0], np.cumsum(self.kind == TokenKind.SPIKE)))
+        return np.asarray(np.diff(seen[self.starts]), dtype=np.int64)
+
+
+def expected_streams(network: Network, mode: Mode, golden: Golden) -> dict[str, TokenStream]:
+    """Tokens of every input, every population and the accelerator's output (key ``OUTPUT``).
+
+    Spikes of a step are in ascending order of their neuron. A readout that is read as membrane
+    emits the value of every neuron at END, zero too.
+    """
+    samples = golden.values.shape[0]
+    streams = {}
+    read = network.readout.population
+    for name in (*(i.name for i in network.inputs), *(p.name for p in network.populations)):
+        membrane = name == read and network.readout.kind is ReadoutKind.MEMBRANE
+        streams[name] = _stream(
+            name,
+            golden.spikes.get(name) if not membrane else None,
+            _step_counts(golden, name, mode, samples),
+            values=golden.values if membrane else None,
+            ends=np.full(samples, EndFlag.RESET, dtype=np.int64),
+        )
+    labels = golden.labels if golden.labels is not None else np.zeros(samples, dtype=np.int64)
+    streams[OUTPUT] = _stream(
+        OUTPUT,
+        None,
+        _step_counts(golden, read, mode, samples),
+        values=golden.values,
+        ends=labels,
+    )
+    return streams
+
+
+def concatenate(streams: list[TokenStream]) -> TokenStream:
+    """The streams of batches one after the other."""
+    offsets = np.cumsum([0, *(s.kind.size for s in streams)])
+    starts = [s.starts[:-1] + offset for s, offset in zip(streams, offsets[:-1], strict=True)]
+    return TokenStream(
+        kind=np.concatenate([s.kind for s in streams]),
+        address=np.concatenate([s.address for s in streams]),
+        payload=np.concatenate([s.payload for s in streams]),
+        starts=np.concatenate([*starts, offsets[-1:]]),
+    )
+
+
+def _step_counts(golden: Golden, name: str, mode: Mode, samples: int) -> Array:
+    if mode is Mode.COLLAPSED:
+        return np.zeros(samples, dtype=np.int64)
+    return golden.steps[name]
+
+
+def _stream(
+    name: str, levels: Array | None, steps: Array, *, values: Array | None, ends: Array
+) -> TokenStream:
+    """Place each token at its position: everything before it in its sample, then all before that.
+
+    Parameters
+    ----------
+    levels : [steps, samples, n] spikes, or None where there are none.
+    steps : [samples] STEP tokens.
+    values : [samples, n] what is emitted between the last STEP and END, or None.
+    ends : [samples] address of END.
+    """
+    samples = steps.size
+    if levels is None:
+        at_sample = at_step = neuron = level = np.zeros(0, dtype=np.int64)
+    else:
+        by_sample = np.ascontiguousarray(levels.transpose(1, 0, 2))
+        at_sample, at_step, neuron = np.nonzero(by_sample)
+        level = by_sample[at_sample, at_step, neuron]
+        late = at_step >= np.maximum(steps, 1)[at_sample]
+        if late.any():
+            at = int(np.argmax(late))
+            raise SpikewrightError(
+                "a golden trace must not hold spikes after the last step of a sample",
+                found=f"one in step {at_step[at]} of {steps[at_sample[at]]}",
+                where=f"source {name!r}, sample {at_sample[at]}",
+            )
+    per_sample = np.bincount(at_sample, minlength=samples).astype(np.int64)
+    read = 0 if values is None else values.shape[1]
+    lengths = per_sample + steps + read + 1
+    starts = np.concatenate(([0], np.cumsum(lengths)))
+    total = int(starts[-1])
+    kind = np.full(total, TokenKind.STEP, dtype=np.int64)
+    address = np.zeros(total, dtype=np.int64)
+    payload = np.zeros(total, dtype=np.int64)
+
+    before = np.concatenate(([0], np.cumsum(per_sample)))[at_sample]
+    place = starts[at_sample] + (np.arange(at_sample.size) - before) + at_step
+    kind[place], address[place], payload[place] = TokenKind.SPIKE, neuron, level
+    if values is not None:
+        place = (starts[1:] - 1 - read)[:, None] + np.arange(read)[None, :]
+        kind[place] = TokenKind.SPIKE
+        address[place] = np.arange(read)[None, :]
+        payload[place] = values
+    place = starts[1:] - 1
+    kind[place], address[place] = TokenKind.END, ends
+    return TokenStream(kind=kind, address=address, payload=payload, starts=starts)

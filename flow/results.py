@@ -1,0 +1,131 @@
+"""Writes the table of measured results of a text from the summaries of runs.
+
+``python -m spikewright.flow.results README.md DIR...`` replaces what stands between the two marker
+lines; no figure there is typed by hand.
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from spikewright.flow.files import read_json
+from spikewright.golden.errors import ConfigurationError, FileError, SpikewrightError
+
+__all__ = ["BEGIN", "END", "replace_table", "table"]
+
+BEGIN = "<!-- results: written by make bench -->"
+END = "<!-- /results -->"
+
+Summary = Mapping[str, Any]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}"
+
+
+def _stepwise(summary: Summary) -> str:
+    shares = summary["accuracy"]["stepwise"]
+    return ", ".join(f"{_percent(share)} (T = {steps})" for steps, share in shares.items())
+
+
+def _compared(summary: Summary) -> str:
+    modes = summary["cosim_modes"].values()
+    spikes = sum(report["spikes_compared"] for report in modes)
+    mismatches = sum(report["mismatches"] for report in modes)
+    samples = ", ".join(
+        f"{report['samples']:,} {mode}" for mode, report in sorted(summary["cosim_modes"].items())
+    )
+    return f"{mismatches} of {spikes:,} ({samples})"
+
+
+_ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
+    ("network", lambda s: "-".join(map(str, s["network"]["sizes"]))),
+    (
+        "weights",
+        lambda s: f"{s['network']['weights']:,} of {max(s['network']['weight_bits'])} bits",
+    ),
+    ("accuracy, float", lambda s: _percent(s["accuracy"]["float"])),
+    ("accuracy, quantised", lambda s: _percent(s["accuracy"]["quantised"])),
+    ("accuracy, collapsed and settle", lambda s: _both(s["accuracy"])),
+    ("accuracy, stepwise", _stepwise),
+    ("spikes that differ in co-simulation", _compared),
+    ("simulated cycles per second", lambda s: _number(s["cosim"]["cycles_per_second"])),
+    ("board", lambda s: str(s["build"]["board"])),
+    ("LUTs, flip-flops, block RAMs", lambda s: _area(s["build"])),
+    ("clock", lambda s: f"{s['build']['fmax_mhz']:.1f} MHz"),
+    ("cycles a sample, mean", lambda s: _number(s["performance"]["cycles_per_sample"])),
+    ("its bound, efficiency", lambda s: _bound(s["performance"])),
+    ("latency", lambda s: f"{s['performance']['latency_us']:.2f} us"),
+    ("samples a second", lambda s: _number(s["performance"]["frames_per_s"])),
+    ("samples a second and kLUT", lambda s: _number(s["performance"]["frames_per_s_per_klut"])),
+)
+
+
+def _both(accuracy: Summary) -> str:
+    if accuracy["collapsed"] == accuracy["settle"]:
+        return _percent(accuracy["collapsed"])
+    return f"{_percent(accuracy['collapsed'])} and {_percent(accuracy['settle'])}"
+
+
+def _area(build: Summary) -> str:
+    return f"{build['lut']:,}, {build['ff']:,}, {build['bram']}"
+
+
+def _bound(performance: Summary) -> str:
+    return f"{_number(performance['bound_cycles'])}, {performance['efficiency']:.2f}"
+
+
+def table(summaries: Sequence[Summary]) -> str:
+    """A Markdown table: a column for each run, a row for each figure."""
+    if not summaries:
+        raise ConfigurationError("there must be at least one run", found="none")
+    names = [summary["network"]["name"] for summary in summaries]
+    lines = [f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for title, figure in _ROWS:
+        lines.append(f"| {title} | {' | '.join(figure(summary) for summary in summaries)} |")
+    return "\n".join(lines)
+
+
+def replace_table(text: str, new: str, where: str) -> str:
+    """The text with ``new`` between its two markers."""
+    lines = text.splitlines()
+    if lines.count(BEGIN) != 1 or lines.count(END) != 1 or lines.index(BEGIN) > lines.index(END):
+        raise FileError(
+            f"the text must have the lines {BEGIN} and {END}", found="not so", where=where
+        )
+    start, stop = lines.index(BEGIN), lines.index(END)
+    return "\n".join([*lines[: start + 1], "", new, "", *lines[stop:]]) + "\n"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Rewrite the table in the first argument from the summaries in the folders after it."""
+    try:
+        if not arguments:
+            raise ConfigurationError("a text must be named", found="no argument")
+        path = Path(arguments[0])
+        summaries = []
+        for folder in arguments[1:]:
+            summary = read_json(Path(folder) / "summary.json")
+            missing = {"accuracy", "cosim", "build", "performance"} - set(summary)
+            if missing:
+                raise FileError(
+                    "a run must have gone the whole way",
+                    found=f"no {', '.join(sorted(missing))}",
+                    where=folder,
+                )
+            summaries.append(summary)
+        new = replace_table(path.read_text(encoding="utf-8"), table(summaries), str(path))
+        path.write_text(new, encoding="utf-8")
+    except (SpikewrightError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code if isinstance(error, SpikewrightError) else FileError.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

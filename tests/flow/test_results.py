@@ -1,0 +1,81 @@
+"""The table of measured results."""
+
+import json
+
+import pytest
+
+from spikewright.flow.results import BEGIN, END, main, replace_table
+from spikewright.golden.errors import FileError
+
+SUMMARY = {
+    "network": {"name": "tiny", "sizes": [4, 3, 2], "weights": 18, "weight_bits": [4, 2]},
+    "accuracy": {
+        "float": 0.98765,
+        "quantised": 0.97,
+        "stepwise": {"1": 0.9, "8": 0.965},
+        "settle": 0.97,
+        "collapsed": 0.97,
+    },
+    "cosim": {"cycles_per_second": 1234567.8},
+    "cosim_modes": {
+        "settle": {"samples": 1000, "spikes_compared": 2_000_000, "mismatches": 0},
+        "collapsed": {"samples": 1000, "spikes_compared": 1_000_000, "mismatches": 0},
+    },
+    "build": {"board": "ulx3s-85f", "lut": 4321, "ff": 2000, "bram": 12, "fmax_mhz": 101.26},
+    "performance": {
+        "cycles_per_sample": 250.4,
+        "bound_cycles": 200.2,
+        "efficiency": 0.8,
+        "latency_us": 3.456,
+        "frames_per_s": 404392.9,
+        "frames_per_s_per_klut": 93587.8,
+    },
+}
+
+
+def test_replaces_only_what_is_between_the_markers(tmp_path):
+    text = tmp_path / "README.md"
+    text.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "summary.json").write_text(json.dumps(SUMMARY))
+    assert main([str(text), str(run), str(run)]) == 0
+    lines = text.read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("before", "after")
+    assert "old" not in lines
+    assert "| | tiny | tiny |" in lines
+    joined = "\n".join(lines)
+    for figure in (
+        "98.77 %",
+        "96.50 % (T = 8)",
+        "0 of 3,000,000",
+        "101.3 MHz",
+        "4,321",
+        "200, 0.80",
+    ):
+        assert figure in joined
+    once = text.read_text()
+    assert main([str(text), str(run), str(run)]) == 0
+    assert text.read_text() == once
+
+
+@pytest.mark.parametrize(
+    "text", ["", f"{BEGIN}\n", f"{END}\n{BEGIN}\n", f"{BEGIN}\n{BEGIN}\n{END}\n"]
+)
+def test_text_without_markers_is_refused(text):
+    with pytest.raises(FileError, match=r"^here: the text must have the lines"):
+        replace_table(text, "new", "here")
+
+
+def test_a_run_that_stopped_on_the_way_is_refused(tmp_path, capsys):
+    text = tmp_path / "README.md"
+    text.write_text(f"{BEGIN}\n{END}\n")
+    (tmp_path / "summary.json").write_text(json.dumps({"network": {}, "accuracy": {}}))
+    assert main([str(text), str(tmp_path)]) == FileError.exit_code
+    assert "no build, cosim, performance" in capsys.readouterr().err
+    assert text.read_text() == f"{BEGIN}\n{END}\n"
+
+
+def test_the_readme_has_its_markers(request):
+    text = (request.config.rootpath / "README.md").read_text()
+    assert "new" in replace_table(text, "new", "README.md")
