@@ -101,15 +101,118 @@ def evaluate_stage(
 ) -> None:
     """Measure the accuracy of the original and of every mode."""
     start = time.perf_counter()
-    with working("evaluate"):
-        network = project.network
+    network = project.network
+    labels = samples.labels("evaluation data")
+    n_stages = 2 + len(steps) + sum(mode in network.modes for mode in (Mode.SETTLE, Mode.COLLAPSED))
+    seen: list[str] = []
+    with working("evaluate") as advance:
+
+        def tell(stage: str, done: int, total: int) -> None:
+            if stage not in seen:
+                seen.append(stage)
+            advance((len(seen) - 1 + done / total) / n_stages, stage)
+
         figures = evaluate(
             network,
             Reference(network),
             project.original,
             samples.x,
-            samples.labels("evaluation data"),
+            labels,
             steps=steps,
             batch=batch,
+            progress=tell,
         )
     project.record("evaluate", time.perf_counter() - start, {"accuracy": figures})
+
+
+def choose_plan(
+    project: Project, mode: Mode, lanes: tuple[int, ...], path: Path | None = None
+) -> HardwarePlan:
+    """The plan of a file, or the one that suits mode and lanes."""
+    if path is not None:
+        return load_plan(path)
+    return default_plan(project.network, mode, lanes=lanes)
+
+
+def generate_stage(project: Project, plan: HardwarePlan, *, working: Working = silent) -> None:
+    """Write the Verilog; figures of other hardware for the same mode no longer hold."""
+    start = time.perf_counter()
+    folder = project.generated(plan.mode)
+    with working(f"generate {plan.mode}"):
+        generate(project.network, plan, folder)
+    project.drop_hardware(plan.mode)
+    project.record(
+        f"generate {plan.mode}",
+        time.perf_counter() - start,
+        {
+            "hardware": {
+                "mode": str(plan.mode),
+                "lanes": [core.lanes for core in plan.cores],
+                "verilog": str((folder / "accelerator.v").relative_to(project.root)),
+            }
+        },
+    )
+
+
+def cosim_stage(
+    project: Project,
+    mode: Mode,
+    samples: Samples,
+    *,
+    steps: int,
+    simulator: str = "verilator",
+    stall_input: str | None = None,
+    stall_output: str | None = None,
+    working: Working = silent,
+) -> None:
+    """Compare the Verilog with the golden model, spike by spike, and count its cycles."""
+    start = time.perf_counter()
+    network = project.network
+    values = encode_input(network.inputs[0], samples.x)
+    n_steps = steps if mode is Mode.STEPWISE else None
+    with working(f"co-simulate {mode}") as advance:
+        report = cosimulate(
+            network,
+            project.generated(mode),
+            values,
+            steps=n_steps,
+            simulator=simulator,
+            stall_input=stall_input,
+            stall_output=stall_output,
+            progress=lambda done, total: advance(done / total, f"{done:,} of {total:,} samples"),
+        )
+    figures = asdict(report)
+    plan = load_plan(project.generated(mode) / "plan.json")
+    load = workload(network, values, mode, n_steps)
+    figures["performance"] = counted(network, plan, load, report.cycles_per_sample)
+    project.record_cosim(mode, time.perf_counter() - start, figures)
+
+
+def build_stage(
+    project: Project,
+    mode: Mode,
+    board: str,
+    *,
+    clock_mhz: float | None = None,
+    seed: int = 1,
+    sample: int = 0,
+    working: Working = silent,
+) -> None:
+    """Make a bitstream that classifies one of the project's samples."""
+    start = time.perf_counter()
+    network, samples = project.network, project.samples
+    if sample >= len(samples):
+        raise ConfigurationError(
+            f"must be below the {len(samples)} samples of the project",
+            found=str(sample),
+            where="--sample",
+        )
+    values = encode_input(network.inputs[0], samples.x[sample : sample + 1])
+    plan = load_plan(project.generated(mode) / "plan.json")
+    folder = project.build(board)
+    with working(f"build {board}"):
+        report = synthesize(
+            network, plan, board, folder, tokens=values, clock_mhz=clock_mhz, seed=seed
+        )
+    figures = asdict(report)
+    project.record_build(mode, time.perf_counter() - start, figures)
