@@ -62,7 +62,7 @@ def evaluate(
     report["stepwise"] = {}
     report["equal_logits"] = {}
     for T in steps if Mode.STEPWISE in network.modes else ():
-        if T <= network.max_steps:
+        if network.max_steps >= T:
             stage = f"stepwise T={T}"
             results = [
                 model.run(part, mode=Mode.STEPWISE, steps=T)

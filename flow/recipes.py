@@ -1,6 +1,7 @@
 """Recipes: networks that this project trains itself, from nothing, the same way every time."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import torch
 
@@ -75,7 +76,7 @@ def build_mlp(sizes: tuple[int, ...], dropout: float, *, seed: int) -> torch.nn.
     layers: list[torch.nn.Module] = [torch.nn.Flatten()]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for n_in, n_out in zip(sizes[:-2], sizes[1:-1], strict=True):
+        for n_in, n_out in pairwise(sizes[:-1]):
             layers += [
                 torch.nn.Linear(n_in, n_out, bias=False),
                 torch.nn.BatchNorm1d(n_out),

@@ -40,8 +40,8 @@ def shape_of(interval: Interval) -> Shape:
 class CoreConfig:
     """One core in numbers.
 
-    ``weights`` is [pre, post]. ``source`` and ``target`` are the tokens that come and go. ``v_bits``
-    is the membrane's proven width (two's complement); ``tracer`` the shape of S - None where it is
+    ``weights`` is [pre, post]. ``source`` and ``target`` are the tokens that come and go.
+    ``v_bits`` is the membrane's proven width (two's complement); ``tracer`` the shape of S, None where it is
     not needed.
     """
 
@@ -151,6 +151,7 @@ def _config(
     network: Network,
 ) -> CoreConfig:
     own = ranges[population.name]
+    assert own.v is not None  # only inputs have no membrane
     fires = population.soma.fire is not Fire.NONE
     sent = own.emitted if fires else own.v
     dense = connection.operator
@@ -250,7 +251,7 @@ def _check_readout(network: Network, last: str) -> None:
     fires = network.population(last).soma.fire is not Fire.NONE
     if fires == (readout.kind is ReadoutKind.MEMBRANE):
         raise UnsupportedError(
-            "hardware reads the membranes of a population that never fires, the count of one that does",
+            "hardware reads membranes of a population that never fires, counts of one that does",
             found=f"{readout.kind} of a population with fire {network.population(last).soma.fire}",
             where="readout",
         )
@@ -278,8 +279,8 @@ def _check_soma(population: Population) -> None:
     for found, refused in refusals.items():
         if refused:
             raise UnsupportedError(
-                "hardware offers IF and leaky neurons with fire none, binary or ternary and a reset "
-                "by the threshold, to a value or none",
+                "hardware offers IF and leaky neurons with fire none, binary or ternary and a "
+                "reset by the threshold, to a value or none",
                 found=found,
                 where=f"population {population.name!r}",
             )

@@ -32,15 +32,16 @@ class Core(wiring.Component):
 
     Members
     -------
-    i : In(stream), o : Out(stream). row, spike_in, spike_out, stall, busy : Out, one cycle each time
-    a row is issued, a spike is taken, a spike is sent, a token waits for its consumer, anything is
+    i : In(stream), o : Out(stream).
+    row, spike_in, spike_out, stall, busy : Out, high each time a
+    row is issued, a spike is taken, a spike is sent, a token waits for its consumer, anything is
     under way.
 
     Timing
     ------
     latency : cycles from the acceptance of a lone STEP (stepwise, settle) or END (collapsed) to the
-    offer of the same token, when idle and nothing fires. interval : cycles a spike takes. A stall of
-    the consumer fills the serialiser, then stops the sweep, then fills the queue.
+    offer of the same token, when idle and nothing fires. interval : cycles a spike takes. A stall
+    of the consumer fills the serialiser, then stops the sweep, then fills the queue.
 
     Model: ``golden.model``'s population. Storage: weights, membranes (written by a pass after
     reset), queue.
@@ -148,7 +149,7 @@ class Core(wiring.Component):
         ]
         return m
 
-    def _control(self, m: Module, *, drained):  # noqa: ANN001, ANN202
+    def _control(self, m: Module, *, drained):
         """The state machine; returns whether it waits for a token."""
         config, queue, sweep, serialiser = self.config, self.queue, self.sweep, self.serialiser
         kind, valid = queue.o.payload.kind, queue.o.valid

@@ -16,8 +16,8 @@ class RowFetch(wiring.Component):
 
     Parameters
     ----------
-    layout : tokens of the source. groups : rows of a spike, at least 1. pre : neurons of the source;
-    row group * pre + address is the group's row of a spike.
+    layout : tokens of the source. groups : rows of a spike, at least 1. pre : neurons of the
+    source; row group * pre + address is the group's row of a spike.
 
     Members
     -------

@@ -20,7 +20,8 @@ class AccumulatorLanes(wiring.Component):
     ----------
     layout : tokens whose payload multiplies the weights. lanes : P. groups : words of state.
     weight_bits : bits of a weight, two's complement. shift : fraction bits below a weight.
-    v_bits : bits of a membrane. tracer_bits : bits of a tracer, 0 for none. store : where they live.
+    v_bits : bits of a membrane. tracer_bits : bits of a tracer, 0 for none. store : where they
+    live.
 
     Members
     -------
@@ -121,7 +122,7 @@ class AccumulatorLanes(wiring.Component):
         ]
         return m
 
-    def _operand(self, weight):  # noqa: ANN001, ANN202
+    def _operand(self, weight):
         weight = weight.as_signed()
         if self.layout.is_unit:
             return weight
@@ -129,7 +130,7 @@ class AccumulatorLanes(wiring.Component):
             return Mux(self.payload < 0, -weight, weight)
         return weight * self.payload
 
-    def _register(self, m, stage, valid, group, operands):  # noqa: ANN001, ANN202
+    def _register(self, m, stage, valid, group, operands):
         next_valid = Signal(name=f"valid_{stage}")
         next_group = Signal(range(self.groups), name=f"group_{stage}", reset_less=True)
         m.d.sync += [next_valid.eq(valid), next_group.eq(group)]
@@ -140,7 +141,7 @@ class AccumulatorLanes(wiring.Component):
             registered.append(register)
         return next_valid, next_group, registered
 
-    def _add(self, lane, operand):  # noqa: ANN001, ANN202
+    def _add(self, lane, operand):
         word = self.membranes.word.word_select(lane, self.lane_bits)
         v, tracer = word[: self.v_bits], word[self.v_bits :]
         # The fraction below a weight is never changed by one.

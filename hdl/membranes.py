@@ -70,9 +70,9 @@ class Membranes(wiring.Component):
                 Signal(self.width, name=f"word_{g}", reset_less=True) for g in range(self.groups)
             )
             m.d.comb += self.word.eq(words[group])
-            for group in range(self.groups):
-                with m.If(self.write_enable & (self.write_group == group)):
-                    m.d.sync += words[group].eq(self.write_word)
+            for index in range(self.groups):
+                with m.If(self.write_enable & (self.write_group == index)):
+                    m.d.sync += words[index].eq(self.write_word)
             return m
         block = self.store is MembraneStore.BLOCK
         m.submodules.memory = mem = memory.Memory(

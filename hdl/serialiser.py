@@ -1,6 +1,6 @@
 """Turns groups of fired lanes into a stream of tokens, in ascending address."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, ValueLike
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -164,14 +164,14 @@ class SpikeSerialiser(wiring.Component):
             m.d.comb += token.payload.eq(Mux(sending.marker, 0, level))
         return m
 
-    def _pick(self, one_hot, words, width: int):  # noqa: ANN001, ANN202
+    def _pick(self, one_hot, words, width: int):
         picked = 0
         for block in range(self.blocks):
             picked |= words[block * width : (block + 1) * width] & one_hot[block].replicate(width)
         return picked
 
-    def _index(self, one_hot):  # noqa: ANN001, ANN202
-        index = 0
+    def _index(self, one_hot):
+        index: ValueLike = 0
         for block in range(self.blocks):
             index |= Mux(one_hot[block], block, 0)
         return index

@@ -78,7 +78,7 @@ class SomaLane(wiring.Component):
         m.d.comb += self.v_next.eq(stored)
         return m
 
-    def _leak(self, value):  # noqa: ANN001, ANN202
+    def _leak(self, value):
         leak = self.soma.leak_v
         return (value * leak.multiplier if leak.multiplier != 1 else value) >> leak.shift
 

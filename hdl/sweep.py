@@ -30,7 +30,7 @@ class Sweep(wiring.Component):
 
     Members
     -------
-    start : In, begins a pass while not ``busy``, with show : In (levels are sent; otherwise silent),
+    start : In, begins a pass while not ``busy``, with show : In (levels are sent, else silent),
     initialise : In (write the initial state instead of the next) and hold : In (write nothing).
     busy : Out, until the last group is written. fired : Out, some neuron fired in the pass; valid
     from the second cycle that is not busy (settle mode only).
@@ -170,7 +170,7 @@ class Sweep(wiring.Component):
         ]
         return m
 
-    def _tables(self, m: Module, take_group, advance) -> dict[str, ParameterTable]:  # noqa: ANN001
+    def _tables(self, m: Module, take_group, advance) -> dict[str, ParameterTable]:
         specs = {
             "threshold": (self.thresholds, _shape(self.thresholds)),
             "negative": (self.negatives, _shape(self.negatives)),
@@ -185,7 +185,7 @@ class Sweep(wiring.Component):
             tables[name] = table
         return tables
 
-    def _word(self, m: Module, lane: int, advance):  # noqa: ANN001, ANN202
+    def _word(self, m: Module, lane: int, advance):
         """The state of a lane of the group that decides."""
         word = self.word.word_select(lane, self.lane_bits)
         v = Signal(signed(self.config.v_bits), name=f"v_{lane}", reset_less=True)
@@ -198,7 +198,7 @@ class Sweep(wiring.Component):
             m.d.sync += tracer.eq(word[self.config.v_bits :])
         return v, tracer
 
-    def _step(self, m: Module, lane: int, tables, advance, steps):  # noqa: ANN001, ANN202
+    def _step(self, m: Module, lane: int, tables, advance, steps):
         config = self.config
         v, tracer = self._word(m, lane, advance)
         soma = SomaLane(
@@ -225,7 +225,7 @@ class Sweep(wiring.Component):
         m.d.comb += [fires_bit.eq(fires), level.eq(sent)]
         return fires_bit, level, Cat(soma.v_next, soma.tracer_next)
 
-    def _divide(self, m: Module, lane: int, tables, advance, steps):  # noqa: ANN001, ANN202
+    def _divide(self, m: Module, lane: int, tables, advance, steps):
         config = self.config
         soma = config.population.soma
         unit = config.target.is_unit

@@ -122,7 +122,7 @@ class TokenLayout:
         return kind | (address << _KIND_BITS) | (field << (_KIND_BITS + self.address_bits))
 
     def unpack(self, words: Words) -> tuple[Words, Words, Words]:
-        """Fields (kind, address, payload) of words, all of shape [tokens]; payload of markers is 0."""
+        """Fields (kind, address, payload) of words, of shape [tokens]; markers have payload 0."""
         words = np.asarray(words, dtype=np.int64)
         kind = words & ((1 << _KIND_BITS) - 1)
         address = (words >> _KIND_BITS) & ((1 << self.address_bits) - 1)

@@ -15,7 +15,7 @@ SMALLEST_STEP = 1e-12
 
 def weight_limit(bits: int) -> int:
     """Largest weight code; the smallest is its negative, so that a sign can flip."""
-    return 2 ** (bits - 1) - 1
+    return (1 << (bits - 1)) - 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -100,7 +100,9 @@ class QatLayer(torch.nn.Module):
 
     def forward(self, a: torch.Tensor) -> torch.Tensor:
         """Values for the next layer, or logits."""
-        z = torch.nn.functional.linear(a, self.weight_codes() * self.weight_step(), self.bias)
+        z: torch.Tensor = torch.nn.functional.linear(
+            a, self.weight_codes() * self.weight_step(), self.bias
+        )
         if self.norm_before is not None:
             z = self.norm_before(z)
         if self.step is None:

@@ -23,7 +23,6 @@ from spikewright.golden.spec import (
     Connection,
     Decision,
     Dense,
-    Encoding,
     Fire,
     Input,
     IntArray,

@@ -4,6 +4,8 @@ Nothing here knows steps, spikes or membranes: this is the quantised network tha
 collapsed run has to equal.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 
@@ -86,7 +88,7 @@ class Reference(torch.nn.Module):
     @torch.no_grad()
     def classify(self, x: torch.Tensor) -> torch.Tensor:
         """Labels of raw data; the lowest index wins a tie."""
-        return self(self.encode(x)).argmax(1)
+        return self.forward(self.encode(x)).argmax(1)
 
 
 def _bounds(population: Population) -> tuple[int, int] | None:
@@ -101,7 +103,7 @@ def _require_chain(network: Network) -> None:
     names = [network.inputs[0].name, *(population.name for population in network.populations)]
     chained = len(network.inputs) == 1 and [
         (connection.source, connection.target) for connection in network.connections
-    ] == list(zip(names[:-1], names[1:], strict=True))
+    ] == list(pairwise(names))
     dense = all(
         isinstance(c.operator, Dense) and c.operator.weights.ndim == 2 for c in network.connections
     )

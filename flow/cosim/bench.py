@@ -127,6 +127,12 @@ def _counters(
     manifest: Manifest, vectors: Vectors, result: BatchResult, samples: tuple[int, int]
 ) -> Difference | None:
     first, last = samples
+    if result.counters[0] != result.cycles % (1 << 32):
+        return Difference(
+            sample=first, step=None, population=manifest.top, neuron=None,
+            expected=str(result.cycles), found=str(result.counters[0]),
+            what=f"counter cycles over samples {first} to {last - 1} must count clock cycles",
+        )  # fmt: skip
     expected = vectors.counters[:, :, first:last].sum(axis=2) % (1 << 32)
     found = result.counters[1:].reshape(len(manifest.cores), len(COUNTER_NAMES))[:, :_COUNTED]
     for core, must, seen in zip(manifest.cores, expected, found, strict=True):

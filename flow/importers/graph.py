@@ -190,7 +190,7 @@ class _Reader(fx.Interpreter):
         if n.target in ("clamp", "clamp_", "clip", "clip_"):
             return self._clamp(n, *_bounds(n, ("min", "max"), (None, None)))
         if n.target in ("clamp_min", "clamp_min_"):
-            return self._clamp(n, *_bounds(n, ("min",), (None,)), None)
+            return self._clamp(n, _bounds(n, ("min",), (None,))[0], None)
         if n.target in _PLAIN_METHODS:
             return None
         raise self._refusal(n)
@@ -215,12 +215,11 @@ def _is_size(n: fx.Node) -> bool:
     """Shapes are plain numbers here, so they are no second branch of the data."""
     if n.op == "call_method":
         return n.target in ("size", "dim", "numel")
-    return n.op == "call_function" and (
-        (n.target is getattr and n.args[1] in ("shape", "ndim"))
-        or n.target is operator.getitem
-        and isinstance(n.args[0], fx.Node)
-        and _is_size(n.args[0])
-    )
+    if n.op != "call_function":
+        return False
+    if n.target is operator.getitem:
+        return isinstance(n.args[0], fx.Node) and _is_size(n.args[0])
+    return n.target is getattr and n.args[1] in ("shape", "ndim")
 
 
 def _bounds(n: fx.Node, names: Sequence[str], defaults: Sequence[float | None]) -> list[Any]:

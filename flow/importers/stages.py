@@ -32,7 +32,7 @@ class Norm:
         return self.beta - self.gain * self.mean
 
     def then(self, gain: FloatArray, shift: FloatArray) -> "Norm":
-        """This norm followed by an affine map per channel; the statistics stay those of x."""
+        """The norm followed by an affine map per channel; the statistics stay those of x."""
         return Norm(
             gamma=self.gamma * gain,
             beta=self.beta * gain + shift,

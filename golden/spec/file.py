@@ -19,7 +19,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from spikewright.golden.errors import ConfigurationError, FileError, RangeError
+from spikewright.golden.errors import ConfigurationError, FileError, RangeError, UnsupportedError
 from spikewright.golden.spec.intervals import analyse
 from spikewright.golden.spec.limits import Interval
 from spikewright.golden.spec.network import Network
@@ -67,7 +67,7 @@ def load(path: str | os.PathLike[str]) -> Network:
         network = Network(
             **decode(header["network"], arrays, str(path)), provenance=header["provenance"]
         )
-    except ConfigurationError as error:
+    except (ConfigurationError, UnsupportedError) as error:
         raise FileError(
             "the file must hold a legal network", found=str(error), where=str(path), action=AGAIN
         ) from error

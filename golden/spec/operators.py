@@ -315,7 +315,7 @@ class Delta:
             high = self.low + self.table.size - 1
             if self.high not in (0, high):
                 raise ConfigurationError(
-                    f"high of this table must be {high}, or 0 to leave it out",
+                    f"high must be left out, or be the end of the table, {high}",
                     found=str(self.high),
                     where="delta",
                 )

@@ -1,9 +1,11 @@
 """Chains of cores against the golden model, samples back to back, in all modes."""
 
+import itertools
 import random
 
 import numpy as np
 import pytest
+
 from spikewright.golden.model import Model
 from spikewright.golden.spec import (
     Connection,
@@ -32,7 +34,7 @@ def chain(sizes, *, seed, levels=3, input_levels=1, count=False):
     """A random converted network; with ``count`` its last population spikes."""
     rng = np.random.default_rng(seed)
     populations, connections, source = [], [], "x"
-    for k, (pre, post) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for k, (pre, post) in enumerate(itertools.pairwise(sizes)):
         name, last = f"p{k}", k == len(sizes) - 2
         if last and not count:
             soma = Soma(fire=Fire.NONE, bias=rng.integers(-9, 9, post), bias_when="first")

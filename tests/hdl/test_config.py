@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import (
     Connection,

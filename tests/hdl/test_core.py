@@ -1,13 +1,16 @@
 """One core against the contract: every token, in all modes, with stalls on both sides."""
 
+import itertools
 import random
 
 import numpy as np
 import pytest
+
 from spikewright.golden.spec import (
     BiasWhen,
     EndFlag,
     Fire,
+    Interval,
     Leak,
     LeakOrder,
     Mode,
@@ -21,7 +24,6 @@ from spikewright.hdl.config import CoreConfig, shape_of
 from spikewright.hdl.core import Core
 from spikewright.hdl.plan import CorePlan, MembraneStore
 from spikewright.hdl.token import TokenLayout
-from spikewright.golden.spec import Interval
 from support.streams import run_stream
 
 SPIKE, STEP, END = (kind.value for kind in TokenKind)
@@ -263,4 +265,4 @@ def test_latency_and_interval_are_the_properties(mode, store, source):
     out = reference.end(False) if mode is Mode.COLLAPSED else reference.step()
     core, seen = run(config, [*spikes, last], [*out, last])
     taken = seen.accepted[10:40]
-    assert {b - a for a, b in zip(taken, taken[1:], strict=False)} == {core.interval}
+    assert {b - a for a, b in itertools.pairwise(taken)} == {core.interval}

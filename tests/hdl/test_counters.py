@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from spikewright.golden.errors import ConfigurationError
 from spikewright.hdl.counters import CoreCounters
 from support.streams import simulate

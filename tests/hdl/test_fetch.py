@@ -1,8 +1,10 @@
 """Each spike becomes its rows, one a cycle, spikes without a gap."""
 
+import itertools
 import random
 
 import pytest
+
 from spikewright.golden.errors import ConfigurationError
 from spikewright.hdl.fetch import RowFetch
 from spikewright.hdl.token import TokenLayout
@@ -50,6 +52,4 @@ def test_rows_of_random_spikes(groups, pre, gaps):
     first = [now for now, _, group, _ in rows if group == 0]
     assert [b - a for a, b in zip(starts, first, strict=True)] == [dut.latency] * len(spikes)
     if not gaps:
-        assert {b - a for a, b in zip(first, first[1:], strict=False)} == {dut.interval} or len(
-            spikes
-        ) == 1
+        assert {b - a for a, b in itertools.pairwise(first)} == {dut.interval} or len(spikes) == 1

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from spikewright.golden.errors import ConfigurationError
 from spikewright.hdl.lanes import AccumulatorLanes
 from spikewright.hdl.plan import MembraneStore

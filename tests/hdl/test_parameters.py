@@ -2,6 +2,7 @@
 
 import pytest
 from amaranth.hdl import signed, unsigned
+
 from spikewright.golden.errors import ConfigurationError
 from spikewright.hdl.parameters import ParameterTable
 from support.streams import simulate

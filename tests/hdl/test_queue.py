@@ -1,6 +1,7 @@
 """The queue keeps tokens, their fields and their order."""
 
 import pytest
+
 from spikewright.golden.errors import ConfigurationError
 from spikewright.hdl.queue import SpikeQueue
 from spikewright.hdl.token import TokenLayout

@@ -1,9 +1,11 @@
 """Counts add up; the lowest index of the largest value wins."""
 
+import itertools
 import random
 
 import numpy as np
 import pytest
+
 from spikewright.golden.spec import TokenKind
 from spikewright.hdl.readout import ArgmaxReadout, CountReadout
 from spikewright.hdl.token import TokenLayout
@@ -37,7 +39,7 @@ def test_argmax_of_every_triple(valid, ready, low, high):
     if (valid, ready) == ("1", "1"):
         assert seen.items[0][0] - seen.accepted[0] == dut.latency
         times = [now for now, _ in seen.items]
-        assert {b - a for a, b in zip(times, times[1:], strict=False)} == {dut.interval}
+        assert {b - a for a, b in itertools.pairwise(times)} == {dut.interval}
 
 
 @pytest.mark.parametrize(("valid", "ready"), STALLS)

@@ -1,8 +1,10 @@
 """Groups become tokens in ascending address, one a cycle."""
 
+import itertools
 import random
 
 import pytest
+
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import TokenKind
 from spikewright.hdl.serialiser import SpikeSerialiser
@@ -91,8 +93,8 @@ def test_random_groups_with_stalls(lanes, groups, valid, ready, low):
 @pytest.mark.parametrize("lanes", [4, 20, 64])
 def test_latency_and_one_token_a_cycle_across_blocks_and_groups(lanes):
     dut = serialiser(lanes, 4)
-    items = [item(dut, group, {lane: 1 for lane in range(lanes)}) for group in range(4)]
+    items = [item(dut, group, dict.fromkeys(range(lanes), 1)) for group in range(4)]
     seen = run_stream(dut, items, count=4 * lanes, read=read)
     assert seen.items[0][0] - seen.accepted[0] == dut.latency
     times = [now for now, _ in seen.items]
-    assert {b - a for a, b in zip(times, times[1:], strict=False)} == {dut.interval}
+    assert {b - a for a, b in itertools.pairwise(times)} == {dut.interval}

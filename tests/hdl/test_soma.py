@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 from amaranth.hdl import signed, unsigned
 from amaranth.sim import Simulator
+
 from spikewright.golden.spec import BiasWhen, Fire, Leak, LeakOrder, Reset, Soma
 from spikewright.hdl.divide import DivideLane
 from spikewright.hdl.soma import SomaLane

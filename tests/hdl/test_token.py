@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import TokenKind
 from spikewright.hdl.token import TokenLayout

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.hdl.plan import WeightStore
 from spikewright.hdl.weights import WeightMemory, pack_rows

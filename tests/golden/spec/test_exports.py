@@ -7,7 +7,7 @@ def test_exports() -> None:
     assert set(spec.__all__) == {
         name
         for name, value in vars(spec).items()
-        if not name.startswith("_") and not type(value).__name__ == "module"
+        if not name.startswith("_") and type(value).__name__ != "module"
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from spikewright.golden.errors import (
     ConfigurationError,
     RangeError,
@@ -106,7 +107,7 @@ def test_content_hash_is_fixed(make_plain: Make) -> None:
 
 def test_provenance_is_read_only(make_plain: Make) -> None:
     with pytest.raises(TypeError, match="does not support item assignment"):
-        make_plain().provenance["made"] = "up"  # type: ignore[index]
+        make_plain().provenance["made"] = "up"
 
 
 SMALL = Dense(weights=np.ones((2, 2), int), weight_bits=2)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Delta, Dense, Identity, Product, Window
 
@@ -171,7 +172,7 @@ def test_sources_that_do_not_fit(source: tuple[int, ...], text: str) -> None:
         ),
         (
             lambda: Delta(function="table", table=[1, 2], low=-1, high=5),
-            "delta: high of this table must be 0, or 0 to leave it out, found 5",
+            "delta: high must be left out, or be the end of the table, 0, found 5",
         ),
     ],
 )

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import (
     Biquad,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Fire, Leak, Reset, Soma, int_vector
 
@@ -23,7 +24,7 @@ def test_vectors_are_read_only_copies() -> None:
     with pytest.raises(ValueError, match="read-only"):
         soma.threshold[0] = 1
     with pytest.raises(dataclasses.FrozenInstanceError):
-        soma.fire = Fire.NONE  # type: ignore[misc]
+        soma.fire = Fire.NONE
 
 
 def test_numbers_and_names_are_normalised() -> None:

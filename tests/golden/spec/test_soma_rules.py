@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import Input, Leak, Population, Soma
 from spikewright.golden.spec.soma_rules import check_input, check_population

@@ -1,0 +1,177 @@
+"""Compares generated Verilog with the golden model: every spike of every population, ``==``."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from spikewright.flow.tools import SIMULATORS
+from spikewright.golden.errors import ConfigurationError, MismatchError
+from spikewright.golden.spec import Network
+
+from .launch import Progress, launch
+from .manifest import Manifest, read_manifest
+from .setup import Setup, build_vectors
+from .testbench import PATTERN_LIMIT
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["CosimReport", "cosimulate"]
+
+_BATCH_LIMIT = 64
+_BATCHES = 16
+_FAST_FROM_SAMPLES = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class CosimReport:
+    """What a co-simulation without a difference has shown.
+
+    ``spikes_compared``: SPIKE tokens of all populations and of the output. ``cycles``: simulated
+    cycles; ``cycles_per_second``: of wall time in the simulator alone. ``cycles_per_sample``: between
+    the ENDs of samples sent back to back. ``latency_cycles``: from the first input token of a
+    sample that finds the accelerator empty to its END on the output. ``counters``: by population, a
+    mean over samples. ``build_seconds``: of the simulator's compilation.
+    """
+
+    simulator: str
+    mode: str
+    samples: int
+    spikes_compared: int
+    mismatches: int
+    cycles: int
+    cycles_per_second: float
+    cycles_per_sample: float
+    latency_cycles: float
+    counters: Mapping[str, Mapping[str, float]]
+    build_seconds: float
+
+
+def cosimulate(
+    network: Network,
+    generated_dir: Path,
+    inputs: "torch.Tensor | npt.NDArray[Any]",
+    *,
+    steps: int | None = None,
+    simulator: str = "verilator",
+    samples: int | None = None,
+    stall_input: str | None = None,
+    stall_output: str | None = None,
+    batch: int | None = None,
+    watchdog_cycles: int | None = None,
+    progress: Progress | None = None,
+) -> CosimReport:
+    """Simulate a generated accelerator on ``inputs`` and compare all it does.
+
+    Kind, address, payload, order and step of every token of every population and of the output,
+    and the counters rows, synops, spikes in and out, must equal the golden model's; streams must
+    hold their token while it waits and must not be X after reset. The simulation is built in
+    ``generated_dir/sim/SIMULATOR``.
+
+    Parameters
+    ----------
+    inputs : integers [samples, n], or [samples, steps, n] for events.
+    steps : T of a stepwise run; in other modes the steps over which ``spread`` inputs come.
+    samples : how many of the inputs; all by default.
+    stall_input, stall_output : cycles in which the input pauses, in which the output is not taken:
+        1 waits, 0 goes; repeated for ever.
+    batch : samples sent back to back; by default a sixteenth of all, 64 at most.
+    watchdog_cycles : cycles without any token after which the hardware counts as stuck.
+    progress : called with (samples done, samples in all).
+
+    Raises
+    ------
+    MismatchError
+        At the first difference: sample, step, population, neuron, expected and found.
+    ToolError
+        If a tool is missing or failed.
+    ConfigurationError, FileError
+        If an option is not legal, or the folder does not hold this network's hardware.
+    """
+    # torch takes seconds to load; the simulation's own process imports this package without it.
+    from .golden import golden_streams
+
+    generated_dir = Path(generated_dir).absolute()
+    manifest = read_manifest(generated_dir)
+    _check(network, manifest, simulator)
+    patterns = [_go_pattern(p, n) for p, n in ((stall_input, "input"), (stall_output, "output"))]
+    wanted = inputs if samples is None else inputs[:samples]
+    if not len(wanted):
+        raise ConfigurationError("there must be at least one sample", found="none", where="inputs")
+    streams = golden_streams(network, manifest.mode, wanted, steps)
+    vectors = build_vectors(network, manifest, streams)
+    total = vectors.samples
+    size = batch if batch is not None else min(_BATCH_LIMIT, max(1, -(-total // _BATCHES)))
+    if size < 1:
+        raise ConfigurationError("batch must be at least 1", found=str(size))
+    setup = Setup(
+        generated=str(generated_dir),
+        simulator=simulator,
+        folder=str(generated_dir / "sim" / simulator),
+        batch=size,
+        watchdog=watchdog_cycles or _watchdog(network, patterns),
+        input_pattern=patterns[0],
+        output_pattern=patterns[1],
+        # Few samples are over sooner than the C++ compiler has optimised.
+        optimise="-O3" if total >= _FAST_FROM_SAMPLES else "-O1",
+    )
+    return _report(manifest, simulator, launch(setup, vectors, progress))
+
+
+def _check(network: Network, manifest: Manifest, simulator: str) -> None:
+    if simulator not in SIMULATORS:
+        raise ConfigurationError(
+            f"the simulator must be one of {', '.join(SIMULATORS)}", found=repr(simulator)
+        )
+    if manifest.network_hash != network.content_hash:
+        raise MismatchError(
+            f"the hardware must be generated from network {network.name!r},"
+            f" {network.content_hash[:12]}",
+            found=f"{manifest.network_name!r}, {manifest.network_hash[:12]}",
+            where=os.fspath(manifest.verilog.parent),
+            action="generate the accelerator again",
+        )
+
+
+def _go_pattern(stalls: str | None, side: str) -> str:
+    """The testbench's pattern has 1 where a token may move."""
+    if stalls is None:
+        return "1"
+    if not stalls or set(stalls) - {"0", "1"} or "0" not in stalls or len(stalls) > PATTERN_LIMIT:
+        raise ConfigurationError(
+            f"stalls must be 1 to {PATTERN_LIMIT} characters 0 (go) and 1 (wait), with one 0",
+            found=repr(stalls[:40]),
+            where=f"stall_{side}",
+        )
+    return stalls.translate(str.maketrans("01", "10"))
+
+
+def _watchdog(network: Network, patterns: list[str]) -> int:
+    """No core is silent longer than a few passes over its neurons; stalls stretch that."""
+    largest = max(p.n for p in (*network.inputs, *network.populations))
+    return (10_000 + 64 * largest) * max(len(p) for p in patterns)
+
+
+def _report(manifest: Manifest, simulator: str, result: Mapping[str, Any]) -> CosimReport:
+    samples, cycles = result["samples"], result["cycles"]
+    gaps = result["gaps"]
+    return CosimReport(
+        simulator=simulator,
+        mode=str(manifest.mode),
+        samples=samples,
+        spikes_compared=result["spikes_compared"],
+        mismatches=0,
+        cycles=cycles,
+        cycles_per_second=cycles / result["seconds"],
+        cycles_per_sample=result["gap_cycles"] / gaps if gaps else cycles / samples,
+        latency_cycles=result["latency_cycles"] / result["latencies"],
+        counters={
+            name: {counter: count / samples for counter, count in counts.items()}
+            for name, counts in result["counters"].items()
+        },
+        build_seconds=result["build_seconds"],
+    )
