@@ -1,1 +1,18 @@
-"""."""
+"""Development boards: devices, clocks, pins, and a self-test that runs on them."""
+
+from .board import BlockRam, Board, Light
+from .registry import BOARDS, get_board
+from .reset import PowerOnReset
+from .selftest import SelfTest
+from .top import BoardTop
+
+__all__ = [
+    "BOARDS",
+    "BlockRam",
+    "Board",
+    "BoardTop",
+    "Light",
+    "PowerOnReset",
+    "SelfTest",
+    "get_board",
+]

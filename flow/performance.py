@@ -12,7 +12,7 @@ from spikewright.hdl.bound import bound_cycles
 from spikewright.hdl.config import core_configs
 from spikewright.hdl.plan import HardwarePlan
 
-__all__ = ["Workload", "counted", "timed", "workload"]
+__all__ = ["Workload", "bound", "performance", "workload"]
 
 BATCH = 500
 
@@ -52,28 +52,25 @@ def workload(
     )
 
 
-def counted(
-    network: Network, plan: HardwarePlan, load: Workload, cycles_per_sample: float
-) -> dict[str, Any]:
-    """The figures of ``performance`` that need no clock: a co-simulation's cycles and the bound."""
-    bound = bound_cycles(core_configs(network, plan), spikes_in=load.spikes_in, steps=load.sweeps)
-    return {
-        "mode": str(plan.mode),
-        "cycles_per_sample": round(cycles_per_sample, 2),
-        "bound_cycles": round(bound, 2),
-        "efficiency": round(bound / cycles_per_sample, 4),
-    }
+def bound(network: Network, plan: HardwarePlan, load: Workload) -> float:
+    """The fewest cycles a sample that the plan's cores can take for that work, in the mean."""
+    return bound_cycles(core_configs(network, plan), spikes_in=load.spikes_in, steps=load.sweeps)
 
 
-def timed(
-    figures: Mapping[str, Any], latency_cycles: float, build: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The figures of ``performance`` once a build says how fast the clock may run."""
-    hertz = build["fmax_mhz"] * 1e6
-    per_second = hertz / figures["cycles_per_sample"]
-    return {
-        **figures,
-        "latency_us": round(latency_cycles / hertz * 1e6, 3),
-        "frames_per_s": round(per_second, 1),
-        "frames_per_s_per_klut": round(per_second / (build["lut"] / 1000), 1),
+def performance(cosim: Mapping[str, Any], build: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Cycles as co-simulated beside their bound; with a build's clock also time and throughput."""
+    cycles = cosim["cycles_per_sample"]
+    figures: dict[str, Any] = {
+        "mode": cosim["mode"],
+        "cycles_per_sample": round(cycles, 2),
+        "bound_cycles": round(cosim["bound_cycles"], 2),
+        "efficiency": round(cosim["bound_cycles"] / cycles, 4),
     }
+    if build is not None:
+        hertz = build["fmax_mhz"] * 1e6
+        figures |= {
+            "latency_us": round(cosim["latency_cycles"] / hertz * 1e6, 3),
+            "frames_per_s": round(hertz / cycles, 1),
+            "frames_per_s_per_klut": round(hertz / cycles / (build["lut"] / 1000), 1),
+        }
+    return figures

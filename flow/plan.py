@@ -179,7 +179,9 @@ def _check_keys(data: Mapping[str, Any], known: set[str], needed: set[str], wher
     for what, names in (("known", set(data) - known), ("present", needed - set(data))):
         if names:
             raise ConfigurationError(
-                f"every key must be {what}" if what == "known" else "every needed key must be there",
+                f"every key must be {what}"
+                if what == "known"
+                else "every needed key must be there",
                 found=f"{'unknown' if what == 'known' else 'missing'} {', '.join(sorted(names))}",
                 where=where,
                 action=f"the keys are {', '.join(sorted(known))}",

@@ -5,8 +5,7 @@
     network.safetensors      the integer network: the contract
     original.safetensors     the network as it was trained, in floating point
     samples.npz              held-out or calibration samples
-    generated/MODE/          Verilog, plan, manifest
-    cosim/MODE/              report of the co-simulation
+    generated/MODE/          Verilog, plan, manifest, simulation
     build/BOARD/             bitstream, reports and logs of the tools
     summary.json             all figures, by stage
 """
@@ -33,7 +32,7 @@ SUMMARY = "summary.json"
 NETWORK = "network.safetensors"
 ORIGINAL = "original.safetensors"
 SAMPLES = "samples.npz"
-RESULTS = ("generated", "cosim", "build")
+RESULTS = ("generated", "build")
 
 _VERSIONS = (
     "spikewright",
@@ -162,17 +161,21 @@ class Project:
             )
         return chosen
 
-    def record(self, stage: str, seconds: float, figures: Mapping[str, Any]) -> None:
-        """Put a stage's figures and time into ``summary.json``."""
+    def record(
+        self, figures: Mapping[str, Any], seconds: Mapping[str, float] | None = None
+    ) -> None:
+        """Put figures, and the time of stages, into ``summary.json``."""
         self.summary |= figures
         self.summary["versions"] = package_versions(*_VERSIONS)
-        self.summary["seconds"] = {**self.summary["seconds"], stage: round(seconds, 2)}
+        self.summary["seconds"] |= {stage: round(s, 2) for stage, s in (seconds or {}).items()}
         write_json(self.root / SUMMARY, self.summary)
 
-    def forget(self, *keys: str) -> None:
-        """Drop figures that no longer hold; they leave the file with the next ``record``."""
-        for key in keys:
-            self.summary.pop(key, None)
+    def drop_hardware(self, mode: Mode) -> None:
+        """Forget figures of hardware that is replaced; what ``record`` writes next is without."""
+        self.summary.get("cosim_modes", {}).pop(str(mode), None)
+        for key in ("cosim", "performance", "build"):
+            if self.summary.get(key, {}).get("mode") == mode:
+                del self.summary[key]
 
 
 def describe(network: Network) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,15 @@ from spikewright.flow.convert import (
     prepare,
     train,
 )
-from spikewright.flow.cosim import cosimulate
+from spikewright.flow.cosim.cosimulate import cosimulate
 from spikewright.flow.generate import generate
 from spikewright.flow.importers import import_module
 from spikewright.flow.original import Original
-from spikewright.flow.performance import counted, timed, workload
+from spikewright.flow.performance import bound, performance, workload
 from spikewright.flow.plan import default_plan, load_plan
 from spikewright.flow.progress import Advance, Working, silent
 from spikewright.flow.project import Project, check_output
 from spikewright.flow.samples import Samples
-from spikewright.flow.synthesize import synthesize
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.plan import HardwarePlan
@@ -86,8 +86,7 @@ def convert_stage(
         conversion = convert(module, data.x, config)
         project = Project.create(out, conversion.network, original, data.first(KEPT_SAMPLES))
     seconds["convert"] = time.perf_counter() - start
-    for stage, each in seconds.items():
-        project.record(stage, each, {})
+    project.record({}, seconds)
     return project
 
 
@@ -122,7 +121,7 @@ def evaluate_stage(
             batch=batch,
             progress=tell,
         )
-    project.record("evaluate", time.perf_counter() - start, {"accuracy": figures})
+    project.record({"accuracy": figures}, {"evaluate": time.perf_counter() - start})
 
 
 def choose_plan(
@@ -142,8 +141,6 @@ def generate_stage(project: Project, plan: HardwarePlan, *, working: Working = s
         generate(project.network, plan, folder)
     project.drop_hardware(plan.mode)
     project.record(
-        f"generate {plan.mode}",
-        time.perf_counter() - start,
         {
             "hardware": {
                 "mode": str(plan.mode),
@@ -151,6 +148,7 @@ def generate_stage(project: Project, plan: HardwarePlan, *, working: Working = s
                 "verilog": str((folder / "accelerator.v").relative_to(project.root)),
             }
         },
+        {f"generate_{plan.mode}": time.perf_counter() - start},
     )
 
 
@@ -183,9 +181,20 @@ def cosim_stage(
         )
     figures = asdict(report)
     plan = load_plan(project.generated(mode) / "plan.json")
-    load = workload(network, values, mode, n_steps)
-    figures["performance"] = counted(network, plan, load, report.cycles_per_sample)
-    project.record_cosim(mode, time.perf_counter() - start, figures)
+    figures["bound_cycles"] = bound(network, plan, workload(network, values, mode, n_steps))
+    modes = {**project.summary.get("cosim_modes", {}), str(mode): figures}
+    project.record(
+        {"cosim": figures, "cosim_modes": modes}, {f"cosim_{mode}": time.perf_counter() - start}
+    )
+    record_performance(project)
+
+
+def record_performance(project: Project) -> None:
+    """Put the co-simulation's cycles and the build's clock together, if they are of one mode."""
+    cosim, build = project.summary.get("cosim"), project.summary.get("build")
+    if cosim is not None:
+        same = build is not None and build["mode"] == cosim["mode"]
+        project.record({"performance": performance(cosim, build if same else None)})
 
 
 def build_stage(
@@ -199,6 +208,8 @@ def build_stage(
     working: Working = silent,
 ) -> None:
     """Make a bitstream that classifies one of the project's samples."""
+    from spikewright.flow.synthesize import synthesize
+
     start = time.perf_counter()
     network, samples = project.network, project.samples
     if sample >= len(samples):
@@ -214,5 +225,6 @@ def build_stage(
         report = synthesize(
             network, plan, board, folder, tokens=values, clock_mhz=clock_mhz, seed=seed
         )
-    figures = asdict(report)
-    project.record_build(mode, time.perf_counter() - start, figures)
+    figures = {"mode": str(mode), **asdict(report)}
+    project.record({"build": figures}, {"build": time.perf_counter() - start})
+    record_performance(project)

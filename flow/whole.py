@@ -63,7 +63,7 @@ def whole_way(
     with working("train") as advance:
         start = time.perf_counter()
         n_float, n_all = recipe.pretrain.epochs, recipe.pretrain.epochs + recipe.finetune.epochs
-        tell = epochs(advance, done={"float": 0, "quantised": n_float}, total=n_all)
+        tell = epochs(advance, before={"quantised": n_float}, total=n_all)
         trained = train_recipe(recipe, data, seed=seed, progress=tell)
         train_seconds = time.perf_counter() - start
     with working("convert"):
@@ -73,9 +73,8 @@ def whole_way(
         original = Original(import_module(trained.float_module, shape))
         held_out = Samples(x=data.x_test, y=data.y_test)
         project = Project.create(out, conversion.network, original, held_out)
-        project.record("train", train_seconds, {})
-        project.record("convert", time.perf_counter() - start, {})
-    evaluate_stage(project, held_out, steps=(1, 2, 4, 8), working=working)
+        project.record({}, {"train": train_seconds, "convert": time.perf_counter() - start})
+    evaluate_stage(project, held_out, steps=(1, 2, 4, 8, 16), working=working)
     # The main mode comes last, so that what the project names as its hardware is what is built.
     for mode in (*target.other_modes, target.mode):
         plan = default_plan(project.network, mode, lanes=target.lanes)

@@ -41,8 +41,8 @@ class CoreConfig:
     """One core in numbers.
 
     ``weights`` is [pre, post]. ``source`` and ``target`` are the tokens that come and go.
-    ``v_bits`` is the membrane's proven width (two's complement); ``tracer`` the shape of S, None where it is
-    not needed.
+    ``v_bits`` is the membrane's proven width (two's complement); ``tracer`` the shape of S, None
+    where it is not needed.
     """
 
     population: Population

@@ -7,7 +7,7 @@ import typer
 
 from spikewright.golden.errors import ConfigurationError
 
-__all__ = ["Data", "ModeName", "ProjectFolder", "integers", "stall_pattern"]
+__all__ = ["Data", "ModeName", "ProjectFolder", "integers"]
 
 ProjectFolder = Annotated[
     Path, typer.Argument(metavar="DIR", help="Project folder, made by spikewright convert.")
@@ -36,12 +36,3 @@ def integers(text: str, where: str) -> tuple[int, ...]:
     if min(numbers) < 1:
         raise ConfigurationError("must be at least 1", found=str(min(numbers)), where=where)
     return numbers
-
-
-def stall_pattern(text: str | None, where: str) -> str | None:
-    """A pattern of 0 and 1, in which 1 is a cycle that waits; not only 1, or nothing would move."""
-    if text is not None and (not text or set(text) - {"0", "1"} or "0" not in text):
-        raise ConfigurationError(
-            "must be 0s and 1s with at least one 0", found=repr(text), where=where
-        )
-    return text

@@ -6,13 +6,7 @@ from typing import Annotated
 import typer
 
 from spikewright.flow.cli.console import show_summary, working
-from spikewright.flow.cli.options import (
-    Data,
-    ModeName,
-    ProjectFolder,
-    integers,
-    stall_pattern,
-)
+from spikewright.flow.cli.options import Data, ModeName, ProjectFolder, integers
 
 __all__ = ["build", "cosim", "evaluate", "generate"]
 
@@ -107,8 +101,8 @@ def cosim(
         project.load(data).first(samples),
         steps=steps,
         simulator=simulator,
-        stall_input=stall_pattern(stall_input, "--stall-input"),
-        stall_output=stall_pattern(stall_output, "--stall-output"),
+        stall_input=stall_input,
+        stall_output=stall_output,
         working=working,
     )
     show_summary(project.summary, "network", "cosim", "performance")

@@ -63,7 +63,7 @@ class QatLayer(torch.nn.Module):
 
     A norm after the activation is applied as a gain of the value that is quantised, per channel,
     so that all payloads of a population keep one quantum. ``activity`` is the mean level of the
-    last batch.
+    last batch in training.
     """
 
     def __init__(
@@ -98,6 +98,11 @@ class QatLayer(torch.nn.Module):
         """Integer weights, as floats that carry the gradient."""
         return round_half_up((self.weight / self.weight_step()).clamp(-self.limit, self.limit))
 
+    def train(self, mode: bool = True) -> "QatLayer":
+        """As torch; what the last batch left behind is dropped, so that the layer can be copied."""
+        self.activity = torch.zeros(())
+        return super().train(mode)
+
     def forward(self, a: torch.Tensor) -> torch.Tensor:
         """Values for the next layer, or logits."""
         z: torch.Tensor = torch.nn.functional.linear(
@@ -107,7 +112,7 @@ class QatLayer(torch.nn.Module):
             z = self.norm_before(z)
         if self.step is None:
             return z
-        step = self.step()
+        step: torch.Tensor = self.step()
         if self.norm_after is None:
             level = round_half_up((z / step).clamp(0, self.levels))
             value = level * step
@@ -115,7 +120,8 @@ class QatLayer(torch.nn.Module):
             gain, shift = self._after(z)
             level = round_half_up((z * gain.abs() / step).clamp(0, self.levels))
             value = level * step * gain.sign() + shift
-        self.activity = level.mean()
+        if self.training:
+            self.activity = level.mean()
         return value
 
     def _after(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

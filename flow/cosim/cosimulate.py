@@ -31,7 +31,7 @@ _FAST_FROM_SAMPLES = 200
 class CosimReport:
     """What a co-simulation without a difference has shown.
 
-    ``spikes_compared``: SPIKE tokens of all populations and of the output. ``cycles``: simulated
+    ``spikes_compared``: SPIKE tokens of all populations. ``cycles``: simulated
     cycles; ``cycles_per_second``: of wall time in the simulator alone. ``cycles_per_sample``: between
     the ENDs of samples sent back to back. ``latency_cycles``: from the first input token of a
     sample that finds the accelerator empty to its END on the output. ``counters``: by population, a

@@ -280,7 +280,9 @@ def random_network(seed: int) -> Network:
         connections += incoming
         if len(nodes) > 1 and rng.random() < 0.3:
             operator = _dense(rng, source.n, n)
-            connections.append(Connection(source="x", target=name, operator=operator))
+            delay = 0 if settling else int(rng.integers(0, 2))
+            skip = Connection(source="x", target=name, operator=operator, delay=delay)
+            connections.append(skip)
         if not settling and rng.random() < 0.4:
             connections.append(
                 Connection(source=name, target=name, operator=_dense(rng, n, n), delay=1)

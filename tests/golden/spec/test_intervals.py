@@ -1,5 +1,6 @@
 """Every value that an independent scalar simulator sees lies within its proven interval."""
 
+import dataclasses
 import itertools
 import random
 import re
@@ -687,3 +688,15 @@ def test_hull_and_membership() -> None:
     assert hull(Interval(-1, 2), Interval(3, 9)) == Interval(-1, 9)
     assert 2 in Interval(-1, 2)
     assert 3 not in Interval(-1, 2)
+
+
+def test_delay_keeps_two_charges_apart() -> None:
+    soma = Soma(fire=Fire.NONE)
+    plain = one_layer([[5]], soma)
+    late = dataclasses.replace(plain.connections[0], delay=1)
+    network = dataclasses.replace(plain, connections=(*plain.connections, late))
+    ranges = analyse(network, Mode.STEPWISE)["p"]
+    assert ranges.charge == Interval(0, 15)
+    assert ranges.v == Interval(0, 30)
+    once = dataclasses.replace(network, max_steps=1)
+    assert analyse(once, Mode.STEPWISE)["p"].v == Interval(0, 15)

@@ -1,0 +1,88 @@
+"""What a board is: its device's resources, its clock, and where the self-test shows itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .pll import Pll
+
+__all__ = ["BlockRam", "Board", "Light"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockRam:
+    """A device's block RAMs.
+
+    Parameters
+    ----------
+    name : the vendor's word for one. count : how many there are.
+    shapes : (rows, bits) that one can be configured to.
+    """
+
+    name: str
+    count: int
+    shapes: tuple[tuple[int, int], ...]
+
+    def blocks(self, rows: int, bits: int) -> int:
+        """Blocks that a memory of rows x bits takes, in the shape that suits it best."""
+        return min(-(-rows // deep) * -(-bits // wide) for deep, wide in self.shapes)
+
+    @property
+    def bits(self) -> int:
+        """Bits of one block."""
+        return max(deep * wide for deep, wide in self.shapes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Light:
+    """One LED: the resource's name and number on the platform."""
+
+    name: str
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A development board.
+
+    Parameters
+    ----------
+    name : what a user types. title : what a user reads.
+    family : ``ecp5`` or ``ice40``. device, package : as the vendor writes them.
+    luts, ffs : 4-input lookup tables (iCE40: logic cells) and flip-flops.
+    block_ram : the block RAMs. sprams : large single-port RAMs, without initial contents.
+    dsps : multiplier blocks.
+    clock : resource of the oscillator. clock_mhz : its frequency.
+    goal_mhz : what place and route aims at where no clock is asked for; high, so that it tries.
+    plls : every clock that can be made of the oscillator, slowest first.
+    platform : makes the Amaranth platform with every resource below.
+    label : LEDs that show the label in binary, bit 0 first.
+    match, mismatch : LEDs that say whether it is the expected one. beat : changes with every result.
+    button : resource that starts the next run at once.
+    """
+
+    name: str
+    title: str
+    family: str
+    device: str
+    package: str
+    luts: int
+    ffs: int
+    block_ram: BlockRam
+    sprams: int
+    dsps: int
+    clock: str
+    clock_mhz: float
+    goal_mhz: float
+    plls: tuple[Pll, ...]
+    platform: Callable[[], Any]
+    label: tuple[Light, ...]
+    match: Light
+    mismatch: Light | None
+    beat: Light | None
+    button: Light
+
+    def pll_below(self, mhz: float) -> Pll | None:
+        """The fastest clock that does not exceed ``mhz``; None where there is none."""
+        fitting = [pll for pll in self.plls if pll.mhz <= mhz]
+        return fitting[-1] if fitting else None

@@ -1,0 +1,39 @@
+"""1BitSquared iCEBreaker: iCE40 UltraPlus 5K, 12 MHz oscillator."""
+
+from amaranth_boards.icebreaker import ICEBreakerPlatform
+
+from .board import BlockRam, Board, Light
+from .pll import ice40_plls
+
+__all__ = ["ICEBREAKER"]
+
+
+def _platform() -> ICEBreakerPlatform:
+    """The board with its LED section still attached (or plugged in as PMOD 2)."""
+    platform = ICEBreakerPlatform(toolchain="IceStorm")
+    platform.add_resources(platform.break_off_pmod)
+    return platform
+
+
+ICEBREAKER = Board(
+    name="icebreaker",
+    title="iCEBreaker (Lattice iCE40UP5K)",
+    family="ice40",
+    device="iCE40UP5K",
+    package="SG48",
+    luts=5280,
+    ffs=5280,
+    block_ram=BlockRam(name="EBR", count=30, shapes=((256, 16), (512, 8), (1024, 4), (2048, 2))),
+    sprams=4,
+    dsps=8,
+    clock="clk12",
+    clock_mhz=12.0,
+    goal_mhz=48.0,
+    plls=ice40_plls(12.0),
+    platform=_platform,
+    label=tuple(Light(name="led_g", number=number) for number in (1, 2, 3, 4)),
+    match=Light(name="led_g", number=0),
+    mismatch=Light(name="led_r", number=0),
+    beat=Light(name="led_r", number=1),
+    button=Light(name="button", number=0),
+)

@@ -1,0 +1,191 @@
+"""Clocks that a PLL can make of a board's oscillator, by the limits of the data sheets."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, cast
+
+from amaranth.hdl import Const, Instance, Signal
+
+__all__ = ["Direct", "Ecp5Pll", "Ice40Pll", "Pll", "ecp5_plls", "ice40_plls"]
+
+# ECP5 family data sheet FPGA-DS-02012, sysCLOCK PLL timing.
+_ECP5_VCO_MHZ = (400.0, 800.0)
+_ECP5_PHASE_DETECTOR_MHZ = (10.0, 400.0)
+_ECP5_OUTPUT_MHZ = (10.0, 250.0)
+
+# iCE40 UltraPlus data sheet FPGA-DS-02008, sysCLOCK PLL timing.
+_ICE40_VCO_MHZ = (533.0, 1066.0)
+_ICE40_PHASE_DETECTOR_MHZ = (10.0, 133.0)
+_ICE40_OUTPUT_MHZ = (16.0, 275.0)
+# Largest frequency of the phase detector for each setting of the loop filter, from 1 up.
+_ICE40_FILTER_MHZ = (17.0, 26.0, 44.0, 66.0, 101.0, 133.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pll(ABC):
+    """One clock: ``mhz`` from ``input_mhz``."""
+
+    input_mhz: float
+
+    # The pad that the oscillator is on must go straight to the PLL, without an input buffer.
+    takes_pad = False
+
+    @property
+    @abstractmethod
+    def mhz(self) -> float:
+        """Frequency of the output."""
+
+    @abstractmethod
+    def instance(self, source: Any, clock: Signal, locked: Signal) -> Instance | None:
+        """The primitive that makes ``clock`` of ``source`` and says when it is ``locked``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Direct(Pll):
+    """The oscillator itself."""
+
+    @property
+    def mhz(self) -> float:
+        """Frequency of the oscillator."""
+        return self.input_mhz
+
+    def instance(self, source: Any, clock: Signal, locked: Signal) -> Instance | None:
+        """Nothing to make."""
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ecp5Pll(Pll):
+    """EHXPLLL: mhz = input / divide * feedback; the VCO runs at mhz * output."""
+
+    divide: int
+    feedback: int
+    output: int
+
+    @property
+    def mhz(self) -> float:
+        """Frequency of the output."""
+        return self.input_mhz / self.divide * self.feedback
+
+    def instance(self, source: Any, clock: Signal, locked: Signal) -> Instance | None:
+        """The PLL with feedback from its output; loop settings as Project Trellis' ecppll."""
+        return Instance(
+            "EHXPLLL",
+            a_FREQUENCY_PIN_CLKI=f"{self.input_mhz:.6f}",
+            a_FREQUENCY_PIN_CLKOP=f"{self.mhz:.6f}",
+            a_ICP_CURRENT="12",
+            a_LPF_RESISTOR="8",
+            a_MFG_ENABLE_FILTEROPAMP="1",
+            a_MFG_GMCREF_SEL="2",
+            p_PLLRST_ENA="DISABLED",
+            p_INTFB_WAKE="DISABLED",
+            p_STDBY_ENABLE="DISABLED",
+            p_DPHASE_SOURCE="DISABLED",
+            p_OUTDIVIDER_MUXA="DIVA",
+            p_OUTDIVIDER_MUXB="DIVB",
+            p_OUTDIVIDER_MUXC="DIVC",
+            p_OUTDIVIDER_MUXD="DIVD",
+            p_CLKI_DIV=self.divide,
+            p_CLKOP_ENABLE="ENABLED",
+            p_CLKOP_DIV=self.output,
+            p_CLKOP_CPHASE=self.output // 2,
+            p_CLKOP_FPHASE=0,
+            p_FEEDBK_PATH="CLKOP",
+            p_CLKFB_DIV=self.feedback,
+            i_RST=Const(0),
+            i_STDBY=Const(0),
+            i_CLKI=source,
+            i_CLKFB=clock,
+            i_PHASESEL0=Const(0),
+            i_PHASESEL1=Const(0),
+            i_PHASEDIR=Const(1),
+            i_PHASESTEP=Const(1),
+            i_PHASELOADREG=Const(1),
+            i_PLLWAKESYNC=Const(0),
+            i_ENCLKOP=Const(0),
+            o_CLKOP=clock,
+            o_LOCK=locked,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ice40Pll(Pll):
+    """SB_PLL40_PAD: mhz = input / (divr + 1) * (divf + 1) / 2**divq, simple feedback."""
+
+    divr: int
+    divf: int
+    divq: int
+
+    takes_pad = True
+
+    @property
+    def mhz(self) -> float:
+        """Frequency of the output."""
+        return self.input_mhz / (self.divr + 1) * (self.divf + 1) / (1 << self.divq)
+
+    @property
+    def filter_range(self) -> int:
+        """Setting of the loop filter."""
+        detector = self.input_mhz / (self.divr + 1)
+        return 1 + sum(detector >= limit for limit in _ICE40_FILTER_MHZ[:-1])
+
+    def instance(self, source: Any, clock: Signal, locked: Signal) -> Instance | None:
+        """The PLL of the pad, on a global clock net."""
+        return Instance(
+            "SB_PLL40_PAD",
+            p_FEEDBACK_PATH="SIMPLE",
+            p_DIVR=self.divr,
+            p_DIVF=self.divf,
+            p_DIVQ=self.divq,
+            p_FILTER_RANGE=self.filter_range,
+            p_PLLOUT_SELECT="GENCLK",
+            io_PACKAGEPIN=source,
+            i_RESETB=Const(1),
+            i_BYPASS=Const(0),
+            o_PLLOUTGLOBAL=clock,
+            o_LOCK=locked,
+        )
+
+
+def ecp5_plls(input_mhz: float) -> tuple[Pll, ...]:
+    """Every clock of an ECP5, slowest first; each by the smallest divider, the VCO near its middle."""
+    found: dict[float, Pll] = {}
+    middle = sum(_ECP5_VCO_MHZ) / 2
+    for divide in range(1, 129):
+        if not _within(input_mhz / divide, _ECP5_PHASE_DETECTOR_MHZ):
+            continue
+        for feedback in range(1, 81):
+            mhz = input_mhz / divide * feedback
+            outputs = [n for n in range(1, 129) if _within(mhz * n, _ECP5_VCO_MHZ)]
+            if mhz in found or not outputs or not _within(mhz, _ECP5_OUTPUT_MHZ):
+                continue
+            output = min(outputs, key=lambda n: abs(mhz * n - middle))
+            found[mhz] = Ecp5Pll(
+                input_mhz=input_mhz, divide=divide, feedback=feedback, output=output
+            )
+    return _ordered(found)
+
+
+def ice40_plls(input_mhz: float) -> tuple[Pll, ...]:
+    """Every clock of an iCE40, slowest first: the oscillator itself, then what its PLL makes."""
+    found: dict[float, Pll] = {input_mhz: Direct(input_mhz=input_mhz)}
+    for divr in range(16):
+        if not _within(input_mhz / (divr + 1), _ICE40_PHASE_DETECTOR_MHZ):
+            continue
+        for divf in range(128):
+            vco = input_mhz / (divr + 1) * (divf + 1)
+            for divq in range(1, 7):
+                mhz = vco / (1 << divq)
+                if _within(vco, _ICE40_VCO_MHZ) and _within(mhz, _ICE40_OUTPUT_MHZ):
+                    found.setdefault(
+                        mhz, Ice40Pll(input_mhz=input_mhz, divr=divr, divf=divf, divq=divq)
+                    )
+    return _ordered(found)
+
+
+def _within(value: float, limits: tuple[float, float]) -> bool:
+    return limits[0] <= value <= limits[1]
+
+
+def _ordered(found: dict[float, Pll]) -> tuple[Pll, ...]:
+    return cast("tuple[Pll, ...]", tuple(found[mhz] for mhz in sorted(found)))

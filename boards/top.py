@@ -1,0 +1,109 @@
+"""What runs on a board: clock, reset, self-test, accelerator, LEDs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from amaranth.hdl import ClockDomain, Const, Elaboratable, Module, Signal
+from amaranth.lib import io, wiring
+from amaranth.lib.cdc import FFSynchronizer
+
+from spikewright.hdl.accelerator import Accelerator
+
+from .board import Board, Light
+from .pll import Pll
+from .reset import PowerOnReset
+from .selftest import SelfTest
+
+__all__ = ["BoardTop"]
+
+_RESET_SECONDS = 20e-6
+_PAUSE_SECONDS = 0.25
+
+
+class BoardTop(Elaboratable):
+    """An accelerator that classifies a stored sample over and over on a board.
+
+    Parameters
+    ----------
+    board : where it runs. pll : its clock, one of the board's.
+    constraint_mhz : what place and route shall aim at; not what the clock is.
+    accelerator : what is tested. tokens, expected : as ``SelfTest``.
+    """
+
+    def __init__(
+        self,
+        *,
+        board: Board,
+        pll: Pll,
+        constraint_mhz: float,
+        accelerator: Accelerator,
+        tokens: Sequence[int],
+        expected: int | None,
+    ) -> None:
+        self.board = board
+        self.pll = pll
+        self.constraint_mhz = constraint_mhz
+        self.accelerator = accelerator
+        # The same counters at every clock: only the PLL's settings may differ between two builds.
+        self.selftest = SelfTest(
+            input_layout=accelerator.input_layout,
+            output_layout=accelerator.output_layout,
+            tokens=tokens,
+            expected=expected,
+            pause=round(_PAUSE_SECONDS * board.goal_mhz * 1e6),
+        )
+        self.reset = PowerOnReset(wait=round(_RESET_SECONDS * board.plls[-1].mhz * 1e6))
+
+    def elaborate(self, platform: Any) -> Module:
+        """Join the parts; the platform gives the pins."""
+        m = Module()
+        self._clock(m, platform)
+        m.submodules.selftest = test = self.selftest
+        m.submodules.accelerator = accelerator = self.accelerator
+        wiring.connect(m, test.o, accelerator.i)
+        wiring.connect(m, accelerator.o, test.i)
+        m.d.comb += accelerator.clear.eq(0)
+
+        button = platform.request(self.board.button.name, self.board.button.number, dir="-")
+        m.submodules.button = pad = io.Buffer("i", button)
+        m.submodules.button_sync = FFSynchronizer(pad.i, test.start)
+        lights = [(self.board.match, test.match)]
+        if self.board.mismatch is not None:
+            lights.append((self.board.mismatch, test.mismatch))
+        if self.board.beat is not None:
+            lights.append((self.board.beat, test.beat))
+        bits = [test.label[k] if k < len(test.label) else Const(0, 1) for k in range(64)]
+        lights += zip(self.board.label, bits, strict=False)
+        for light, value in lights:
+            self._show(m, platform, light, value)
+        return m
+
+    def _clock(self, m: Module, platform: Any) -> None:
+        m.domains.sync = sync = ClockDomain("sync")
+        clock = Signal(name="clock")
+        locked = Signal(name="locked")
+        pin = platform.request(self.board.clock, dir="-")
+        if self.pll.takes_pad:
+            source = pin.io
+        else:
+            m.submodules.clock_pad = pad = io.Buffer("i", pin)
+            source = pad.i
+        pll = self.pll.instance(source, clock, locked)
+        if pll is None:
+            m.d.comb += [clock.eq(source), locked.eq(1)]
+        else:
+            m.submodules.pll = pll
+        m.submodules.reset = self.reset
+        m.d.comb += [
+            sync.clk.eq(clock),
+            sync.rst.eq(self.reset.reset),
+            self.reset.locked.eq(locked),
+        ]
+        platform.add_clock_constraint(clock, self.constraint_mhz * 1e6)
+
+    @staticmethod
+    def _show(m: Module, platform: Any, light: Light, value: Any) -> None:
+        port = platform.request(light.name, light.number, dir="-")
+        name = f"{light.name}_{light.number}"
+        m.submodules[name] = pad = io.Buffer("o", port)
+        m.d.comb += pad.o.eq(value)

@@ -1,0 +1,237 @@
+"""The command line as a user meets it: in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SCRIPT = Path(sysconfig.get_paths()["scripts"]) / "spikewright"
+COMMANDS = ("convert", "evaluate", "generate", "cosim", "build", "demo", "bench")
+
+
+def spikewright(*arguments: object, cwd: Path, ok: bool = True):
+    result = subprocess.run(
+        [sys.executable, str(SCRIPT), *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    if ok:
+        assert result.returncode == 0, result.stderr
+    return result
+
+
+def summary(folder: Path) -> dict:
+    return json.loads((folder / "summary.json").read_text())
+
+
+@pytest.fixture
+def data(tmp_path):
+    path = tmp_path / "data.npz"
+    rng = np.random.default_rng(0)
+    np.savez(path, x=rng.random((60, 12), dtype=np.float32), y=rng.integers(0, 4, 60))
+    return path
+
+
+@pytest.fixture
+def project(tmp_path, source, data):
+    out = tmp_path / "p"
+    spikewright("convert", source, "--calibrate", data, "--out", out, cwd=tmp_path)
+    return out
+
+
+def failure(result, code: int) -> str:
+    """The one message of a failed command."""
+    assert result.returncode == code, result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stderr.count("error: ") == 1
+    return result.stderr
+
+
+def test_help_teaches(tmp_path):
+    overall = spikewright("--help", cwd=tmp_path).stdout
+    for command in COMMANDS:
+        assert command in overall
+        text = spikewright(command, "--help", cwd=tmp_path).stdout
+        assert f"spikewright {command}" in text, "no example"
+        assert len(text.splitlines()) > 10
+
+
+def test_convert_makes_a_project(project):
+    names = sorted(path.name for path in project.iterdir())
+    assert names == [
+        "network.safetensors", "original.safetensors", "samples.npz", "summary.json",
+    ]  # fmt: skip
+    made = summary(project)
+    assert made["network"]["name"] == "make"
+    assert made["network"]["sizes"] == [12, 9, 4]
+    assert set(made["seconds"]) == {"convert"}
+    assert made["versions"]["torch"].startswith("2.")
+
+
+def test_the_way_of_a_network(project, data):
+    result = spikewright("evaluate", project, "--data", data, "--steps", "1,4", cwd=project)
+    assert "collapsed" in result.stdout
+    accuracy = summary(project)["accuracy"]
+    assert set(accuracy) >= {"float", "quantised", "stepwise", "settle", "collapsed"}
+    assert set(accuracy["stepwise"]) == {"1", "4"}
+    assert accuracy["settle"] == accuracy["collapsed"] == accuracy["quantised"]
+    spikewright("generate", project, "--mode", "settle", "--lanes", "4,2", cwd=project)
+    assert (project / "generated/settle/accelerator.v").is_file()
+    assert summary(project)["hardware"]["lanes"] == [4, 2]
+    result = spikewright(
+        "cosim",
+        project,
+        "--simulator",
+        "icarus",
+        "--samples",
+        5,
+        "--stall-output",
+        "01",
+        cwd=project,
+    )
+    made = summary(project)
+    assert made["cosim"]["mismatches"] == 0
+    assert made["cosim"]["samples"] == 5
+    assert made["cosim"]["spikes_compared"] > 0
+    assert 0 < made["performance"]["efficiency"] <= 1
+    # Other hardware for the same mode makes those figures void.
+    spikewright("generate", project, "--mode", "settle", "--lanes", "9", cwd=project)
+    assert "cosim" not in summary(project)
+    # A plan file says all.
+    plan = project / "generated/settle/plan.json"
+    spikewright("generate", project, "--plan", plan, cwd=project)
+    assert summary(project)["hardware"]["lanes"] == [9, 4]
+
+
+def test_converting_again_starts_anew(project, source, data, tmp_path):
+    spikewright("generate", project, cwd=tmp_path)
+    spikewright(
+        "convert", source, "--calibrate", data, "--out", project, "--weight-bits", "8,2",
+        "--qat-epochs", 1, "--name", "other", cwd=tmp_path,
+    )  # fmt: skip
+    made = summary(project)
+    assert made["network"]["name"] == "other"
+    assert made["network"]["weight_bits"] == [8, 2]
+    assert set(made["seconds"]) == {"train", "convert"}
+    assert "hardware" not in made
+    assert not (project / "generated").exists()
+
+
+BAD_CONVERSIONS = {
+    "no such file": ("none.py:make", {}, 6, "the source file must exist"),
+    "no function": ("network.py:other", {}, 2, "must define a function named other"),
+    "weight bits": (None, {"--weight-bits": "9"}, 2, "weight_bits"),
+    "not a number": (None, {"--weight-bits": "4,x"}, 2, "separated by commas"),
+    "too many levels": (None, {"--levels": "3,3"}, 2, "levels"),
+    "encoding": (None, {"--encoding": "events"}, 2, "once or spread"),
+    "epochs": (None, {"--qat-epochs": "-1"}, 2, "must not be negative"),
+    "weights": (None, {"--weights": "none.pt"}, 6, "weights file must exist"),
+    "data": (None, {"--calibrate": "none.npz"}, 6, "readable npz"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_CONVERSIONS)
+def test_a_bad_conversion_leaves_nothing(name, tmp_path, source, data):
+    wrong, options, code, text = BAD_CONVERSIONS[name]
+    arguments = {"--calibrate": data, "--out": "p", **options}
+    flat = [each for pair in arguments.items() for each in pair]
+    before = sorted(tmp_path.iterdir())
+    result = spikewright("convert", wrong or source, *flat, cwd=tmp_path, ok=False)
+    assert text in failure(result, code)
+    after = [path for path in sorted(tmp_path.iterdir()) if path.name != "__pycache__"]
+    assert after == before
+
+
+def test_calibration_of_another_shape_is_refused(tmp_path, source):
+    np.savez(tmp_path / "bad.npz", x=np.ones((5, 11), dtype=np.float32))
+    result = spikewright(
+        "convert", source, "--calibrate", "bad.npz", "--out", "p", cwd=tmp_path, ok=False
+    )
+    assert result.returncode in (2, 3)
+    failure(result, result.returncode)
+    assert not (tmp_path / "p").exists()
+
+
+def test_training_needs_labels(tmp_path, source):
+    np.savez(tmp_path / "x.npz", x=np.random.default_rng(0).random((20, 12)))
+    result = spikewright(
+        "convert", source, "--calibrate", "x.npz", "--out", "p", "--qat-epochs", 1,
+        cwd=tmp_path, ok=False,
+    )  # fmt: skip
+    assert "the data must have labels" in failure(result, 2)
+    assert not (tmp_path / "p").exists()
+
+
+def test_a_folder_with_other_files_is_not_taken(tmp_path, source, data):
+    other = tmp_path / "mine"
+    other.mkdir()
+    (other / "thesis.txt").write_text("precious")
+    result = spikewright(
+        "convert", source, "--calibrate", data, "--out", other, cwd=tmp_path, ok=False
+    )
+    assert "new, empty or a project" in failure(result, 6)
+    assert [path.name for path in other.iterdir()] == ["thesis.txt"]
+
+
+def test_an_output_that_cannot_be_written_is_told_at_once(tmp_path, source, data):
+    (tmp_path / "file").write_text("")
+    for out in ("file", "file/below"):
+        result = spikewright(
+            "convert", source, "--calibrate", data, "--out", out, cwd=tmp_path, ok=False
+        )
+        failure(result, 6)
+
+
+def test_steps_out_of_order_say_what_comes_first(project, tmp_path):
+    result = spikewright("cosim", project, cwd=tmp_path, ok=False)
+    assert "run: spikewright generate" in failure(result, 6)
+    result = spikewright("evaluate", tmp_path / "none", cwd=tmp_path, ok=False)
+    assert "spikewright convert" in failure(result, 6)
+    result = spikewright("generate", project, "--mode", "quick", cwd=tmp_path, ok=False)
+    assert "the mode must be one of stepwise, settle, collapsed" in failure(result, 2)
+
+
+def test_a_damaged_project_is_refused(project, tmp_path):
+    network = project / "network.safetensors"
+    whole = network.read_bytes()
+    network.write_bytes(whole[:-3])
+    result = spikewright("generate", project, cwd=tmp_path, ok=False)
+    assert "network.safetensors" in failure(result, 6)
+    assert not (project / "generated").exists()
+    network.write_bytes(whole)
+    made = summary(project)
+    made["network"]["hash"] = "0" * 64
+    (project / "summary.json").write_text(json.dumps(made))
+    result = spikewright("generate", project, cwd=tmp_path, ok=False)
+    assert "network and summary must belong together" in failure(result, 6)
+
+
+def test_a_missing_simulator_says_what_to_install(project, tmp_path):
+    spikewright("generate", project, cwd=tmp_path)
+    result = subprocess.run(
+        [sys.executable, str(SCRIPT), "cosim", str(project), "--simulator", "icarus"],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "apt-get install iverilog" in failure(result, 7)
+
+
+def test_an_unknown_benchmark_is_refused(tmp_path):
+    result = spikewright("bench", "cifar", "--data", tmp_path, "--out", "p", cwd=tmp_path, ok=False)
+    assert "mnist-mlp" in failure(result, 2)
+    result = spikewright(
+        "bench", "mnist-mlp", "--data", tmp_path / "none", "--out", "p", cwd=tmp_path, ok=False
+    )
+    assert "MNIST folder must exist" in failure(result, 6)
+    assert not (tmp_path / "p").exists()
