@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from amaranth.hdl import Const, Instance, Signal
 
@@ -56,23 +56,34 @@ class Direct(Pll):
 
 @dataclass(frozen=True, kw_only=True)
 class Ecp5Pll(Pll):
-    """EHXPLLL: mhz = input / divide * feedback; the VCO runs at mhz * output."""
+    """EHXPLLL: its VCO runs at input / divide * multiply, mhz = VCO / output.
+
+    CLKOP only feeds back, so that the output's divider is free: many more clocks than by CLKOP
+    alone, at a phase detector that stays fast.
+    """
 
     divide: int
-    feedback: int
+    multiply: int
     output: int
+
+    @property
+    def vco_mhz(self) -> float:
+        """Frequency of the oscillator inside."""
+        return self.input_mhz / self.divide * self.multiply
 
     @property
     def mhz(self) -> float:
         """Frequency of the output."""
-        return self.input_mhz / self.divide * self.feedback
+        return self.vco_mhz / self.output
 
     def instance(self, source: Any, clock: Signal, locked: Signal) -> Instance | None:
-        """The PLL with feedback from its output; loop settings as Project Trellis' ecppll."""
+        """The PLL with its output on CLKOS; loop settings as Project Trellis' ecppll."""
+        feedback = Signal(name="pll_feedback")
         return Instance(
             "EHXPLLL",
             a_FREQUENCY_PIN_CLKI=f"{self.input_mhz:.6f}",
-            a_FREQUENCY_PIN_CLKOP=f"{self.mhz:.6f}",
+            a_FREQUENCY_PIN_CLKOP=f"{self.input_mhz / self.divide:.6f}",
+            a_FREQUENCY_PIN_CLKOS=f"{self.mhz:.6f}",
             a_ICP_CURRENT="12",
             a_LPF_RESISTOR="8",
             a_MFG_ENABLE_FILTEROPAMP="1",
@@ -86,16 +97,20 @@ class Ecp5Pll(Pll):
             p_OUTDIVIDER_MUXC="DIVC",
             p_OUTDIVIDER_MUXD="DIVD",
             p_CLKI_DIV=self.divide,
-            p_CLKOP_ENABLE="ENABLED",
-            p_CLKOP_DIV=self.output,
-            p_CLKOP_CPHASE=self.output // 2,
-            p_CLKOP_FPHASE=0,
+            p_CLKFB_DIV=1,
             p_FEEDBK_PATH="CLKOP",
-            p_CLKFB_DIV=self.feedback,
+            p_CLKOP_ENABLE="ENABLED",
+            p_CLKOP_DIV=self.multiply,
+            p_CLKOP_CPHASE=self.multiply - 1,
+            p_CLKOP_FPHASE=0,
+            p_CLKOS_ENABLE="ENABLED",
+            p_CLKOS_DIV=self.output,
+            p_CLKOS_CPHASE=self.output - 1,
+            p_CLKOS_FPHASE=0,
             i_RST=Const(0),
             i_STDBY=Const(0),
             i_CLKI=source,
-            i_CLKFB=clock,
+            i_CLKFB=feedback,
             i_PHASESEL0=Const(0),
             i_PHASESEL1=Const(0),
             i_PHASEDIR=Const(1),
@@ -103,7 +118,9 @@ class Ecp5Pll(Pll):
             i_PHASELOADREG=Const(1),
             i_PLLWAKESYNC=Const(0),
             i_ENCLKOP=Const(0),
-            o_CLKOP=clock,
+            i_ENCLKOS=Const(0),
+            o_CLKOP=feedback,
+            o_CLKOS=clock,
             o_LOCK=locked,
         )
 
@@ -148,21 +165,20 @@ class Ice40Pll(Pll):
 
 
 def ecp5_plls(input_mhz: float) -> tuple[Pll, ...]:
-    """Every clock of an ECP5, slowest first; each by the smallest divider, the VCO near its middle."""
+    """Every clock of an ECP5, slowest first; each by the smallest input divider, the fastest VCO."""
     found: dict[float, Pll] = {}
-    middle = sum(_ECP5_VCO_MHZ) / 2
     for divide in range(1, 129):
         if not _within(input_mhz / divide, _ECP5_PHASE_DETECTOR_MHZ):
             continue
-        for feedback in range(1, 81):
-            mhz = input_mhz / divide * feedback
-            outputs = [n for n in range(1, 129) if _within(mhz * n, _ECP5_VCO_MHZ)]
-            if mhz in found or not outputs or not _within(mhz, _ECP5_OUTPUT_MHZ):
-                continue
-            output = min(outputs, key=lambda n: abs(mhz * n - middle))
-            found[mhz] = Ecp5Pll(
-                input_mhz=input_mhz, divide=divide, feedback=feedback, output=output
-            )
+        for multiply in range(128, 0, -1):
+            vco = input_mhz / divide * multiply
+            for output in range(1, 129):
+                mhz = vco / output
+                if _within(vco, _ECP5_VCO_MHZ) and _within(mhz, _ECP5_OUTPUT_MHZ):
+                    pll = Ecp5Pll(
+                        input_mhz=input_mhz, divide=divide, multiply=multiply, output=output
+                    )
+                    found.setdefault(mhz, pll)
     return _ordered(found)
 
 
@@ -188,4 +204,4 @@ def _within(value: float, limits: tuple[float, float]) -> bool:
 
 
 def _ordered(found: dict[float, Pll]) -> tuple[Pll, ...]:
-    return cast("tuple[Pll, ...]", tuple(found[mhz] for mhz in sorted(found)))
+    return tuple(found[mhz] for mhz in sorted(found))

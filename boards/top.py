@@ -80,7 +80,7 @@ class BoardTop(Elaboratable):
 
     def _clock(self, m: Module, platform: Any) -> None:
         m.domains.sync = sync = ClockDomain("sync")
-        clock = Signal(name="clock")
+        clock = Signal(name="clock", attrs={"keep": 1})
         locked = Signal(name="locked")
         pin = platform.request(self.board.clock, dir="-")
         if self.pll.takes_pad:

@@ -61,10 +61,11 @@ MNIST_MLP = Recipe(
     name="mnist-mlp",
     sizes=(784, 128, 10),
     dropout=0.1,
-    convert=ConvertConfig(name="mnist-mlp", weight_bits=4, levels=7, input_levels=1),
+    # Binary pixels need no multiplier, and 3 levels settle in a few steps.
+    convert=ConvertConfig(name="mnist-mlp", weight_bits=4, levels=3, input_levels=1),
     pretrain=TrainConfig(epochs=12, batch=256, learning_rate=4e-3, image=(28, 28), shift=1),
     finetune=TrainConfig(
-        epochs=28, batch=256, learning_rate=2e-3, image=(28, 28), shift=1, sparsity=0.01
+        epochs=45, batch=256, learning_rate=2e-3, image=(28, 28), shift=1, sparsity=0.05
     ),
 )
 

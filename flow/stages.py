@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -19,7 +18,7 @@ from spikewright.flow.convert import (
     prepare,
     train,
 )
-from spikewright.flow.cosim.cosimulate import cosimulate
+from spikewright.flow.cosim import cosimulate
 from spikewright.flow.generate import generate
 from spikewright.flow.importers import import_module
 from spikewright.flow.original import Original

@@ -43,7 +43,8 @@ def convert(
         float, typer.Option(help="Of the activations in calibration; what lies above is clipped.")
     ] = 99.9,
     fraction_bits: Annotated[
-        int | None, typer.Option(help="Extra bits of thresholds and biases.  [default: as needed]")
+        int | None,
+        typer.Option(help="Extra bits of thresholds and biases.", show_default="as needed"),
     ] = None,
     max_steps: Annotated[
         int, typer.Option(help="Largest T that stepwise runs may have; widths are proven up to it.")
@@ -56,19 +57,20 @@ def convert(
         int, typer.Option(help="Of that training; the same seed, the same network.")
     ] = 0,
     name: Annotated[
-        str | None, typer.Option(help="Name of the network.  [default: the function's]")
+        str | None, typer.Option(help="Name of the network.", show_default="the function's")
     ] = None,
 ) -> None:
     """Make a project: the integer network of a trained one.
 
-    The function returns a torch.nn.Module of Linear, ReLU (also clipped or quantised),
-    BatchNorm1d, Dropout and Flatten.
+    The function returns a torch.nn.Module of Linear, ReLU (also clipped or
+    quantised), BatchNorm1d, Dropout and Flatten.
 
     [bold]Examples[/]
 
-      spikewright convert network.py:make --weights w.safetensors --calibrate train.npz --out p
-      spikewright convert network.py:make --weights w.pt --calibrate train.npz --out p
-          --weight-bits 8,2,4 --qat-epochs 20
+      spikewright convert network.py:make --weights w.pt --calibrate x.npz --out p
+
+      spikewright convert network.py:make --weights w.safetensors --out p
+        --calibrate train.npz --weight-bits 8,2,4 --qat-epochs 20
     """
     from spikewright.flow.convert import ConvertConfig, TrainConfig
     from spikewright.flow.importers import load_module

@@ -15,6 +15,7 @@ __all__ = ["app", "main"]
 app = typer.Typer(
     name="spikewright",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

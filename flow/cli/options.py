@@ -14,13 +14,16 @@ ProjectFolder = Annotated[
 ]
 ModeName = Annotated[
     str | None,
-    typer.Option("--mode", help="stepwise, settle or collapsed.  [default: what was made last]"),
+    typer.Option(
+        "--mode", help="stepwise, settle or collapsed.", show_default="what was made last"
+    ),
 ]
 Data = Annotated[
     Path | None,
     typer.Option(
         "--data",
-        help="npz with samples x [N, ...] and labels y [N].  [default: what the project keeps]",
+        help="npz with samples x [N, ...] and labels y [N].",
+        show_default="what the project keeps",
     ),
 ]
 

@@ -51,7 +51,7 @@ def generate(
 
       spikewright generate p --mode settle --lanes 16,4
 
-      spikewright generate p --plan p/generated/settle/plan.json     (after editing it)
+      spikewright generate p --plan plan.json
     """
     from spikewright.flow.project import Project, parse_mode
     from spikewright.flow.stages import choose_plan, generate_stage
@@ -67,7 +67,9 @@ def cosim(
     mode: ModeName = None,
     simulator: Annotated[str, typer.Option(help="verilator, or icarus (slower).")] = "verilator",
     data: Data = None,
-    samples: Annotated[int | None, typer.Option(min=1, help="How many.  [default: all]")] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="How many.", show_default="all")
+    ] = None,
     steps: Annotated[
         int, typer.Option(min=1, help="T of a stepwise run; other modes take what they need.")
     ] = 8,
@@ -81,14 +83,14 @@ def cosim(
 ) -> None:
     """Simulate the Verilog and compare every spike with the golden model.
 
-    Address, payload and step of every spike of every population, the readout and the counters; the
-    first difference ends it.
+    Address, payload and step of every spike of every population, the
+    readout and the counters; the first difference ends it.
 
     [bold]Examples[/]
 
       spikewright cosim p --samples 100
 
-      spikewright cosim p --simulator icarus --samples 5 --stall-input 01 --stall-output 0010
+      spikewright cosim p --simulator icarus --samples 5 --stall-input 01
     """
     from spikewright.flow.project import Project, parse_mode
     from spikewright.flow.stages import cosim_stage
@@ -113,7 +115,7 @@ def build(
     board: Annotated[str, typer.Option(help="icebreaker or ulx3s-85f.")],
     mode: ModeName = None,
     clock: Annotated[
-        float | None, typer.Option(help="MHz to aim at.  [default: the board's]")
+        float | None, typer.Option(help="MHz to aim at.", show_default="the board's")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of place and route.")] = 1,
     sample: Annotated[

@@ -77,7 +77,7 @@ def train(
                     loss = loss + config.sparsity * activity
                     activity_sum += float(activity.detach())
                 optimiser.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call, unused-ignore]
+                torch.autograd.backward([loss])
                 optimiser.step()
                 right += int((logits.argmax(1) == labels).sum())
                 seen += len(labels)

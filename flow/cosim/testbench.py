@@ -40,8 +40,8 @@ class BatchResult:
     """What a batch left behind.
 
     ``culprit`` is the stream that a status other than DONE or HANG is about, as index into the
-    probes (one beyond: the input). ``counters`` [ports] are differences over the batch; ``starts``
-    and ``finishes`` are the cycles of each sample's first input token and of its END.
+    probes (one beyond: the input). ``counters`` [ports] are differences over the batch; ``stalls``
+    [probes] cycles in which a token waited, as the testbench counts them; ``starts`` and ``finishes`` are the cycles of each sample's first input token and of its END.
     """
 
     status: Status
@@ -49,6 +49,7 @@ class BatchResult:
     cycles: int
     accepted: int
     counters: Array
+    stalls: Array
     starts: Array
     finishes: Array
     streams: tuple[Words, ...]
@@ -109,7 +110,7 @@ def read_batch(folder: Path, manifest: Manifest) -> BatchResult:
     ports = len(_ports(manifest))
     before, after = report[:ports], report[ports : 2 * ports]
     status, culprit, cycles, accepted = (int(w) for w in report[2 * ports : 2 * ports + 4])
-    counts = report[2 * ports + 4 :]
+    counts, stalls = report[2 * ports + 4 :].reshape(-1, 2).T
     streams = []
     for index, probe in enumerate(manifest.probes):
         word_bytes = _word_bits(probe.layout.width) // 8
@@ -126,6 +127,7 @@ def read_batch(folder: Path, manifest: Manifest) -> BatchResult:
         cycles=cycles,
         accepted=accepted,
         counters=(after - before) % (1 << _WORD),
+        stalls=stalls,
         starts=starts,
         finishes=finishes,
         streams=tuple(streams),

@@ -44,10 +44,10 @@ def import_module(module: torch.nn.Module, shape: Sequence[int]) -> tuple[Stage,
     copied = copy.deepcopy(module).cpu().eval().float()
     try:
         graph = _Tracer().trace(copied)
-    except (fx.proxy.TraceError, TypeError, RuntimeError, ValueError, AttributeError) as error:
+    except Exception as error:  # whatever a user's own forward raises on a proxy
         raise UnsupportedError(
             "the module must be traceable by torch.fx (no branches on data, fixed loops only)",
-            found=f"{type(error).__name__}: {str(error).splitlines()[0]}",
+            found=f"{type(error).__name__}: {(str(error) or 'no message').splitlines()[0]}",
             where=type(module).__name__,
             action="write its forward as a plain chain of layers",
         ) from error
@@ -116,7 +116,7 @@ class _Reader(fx.Interpreter):
     def _run_shaped(self, n: fx.Node) -> torch.Tensor:
         try:
             value = super().run_node(n)
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
             raise ConfigurationError(
                 "the layers' shapes must fit each other and the samples",
                 found=str(error).splitlines()[0],
@@ -130,7 +130,7 @@ class _Reader(fx.Interpreter):
         return sum(not _is_size(user) for user in source.users) > 1
 
     def _layer(self, n: fx.Node) -> torch.nn.Module:
-        return self.fetch_attr(str(n.target))  # type: ignore[no-any-return, unused-ignore]
+        return self.module.get_submodule(str(n.target))
 
     def _refusal(self, n: fx.Node) -> UnsupportedError:
         return UnsupportedError(

@@ -2,6 +2,7 @@
 
 import importlib.util
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -114,6 +115,13 @@ def _read_state(path: Path) -> Mapping[str, torch.Tensor]:
             raise FileError(
                 "the weights must be a whole safetensors file", found=str(error), where=str(path)
             ) from error
+    if not zipfile.is_zipfile(path):  # the old format would be parsed byte by byte
+        raise FileError(
+            "the weights must be a safetensors file or a torch checkpoint",
+            found="another or a damaged file",
+            where=str(path),
+            action="name the first *.safetensors; write the second with torch.save",
+        )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

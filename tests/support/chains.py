@@ -50,13 +50,13 @@ def bounded_chain(
                 fire=Fire.NONE, bias=rng.integers(-9, 10, n), bias_when=BiasWhen.FIRST
             )
         else:
-            threshold = rng.integers(4, 14, n)
+            threshold = rng.integers(3, 10, n)
             soma = Soma(
                 fire=Fire.TERNARY,
                 threshold=threshold,
                 threshold_negative=1,
                 initial_v=threshold // 2,
-                bias=rng.integers(-6, 10, n),
+                bias=rng.integers(-4, 12, n),
                 bias_when=BiasWhen.FIRST,
                 reset=Reset.SUBTRACT,
                 s_min=0,

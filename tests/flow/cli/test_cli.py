@@ -1,31 +1,37 @@
-"""The command line as a user meets it: in a process of its own."""
+"""The command line as a user meets it."""
 
+import io
 import json
-import os
 import subprocess
 import sys
 import sysconfig
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from spikewright.flow.cli.main import main
 
 SCRIPT = Path(sysconfig.get_paths()["scripts"]) / "spikewright"
 COMMANDS = ("convert", "evaluate", "generate", "cosim", "build", "demo", "bench")
 
 
 def spikewright(*arguments: object, cwd: Path, ok: bool = True):
-    result = subprocess.run(
-        [sys.executable, str(SCRIPT), *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    """Run the command in this process, which has torch loaded already."""
+    out, err = io.StringIO(), io.StringIO()
+    argv, sys.argv = sys.argv, ["spikewright", *map(str, arguments)]
+    try:
+        with chdir(cwd), redirect_stdout(out), redirect_stderr(err):
+            main()
+        code = 0
+    except SystemExit as end:
+        code = end.code or 0
+    finally:
+        sys.argv = argv
+    result = subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
     if ok:
-        assert result.returncode == 0, result.stderr
+        assert code == 0, result.stderr
     return result
 
 

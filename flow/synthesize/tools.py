@@ -1,0 +1,140 @@
+"""Runs Yosys, nextpnr and the packers, each in a process of its own, and keeps what they say."""
+
+import importlib.util
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from spikewright.golden.errors import ToolError
+
+__all__ = ["Tool", "ToolRun", "ToolStop", "find_yosys", "nextpnr_tool", "packer_tool", "run"]
+
+_TAIL_LINES = 15
+_TAIL_CHARACTERS = 1500
+
+# Native, so that nothing is compiled before the first run and deep logic does not exhaust a stack.
+_PYOSYS = (
+    "import sys; from pyosys import libyosys as ys; "
+    "ys.run_pass('script ' + sys.argv[1], ys.Design())"
+)
+_YOWASP = "import sys; from {package} import run_{name} as run; sys.exit(run(sys.argv[1:]))"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """A program in a Python package.
+
+    Parameters
+    ----------
+    name : what it is called in messages and log files. package : the one to install.
+    module : the one to import. code : what Python is to run; it finds its arguments in sys.argv.
+    """
+
+    name: str
+    package: str
+    module: str
+    code: str
+
+    def require(self) -> None:
+        """Raise ToolError where it is not installed."""
+        if importlib.util.find_spec(self.module) is None:
+            raise ToolError(
+                f"the Python package {self.package} must be installed",
+                found="none",
+                action=f"pip install {self.package}",
+            )
+
+
+def find_yosys() -> Tool:
+    """Yosys: pyosys where it is installed, otherwise YoWASP's; both give the same cells."""
+    if importlib.util.find_spec("pyosys") is not None:
+        return Tool(name="yosys", package="pyosys", module="pyosys", code=_PYOSYS)
+    return _yowasp("yosys", "yosys")
+
+
+def nextpnr_tool(family: str) -> Tool:
+    """nextpnr of a device family."""
+    return _yowasp(f"nextpnr_{family}", f"nextpnr-{family}")
+
+
+def packer_tool(family: str) -> Tool:
+    """The program that writes the bitstream of a device family."""
+    name = {"ecp5": "ecppack", "ice40": "icepack"}[family]
+    return _yowasp(name, f"nextpnr-{family}")
+
+
+def _yowasp(name: str, package: str) -> Tool:
+    module = f"yowasp_{package.replace('-', '_')}"
+    return Tool(
+        name=name.replace("_", "-"),
+        package=f"yowasp-{package}",
+        module=module,
+        code=_YOWASP.format(package=module, name=name),
+    )
+
+
+class ToolStop(Exception):  # noqa: N818 - becomes a ToolError or a RangeError, once it is read
+    """A tool ended badly, or took too long."""
+
+    def __init__(self, tool: Tool, log: Path, outcome: str, *, late: bool = False) -> None:
+        self.tool = tool
+        self.log = log
+        self.outcome = outcome
+        self.late = late
+        super().__init__(outcome)
+
+    def text(self) -> str:
+        """Everything that it said."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def tail(self) -> str:
+        """The last lines that it said."""
+        lines = [line for line in self.text().splitlines() if line.strip()]
+        return "\n".join(lines[-_TAIL_LINES:])[-_TAIL_CHARACTERS:]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolRun:
+    """A tool that ended well: its log, and how long it took."""
+
+    log: Path
+    seconds: float
+
+
+def run(
+    tool: Tool, arguments: Sequence[str], folder: Path, *, log: str, limit: float | None = None
+) -> ToolRun:
+    """Run a tool in ``folder`` and keep what it says in ``folder / log``.
+
+    Raises
+    ------
+    ToolError
+        If it is not installed.
+    ToolStop
+        If it failed, or took more than ``limit`` seconds.
+    """
+    tool.require()
+    path = folder / log
+    start = time.perf_counter()
+    with path.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-c", tool.code, *arguments],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            status = process.wait(timeout=limit)
+        except subprocess.TimeoutExpired as error:
+            raise ToolStop(tool, path, f"no end after {limit:.0f} s", late=True) from error
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    if status != 0:
+        raise ToolStop(tool, path, f"exit status {status}")
+    return ToolRun(log=path, seconds=time.perf_counter() - start)

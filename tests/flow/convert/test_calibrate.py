@@ -1,0 +1,79 @@
+"""Steps by hand, and every calibration that cannot give one."""
+
+import numpy as np
+import pytest
+import torch
+
+from spikewright.flow.convert.calibrate import (
+    activation_step,
+    check_calibration,
+    input_range,
+    weight_steps,
+)
+from spikewright.flow.convert.config import ConvertConfig
+from spikewright.flow.importers import Activation, Norm, Stage
+from spikewright.golden.errors import ConfigurationError
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ([[1.0]], r"must be a tensor \[samples, ...\], found list$"),
+        (torch.zeros(3), r"must have the shape \[samples, ...\], found \[3\]$"),
+        (torch.zeros(0, 4), r"must hold at least one sample, found shape \[0, 4\]$"),
+        (torch.tensor([[1.0, float("nan")]]), r"must be finite, found nan at \[0, 1\]$"),
+        (torch.tensor([[1.0], [-float("inf")]]), r"must be finite, found -inf at \[1, 0\]$"),
+        (torch.zeros(1, 2, dtype=torch.complex64), "must be real, found torch.complex64$"),
+    ],
+)
+def test_refuses(data: object, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^calibration data: {message}"):
+        check_calibration(data)
+
+
+def test_takes_arrays_and_integers() -> None:
+    assert check_calibration(np.ones((2, 3), dtype=np.int64)).dtype == torch.float64
+
+
+def test_input_levels() -> None:
+    config = ConvertConfig(input_levels=4, percentile=100.0)
+    unsigned = input_range(torch.tensor([[0.0, 2.0, 1.0]]), config)
+    assert (unsigned.low, unsigned.high, unsigned.step) == (0, 4, 0.5)
+    signed = input_range(torch.tensor([[0.5, -2.0, 1.0]]), config)
+    assert (signed.low, signed.high, signed.step) == (-4, 4, 0.5)
+    with pytest.raises(ConfigurationError, match=r"must not be zero everywhere, found only zeros$"):
+        input_range(torch.zeros(2, 3), config)
+
+
+def stage(activation: Activation, norm_after: Norm | None = None) -> Stage:
+    weight, bias = np.ones((1, 1)), np.zeros(1)
+    return Stage(name="fc", weight=weight, bias=bias, activation=activation, norm_after=norm_after)
+
+
+def test_activation_steps() -> None:
+    y = torch.tensor([[0.0], [1.0], [3.0]])
+    gain = torch.tensor([2.0])
+    assert activation_step(stage(Activation()), y, gain, 3, 100.0) == 2.0
+    assert activation_step(stage(Activation(clip=1.5)), y, gain, 3, 100.0) == 1.0
+    learned = Activation(clip=3.0, levels=3, step=1.0)
+    assert activation_step(stage(learned), y, gain, 3, 100.0) == 1.0
+    message = (
+        "^fc: activations must not always be zero, found 0 for all 3 calibration samples; check "
+        "weights and calibration data$"
+    )
+    with pytest.raises(ConfigurationError, match=message):
+        activation_step(stage(Activation()), y * 0, gain, 3, 100.0)
+
+
+def test_weight_steps_are_exact_where_weights_are_on_a_grid() -> None:
+    weight = torch.tensor([[0.5, -1.0, 1.5], [0.0, 0.0, 0.0]], dtype=torch.float64)
+    assert weight_steps(weight, 3, per_channel=True).tolist() == [
+        [0.5],
+        [weight_steps(weight[1:], 3, per_channel=True).item()],
+    ]
+    assert weight_steps(weight, 3, per_channel=False).tolist() == [[0.5]]
+
+
+def test_weight_steps_clip_where_that_errs_less() -> None:
+    weight = torch.tensor([[*[0.1, -0.1] * 50, 0.4]], dtype=torch.float64)
+    assert float(weight_steps(weight, 1, per_channel=True)) < 0.2

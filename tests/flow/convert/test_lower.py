@@ -1,0 +1,142 @@
+"""A conversion of two neurons worked by hand, and channels that no input can change."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from spikewright.flow.convert.calibrate import InputRange
+from spikewright.flow.convert.config import ConvertConfig
+from spikewright.flow.convert.layers import QuantisedLayer
+from spikewright.flow.convert.lower import Lowered, lower
+from spikewright.flow.convert.reference import Reference
+from spikewright.golden.errors import RangeError
+from spikewright.golden.spec import BiasWhen, Dense, Fire, Mode, Payload
+
+RANGE = InputRange(low=0, high=4, step=0.5)
+
+
+def hidden(**changes: Any) -> QuantisedLayer:
+    fields: dict[str, Any] = {
+        "name": "fc1",
+        "codes": np.array([[3, -1], [-2, 1]]),
+        "weight_bits": 3,
+        "weight_step": np.array([0.25, 0.25]),
+        "constant": np.array([0.1, 0.25]),
+        "gain": np.array([1.0, -2.0]),
+        "shift": np.array([0.0, 1.0]),
+        "scale": np.array([1.0, 0.5]),
+        "source_sign": np.array([1, 1]),
+        "step": 0.5,
+        "levels": 3,
+    }
+    return QuantisedLayer(**{**fields, **changes})
+
+
+def readout(**changes: Any) -> QuantisedLayer:
+    fields: dict[str, Any] = {
+        "name": "fc2",
+        "codes": np.array([[1, -3], [2, 3]]),
+        "weight_bits": 3,
+        "weight_step": np.array([0.1, 0.1]),
+        "constant": np.array([0.2, -0.1]),
+        "gain": np.ones(2),
+        "shift": np.zeros(2),
+        "scale": np.ones(2),
+        "source_sign": np.array([1, -1]),
+        "step": None,
+        "levels": 0,
+    }
+    return QuantisedLayer(**{**fields, **changes})
+
+
+def lowered(*layers: QuantisedLayer, fraction_bits: int | None = 1) -> Lowered:
+    config = ConvertConfig(fraction_bits=fraction_bits, weight_bits=3, levels=3, input_levels=4)
+    return lower(layers, shape=(2,), input_range=RANGE, config=config, provenance={})
+
+
+def test_two_neurons_by_hand() -> None:
+    """Thresholds, biases and a sample, as worked out on paper.
+
+    Neuron 0: theta = 0.5 / (1 * 0.25 * 0.5) = 4, so th = 8 with one fraction bit; c = 0.1 / 0.125
+    = 0.8, so bias + v0 = floor(1.6 + 4) = 5. Neuron 1: theta = 0.5 / (0.5 * 2 * 0.125) = 4; the
+    gain is negative, so signs flip and c = (-0.25 + 1 / 2) / 0.125 = 2, bias + v0 = 8. The
+    readout's second column flips since its source's sign is -1; one unit is 0.1 * 0.5 / 2 = 0.025.
+    """
+    result = lowered(hidden(), readout())
+    first, last = result.network.populations
+    operators = [connection.operator for connection in result.network.connections]
+    assert isinstance(operators[0], Dense) and isinstance(operators[1], Dense)
+    assert operators[0].weights.tolist() == [[3, 2], [-1, -1]] and operators[0].shift == 1
+    assert first.soma.threshold.tolist() == [8, 8]
+    assert first.soma.initial_v.tolist() == [4, 4]
+    assert first.soma.bias.tolist() == [1, 4]
+    assert operators[1].weights.tolist() == [[1, 2], [3, -3]] and operators[1].shift == 1
+    assert last.soma.bias.tolist() == [8, -4]
+    assert result.logit_step == pytest.approx(0.025)
+    # x = (1.0, 0.5) is (2, 1): charges 5 and 3, levels (10 + 5) // 8 and (6 + 8) // 8.
+    reference = Reference(result.network)
+    values = reference.encode(torch.tensor([[1.0, 0.5], [9.0, 0.0], [-3.0, 0.24]]))
+    assert values.tolist() == [[2, 1], [4, 0], [0, 0]]
+    levels, logits = reference.levels(values)
+    assert levels[0].tolist() == [1, 1] and logits[0].tolist() == [16, -6]
+    # (4, 0): charges 12 and 8; (24 + 5) // 8 = 3 and (16 + 8) // 8 = 3. Nothing: 5 // 8, 8 // 8.
+    assert levels[1:].tolist() == [[3, 3], [0, 1]]
+
+
+def test_what_a_converted_soma_is() -> None:
+    network = lowered(hidden(), readout()).network
+    soma = network.populations[0].soma
+    assert soma.fire is Fire.TERNARY and soma.bias_when is BiasWhen.FIRST
+    assert (soma.s_min, soma.s_max) == (0, 3)
+    assert soma.threshold_negative is not None and soma.threshold_negative.tolist() == [1]
+    assert network.populations[0].payload is Payload.SIGN
+    assert network.populations[1].soma.fire is Fire.NONE
+    assert set(network.modes) == set(Mode)
+
+
+@pytest.mark.parametrize(
+    ("changes", "level"),
+    [
+        ({"gain": np.array([1.0, 0.0]), "shift": np.array([0.0, 2.6])}, 3),
+        ({"gain": np.array([1.0, 0.0]), "shift": np.array([0.0, 1.0])}, 1),
+        ({"scale": np.array([1.0, 0.0])}, 0),
+        ({"codes": np.array([[3, -1], [0, 0]])}, 1),
+        ({"constant": np.array([0.1, 1e9])}, 0),
+        ({"constant": np.array([0.1, -1e9])}, 3),
+        ({"gain": np.array([1.0, 1e-300])}, 1),
+    ],
+)
+def test_a_channel_that_nothing_changes_loses_its_synapses(
+    changes: dict[str, Any], level: int
+) -> None:
+    layer = hidden(**changes)
+    reference = Reference(lowered(layer, readout()).network)
+    every = torch.cartesian_prod(torch.arange(5), torch.arange(5))
+    assert set(reference.levels(every)[0][:, 1].tolist()) == {level}
+    assert not np.asarray(lowered(layer, readout()).network.connections[0].operator.weights)[
+        :, 1
+    ].any()
+
+
+def test_a_threshold_below_one_half_saturates_at_once() -> None:
+    layer = hidden(gain=np.array([1e6, -2.0]), constant=np.array([0.0, 0.25]))
+    network = lowered(layer, readout(), fraction_bits=2).network
+    assert network.populations[0].soma.threshold[0] == 1
+    values = torch.tensor([[0, 0], [1, 0], [0, 1], [1, 3], [1, 2]])
+    assert Reference(network).levels(values)[0][:, 0].tolist() == [0, 3, 0, 0, 3]
+
+
+def test_automatic_fraction_bits_bound_the_rounding_of_thresholds() -> None:
+    """theta = 4 and 3 levels: half a unit 3 times over stays below 1/16 for th >= 24, so F = 3."""
+    network = lowered(hidden(), readout(), fraction_bits=None).network
+    assert network.connections[0].operator.shift == 3
+    assert network.populations[0].soma.threshold.tolist() == [32, 32]
+
+
+def test_what_fits_no_register_is_refused() -> None:
+    with pytest.raises(RangeError, match=r"^fc2: thresholds and biases must fit 62 bits, found "):
+        lowered(hidden(), readout(constant=np.array([1e30, 0.0])))
+    with pytest.raises(RangeError, match="readout"):
+        lowered(hidden(), readout(constant=np.array([1e9, 0.0])))

@@ -1,0 +1,74 @@
+"""The report counts what it says it counts, and shows a broken network."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from spikewright.flow.accuracy import evaluate
+from spikewright.flow.convert import Conversion, ConvertConfig, convert
+from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.spec import int_vector
+
+
+@pytest.fixture(scope="module")
+def case() -> tuple[nn.Module, Conversion, torch.Tensor, torch.Tensor]:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(20, 16), nn.ReLU(), nn.Linear(16, 5)).eval()
+    x = torch.rand(130, 20)
+    with torch.no_grad():
+        y = module(x).argmax(1)
+    return module, convert(module, x, ConvertConfig(levels=7, max_steps=32)), x, y
+
+
+def test_report(case: tuple[nn.Module, Conversion, torch.Tensor, torch.Tensor]) -> None:
+    module, conversion, x, y = case
+    stages: list[tuple[str, int, int]] = []
+    report = evaluate(
+        conversion.network,
+        conversion.reference,
+        module,
+        x,
+        y,
+        steps=(1, 32, 64),
+        batch=50,
+        quantised_module=conversion.quantised,
+        progress=lambda *state: stages.append(state),
+    )
+    assert report["samples"] == 130 and report["float"] == 1.0
+    right = int((conversion.reference.classify(x) == y).sum())
+    assert report["quantised"] == report["settle"] == report["collapsed"] == right / 130
+    assert set(report["stepwise"]) == {"1", "32"}
+    assert report["stepwise"]["32"] == report["quantised"] >= report["stepwise"]["1"]
+    assert report["equal_logits"] == {"settle": 130, "collapsed": 130}
+    assert report["label_agreement"] >= 0.95
+    collapsed = report["events"]["collapsed"]
+    values = conversion.reference.encode(x)
+    levels = conversion.reference.levels(values)
+    assert collapsed["input"] == pytest.approx(float((values != 0).sum()) / 130)
+    assert collapsed["hidden1"] == pytest.approx(float((levels[0] != 0).sum()) / 130)
+    assert report["events"]["settle"]["hidden1"] >= collapsed["hidden1"]
+    assert stages[0] == ("float", 0, 130) and stages[-1] == ("collapsed", 130, 130)
+
+
+def test_a_broken_network_is_seen(
+    case: tuple[nn.Module, Conversion, torch.Tensor, torch.Tensor],
+) -> None:
+    module, conversion, x, y = case
+    first = conversion.network.populations[0]
+    soma = replace(first.soma, bias=int_vector(first.soma.bias + 40))
+    broken = replace(
+        conversion.network,
+        populations=(replace(first, soma=soma), *conversion.network.populations[1:]),
+    )
+    report = evaluate(broken, conversion.reference, module, x, y, steps=())
+    assert report["equal_logits"]["settle"] < 130 and report["equal_logits"]["collapsed"] < 130
+
+
+def test_refuses(case: tuple[nn.Module, Conversion, torch.Tensor, torch.Tensor]) -> None:
+    _, conversion, x, y = case
+    with pytest.raises(ConfigurationError, match=r"found 130 samples and 3 labels$"):
+        evaluate(conversion.network, conversion.reference, None, x, y[:3])
+    with pytest.raises(ConfigurationError, match=r"^batch: must be at least 1, found 0$"):
+        evaluate(conversion.network, conversion.reference, None, x, y, batch=0)

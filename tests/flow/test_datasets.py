@@ -1,0 +1,78 @@
+"""Data sets are read whole, or refused with the file's name."""
+
+import gzip
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from spikewright.flow.datasets import MNIST_FILES, digits, mnist
+from spikewright.golden.errors import ConfigurationError, FileError
+
+
+def idx(array: np.ndarray) -> bytes:
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    generator = np.random.default_rng(0)
+    for key, name in MNIST_FILES.items():
+        n = 6 if "train" in key else 4
+        shape = (n, 28, 28) if key[0] == "x" else (n,)
+        array = generator.integers(0, 10 if key[0] == "y" else 256, shape).astype(np.uint8)
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress(idx(array)))
+    return tmp_path
+
+
+def test_digits_are_split_in_equal_shares() -> None:
+    data = digits()
+    assert data.x_train.shape == (1438, 64) and data.x_test.shape == (359, 64)
+    assert float(data.x_train.min()) == 0.0 and float(data.x_train.max()) == 1.0
+    shares = torch.bincount(data.y_test) / torch.bincount(torch.cat([data.y_train, data.y_test]))
+    assert float((shares - 0.2).abs().max()) < 0.005
+    assert torch.equal(data.x_test, digits().x_test)
+    assert not torch.equal(data.x_test, digits(seed=1).x_test)
+    every = torch.cat([data.x_train, data.x_test])
+    assert float(every.sum()) == float(torch.cat([digits(1).x_train, digits(1).x_test]).sum())
+
+
+def test_digits_need_a_fraction() -> None:
+    with pytest.raises(ConfigurationError, match=r"^test_fraction: must be between 0 and 1, found"):
+        digits(test_fraction=1.0)
+
+
+def test_mnist_from_gzip_and_plain_files(folder: Path) -> None:
+    data = mnist(folder)
+    assert data.x_train.shape == (6, 784) and data.x_test.shape == (4, 784)
+    assert data.image == (28, 28) and data.y_train.dtype == torch.int64
+    assert float(data.x_train.max()) == 1.0
+    packed = folder / f"{MNIST_FILES['x_test']}.gz"
+    (folder / MNIST_FILES["x_test"]).write_bytes(gzip.decompress(packed.read_bytes()))
+    packed.unlink()
+    assert torch.equal(mnist(folder).x_test, data.x_test)
+
+
+def test_mnist_refuses(folder: Path) -> None:
+    def check(message: str) -> None:
+        with pytest.raises(FileError, match=message):
+            mnist(folder)
+
+    with pytest.raises(FileError, match=r"the MNIST folder must exist, found no such folder$"):
+        mnist(folder / "none")
+    images = folder / f"{MNIST_FILES['x_train']}.gz"
+    whole = images.read_bytes()
+    images.write_bytes(whole[:100])
+    check(r"train-images-idx3-ubyte.gz: the file must be readable gzip, found ")
+    images.write_bytes(b"hello")
+    check(r"train-images-idx3-ubyte.gz: the file must be readable gzip, found ")
+    images.write_bytes(gzip.compress(b"\1\2\3\4\5"))
+    check("the file must be IDX with unsigned bytes, found first bytes 01020304$")
+    images.write_bytes(gzip.compress(gzip.decompress(whole)[:-1]))
+    check("the file must have 4720 bytes, found 4719$")
+    images.write_bytes(gzip.compress(idx(np.zeros((5, 28, 28), dtype=np.uint8))))
+    check(r"images and labels must belong together, found shapes \[5, 28, 28\] and \[6\]$")
+    images.unlink()
+    check("the folder must hold train-images-idx3-ubyte.gz, found no such file; put the four IDX")
