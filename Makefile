@@ -29,9 +29,12 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## the whole way on scikit-learn's digits, into build/demo
 	$(BIN)/spikewright demo --out build/demo
 
-bench: $(STAMP)  ## MNIST 784-128-10 on the ULX3S, into build/bench, and the README's table
+bench: $(STAMP) build/demo/summary.json  ## MNIST 784-128-10 on the ULX3S, into build/bench, and the README's table
 	$(BIN)/spikewright bench mnist-mlp --data $(DATA)/mnist --out build/bench/mnist-mlp
 	$(BIN)/python -m spikewright.flow.results README.md build/demo build/bench/*
+
+build/demo/summary.json: | $(STAMP)
+	$(MAKE) demo
 
 test: $(STAMP)  ## all tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist worksteal

@@ -53,7 +53,8 @@ class Board:
     block_ram : the block RAMs. sprams : large single-port RAMs, without initial contents.
     dsps : multiplier blocks.
     clock : resource of the oscillator. clock_mhz : its frequency.
-    goal_mhz : what place and route aims at where no clock is asked for; high, so that it tries.
+    default_mhz : clock of a bitstream where none is asked for.
+    goal_mhz : what place and route aims at, at least; high, so that it tries.
     plls : every clock that can be made of the oscillator, slowest first.
     platform : makes the Amaranth platform with every resource below.
     label : LEDs that show the label in binary, bit 0 first.
@@ -73,6 +74,7 @@ class Board:
     dsps: int
     clock: str
     clock_mhz: float
+    default_mhz: float
     goal_mhz: float
     plls: tuple[Pll, ...]
     platform: Callable[[], Any]

@@ -28,6 +28,7 @@ ICEBREAKER = Board(
     dsps=8,
     clock="clk12",
     clock_mhz=12.0,
+    default_mhz=24.0,
     goal_mhz=48.0,
     plls=ice40_plls(12.0),
     platform=_platform,

@@ -30,6 +30,7 @@ ULX3S_85F = Board(
     dsps=156,
     clock="clk25",
     clock_mhz=25.0,
+    default_mhz=100.0,
     goal_mhz=150.0,
     plls=ecp5_plls(25.0),
     platform=_platform,

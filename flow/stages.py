@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from spikewright.boards import get_board
 from spikewright.flow.accuracy import evaluate
 from spikewright.flow.convert import (
     ConvertConfig,
@@ -27,6 +28,7 @@ from spikewright.flow.plan import default_plan, load_plan
 from spikewright.flow.progress import Advance, Working, silent
 from spikewright.flow.project import Project, check_output
 from spikewright.flow.samples import Samples
+from spikewright.flow.synthesize import stored_sample, synthesize
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.plan import HardwarePlan
@@ -204,26 +206,36 @@ def build_stage(
     clock_mhz: float | None = None,
     seed: int = 1,
     sample: int = 0,
+    steps: int = 8,
     working: Working = silent,
 ) -> None:
     """Make a bitstream that classifies one of the project's samples."""
-    from spikewright.flow.synthesize import synthesize
-
     start = time.perf_counter()
     network, samples = project.network, project.samples
-    if sample >= len(samples):
+    if not 0 <= sample < len(samples):
         raise ConfigurationError(
-            f"must be below the {len(samples)} samples of the project",
-            found=str(sample),
-            where="--sample",
+            f"the sample must be one of the project's {len(samples)}", found=str(sample)
         )
-    values = encode_input(network.inputs[0], samples.x[sample : sample + 1])
+    get_board(board)
+    values = encode_input(network.inputs[0], samples.x[sample : sample + 1]).numpy()
     plan = load_plan(project.generated(mode) / "plan.json")
     folder = project.build(board)
-    with working(f"build {board}"):
-        report = synthesize(
-            network, plan, board, folder, tokens=values, clock_mhz=clock_mhz, seed=seed
+    with working(f"build {board}") as advance:
+        stored = stored_sample(
+            network, plan, values, steps=steps if mode is Mode.STEPWISE else None
         )
-    figures = {"mode": str(mode), **asdict(report)}
+        report = synthesize(
+            network,
+            plan,
+            board,
+            folder,
+            tokens=stored.tokens,
+            expected_label=stored.label,
+            clock_mhz=clock_mhz,
+            seed=seed,
+            progress=advance,
+        )
+    figures = {"mode": str(mode), **report.as_dict()}
+    figures["bitstream"] = str((folder / report.bitstream).relative_to(project.root))
     project.record({"build": figures}, {"build": time.perf_counter() - start})
     record_performance(project)

@@ -34,8 +34,11 @@ def bench(
     data: Annotated[Path, typer.Option(help="Folder of its data, as their IDX files.")],
     out: Annotated[Path, typer.Option(help="Project folder to make.")],
     samples: Annotated[
-        int, typer.Option(min=1, help="Samples to co-simulate in each mode.")
-    ] = 1000,
+        int | None,
+        typer.Option(
+            min=1, help="Held-out samples to co-simulate in each mode.", show_default="all"
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of training.")] = 0,
 ) -> None:
     """Go the whole way on a benchmark: mnist-mlp is 784-128-10 with 4-bit weights on the ULX3S.

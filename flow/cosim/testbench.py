@@ -41,7 +41,8 @@ class BatchResult:
 
     ``culprit`` is the stream that a status other than DONE or HANG is about, as index into the
     probes (one beyond: the input). ``counters`` [ports] are differences over the batch; ``stalls``
-    [probes] cycles in which a token waited, as the testbench counts them; ``starts`` and ``finishes`` are the cycles of each sample's first input token and of its END.
+    [probes] cycles in which a token waited, as the testbench counts them; ``starts`` and
+    ``finishes`` are the cycles of each sample's first input token and of its END.
     """
 
     status: Status

@@ -1,1 +1,18 @@
-"""."""
+"""From a network and a hardware plan to a bitstream, with the open tools."""
+
+from .fit import MemoryUse, check_fits, memory_use
+from .report import BuildReport, CriticalPath, PathSegment
+from .sample import StoredSample, stored_sample
+from .synthesize import synthesize
+
+__all__ = [
+    "BuildReport",
+    "CriticalPath",
+    "MemoryUse",
+    "PathSegment",
+    "StoredSample",
+    "check_fits",
+    "memory_use",
+    "stored_sample",
+    "synthesize",
+]

@@ -9,12 +9,13 @@ __all__ = ["BuildReport", "CriticalPath", "PathSegment"]
 
 @dataclass(frozen=True, kw_only=True)
 class PathSegment:
-    """One piece of a path: ``kind`` is clk-to-q, routing, logic or setup."""
+    """One piece of a path: ``kind`` is clk-to-q, routing, logic or setup; ``code`` where it is from."""
 
     kind: str
     delay_ns: float
     source: str
     sink: str
+    code: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +39,9 @@ class CriticalPath:
         total = 0.0
         for segment in self.segments:
             total += segment.delay_ns
+            code = f"  ({segment.code})" if segment.code else ""
             lines.append(
-                f"  {total:7.2f} {segment.delay_ns:+6.2f} {segment.kind:9s} {segment.sink}"
+                f"  {total:7.2f} {segment.delay_ns:+6.2f} {segment.kind:9s} {segment.sink}{code}"
             )
         return "\n".join(lines)
 

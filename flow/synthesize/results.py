@@ -1,12 +1,12 @@
 """Reads what nextpnr reports: speed, the slowest path, resources."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .report import CriticalPath, PathSegment
 
-__all__ = ["CLOCK_NET", "Speed", "overflow", "read_path", "read_speed", "read_used", "sizes"]
+__all__ = ["CLOCK_NET", "overflow", "read_path", "read_speed", "read_used", "sizes"]
 
 CLOCK_NET = "clock"
 """Net of the sync domain, as ``boards.top`` names it."""
@@ -15,10 +15,8 @@ CLOCK_NET = "clock"
 _UTILISATION = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%", re.MULTILINE)
 _ICE40_CELLS = re.compile(r"(\d+) LCs used as (LUT4 only|LUT4 and DFF|DFF only|CARRY only)")
 
-Speed = float
 
-
-def read_speed(report: Mapping[str, Any]) -> Speed | None:
+def read_speed(report: Mapping[str, Any]) -> float | None:
     """Fmax of the sync domain in MHz; None where nextpnr found no path in it."""
     for net, figures in report["fmax"].items():
         if _is_clock(net):
@@ -88,6 +86,7 @@ def _path(pieces: list[dict[str, Any]]) -> CriticalPath:
             delay_ns=float(piece["delay"]),
             source=_pin(piece["from"]),
             sink=_pin(piece["to"]),
+            code=_code(piece.get("sources", ())),
         )
         for piece in pieces
     )
@@ -101,6 +100,11 @@ def _path(pieces: list[dict[str, Any]]) -> CriticalPath:
         routing_ns=round(routing, 3),
         segments=segments,
     )
+
+
+def _code(sources: Sequence[str]) -> str:
+    """Folder, file and line; the last of several is the one nearest to the register."""
+    return "/".join(str(sources[-1]).split("/")[-2:]) if sources else ""
 
 
 def _pin(end: Mapping[str, Any]) -> str:

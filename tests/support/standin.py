@@ -7,7 +7,6 @@ import numpy as np
 
 from spikewright.flow.cosim.layout import Layout
 from spikewright.flow.cosim.setup import Vectors
-from spikewright.flow.cosim.streams import OUTPUT
 
 __all__ = ["LAYOUT", "VERILOG", "make_vectors", "write_standin"]
 
@@ -33,14 +32,16 @@ module accelerator(clk, rst, clear, i__payload, i__valid, i__ready, o__payload, 
   assign i__ready = !first_full || probe_0_ready;
   assign o__valid = second_full;
   assign o__payload = second;
-  assign counters__core0__rows = spikes * 2;
+  assign counters__core0__rows = spikes;
   assign counters__core0__synops = spikes * 8;
   assign counters__core0__spikes_in = spikes;
   assign counters__core0__spikes_out = spikes;
-  assign counters__core0__stalls = 0;
-  assign counters__core0__busy = 0;
+  reg [31:0] stalls = 0;
+  assign counters__core0__stalls = stalls;
+  assign counters__core0__busy = counters__cycles;
   always @(posedge clk) begin
     counters__cycles <= counters__cycles + 1;
+    if (probe_0_valid && !probe_0_ready) stalls <= stalls + 1;
     if (i__ready) begin
       first_full <= i__valid;
       if (i__valid) begin
@@ -79,7 +80,7 @@ def write_standin(folder: Path, verilog: str = VERILOG) -> Path:
         "verilog": "accelerator.v",
         "mode": "stepwise",
         "network": {"name": "relay", "hash": "0"},
-        "plan": {"mode": "stepwise", "cores": [{"population": "relay", "lanes": 4}]},
+        "plan": {"mode": "stepwise", "cores": [{"population": "relay", "lanes": 8}]},
         "streams": {"input": layout, "output": layout},
         "probes": [
             {
@@ -115,9 +116,8 @@ def make_vectors(samples: int, steps: int, seed: int = 1) -> Vectors:
         counts.append(spikes)
     words = LAYOUT.pack(*(np.array(field, dtype=np.int64) for field in (kind, address, payload)))
     spikes_in = np.array(counts, dtype=np.int64)
-    counters = np.array([[spikes_in * 2, spikes_in * 8, spikes_in, spikes_in]])
+    counters = np.array([[spikes_in, spikes_in * 8, spikes_in, spikes_in]])
     at = np.array(starts, dtype=np.int64)
-    assert OUTPUT
     return Vectors(
         input_words=words,
         input_starts=at,
