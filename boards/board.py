@@ -24,7 +24,7 @@ class BlockRam:
     shapes: tuple[tuple[int, int], ...]
 
     def blocks(self, rows: int, bits: int) -> int:
-        """Blocks that a memory of rows x bits takes, in the shape that suits it best."""
+        """Blocks that a memory of rows x bits takes, all in the shape that suits it best."""
         return min(-(-rows // deep) * -(-bits // wide) for deep, wide in self.shapes)
 
     @property
@@ -50,7 +50,8 @@ class Board:
     name : what a user types. title : what a user reads.
     family : ``ecp5`` or ``ice40``. device, package : as the vendor writes them.
     luts, ffs : 4-input lookup tables (iCE40: logic cells) and flip-flops.
-    block_ram : the block RAMs. sprams : large single-port RAMs, without initial contents.
+    block_ram : the block RAMs. lut_ram : whether lookup tables can be memory.
+    sprams : large single-port RAMs, without initial contents.
     dsps : multiplier blocks.
     clock : resource of the oscillator. clock_mhz : its frequency.
     default_mhz : clock of a bitstream where none is asked for.
@@ -58,7 +59,8 @@ class Board:
     plls : every clock that can be made of the oscillator, slowest first.
     platform : makes the Amaranth platform with every resource below.
     label : LEDs that show the label in binary, bit 0 first.
-    match, mismatch : LEDs that say whether it is the expected one. beat : changes with every result.
+    match, mismatch : LEDs that say whether it is the expected one.
+    beat : LED that changes with every result.
     button : resource that starts the next run at once.
     """
 
@@ -70,6 +72,7 @@ class Board:
     luts: int
     ffs: int
     block_ram: BlockRam
+    lut_ram: bool
     sprams: int
     dsps: int
     clock: str

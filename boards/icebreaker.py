@@ -24,6 +24,7 @@ ICEBREAKER = Board(
     luts=5280,
     ffs=5280,
     block_ram=BlockRam(name="EBR", count=30, shapes=((256, 16), (512, 8), (1024, 4), (2048, 2))),
+    lut_ram=False,
     sprams=4,
     dsps=8,
     clock="clk12",

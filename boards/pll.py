@@ -165,7 +165,7 @@ class Ice40Pll(Pll):
 
 
 def ecp5_plls(input_mhz: float) -> tuple[Pll, ...]:
-    """Every clock of an ECP5, slowest first; each by the smallest input divider, the fastest VCO."""
+    """Every clock of an ECP5, slowest first; by the smallest input divider and the fastest VCO."""
     found: dict[float, Pll] = {}
     for divide in range(1, 129):
         if not _within(input_mhz / divide, _ECP5_PHASE_DETECTOR_MHZ):

@@ -10,7 +10,7 @@ from spikewright.golden.errors import ConfigurationError
 __all__ = ["PowerOnReset"]
 
 
-class PowerOnReset(wiring.Component):
+class PowerOnReset(wiring.Component):  # type: ignore[type-arg]  # generic only in its stubs
     """Asserts ``reset`` until ``locked`` was 1 for ``wait`` cycles; a lost lock starts again.
 
     It runs on the clock of domain ``sync`` and must not be reset by it: its state begins with what
@@ -36,7 +36,7 @@ class PowerOnReset(wiring.Component):
         if wait < 1:
             raise ConfigurationError("wait must be at least 1", found=str(wait))
         self.wait = wait
-        super().__init__({"locked": In(1), "reset": Out(1, init=1)})
+        super().__init__({"locked": In(1), "reset": Out(1)})
 
     @property
     def latency(self) -> int:
@@ -52,10 +52,12 @@ class PowerOnReset(wiring.Component):
         m.submodules.cross = FFSynchronizer(self.locked, locked, o_domain="power_on")
         count = Signal(range(self.wait + 1))
         done = Signal()
+        held = Signal(init=1)
         m.d.comb += done.eq(count == self.wait)
         with m.If(~locked):
             m.d.power_on += count.eq(0)
         with m.Elif(~done):
             m.d.power_on += count.eq(count + 1)
-        m.d.power_on += self.reset.eq(~done)
+        m.d.power_on += held.eq(~done)
+        m.d.comb += self.reset.eq(held)
         return m

@@ -1,6 +1,7 @@
 """Runs one stored sample again and again, and says whether its label is the expected one."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import memory, stream, wiring
@@ -13,7 +14,7 @@ from spikewright.hdl.token import TokenLayout
 __all__ = ["SelfTest"]
 
 
-class SelfTest(wiring.Component):
+class SelfTest(wiring.Component):  # type: ignore[type-arg]  # generic only in its stubs
     """Sends a sample's tokens, waits for the output's END, keeps its label, pauses, starts again.
 
     Parameters
@@ -95,12 +96,13 @@ class SelfTest(wiring.Component):
         last = len(self.tokens) - 1
         # Block RAM hides the contents from the optimiser: it must not tailor the accelerator
         # to this one sample.
-        m.submodules.memory = mem = memory.Memory(
+        mem: Any = memory.Memory(
             shape=self.input_layout.width,
             depth=len(self.tokens),
             init=self.tokens,
             attrs={"ram_style": "block"},
         )
+        m.submodules.memory = mem
         read = mem.read_port()
         address = Signal(range(len(self.tokens)))
         pause = Signal(range(self.pause))

@@ -65,7 +65,7 @@ class BoardTop(Elaboratable):
         m.d.comb += accelerator.clear.eq(0)
 
         button = platform.request(self.board.button.name, self.board.button.number, dir="-")
-        m.submodules.button = pad = io.Buffer("i", button)
+        m.submodules.button = pad = io.Buffer(io.Direction.Input, button)
         m.submodules.button_sync = FFSynchronizer(pad.i, test.start)
         lights = [(self.board.match, test.match)]
         if self.board.mismatch is not None:
@@ -86,7 +86,7 @@ class BoardTop(Elaboratable):
         if self.pll.takes_pad:
             source = pin.io
         else:
-            m.submodules.clock_pad = pad = io.Buffer("i", pin)
+            m.submodules.clock_pad = pad = io.Buffer(io.Direction.Input, pin)
             source = pad.i
         pll = self.pll.instance(source, clock, locked)
         if pll is None:
@@ -105,5 +105,5 @@ class BoardTop(Elaboratable):
     def _show(m: Module, platform: Any, light: Light, value: Any) -> None:
         port = platform.request(light.name, light.number, dir="-")
         name = f"{light.name}_{light.number}"
-        m.submodules[name] = pad = io.Buffer("o", port)
+        m.submodules[name] = pad = io.Buffer(io.Direction.Output, port)
         m.d.comb += pad.o.eq(value)

@@ -7,6 +7,7 @@ from spikewright.flow.progress import Working, silent
 from spikewright.flow.project import Project
 from spikewright.flow.recipes import DIGITS_MLP
 from spikewright.flow.whole import Target, whole_way
+from spikewright.golden.spec import Mode
 
 __all__ = ["run_demo"]
 
@@ -17,7 +18,7 @@ def run_demo(out: Path, *, seed: int = 0, working: Working = silent) -> Project:
         out,
         DIGITS_MLP,
         lambda: digits(seed=seed),
-        Target(board="icebreaker", lanes=(8, 8)),
+        Target(board="icebreaker", lanes=(8, 8), other_modes=(Mode.STEPWISE, Mode.SETTLE)),
         seed=seed,
         working=working,
     )

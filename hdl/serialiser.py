@@ -95,9 +95,9 @@ class SpikeSerialiser(wiring.Component):
         last_lane = (lanes_left & (lanes_left - 1))[:_BLOCK] == 0
         m.d.comb += send_free.eq(~sends | (self.o.ready & last_lane))
 
-        first = Signal(self.blocks)
-        m.d.comb += first.eq(some & ~(some - 1))
-        last_block = (some & (some - 1))[: self.blocks] == 0
+        # The next block is known as one bit of a register, a cycle before it is picked.
+        first = Signal(self.blocks, reset_less=True)
+        last_block = (some & ~first) == 0
         choose_free = Signal()
         m.d.comb += choose_free.eq(~chooses | (send_free & last_block))
         # One flip-flop says whether an item is taken: all of the sweep's writes hang on it.
@@ -119,23 +119,23 @@ class SpikeSerialiser(wiring.Component):
         ]
         with m.If(taken):
             m.d.sync += waiting.eq(self.i.payload)
+        arriving = Cat(
+            waiting.mask[b * _BLOCK : (b + 1) * _BLOCK].any() for b in range(self.blocks)
+        )
+        left = some & ~first
+        with m.If(choose_free):
+            m.d.sync += [some.eq(arriving), first.eq(self._lowest(arriving))]
+        with m.Elif(send_free):
+            m.d.sync += [some.eq(left), first.eq(self._lowest(left))]
         with m.If(choose_free):
             m.d.sync += [
                 mask.eq(waiting.mask),
                 levels.eq(waiting.levels),
-                some.eq(
-                    Cat(
-                        waiting.mask[b * _BLOCK : (b + 1) * _BLOCK].any()
-                        for b in range(self.blocks)
-                    )
-                ),
                 base.eq(waiting.group * self.lanes),
                 chosen.marker.eq(waiting.marker),
                 chosen.kind.eq(waiting.kind),
                 chosen.keep.eq(waiting.keep),
             ]
-        with m.Elif(send_free):
-            m.d.sync += some.eq(some & ~first)
 
         with m.If(send_free):
             m.d.sync += [
@@ -163,6 +163,9 @@ class SpikeSerialiser(wiring.Component):
         if bits:
             m.d.comb += token.payload.eq(Mux(sending.marker, 0, level))
         return m
+
+    def _lowest(self, bits):
+        return bits & ~(bits - 1)
 
     def _pick(self, one_hot, words, width: int):
         picked = 0

@@ -6,6 +6,8 @@ import hypothesis
 import pytest
 import torch
 
+from spikewright.golden.errors import ToolError
+
 # One process a core runs the tests; torch must not fight the others for the cores.
 torch.set_num_threads(1)
 
@@ -28,3 +30,24 @@ def source(tmp_path):
         "                         nn.Linear(9, 4))\n"
     )
     return f"{path}:make"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup():
+    """As below, for fixtures."""
+    return (yield from _missing_program_is_a_skip())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call():
+    """A program that is missing fails in CI, and is a skip that names it on a user's machine."""
+    return (yield from _missing_program_is_a_skip())
+
+
+def _missing_program_is_a_skip():
+    try:
+        return (yield)
+    except ToolError as error:
+        if "must be on PATH" in error.must and os.environ.get("CI") != "true":
+            pytest.skip(str(error))
+        raise

@@ -121,6 +121,7 @@ def build(
     sample: Annotated[
         int, typer.Option(min=0, help="Which of the project's samples the board classifies.")
     ] = 0,
+    steps: Annotated[int, typer.Option(min=1, help="T of that sample in a stepwise run.")] = 8,
 ) -> None:
     """Make a bitstream that classifies a stored sample and shows the label on the LEDs.
 
@@ -135,5 +136,14 @@ def build(
 
     project = Project(folder)
     chosen = project.main_mode(None if mode is None else parse_mode(mode))
-    build_stage(project, chosen, board, clock_mhz=clock, seed=seed, sample=sample, working=working)
+    build_stage(
+        project,
+        chosen,
+        board,
+        clock_mhz=clock,
+        seed=seed,
+        sample=sample,
+        steps=steps,
+        working=working,
+    )
     show_summary(project.summary, "network", "build", "performance")

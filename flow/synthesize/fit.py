@@ -11,6 +11,8 @@ from spikewright.hdl.plan import HardwarePlan, MembraneStore, WeightStore
 
 __all__ = ["MemoryUse", "check_fits", "memory_use"]
 
+# Bits in flip-flops that Yosys holds to be as dear as one block RAM.
+_BLOCK_COST = 64
 _LANES = tuple(1 << k for k in range(11))
 
 
@@ -25,8 +27,12 @@ class MemoryUse:
 
 
 def memory_use(network: Network, plan: HardwarePlan, board: Board) -> tuple[MemoryUse, ...]:
-    """Weights and membranes that a plan puts in block RAM or flip-flops, core by core."""
-    return _uses(core_configs(network, plan), board.block_ram)
+    """Memories that a plan puts in block RAM or flip-flops of a board, core by core.
+
+    Weights, membranes, and queues where the board has no LUT RAM. Tables of per-neuron constants
+    are left out: Yosys chooses where they go.
+    """
+    return _uses(core_configs(network, plan), board)
 
 
 def check_fits(network: Network, plan: HardwarePlan, board: Board, *, tokens: int = 1) -> None:
@@ -43,7 +49,7 @@ def check_fits(network: Network, plan: HardwarePlan, board: Board, *, tokens: in
     """
     configs = core_configs(network, plan)
     ram = board.block_ram
-    uses = _uses(configs, ram)
+    uses = _uses(configs, board)
     spare = ram.count - ram.blocks(tokens, configs[0].source.width)
     needed = sum(use.blocks for use in uses)
     if needed > spare:
@@ -68,13 +74,14 @@ def check_fits(network: Network, plan: HardwarePlan, board: Board, *, tokens: in
 
 def _uses(
     configs: Sequence[CoreConfig],
-    ram: BlockRam,
+    board: Board,
     *,
     weight_bits: int | None = None,
     lanes: int | None = None,
 ) -> tuple[MemoryUse, ...]:
     """The memories, if weights had at most ``weight_bits``, or cores at most ``lanes``."""
     uses = []
+    ram = board.block_ram
     for config in configs:
         built = min(config.lanes, lanes or config.lanes)
         groups = -(-config.n // built)
@@ -84,12 +91,17 @@ def _uses(
             rows, bits = groups * config.pre, built * each
             uses.append(_use(f"the weights of {name!r}", rows, bits, ram))
         state = built * (config.v_bits + (config.tracer.width if config.tracer else 0))
-        if config.plan.membranes is MembraneStore.BLOCK:
+        where = config.plan.membranes
+        if where is MembraneStore.BLOCK:
             uses.append(_use(f"the membranes of {name!r}", groups, state, ram))
-        elif config.plan.membranes is MembraneStore.REGISTERS:
+        elif where is MembraneStore.REGISTERS or not board.lut_ram:
             uses.append(
                 MemoryUse(name=f"the membranes of {name!r}", rows=groups, bits=state, blocks=0)
             )
+        queue = _use(f"the queue of {name!r}", config.plan.queue_depth, config.source.width, ram)
+        # As Yosys weighs a block RAM against flip-flops; one word of a queue is in its output.
+        if not board.lut_ram and (queue.rows - 1) * queue.bits >= _BLOCK_COST * queue.blocks:
+            uses.append(queue)
     return tuple(uses)
 
 
@@ -100,22 +112,22 @@ def _use(name: str, rows: int, bits: int, ram: BlockRam) -> MemoryUse:
 def _advice(configs: Sequence[CoreConfig], board: Board, spare: int, tokens: int) -> list[str]:
     """What would fit: fewer lanes or weight bits, or another board."""
 
-    def blocks(ram: BlockRam, *, weight_bits: int | None = None, lanes: int | None = None) -> int:
-        uses = _uses(configs, ram, weight_bits=weight_bits, lanes=lanes)
+    def blocks(on: Board, *, weight_bits: int | None = None, lanes: int | None = None) -> int:
+        uses = _uses(configs, on, weight_bits=weight_bits, lanes=lanes)
         return sum(use.blocks for use in uses)
 
     advice = []
     widest = max(config.lanes for config in configs)
-    fewer = [n for n in _LANES if n < widest and blocks(board.block_ram, lanes=n) <= spare]
+    fewer = [n for n in _LANES if n < widest and blocks(board, lanes=n) <= spare]
     if fewer:
         advice.append(f"at most {fewer[-1]} lanes would fit")
     most = max(config.weight_bits for config in configs)
     for bits in range(most - 1, 1, -1):
-        if blocks(board.block_ram, weight_bits=bits) <= spare:
+        if blocks(board, weight_bits=bits) <= spare:
             advice.append(f"weights of at most {bits} bits would fit")
             break
     for other in BOARDS.values():
         left = other.block_ram.count - other.block_ram.blocks(tokens, configs[0].source.width)
-        if blocks(other.block_ram) <= left:
+        if blocks(other) <= left:
             advice.append(f"the board {other.name} would do")
     return advice or ["make the network smaller"]

@@ -9,7 +9,10 @@ __all__ = ["BuildReport", "CriticalPath", "PathSegment"]
 
 @dataclass(frozen=True, kw_only=True)
 class PathSegment:
-    """One piece of a path: ``kind`` is clk-to-q, routing, logic or setup; ``code`` where it is from."""
+    """One piece of a path.
+
+    ``kind`` is clk-to-q, routing, logic or setup; ``code`` is the line that it comes from.
+    """
 
     kind: str
     delay_ns: float

@@ -103,8 +103,9 @@ def _path(pieces: list[dict[str, Any]]) -> CriticalPath:
 
 
 def _code(sources: Sequence[str]) -> str:
-    """Folder, file and line; the last of several is the one nearest to the register."""
-    return "/".join(str(sources[-1]).split("/")[-2:]) if sources else ""
+    """Folder, file and line of our own code; the tools name their cell libraries as well."""
+    own = [s for s in sources if ".py:" in s and "/amaranth/" not in s]
+    return "/".join(own[-1].split("/")[-2:]) if own else ""
 
 
 def _pin(end: Mapping[str, Any]) -> str:

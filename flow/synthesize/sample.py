@@ -16,7 +16,7 @@ __all__ = ["StoredSample", "stored_sample"]
 
 @dataclass(frozen=True, kw_only=True)
 class StoredSample:
-    """``tokens`` as words of the accelerator's input, END last; ``label`` None for a raw decision."""
+    """``tokens``: words of the accelerator's input, END last; ``label``: None if undecided."""
 
     tokens: tuple[int, ...]
     label: int | None

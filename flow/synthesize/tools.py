@@ -56,7 +56,7 @@ def find_yosys() -> Tool:
 
 
 def nextpnr_tool(family: str) -> Tool:
-    """nextpnr of a device family."""
+    """Place and route of a device family."""
     return _yowasp(f"nextpnr_{family}", f"nextpnr-{family}")
 
 

@@ -45,6 +45,8 @@ def mutants(verilog: str, module: str) -> list[Mutant]:
             continue
         if not re.match(r"\s+(?:assign\s|\S+ += )", line):
             continue
+        if re.match(r"\s+assign .+ = \d+'h\w+;", line):
+            continue  # a constant that a part was given and may not use
         for pattern, replacement in _SWAPS:
             changed = re.sub(pattern, replacement, line, count=1)
             if changed != line:

