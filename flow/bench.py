@@ -24,14 +24,14 @@ def run_bench(
     seed: int = 0,
     working: Working = silent,
 ) -> Project:
-    """Run one benchmark on the data of a folder; co-simulates so many samples, or all, in each mode."""
+    """Run one benchmark on the data of a folder; ``samples`` are co-simulated in each mode."""
     if name not in BENCHMARKS:
         raise ConfigurationError(
             f"the benchmark must be one of {', '.join(BENCHMARKS)}", found=repr(name)
         )
     target = Target(
         board="ulx3s-85f",
-        lanes=(32, 10),
+        lanes=(128, 10),
         samples=samples,
         other_modes=(Mode.STEPWISE, Mode.SETTLE),
     )

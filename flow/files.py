@@ -54,7 +54,7 @@ def atomic_files(target: Path) -> Iterator[Path]:
                 if item.is_dir():
                     place.mkdir(exist_ok=True)
                 else:
-                    os.replace(item, place)
+                    item.replace(place)
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
@@ -66,8 +66,8 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
                 stream.write(text)
-            os.chmod(name, 0o666 & ~_umask())
-            os.replace(name, path)
+            Path(name).chmod(0o666 & ~_umask())
+            Path(name).replace(path)
         finally:
             Path(name).unlink(missing_ok=True)
 

@@ -21,11 +21,11 @@ from spikewright.flow.files import atomic_files, read_json, write_json
 from spikewright.flow.original import Original
 from spikewright.flow.samples import Samples, load_samples, save_samples
 from spikewright.flow.tools import package_versions
-from spikewright.golden.errors import ConfigurationError, FileError
+from spikewright.golden.errors import FileError
 from spikewright.golden.spec import Dense, Mode, Network
 from spikewright.golden.spec.file import load, save
 
-__all__ = ["SCHEMA", "Project", "check_output", "describe", "parse_mode"]
+__all__ = ["SCHEMA", "Project", "check_output", "describe"]
 
 SCHEMA = 1
 SUMMARY = "summary.json"
@@ -191,13 +191,3 @@ def describe(network: Network) -> dict[str, Any]:
         "modes": [str(mode) for mode in network.modes],
         "max_steps": network.max_steps,
     }
-
-
-def parse_mode(text: str) -> Mode:
-    """The mode of that name."""
-    try:
-        return Mode(text)
-    except ValueError as error:
-        raise ConfigurationError(
-            f"the mode must be one of {', '.join(Mode)}", found=repr(text)
-        ) from error

@@ -30,17 +30,17 @@ def _number(value: float) -> str:
 
 def _stepwise(summary: Summary) -> str:
     shares = summary["accuracy"]["stepwise"]
-    return ", ".join(f"{_percent(share)} (T = {steps})" for steps, share in shares.items())
+    figures = ", ".join(f"{100 * share:.2f}" for share in shares.values())
+    return f"{figures} % (T = {', '.join(shares)})"
 
 
 def _compared(summary: Summary) -> str:
-    modes = summary["cosim_modes"].values()
-    spikes = sum(report["spikes_compared"] for report in modes)
-    mismatches = sum(report["mismatches"] for report in modes)
-    samples = ", ".join(
-        f"{report['samples']:,} {mode}" for mode, report in sorted(summary["cosim_modes"].items())
-    )
-    return f"{mismatches} of {spikes:,} ({samples})"
+    reports = summary["cosim_modes"]
+    spikes = sum(report["spikes_compared"] for report in reports.values())
+    mismatches = sum(report["mismatches"] for report in reports.values())
+    samples = {f"{report['samples']:,}" for report in reports.values()}
+    how = f"{' / '.join(sorted(samples))} samples, {', '.join(sorted(reports))}"
+    return f"{mismatches} of {spikes:,} ({how})"
 
 
 _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
@@ -57,7 +57,7 @@ _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("simulated cycles per second", lambda s: _number(s["cosim"]["cycles_per_second"])),
     ("board", lambda s: str(s["build"]["board"])),
     ("LUTs, flip-flops, block RAMs", lambda s: _area(s["build"])),
-    ("clock", lambda s: f"{s['build']['fmax_mhz']:.1f} MHz"),
+    ("fmax", lambda s: f"{s['build']['fmax_mhz']:.1f} MHz"),
     ("cycles a sample, mean", lambda s: _number(s["performance"]["cycles_per_sample"])),
     ("its bound, efficiency", lambda s: _bound(s["performance"])),
     ("latency", lambda s: f"{s['performance']['latency_us']:.2f} us"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from spikewright.boards import get_board
+from spikewright.boards import Board, get_board
 from spikewright.flow.accuracy import evaluate
 from spikewright.flow.convert import (
     ConvertConfig,
@@ -31,10 +31,11 @@ from spikewright.flow.samples import Samples
 from spikewright.flow.synthesize import stored_sample, synthesize
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
-from spikewright.hdl.plan import HardwarePlan
+from spikewright.hdl.plan import HardwarePlan, MembraneStore
 
 __all__ = [
     "build_stage",
+    "check_membranes",
     "choose_plan",
     "convert_stage",
     "cosim_stage",
@@ -126,12 +127,17 @@ def evaluate_stage(
 
 
 def choose_plan(
-    project: Project, mode: Mode, lanes: tuple[int, ...], path: Path | None = None
+    project: Project,
+    mode: Mode,
+    lanes: tuple[int, ...],
+    *,
+    membranes: MembraneStore | None = None,
+    path: Path | None = None,
 ) -> HardwarePlan:
     """The plan of a file, or the one that suits mode and lanes."""
     if path is not None:
         return load_plan(path)
-    return default_plan(project.network, mode, lanes=lanes)
+    return default_plan(project.network, mode, lanes=lanes, membranes=membranes)
 
 
 def generate_stage(project: Project, plan: HardwarePlan, *, working: Working = silent) -> None:
@@ -198,6 +204,20 @@ def record_performance(project: Project) -> None:
         project.record({"performance": performance(cosim, build if same else None)})
 
 
+def check_membranes(project: Project, mode: Mode, board: Board) -> None:
+    """Refuse LUT RAM where the device has none, before any tool runs."""
+    plan = load_plan(project.generated(mode) / "plan.json")
+    for core in plan.cores:
+        if core.membranes is MembraneStore.LUTRAM and not board.lut_ram:
+            raise ConfigurationError(
+                f"membranes must be in registers or block RAM: {board.name} has no LUT RAM",
+                found=str(core.membranes),
+                where=f"core {core.population!r}",
+                action=f"run: spikewright generate {project.root} --mode {mode} "
+                "--membranes registers",
+            )
+
+
 def build_stage(
     project: Project,
     mode: Mode,
@@ -216,7 +236,7 @@ def build_stage(
         raise ConfigurationError(
             f"the sample must be one of the project's {len(samples)}", found=str(sample)
         )
-    get_board(board)
+    check_membranes(project, mode, get_board(board))
     values = encode_input(network.inputs[0], samples.x[sample : sample + 1]).numpy()
     plan = load_plan(project.generated(mode) / "plan.json")
     folder = project.build(board)

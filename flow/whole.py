@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from spikewright.boards import get_board
 from spikewright.flow.convert import convert
 from spikewright.flow.datasets import Dataset
 from spikewright.flow.importers import import_module
@@ -22,6 +23,7 @@ from spikewright.flow.stages import (
     generate_stage,
 )
 from spikewright.golden.spec import Mode
+from spikewright.hdl.plan import MembraneStore
 
 __all__ = ["Target", "whole_way"]
 
@@ -75,9 +77,10 @@ def whole_way(
         project = Project.create(out, conversion.network, original, held_out)
         project.record({}, {"train": train_seconds, "convert": time.perf_counter() - start})
     evaluate_stage(project, held_out, steps=(1, 2, 4, 8, 16), working=working)
+    membranes = None if get_board(target.board).lut_ram else MembraneStore.REGISTERS
     # The main mode comes last, so that what the project names as its hardware is what is built.
     for mode in (*target.other_modes, target.mode):
-        plan = default_plan(project.network, mode, lanes=target.lanes)
+        plan = default_plan(project.network, mode, lanes=target.lanes, membranes=membranes)
         generate_stage(project, plan, working=working)
         cosim_stage(
             project, mode, held_out.first(target.samples), steps=target.steps, working=working

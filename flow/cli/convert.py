@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from spikewright.flow.cli.console import show_summary, working
-from spikewright.flow.cli.options import integers
+from spikewright.flow.cli.options import integers, one_of
 
 __all__ = ["convert"]
 
@@ -80,10 +80,6 @@ def convert(
     from spikewright.golden.errors import ConfigurationError
     from spikewright.golden.spec import Encoding
 
-    if encoding not in (Encoding.ONCE, Encoding.SPREAD):
-        raise ConfigurationError(
-            "the encoding must be once or spread", found=repr(encoding), where="--encoding"
-        )
     if qat_epochs < 0:
         raise ConfigurationError(
             "must not be negative", found=str(qat_epochs), where="--qat-epochs"
@@ -93,7 +89,7 @@ def convert(
         weight_bits=_one_or_many(integers(weight_bits, "--weight-bits")),
         levels=_one_or_many(integers(levels, "--levels")),
         input_levels=input_levels,
-        encoding=Encoding(encoding),
+        encoding=one_of(Encoding, encoding, "--encoding"),
         percentile=percentile,
         fraction_bits=fraction_bits,
         max_steps=max_steps,

@@ -1,13 +1,16 @@
 """Options that several commands read alike."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from spikewright.golden.errors import ConfigurationError
 
-__all__ = ["Data", "ModeName", "ProjectFolder", "integers"]
+__all__ = ["Data", "ModeName", "ProjectFolder", "integers", "one_of"]
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 ProjectFolder = Annotated[
     Path, typer.Argument(metavar="DIR", help="Project folder, made by spikewright convert.")
@@ -39,3 +42,13 @@ def integers(text: str, where: str) -> tuple[int, ...]:
     if min(numbers) < 1:
         raise ConfigurationError("must be at least 1", found=str(min(numbers)), where=where)
     return numbers
+
+
+def one_of(kind: type[Choice], text: str, where: str) -> Choice:
+    """The member of that name."""
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"must be one of {', '.join(kind)}", found=repr(text), where=where
+        ) from error

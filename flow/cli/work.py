@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from spikewright.flow.cli.console import show_summary, working
-from spikewright.flow.cli.options import Data, ModeName, ProjectFolder, integers
+from spikewright.flow.cli.options import Data, ModeName, ProjectFolder, integers, one_of
 
 __all__ = ["build", "cosim", "evaluate", "generate"]
 
@@ -40,6 +40,12 @@ def generate(
     lanes: Annotated[
         str, typer.Option(help="Weights applied in a cycle: one number, or one a core, as in 16,4.")
     ] = "16",
+    membranes: Annotated[
+        str | None,
+        typer.Option(
+            help="Where membranes live: registers, lutram or block.", show_default="as suits lanes"
+        ),
+    ] = None,
     plan: Annotated[
         Path | None,
         typer.Option(help="A plan.json instead, which says mode and lanes and where things live."),
@@ -53,11 +59,19 @@ def generate(
 
       spikewright generate p --plan plan.json
     """
-    from spikewright.flow.project import Project, parse_mode
+    from spikewright.flow.project import Project
     from spikewright.flow.stages import choose_plan, generate_stage
+    from spikewright.golden.spec import Mode
+    from spikewright.hdl.plan import MembraneStore
 
     project = Project(folder)
-    chosen = choose_plan(project, parse_mode(mode), integers(lanes, "--lanes"), plan)
+    chosen = choose_plan(
+        project,
+        one_of(Mode, mode, "--mode"),
+        integers(lanes, "--lanes"),
+        membranes=None if membranes is None else one_of(MembraneStore, membranes, "--membranes"),
+        path=plan,
+    )
     generate_stage(project, chosen, working=working)
     show_summary(project.summary, "network", "hardware")
 
@@ -92,11 +106,12 @@ def cosim(
 
       spikewright cosim p --simulator icarus --samples 5 --stall-input 01
     """
-    from spikewright.flow.project import Project, parse_mode
+    from spikewright.flow.project import Project
     from spikewright.flow.stages import cosim_stage
+    from spikewright.golden.spec import Mode
 
     project = Project(folder)
-    chosen = project.main_mode(None if mode is None else parse_mode(mode))
+    chosen = project.main_mode(None if mode is None else one_of(Mode, mode, "--mode"))
     cosim_stage(
         project,
         chosen,
@@ -131,11 +146,12 @@ def build(
 
       spikewright build p --board icebreaker
     """
-    from spikewright.flow.project import Project, parse_mode
+    from spikewright.flow.project import Project
     from spikewright.flow.stages import build_stage
+    from spikewright.golden.spec import Mode
 
     project = Project(folder)
-    chosen = project.main_mode(None if mode is None else parse_mode(mode))
+    chosen = project.main_mode(None if mode is None else one_of(Mode, mode, "--mode"))
     build_stage(
         project,
         chosen,

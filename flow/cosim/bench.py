@@ -1,6 +1,7 @@
-"""The cocotb test: hands batches to the testbench and compares what comes back. Imports no torch.
+"""The cocotb test: hands batches to the testbench and compares what comes back.
 
-Runs inside the simulator's process. Results go to ``result.json``; a difference also fails the test.
+Runs inside the simulator's process, without torch. Results go to ``result.json``; a difference
+also fails the test.
 """
 
 import os
@@ -30,7 +31,7 @@ _FAULTS = {
 }
 
 
-@cocotb.test()  # type: ignore[untyped-decorator]
+@cocotb.test()
 async def compare_with_golden(dut: HierarchyObject) -> None:
     """Run all batches; stop at the first difference."""
     setup = Setup.load(Path(os.environ[SETUP_VARIABLE]))
@@ -42,7 +43,9 @@ async def compare_with_golden(dut: HierarchyObject) -> None:
     await Timer(1, "ns")
     for index, first in enumerate(range(0, vectors.samples, setup.batch)):
         last = min(first + setup.batch, vectors.samples)
-        expected = [w[s[first] : s[last]] for w, s in zip(vectors.words, vectors.starts, strict=True)]
+        expected = [
+            w[s[first] : s[last]] for w, s in zip(vectors.words, vectors.starts, strict=True)
+        ]
         write_batch(
             folder,
             manifest,

@@ -1,4 +1,4 @@
-"""Compares the tokens that were seen with those that must come, and says where they first differ."""
+"""Compares the tokens that were seen with those that must come, and finds the first difference."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -63,7 +63,7 @@ class StreamPair:
 
 
 def locate(pair: StreamPair, position: int, first_sample: int) -> tuple[int, int | None]:
-    """Sample and step of a position; the step is None after the last STEP, or where none are sent."""
+    """Sample and step of a position; no step after the last STEP, or where none are sent."""
     kind, _, _ = pair.layout.unpack(pair.expected)
     ends = np.flatnonzero(kind[:position] == TokenKind.END)
     sample = first_sample + ends.size

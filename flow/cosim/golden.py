@@ -1,4 +1,4 @@
-"""Runs the golden model and hands its trace over as numpy arrays. The only part that needs torch."""
+"""Runs the golden model and hands its trace over as numpy arrays; the only part with torch."""
 
 from collections.abc import Callable
 from typing import Any

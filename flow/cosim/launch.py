@@ -1,4 +1,4 @@
-"""Starts the simulation's process, follows its progress, and turns its end into data or an error."""
+"""Starts the simulation's process, follows it, and turns its end into data or an error."""
 
 import os
 import signal

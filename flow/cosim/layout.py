@@ -92,7 +92,7 @@ class Layout:
         return kind, address, np.where(kind == TokenKind.SPIKE, payload, 0)
 
     def significant(self, words: Words) -> Words:
-        """Words with the bits that carry nothing cleared: STEP's all but the kind, END's payload."""
+        """Words with the bits that mean nothing cleared: STEP's all but the kind, END's payload."""
         kind = self._field(words, self.kind)
         whole = _mask(self.width)
         only_kind = _mask(self.kind[1]) << np.uint64(self.kind[0])

@@ -134,9 +134,7 @@ def _pack(layout: Layout, stream: TokenStream, where: str) -> Words:
         ) from error
 
 
-def _counters(
-    network: Network, manifest: Manifest, streams: Mapping[str, TokenStream]
-) -> Array:
+def _counters(network: Network, manifest: Manifest, streams: Mapping[str, TokenStream]) -> Array:
     n = {population.name: population.n for population in network.populations}
     rows: list[Sequence[Array]] = []
     for core in manifest.cores:

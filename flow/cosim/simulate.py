@@ -12,7 +12,8 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from cocotb_tools.runner import get_results, get_runner
+from cocotb_tools.check_results import get_results
+from cocotb_tools.runner import get_runner
 
 from spikewright.flow.files import file_hash, read_json, write_json
 from spikewright.flow.tools import tool_version

@@ -141,4 +141,3 @@ def _ports(manifest: Manifest) -> list[str]:
 
 def _word_bits(width: int) -> int:
     return _WORD if width <= _WORD else 2 * _WORD
-

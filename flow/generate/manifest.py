@@ -40,9 +40,7 @@ def build_manifest(
         "probes": [
             {
                 "population": probe.population,
-                **{
-                    name: f"probe_{probe.index}_{name}" for name in ("valid", "ready", "payload")
-                },
+                **{name: f"probe_{probe.index}_{name}" for name in ("valid", "ready", "payload")},
                 "layout": probe.layout.as_dict(),
             }
             for probe in accelerator.probes

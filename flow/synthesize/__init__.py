@@ -1,9 +1,9 @@
 """From a network and a hardware plan to a bitstream, with the open tools."""
 
+from .build import synthesize
 from .fit import MemoryUse, check_fits, memory_use
 from .report import BuildReport, CriticalPath, PathSegment
 from .sample import StoredSample, stored_sample
-from .synthesize import synthesize
 
 __all__ = [
     "BuildReport",

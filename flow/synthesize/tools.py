@@ -130,7 +130,7 @@ def run(
         try:
             status = process.wait(timeout=limit)
         except subprocess.TimeoutExpired as error:
-            raise ToolStop(tool, path, f"no end after {limit:.0f} s", late=True) from error
+            raise ToolStop(tool, path, f"no end after {limit:g} s", late=True) from error
         finally:
             if process.poll() is None:
                 process.kill()

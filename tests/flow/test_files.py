@@ -24,12 +24,17 @@ def test_folder_replaces_the_old_one_whole(tmp_path):
     assert [p.name for p in target.parent.iterdir()] == ["out"]
 
 
+def write_and_fail(helper, target):
+    with helper(target) as folder:
+        (folder / "a").write_text("new")
+        raise ValueError("stop")
+
+
 @pytest.mark.parametrize("helper", [atomic_folder, atomic_files])
 def test_failure_leaves_nothing_behind(tmp_path, helper):
     target = tmp_path / "deep" / "out"
-    with pytest.raises(ValueError, match="^stop$"), helper(target) as folder:
-        (folder / "a").write_text("a")
-        raise ValueError("stop")
+    with pytest.raises(ValueError, match="^stop$"):
+        write_and_fail(helper, target)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -38,9 +43,8 @@ def test_failure_keeps_what_was_there(tmp_path, helper):
     target = tmp_path / "out"
     target.mkdir()
     (target / "a").write_text("old")
-    with pytest.raises(ValueError, match="^stop$"), helper(target) as folder:
-        (folder / "a").write_text("new")
-        raise ValueError("stop")
+    with pytest.raises(ValueError, match="^stop$"):
+        write_and_fail(helper, target)
     assert (target / "a").read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
@@ -72,8 +76,9 @@ def test_target_that_is_a_file_is_refused(tmp_path, helper):
 @pytest.mark.parametrize("helper", [atomic_folder, atomic_files])
 def test_parent_that_is_a_file_is_refused(tmp_path, helper):
     (tmp_path / "file").write_text("")
-    with pytest.raises(FileError, match="the output must be writable"), helper(
-        tmp_path / "file" / "out"
+    with (
+        pytest.raises(FileError, match="the output must be writable"),
+        helper(tmp_path / "file" / "out"),
     ):
         pass
 
@@ -81,8 +86,9 @@ def test_parent_that_is_a_file_is_refused(tmp_path, helper):
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_folder_without_permission_is_refused(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(FileError, match="the output must be writable"), atomic_files(
-        tmp_path / "out"
+    with (
+        pytest.raises(FileError, match="the output must be writable"),
+        atomic_files(tmp_path / "out"),
     ):
         pass
 
@@ -107,7 +113,11 @@ def test_json_that_cannot_be_written_leaves_the_old_one(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [(None, "must be readable"), ("{", "must hold JSON"), ("[]", "must hold a JSON object, found list")],
+    [
+        (None, "must be readable"),
+        ("{", "must hold JSON"),
+        ("[]", "must hold a JSON object, found list"),
+    ],
 )
 def test_unreadable_json(tmp_path, text, message):
     path = tmp_path / "a.json"

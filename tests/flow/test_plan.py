@@ -2,7 +2,6 @@ import json
 import re
 
 import pytest
-from support.chains import bounded_chain
 
 from spikewright.flow.plan import (
     default_plan,
@@ -15,6 +14,7 @@ from spikewright.flow.plan import (
 from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.plan import CorePlan, HardwarePlan, MembraneStore
+from support.chains import bounded_chain
 
 NETWORK = bounded_chain((30, 200, 5), seed=1)
 

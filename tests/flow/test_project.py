@@ -8,9 +8,9 @@ import torch
 from spikewright.flow.convert import ConvertConfig, convert
 from spikewright.flow.importers import import_module, load_module
 from spikewright.flow.original import Original
-from spikewright.flow.project import Project, check_output, parse_mode
+from spikewright.flow.project import Project, check_output
 from spikewright.flow.samples import Samples
-from spikewright.golden.errors import ConfigurationError, FileError
+from spikewright.golden.errors import FileError
 from spikewright.golden.spec import Mode
 
 
@@ -90,11 +90,3 @@ def test_hardware_must_exist(project):
         project.main_mode()
     with pytest.raises(FileError, match="run: spikewright generate .*/p --mode settle$"):
         project.main_mode(Mode.SETTLE)
-
-
-def test_modes_have_names():
-    assert parse_mode("settle") is Mode.SETTLE
-    with pytest.raises(
-        ConfigurationError, match="^the mode must be one of stepwise, settle, collapsed"
-    ):
-        parse_mode("fast")

@@ -47,8 +47,8 @@ def test_replaces_only_what_is_between_the_markers(tmp_path):
     joined = "\n".join(lines)
     for figure in (
         "98.77 %",
-        "96.50 % (T = 8)",
-        "0 of 3,000,000",
+        "90.00, 96.50 % (T = 1, 8)",
+        "0 of 3,000,000 (1,000 samples, collapsed, settle)",
         "101.3 MHz",
         "4,321",
         "200, 0.80",

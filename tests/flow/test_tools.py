@@ -57,6 +57,7 @@ def test_verilator_environment(monkeypatch):
     assert environment["VERILATOR_ROOT"] == str(root)
     assert environment["PATH"].startswith(str(root / "bin"))
     assert "OPT_FAST=-O1" in environment["MAKEFLAGS"].split()
+    assert "OPT_GLOBAL=-Os" in environment["MAKEFLAGS"].split()
     assert "PYTEST_CURRENT_TEST" not in environment
 
 

@@ -25,9 +25,7 @@ def project(tmp_path_factory):
         pretrain=replace(DIGITS_MLP.pretrain, epochs=8),
         finetune=replace(DIGITS_MLP.finetune, epochs=4),
     )
-    target = Target(
-        board="icebreaker", lanes=(5, 2), samples=40, other_modes=(Mode.STEPWISE,), steps=2
-    )
+    target = Target(board="icebreaker", lanes=(5, 2), samples=40)
     stages = []
 
     def working(title):
@@ -38,7 +36,7 @@ def project(tmp_path_factory):
         tmp_path_factory.mktemp("whole") / "p", recipe, digits, target, seed=1, working=working
     )
     assert stages == [
-        "train", "convert", "evaluate", "generate stepwise", "co-simulate stepwise",
+        "train", "convert", "evaluate",
         "generate collapsed", "co-simulate collapsed", "build icebreaker",
     ]  # fmt: skip
     return made
@@ -56,14 +54,16 @@ def test_summary_has_all_that_it_promises(project):
             "frames_per_s_per_klut",
         },
         "versions": {"python", "torch", "amaranth", "cocotb"},
-        "seconds": {"train", "convert", "evaluate", "generate_collapsed", "cosim_collapsed", "build"},
+        "seconds": {
+            "train", "convert", "evaluate", "generate_collapsed", "cosim_collapsed", "build",
+        },
     }  # fmt: skip
     for section, keys in wanted.items():
         assert keys <= set(summary[section]), section
     accuracy = summary["accuracy"]
     assert 0.5 < accuracy["quantised"] == accuracy["settle"] == accuracy["collapsed"] <= 1
     assert accuracy["equal_logits"] == {"settle": 359, "collapsed": 359}
-    assert set(summary["cosim_modes"]) == {"stepwise", "collapsed"}
+    assert set(summary["cosim_modes"]) == {"collapsed"}
     assert summary["cosim"] == summary["cosim_modes"]["collapsed"]
     assert summary["cosim"]["mismatches"] == 0
     assert 0 < summary["performance"]["efficiency"] <= 1
@@ -73,7 +73,7 @@ def test_summary_has_all_that_it_promises(project):
 def test_it_can_be_shown(project, capsys):
     show_summary(project.summary)
     shown = capsys.readouterr().out
-    for text in ("Accuracy", "Co-simulation", "icebreaker", "T=2", "frames per s"):
+    for text in ("Accuracy", "Co-simulation", "icebreaker", "T=8", "frames per s"):
         assert text in shown
     assert "| board | icebreaker |" in table([project.summary])
 

@@ -46,9 +46,7 @@ def bounded_chain(
     for k in range(1, len(sizes)):
         n = sizes[k]
         if k == len(sizes) - 1:
-            soma = Soma(
-                fire=Fire.NONE, bias=rng.integers(-9, 10, n), bias_when=BiasWhen.FIRST
-            )
+            soma = Soma(fire=Fire.NONE, bias=rng.integers(-9, 10, n), bias_when=BiasWhen.FIRST)
         else:
             threshold = rng.integers(3, 10, n)
             soma = Soma(
@@ -62,9 +60,7 @@ def bounded_chain(
                 s_min=0,
                 s_max=levels,
             )
-        populations.append(
-            Population(name=names[k], shape=(n,), soma=soma, payload=Payload.SIGN)
-        )
+        populations.append(Population(name=names[k], shape=(n,), soma=soma, payload=Payload.SIGN))
         connections.append(
             Connection(
                 source=names[k - 1], target=names[k], operator=_dense(rng, sizes[k - 1], n, bits)
@@ -74,7 +70,9 @@ def bounded_chain(
     return Network(
         name=f"chain-{seed}",
         inputs=(
-            Input(name="x", shape=(sizes[0],), payload=payload, low=0, high=high, encoding=encoding),
+            Input(
+                name="x", shape=(sizes[0],), payload=payload, low=0, high=high, encoding=encoding
+            ),
         ),
         populations=tuple(populations),
         connections=tuple(connections),

@@ -141,7 +141,7 @@ BAD_CONVERSIONS = {
     "weight bits": (None, {"--weight-bits": "9"}, 2, "weight_bits"),
     "not a number": (None, {"--weight-bits": "4,x"}, 2, "separated by commas"),
     "too many levels": (None, {"--levels": "3,3"}, 2, "levels"),
-    "encoding": (None, {"--encoding": "events"}, 2, "once or spread"),
+    "encoding": (None, {"--encoding": "events"}, 3, "once or spread"),
     "epochs": (None, {"--qat-epochs": "-1"}, 2, "must not be negative"),
     "weights": (None, {"--weights": "none.pt"}, 6, "weights file must exist"),
     "data": (None, {"--calibrate": "none.npz"}, 6, "readable npz"),
@@ -206,7 +206,20 @@ def test_steps_out_of_order_say_what_comes_first(project, tmp_path):
     result = spikewright("evaluate", tmp_path / "none", cwd=tmp_path, ok=False)
     assert "spikewright convert" in failure(result, 6)
     result = spikewright("generate", project, "--mode", "quick", cwd=tmp_path, ok=False)
-    assert "the mode must be one of stepwise, settle, collapsed" in failure(result, 2)
+    assert "--mode: must be one of stepwise, settle, collapsed" in failure(result, 2)
+
+
+def test_a_board_without_lut_ram_says_what_to_do(project, tmp_path):
+    spikewright("generate", project, "--lanes", "1", "--membranes", "lutram", cwd=tmp_path)
+    result = spikewright("build", project, "--board", "icebreaker", cwd=tmp_path, ok=False)
+    assert "--membranes registers" in failure(result, 2)
+    result = spikewright("build", project, "--board", "other", cwd=tmp_path, ok=False)
+    assert "icebreaker, ulx3s-85f" in failure(result, 2)
+    result = spikewright(
+        "build", project, "--board", "ulx3s-85f", "--sample", 60, cwd=tmp_path, ok=False
+    )
+    assert "one of the project's 60" in failure(result, 2)
+    assert not (project / "build").exists()
 
 
 def test_a_damaged_project_is_refused(project, tmp_path):

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from support.standin import LAYOUT
 
 from spikewright.flow.cosim.compare import Difference, StreamPair, first_difference
 from spikewright.golden.errors import MismatchError
+from support.standin import LAYOUT
 
 SPIKE, STEP, END = range(3)
 

@@ -4,11 +4,11 @@ import os
 
 import numpy as np
 import pytest
-from support.standin import LAYOUT, VERILOG, make_vectors, write_standin
 
 from spikewright.flow.cosim.launch import launch
 from spikewright.flow.cosim.setup import Setup
 from spikewright.golden.errors import FileError, MismatchError, ToolError
+from support.standin import LAYOUT, VERILOG, make_vectors, write_standin
 
 
 def run(folder, *, simulator="icarus", samples=6, progress=None, **changes):
@@ -142,7 +142,9 @@ def test_build_that_fails(tmp_path):
 
 
 def test_simulation_that_dies(tmp_path):
-    write_standin(tmp_path, swap(("(posedge clk) begin", "(posedge clk) begin if (spikes > 5) $finish;")))
+    write_standin(
+        tmp_path, swap(("(posedge clk) begin", "(posedge clk) begin if (spikes > 5) $finish;"))
+    )
     with pytest.raises(ToolError, match="icarus must run the simulation"):
         run(tmp_path)
 

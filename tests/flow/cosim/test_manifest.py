@@ -1,13 +1,13 @@
 import json
 
 import pytest
-from support.standin import write_standin
 
 from spikewright.flow.cosim.manifest import read_manifest
 from spikewright.flow.cosim.streams import OUTPUT
 from spikewright.flow.files import file_hash
 from spikewright.golden.errors import FileError
 from spikewright.golden.spec import Mode
+from support.standin import write_standin
 
 
 def edit(folder, change):

@@ -5,14 +5,14 @@ import json
 import re
 
 import pytest
-from support.chains import bounded_chain, inputs_for
-from support.mutate import mutants
 
 from spikewright.flow.cosim import cosimulate
 from spikewright.flow.generate import generate
 from spikewright.flow.plan import default_plan
 from spikewright.golden.errors import MismatchError
 from spikewright.golden.spec import Encoding, Mode
+from support.chains import bounded_chain, inputs_for
+from support.mutate import mutants
 
 # A spread input makes membranes fall again, so that negative spikes happen.
 NETWORK = bounded_chain((12, 9, 5), seed=1, encoding=Encoding.SPREAD, high=7)

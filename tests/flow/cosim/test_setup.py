@@ -2,8 +2,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.chains import bounded_chain, inputs_for
-from support.standin import make_vectors
 
 from spikewright.flow.cosim.golden import golden_streams
 from spikewright.flow.cosim.manifest import read_manifest
@@ -13,6 +11,8 @@ from spikewright.flow.plan import default_plan
 from spikewright.golden.errors import MismatchError
 from spikewright.golden.model import Model
 from spikewright.golden.spec import Mode
+from support.chains import bounded_chain, inputs_for
+from support.standin import make_vectors
 
 NETWORK = bounded_chain((6, 7, 3), seed=2)
 

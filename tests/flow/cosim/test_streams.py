@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from support.chains import bounded_chain, counting_chain
 
 from spikewright.flow.cosim.streams import OUTPUT, Golden, concatenate, expected_streams
 from spikewright.golden.errors import SpikewrightError
 from spikewright.golden.spec import Decision, Mode
+from support.chains import bounded_chain, counting_chain
 
 NETWORK = bounded_chain((3, 2, 2), seed=1)
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from support.standin import write_standin
 
 from spikewright.flow.cosim.manifest import read_manifest
 from spikewright.flow.cosim.testbench import Status, read_batch, render, write_batch
+from support.standin import write_standin
 
 
 @pytest.fixture

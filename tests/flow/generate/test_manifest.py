@@ -1,11 +1,11 @@
 import re
 
 import pytest
-from support.chains import bounded_chain, counting_chain
 
 from spikewright.flow.generate import generate
 from spikewright.flow.plan import default_plan, plan_hash
 from spikewright.golden.spec import Mode
+from support.chains import bounded_chain, counting_chain
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A small network with a stored sample; tools that only pretend; what to do without the real ones."""
+"""A small network with a stored sample; tools that only pretend; and real ones."""
 
 import importlib.util
 import json
@@ -7,14 +7,12 @@ import os
 import pytest
 
 from spikewright.flow.plan import default_plan
-from spikewright.flow.synthesize import stored_sample
-from spikewright.flow.synthesize import synthesize as function
+from spikewright.flow.synthesize import stored_sample, synthesize
 from spikewright.flow.synthesize.tools import Tool
 from spikewright.golden.spec import Mode
 from support.chains import bounded_chain, inputs_for
 
-# The package's function hides its module of the same name.
-MODULE = function.__module__
+MODULE = "spikewright.flow.synthesize.build"
 
 
 class Case:
@@ -26,7 +24,7 @@ class Case:
         self.sample = stored_sample(self.network, self.plan, inputs_for(self.network, 3)[2:])
 
     def build(self, board, folder, **options):
-        return function(
+        return synthesize(
             self.network,
             self.plan,
             board,

@@ -5,7 +5,6 @@ import sys
 
 import numpy as np
 import pytest
-from support.chains import bounded_chain, counting_chain, inputs_for
 
 from spikewright.flow.cosim import CosimReport, cosimulate
 from spikewright.flow.generate import generate
@@ -13,6 +12,7 @@ from spikewright.flow.plan import default_plan
 from spikewright.golden.errors import ConfigurationError, FileError, MismatchError
 from spikewright.golden.spec import Decision, Encoding, Mode
 from spikewright.hdl.plan import MembraneStore
+from support.chains import bounded_chain, counting_chain, inputs_for
 
 MODES = (Mode.STEPWISE, Mode.SETTLE, Mode.COLLAPSED)
 

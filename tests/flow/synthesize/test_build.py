@@ -1,4 +1,4 @@
-"""From a network to a bitstream: once with the real tools a board, otherwise with pretended ones."""
+"""From a network to a bitstream: once a board with the real tools, else with pretended ones."""
 
 import json
 
@@ -31,9 +31,8 @@ def test_bitstream(case, name, tmp_path, real_tools):
     assert told == sorted(told) and told[-1] == 1.0
     log = (folder / report.logs[1]).read_text()
     assert f"constraining clock net 'clock' to {board.goal_mhz:.2f} MHz" in log
-    assert f"Derived frequency constraint of {board.default_mhz:.1f} MHz for net clock" in log or (
-        "Overriding derived constraint" in log
-    )
+    overridden = next(line for line in log.splitlines() if "Overriding derived" in line)
+    assert f" {board.default_mhz:.1f} MHz" in overridden
 
 
 def test_timing_met(case, tmp_path, pretend):
@@ -54,7 +53,7 @@ def test_a_clock_that_is_not_met_is_lowered(case, tmp_path, pretend):
     assert 95 < report.clock_mhz <= 97.3
     timing = (tmp_path / "b" / "timing.txt").read_text()
     assert "not met, so the clock was lowered" in timing
-    pll = f'"FREQUENCY_PIN_CLKOS" "{report.clock_mhz:.6f}"'
+    pll = f'FREQUENCY_PIN_CLKOS "{report.clock_mhz:.6f}"'
     assert pll in (tmp_path / "b" / "top.il").read_text().replace("\\", "")
 
 
@@ -79,7 +78,7 @@ def test_too_slow_for_the_slowest_clock(case, tmp_path, pretend):
 
 def test_the_second_router_helps_the_first(case, tmp_path, pretend, monkeypatch):
     pretend(late=["router1"])
-    monkeypatch.setattr("spikewright.flow.synthesize.synthesize._ROUTER_SECONDS", 0.7, raising=True)
+    monkeypatch.setattr("spikewright.flow.synthesize.build._ROUTER_SECONDS", 0.7)
     report = case.build("ulx3s-85f", tmp_path / "b")
     assert report.router == "router2"
 
@@ -131,7 +130,7 @@ def test_a_missing_tool(case, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"clock_mhz": 9}, r"^the clock of icebreaker must lie in 12\.\.275 MHz, found 9 MHz$"),
+        ({"clock_mhz": 9}, r"^the clock of icebreaker must lie in 12\.\.270 MHz, found 9 MHz$"),
         ({"clock_mhz": 300}, r"^the clock of icebreaker must lie in 12\.\..*found 300 MHz$"),
         ({"clock_mhz": float("nan")}, r"^the clock of icebreaker must lie in .*found nan MHz$"),
         ({"seed": -1}, r"^seed must be an integer of at least 0, found -1$"),

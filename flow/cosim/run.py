@@ -24,16 +24,16 @@ __all__ = ["CosimReport", "cosimulate"]
 
 _BATCH_LIMIT = 64
 _BATCHES = 16
-_FAST_FROM_SAMPLES = 200
+_LONG_ROWS = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class CosimReport:
     """What a co-simulation without a difference has shown.
 
-    ``spikes_compared``: SPIKE tokens of all populations. ``cycles``: simulated
-    cycles; ``cycles_per_second``: of wall time in the simulator alone. ``cycles_per_sample``: between
-    the ENDs of samples sent back to back. ``latency_cycles``: from the first input token of a
+    ``spikes_compared``: SPIKE tokens of all populations. ``cycles``: simulated cycles;
+    ``cycles_per_second``: of wall time in the simulator alone. ``cycles_per_sample``: between the
+    ENDs of samples sent back to back. ``latency_cycles``: from the first input token of a
     sample that finds the accelerator empty to its END on the output. ``counters``: by population, a
     mean over samples. ``build_seconds``: of the simulator's compilation.
     """
@@ -116,8 +116,8 @@ def cosimulate(
         watchdog=watchdog_cycles or _watchdog(network, patterns),
         input_pattern=patterns[0],
         output_pattern=patterns[1],
-        # Few samples are over sooner than the C++ compiler has optimised.
-        optimise="-O3" if total >= _FAST_FROM_SAMPLES else "-O1",
+        # A short run is over sooner than the C++ compiler has optimised.
+        optimise="-O3" if vectors.counters[:, 0].sum() >= _LONG_ROWS else "-O0",
     )
     return _report(manifest, simulator, launch(setup, vectors, progress))
 
@@ -152,7 +152,7 @@ def _go_pattern(stalls: str | None, side: str) -> str:
 
 def _watchdog(network: Network, patterns: list[str]) -> int:
     """No core is silent longer than a few passes over its neurons; stalls stretch that."""
-    largest = max(p.n for p in (*network.inputs, *network.populations))
+    largest = max(*(i.n for i in network.inputs), *(p.n for p in network.populations))
     return (10_000 + 64 * largest) * max(len(p) for p in patterns)
 
 

@@ -70,9 +70,13 @@ def _check_names(text: str, manifest: dict[str, Any]) -> None:
     start = text.rfind(f"\nmodule {TOP}(")
     start = start if start >= 0 else text.find(f"module {TOP}(")
     body = text[start : text.find("\nendmodule", start)]
-    declared = set(re.findall(r"^\s*(?:input|output|wire|reg)\s+(?:\[[^]]*\]\s*)?(\w+)", body, re.M))
+    declared = set(
+        re.findall(r"^\s*(?:input|output|wire|reg)\s+(?:\[[^]]*\]\s*)?(\w+)", body, re.M)
+    )
     wanted = [port["name"] for port in manifest["ports"]]
-    wanted += [probe[name] for probe in manifest["probes"] for name in ("valid", "ready", "payload")]
+    wanted += [
+        probe[name] for probe in manifest["probes"] for name in ("valid", "ready", "payload")
+    ]
     missing = [name for name in wanted if name not in declared]
     if start < 0 or missing:
         raise ToolError(

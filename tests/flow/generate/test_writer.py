@@ -3,15 +3,15 @@ import time
 
 import numpy as np
 import pytest
-from support.chains import bounded_chain
 
 from spikewright.flow.files import file_hash
 from spikewright.flow.generate import generate
-from spikewright.flow.generate.generate import _check_names
+from spikewright.flow.generate.writer import _check_names
 from spikewright.flow.plan import default_plan, load_plan
 from spikewright.golden.errors import ConfigurationError, FileError, ToolError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.plan import HardwarePlan
+from support.chains import bounded_chain
 
 NETWORK = bounded_chain((6, 7, 3), seed=5)
 
