@@ -34,5 +34,6 @@ def run_bench(
         lanes=(128, 10),
         samples=samples,
         other_modes=(Mode.STEPWISE, Mode.SETTLE),
+        other_lanes=(16, 10),
     )
     return whole_way(out, MNIST_MLP, lambda: mnist(data), target, seed=seed, working=working)

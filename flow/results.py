@@ -54,8 +54,9 @@ _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("accuracy, collapsed and settle", lambda s: _both(s["accuracy"])),
     ("accuracy, stepwise", _stepwise),
     ("spikes that differ in co-simulation", _compared),
-    ("simulated cycles per second", lambda s: _number(s["cosim"]["cycles_per_second"])),
+    ("simulated cycles per second (lanes)", lambda s: _speed(s["cosim_modes"])),
     ("board", lambda s: str(s["build"]["board"])),
+    ("lanes", lambda s: " ".join(map(str, s["hardware"]["lanes"]))),
     ("LUTs, flip-flops, block RAMs", lambda s: _area(s["build"])),
     ("fmax", lambda s: f"{s['build']['fmax_mhz']:.1f} MHz"),
     ("cycles a sample, mean", lambda s: _number(s["performance"]["cycles_per_sample"])),
@@ -70,6 +71,13 @@ def _both(accuracy: Summary) -> str:
     if accuracy["collapsed"] == accuracy["settle"]:
         return _percent(accuracy["collapsed"])
     return f"{_percent(accuracy['collapsed'])} and {_percent(accuracy['settle'])}"
+
+
+def _speed(modes: Mapping[str, Summary]) -> str:
+    return ", ".join(
+        f"{mode} {_number(report['cycles_per_second'])} ({' '.join(map(str, report['lanes']))})"
+        for mode, report in sorted(modes.items())
+    )
 
 
 def _area(build: Summary) -> str:
@@ -88,7 +96,21 @@ def table(summaries: Sequence[Summary]) -> str:
     lines = [f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     for title, figure in _ROWS:
         lines.append(f"| {title} | {' | '.join(figure(summary) for summary in summaries)} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_origins(summaries)])
+
+
+def _origins(summaries: Sequence[Summary]) -> list[str]:
+    """When, on what and with what the figures were made; equal origins are told once."""
+    origins: dict[str, list[str]] = {}
+    for summary in summaries:
+        run, versions = summary["measured"], summary["versions"]
+        named = [f"{name} {version}" for name, version in versions.items() if name != "spikewright"]
+        text = (
+            f"measured {run['date']} on {run['cores']} {run['processor']} cores with "
+            f"{run['memory_gib']} GiB; {', '.join(named)}"
+        )
+        origins.setdefault(text, []).append(summary["network"]["name"])
+    return [f"{', '.join(names)}: {text}." for text, names in origins.items()]
 
 
 def replace_table(text: str, new: str, where: str) -> str:

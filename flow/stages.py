@@ -188,6 +188,7 @@ def cosim_stage(
         )
     figures = asdict(report)
     plan = load_plan(project.generated(mode) / "plan.json")
+    figures["lanes"] = [core.lanes for core in plan.cores]
     figures["bound_cycles"] = bound(network, plan, workload(network, values, mode, n_steps))
     modes = {**project.summary.get("cosim_modes", {}), str(mode): figures}
     project.record(

@@ -10,6 +10,7 @@ from spikewright.flow.convert import convert
 from spikewright.flow.datasets import Dataset
 from spikewright.flow.importers import import_module
 from spikewright.flow.original import Original
+from spikewright.flow.machine import measured
 from spikewright.flow.plan import default_plan
 from spikewright.flow.progress import Working
 from spikewright.flow.project import Project, check_output
@@ -38,7 +39,7 @@ class Target:
     lanes : lanes of each core.
     samples : held-out samples to co-simulate; None is all.
     mode : how the hardware of the bitstream runs.
-    other_modes : modes that are co-simulated too.
+    other_modes : modes that are co-simulated too, on hardware with ``other_lanes`` (None: the same).
     steps : the T of a stepwise co-simulation.
     """
 
@@ -47,6 +48,7 @@ class Target:
     samples: int | None = None
     mode: Mode = Mode.COLLAPSED
     other_modes: tuple[Mode, ...] = ()
+    other_lanes: tuple[int, ...] | None = None
     steps: int = 8
 
 
@@ -80,10 +82,12 @@ def whole_way(
     membranes = None if get_board(target.board).lut_ram else MembraneStore.REGISTERS
     # The main mode comes last, so that what the project names as its hardware is what is built.
     for mode in (*target.other_modes, target.mode):
-        plan = default_plan(project.network, mode, lanes=target.lanes, membranes=membranes)
+        lanes = target.lanes if mode is target.mode else target.other_lanes or target.lanes
+        plan = default_plan(project.network, mode, lanes=lanes, membranes=membranes)
         generate_stage(project, plan, working=working)
         cosim_stage(
             project, mode, held_out.first(target.samples), steps=target.steps, working=working
         )
     build_stage(project, target.mode, target.board, working=working)
+    project.record({"measured": measured()})
     return project

@@ -1,7 +1,7 @@
 """Inputs: from the integers a user gives to the payloads of every step, checked first."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +9,17 @@ import torch
 from torch import Tensor
 
 from spikewright.golden.errors import ConfigurationError, RangeError
-from spikewright.golden.spec import Encoding, Input, Mode, Network
+from spikewright.golden.spec import Encoding, Input, Mode, Network, Payload
 
-__all__ = ["Array", "check_inputs", "check_steps", "encode", "input_steps"]
+__all__ = [
+    "Array",
+    "check_inputs",
+    "check_mode",
+    "check_steps",
+    "encode",
+    "input_steps",
+    "totals",
+]
 
 Array = Tensor | npt.NDArray[np.integer[Any]]
 
@@ -59,31 +67,43 @@ def input_steps(network: Network, network_input: Input, values: Tensor, steps: i
             return network.max_steps if steps is None else steps
 
 
-def check_steps(network: Network, mode: Mode, steps: int | None, given: set[int]) -> int | None:
-    """The number of steps, where one is asked for or (stepwise) needed; ``given`` by events."""
+def totals(network_input: Input, values: Tensor) -> Tensor:
+    """The net payload [batch, n] that every input neuron sends in a sample."""
+    return values.sum(dim=1) if network_input.encoding is Encoding.EVENTS else values
+
+
+def check_mode(network: Network, mode: Mode | str) -> Mode:
+    """The mode, where the network lists it."""
     if mode not in network.modes:
         raise ConfigurationError(
-            f"mode must be one of {', '.join(network.modes)}", found=str(mode), where=network.name
+            f"mode must be one of {', '.join(network.modes)}",
+            found=str(mode),
+            where=f"network {network.name!r}",
         )
+    return Mode(mode)
+
+
+def check_steps(network: Network, mode: Mode, steps: int | None, given: set[int]) -> int | None:
+    """The number of steps, where one is asked for or (stepwise) needed; ``given`` by events."""
     if steps is None and mode is Mode.STEPWISE:
         steps = max(given, default=network.max_steps)
     for asked in ({steps} if steps is not None else set()) | given:
         if isinstance(asked, bool) or not isinstance(asked, int):
             raise ConfigurationError(
-                "steps must be an integer", found=repr(asked), where=network.name
+                "steps must be an integer", found=repr(asked), where=f"network {network.name!r}"
             )
         if not 1 <= asked <= network.max_steps:
             raise ConfigurationError(
                 f"steps must be from 1 to {network.max_steps}, up to which widths are proven",
                 found=str(asked),
-                where=network.name,
+                where=f"network {network.name!r}",
                 action="convert again with a larger max_steps to run longer",
             )
     if steps is not None and given - {steps}:
         raise ConfigurationError(
             f"events must be given for each of {steps} steps",
             found=f"{', '.join(map(str, sorted(given)))} steps",
-            where=network.name,
+            where=f"network {network.name!r}",
         )
     return steps
 
@@ -98,20 +118,22 @@ def check_inputs(
             raise ConfigurationError(
                 f"inputs must be a mapping with the keys {', '.join(names)}",
                 found=f"one {type(inputs).__name__}",
-                where=network.name,
+                where=f"network {network.name!r}",
             )
         inputs = {names[0]: inputs}
     if set(inputs) != set(names):
         raise ConfigurationError(
             f"inputs must have the keys {', '.join(names)}",
             found=", ".join(map(str, inputs)) or "none",
-            where=network.name,
+            where=f"network {network.name!r}",
         )
     checked = {each.name: check_input(each, inputs[each.name]) for each in network.inputs}
     batches = {name: values.shape[0] for name, values in checked.items()}
     if len(set(batches.values())) > 1:
         raise ConfigurationError(
-            "all inputs must have the same batch", found=str(batches), where=network.name
+            "all inputs must have the same batch",
+            found=str(batches),
+            where=f"network {network.name!r}",
         )
     return {name: values.to(device) for name, values in checked.items()}
 
@@ -119,43 +141,50 @@ def check_inputs(
 def check_input(network_input: Input, values: Array) -> Tensor:
     """One input as an int64 tensor, where it was."""
     where = f"input {network_input.name!r}"
-    if not isinstance(values, Tensor):
-        values = as_tensor(np.asarray(values), where)
-    if values.is_floating_point() or values.is_complex() or values.dtype == torch.bool:
-        raise ConfigurationError(
-            "inputs must be integers",
-            found=str(values.dtype).removeprefix("torch."),
-            where=where,
-            action="quantise them first: clip(floor(value / step + 0.5), low, high)",
-        )
+    values = as_integers(values, where)
     events = network_input.encoding is Encoding.EVENTS
     wanted = "[batch, steps, n]" if events else "[batch, n]"
-    if values.ndim != (3 if events else 2) or values.shape[-1] != network_input.n or 0 in values.shape:
+    shape = values.shape
+    if len(shape) != (3 if events else 2) or shape[-1] != network_input.n or 0 in shape:
         raise ConfigurationError(
-            f"values must have the shape {wanted} with n = {network_input.n} and no empty dimension",
-            found=str(list(values.shape)),
+            f"values must have the shape {wanted}, n = {network_input.n}, with no dimension empty",
+            found=str(list(shape)),
             where=where,
         )
-    values = values.to(torch.int64)
     low, high = network_input.low, network_input.high
     smallest, largest = (int(bound) for bound in values.aminmax())
     if smallest < low or largest > high:
-        index = ((values < low) | (values > high)).nonzero()[0].tolist()
-        raise RangeError(
-            f"values must be from {low} to {high}",
-            found=f"{int(values[tuple(index)])} at {index}",
-            where=where,
-        )
+        outside = (values < low) | (values > high)
+        refuse_first(values, outside, f"values must be from {low} to {high}", where)
+    if events and network_input.payload is Payload.SHIFT:
+        size = values.abs()
+        mixed = (size & (size - 1)) != 0
+        if mixed.any():
+            refuse_first(values, mixed, "payloads of kind shift must be powers of two", where)
     return values
 
 
-def as_tensor(values: npt.NDArray[Any], where: str) -> Tensor:
-    """A tensor of ``values``; int64 where they are integers of any width."""
-    if values.dtype.kind not in "iu":
+def refuse_first(values: Tensor, bad: Tensor, must: str, where: str) -> NoReturn:
+    """Raise about the first of the values that are ``bad``."""
+    index = bad.nonzero()[0].tolist()
+    raise RangeError(must, found=f"{int(values[tuple(index)])}", where=f"{where} at index {index}")
+
+
+def as_integers(values: Array, where: str) -> Tensor:
+    """An int64 tensor of integers of any type, None of which wraps."""
+    if isinstance(values, Tensor):
+        floats = values.is_floating_point() or values.is_complex()
+        if not floats and values.dtype not in (torch.bool, torch.uint64):
+            return values.to(torch.int64)
+        values = values.detach().cpu().numpy()
+    array = np.asarray(values)
+    if array.dtype.kind not in "iu":
         raise ConfigurationError(
-            "inputs must be integers", found=str(values.dtype), where=where,
+            "inputs must be integers",
+            found=f"dtype {array.dtype}",
+            where=where,
             action="quantise them first: clip(floor(value / step + 0.5), low, high)",
         )
-    if values.dtype.kind == "u":  # what does not fit is too large for any input anyway
-        values = np.minimum(values, np.uint64(2**63 - 1))
-    return torch.tensor(values.astype(np.int64))
+    if array.dtype.kind == "u":  # what does not fit int64 is too large for any input
+        array = np.minimum(array, np.uint64(2**63 - 1))
+    return torch.from_numpy(array.astype(np.int64))

@@ -5,9 +5,16 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.model.circuit import Circuit, check_somas
-from spikewright.golden.model.encode import Array, check_inputs, check_steps, encode, input_steps
+from spikewright.golden.model.encode import (
+    Array,
+    check_inputs,
+    check_mode,
+    check_steps,
+    encode,
+    input_steps,
+    totals,
+)
 from spikewright.golden.model.readout import check_readout, decide, read
 from spikewright.golden.model.record import Record, Result
 from spikewright.golden.model.run import EXECUTIONS
@@ -36,7 +43,7 @@ class Model:
         self._circuits: dict[Mode, Circuit] = {}
         self._circuit(network.modes[0])  # an operator that is not supported is refused here
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def run(
         self,
         inputs: Array | Mapping[str, Array],
@@ -57,7 +64,7 @@ class Model:
         trace : whether to keep every spike and membrane.
         """
         network = self.network
-        mode = self._mode(mode)
+        mode = check_mode(network, mode)
         values = check_inputs(network, inputs, self.device)
         events = [each.name for each in network.inputs if each.encoding is Encoding.EVENTS]
         steps = check_steps(network, mode, steps, {values[name].shape[1] for name in events})
@@ -68,46 +75,42 @@ class Model:
             for each in network.inputs
         }
         batch = next(iter(values.values())).shape[0]
-        per_sample = sum(lengths[each.name] * each.n for each in network.inputs)
-        size = max(1, CHUNK_ENTRIES // per_sample)
-        return Result.join(
-            [
-                self._run({name: x[start : start + size] for name, x in values.items()},
-                          mode, lengths, trace=trace)
-                for start in range(0, batch, size)
-            ]
-        )
+        size = self._chunk(lengths)
+        parts = []
+        for start in range(0, batch, size):
+            chunk = {name: x[start : start + size] for name, x in values.items()}
+            parts.append(self._run(chunk, mode, lengths, trace=trace))
+        return Result.join(parts)
 
     def _run(
         self, values: dict[str, Tensor], mode: Mode, lengths: dict[str, int], *, trace: bool
     ) -> Result:
         """Run samples that fit the memory at once; ``lengths`` are the inputs' steps."""
         network = self.network
-        sent = {
-            each.name: encode(each, values[each.name], lengths[each.name])
-            for each in network.inputs
-        }
         if mode is Mode.COLLAPSED:
-            sent = {name: payloads.sum(dim=0, keepdim=True) for name, payloads in sent.items()}
+            sent = {
+                each.name: totals(each, values[each.name]).unsqueeze(0) for each in network.inputs
+            }
+        else:
+            sent = {
+                each.name: encode(each, values[each.name], lengths[each.name])
+                for each in network.inputs
+            }
         record = Record(sent, full=trace)
         state = EXECUTIONS[mode](self._circuit(mode), sent, record)
-        read_out = read(network.readout, state[network.readout.population])
+        found = read(network.readout, state[network.readout.population])
         return Result(
-            values=read_out,
-            labels=decide(network.readout, read_out),
+            values=found,
+            labels=decide(network.readout, found),
             events=record.events,
             trace=record.trace(),
         )
 
-    def _mode(self, mode: Mode | str) -> Mode:
-        listed = self.network.modes
-        if mode not in listed:
-            raise ConfigurationError(
-                f"mode must be one of {', '.join(listed)}",
-                found=str(mode),
-                where=f"network {self.network.name!r}",
-            )
-        return Mode(mode)
+    def _chunk(self, lengths: dict[str, int]) -> int:
+        """How many samples are run at once."""
+        sent = sum(lengths[each.name] * each.n for each in self.network.inputs)
+        held = sum(population.n for population in self.network.populations)
+        return max(1, CHUNK_ENTRIES // (sent + held))
 
     def _circuit(self, mode: Mode) -> Circuit:
         if mode not in self._circuits:

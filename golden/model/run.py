@@ -17,17 +17,16 @@ def stepwise(circuit: Circuit, inputs: dict[str, Tensor], record: Record) -> dic
     """Every population steps once in each step of the input; ``inputs``: [steps, batch, n]."""
     steps, batch = next(iter(inputs.values())).shape[:2]
     state = {layer.name: layer.neurons.reset(batch) for layer in circuit.layers}
-    before: dict[str, Tensor] = {}
+    now: dict[str, Tensor] = {}
     for step in range(steps):
-        now = {name: payloads[step] for name, payloads in inputs.items()}
+        before, now = now, {name: payloads[step] for name, payloads in inputs.items()}
         for layer in circuit.layers:
             charge = charge_of(layer, now, before)
             state[layer.name] = layer.neurons.step(state[layer.name], charge)
             now[layer.name] = state[layer.name].level
             record.step(layer.name, state[layer.name])
-        before = now
-    for name in (*inputs, *state):
-        record.ended(name, torch.full((batch,), steps))
+    for name, levels in now.items():
+        record.ended(name, levels.new_full((batch,), steps))
     return state
 
 
@@ -39,40 +38,44 @@ def settle(circuit: Circuit, inputs: dict[str, Tensor], record: Record) -> dict[
     """
     batch = next(iter(inputs.values())).shape[1]
     spikes = {name: list(payloads) for name, payloads in inputs.items()}
-    steps = {name: torch.full((batch,), len(each)) for name, each in spikes.items()}
+    steps = {name: each.new_full((batch,), len(each)) for name, each in inputs.items()}
     state: dict[str, State] = {}
     for layer in circuit.layers:
         fed = torch.stack([steps[branch.source] for branch in layer.branches]).amax(dim=0)
-        count, levels = fed.clone(), []
-        now_state = layer.neurons.reset(batch)
-        step = 0
+        last = int(fed.max())
+        neurons = layer.neurons.reset(batch)
+        count = fed.clone()
+        levels: list[Tensor] = []
         while True:
+            step = len(levels)
             now = {name: each[step] for name, each in spikes.items() if step < len(each)}
-            now_state = layer.neurons.step(now_state, charge_of(layer, now, {}))
-            fired = now_state.level.any(dim=1).cpu()
-            if step >= int(fed.max()) and not fired.any():
+            neurons = layer.neurons.step(neurons, charge_of(layer, now, {}))
+            fired = neurons.level.any(dim=1)
+            if step >= last and not fired.any():
                 break
             count += fired & (step >= fed)
-            levels.append(now_state.level)
-            record.step(layer.name, now_state)
-            step += 1
-        spikes[layer.name], steps[layer.name], state[layer.name] = levels, count, now_state
+            levels.append(neurons.level)
+            record.step(layer.name, neurons)
+        spikes[layer.name], steps[layer.name], state[layer.name] = levels, count, neurons
     for name, count in steps.items():
         record.ended(name, count)
     return state
 
 
 def collapsed(circuit: Circuit, inputs: dict[str, Tensor], record: Record) -> dict[str, State]:
-    """Every population sums its whole input and fires once, by the closed form."""
+    """Every population sums its whole input and fires once, by the closed form.
+
+    ``inputs``: [1, batch, n], the net payload of a sample.
+    """
     batch = next(iter(inputs.values())).shape[1]
-    now = {name: payloads.sum(dim=0) for name, payloads in inputs.items()}
+    now = {name: payloads[0] for name, payloads in inputs.items()}
     state: dict[str, State] = {}
     for layer in circuit.layers:
         state[layer.name] = layer.neurons.collapse(charge_of(layer, now, {}), batch)
         now[layer.name] = state[layer.name].level
         record.step(layer.name, state[layer.name])
-    for name in now:
-        record.ended(name, torch.zeros(batch, dtype=torch.int64))
+    for name, levels in now.items():
+        record.ended(name, levels.new_zeros(batch))
     return state
 
 

@@ -5,6 +5,7 @@ made, can leave the mantissa; ``partial_sum_bound`` proves how large one can be.
 """
 
 import enum
+from operator import attrgetter
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +16,11 @@ from spikewright.golden.errors import UnsupportedError
 from spikewright.golden.spec import Connection, Dense, Identity
 
 __all__ = ["Arithmetic", "Synapses", "arithmetic_for", "synapses"]
+
+
+PRECISIONS = attrgetter(
+    "fp32_precision", "mkldnn.matmul.fp32_precision", "cuda.matmul.fp32_precision"
+)
 
 
 class Arithmetic(enum.StrEnum):
@@ -90,7 +96,9 @@ class DenseSynapses:
                 charge = product(levels, weights[0])
             else:
                 blocks = levels.chunk(len(weights), dim=1)
-                charge = torch.cat([product(*pair) for pair in zip(blocks, weights, strict=True)], 1)
+                charge = torch.cat(
+                    [product(*pair) for pair in zip(blocks, weights, strict=True)], 1
+                )
         return charge.to(torch.int64)
 
 
@@ -117,12 +125,7 @@ class IdentitySynapses:
 
 def rounds_products() -> bool:
     """Whether someone told torch to compute float32 products with fewer bits (TF32, bf16)."""
-    backends = torch.backends
-    told = (
-        backends.fp32_precision,
-        backends.mkldnn.matmul.fp32_precision,
-        backends.cuda.matmul.fp32_precision,
-    )
+    told = PRECISIONS(torch.backends)
     return any(precision not in ("none", "ieee") for precision in told)
 
 

@@ -16,11 +16,26 @@ SUMMARY = {
         "settle": 0.97,
         "collapsed": 0.97,
     },
-    "cosim": {"cycles_per_second": 1234567.8},
+    "cosim": {},
     "cosim_modes": {
-        "settle": {"samples": 1000, "spikes_compared": 2_000_000, "mismatches": 0},
-        "collapsed": {"samples": 1000, "spikes_compared": 1_000_000, "mismatches": 0},
+        "settle": {
+            "samples": 1000,
+            "spikes_compared": 2_000_000,
+            "mismatches": 0,
+            "cycles_per_second": 654321.0,
+            "lanes": [2, 2],
+        },
+        "collapsed": {
+            "samples": 1000,
+            "spikes_compared": 1_000_000,
+            "mismatches": 0,
+            "cycles_per_second": 1234567.8,
+            "lanes": [3, 2],
+        },
     },
+    "hardware": {"lanes": [3, 2]},
+    "measured": {"date": "2026-02-03", "processor": "x86_64", "cores": 2, "memory_gib": 23.4},
+    "versions": {"spikewright": "0.1.0", "torch": "2.13.0"},
     "build": {"board": "ulx3s-85f", "lut": 4321, "ff": 2000, "bram": 12, "fmax_mhz": 101.26},
     "performance": {
         "cycles_per_sample": 250.4,
@@ -52,6 +67,8 @@ def test_replaces_only_what_is_between_the_markers(tmp_path):
         "101.3 MHz",
         "4,321",
         "200, 0.80",
+        "collapsed 1,234,568 (3 2), settle 654,321 (2 2)",
+        "tiny, tiny: measured 2026-02-03 on 2 x86_64 cores with 23.4 GiB; torch 2.13.0.",
     ):
         assert figure in joined
     once = text.read_text()

@@ -47,7 +47,8 @@ def test_random_chain(tmp_path, simulator, mode):
         stall_output="1101000",
     )
     assert report.spikes_compared > 400
-    assert report.counters["h1"]["synops"] == 9 * report.counters["h1"]["spikes_in"]
+    totals = {name: round(40 * mean) for name, mean in report.counters["h1"].items()}
+    assert totals["synops"] == 9 * totals["spikes_in"] > 0
     assert report.counters["out"]["stalls"] > 0
 
 
