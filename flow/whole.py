@@ -9,8 +9,8 @@ from spikewright.boards import get_board
 from spikewright.flow.convert import convert
 from spikewright.flow.datasets import Dataset
 from spikewright.flow.importers import import_module
-from spikewright.flow.original import Original
 from spikewright.flow.machine import measured
+from spikewright.flow.original import Original
 from spikewright.flow.plan import default_plan
 from spikewright.flow.progress import Working
 from spikewright.flow.project import Project, check_output
@@ -39,7 +39,8 @@ class Target:
     lanes : lanes of each core.
     samples : held-out samples to co-simulate; None is all.
     mode : how the hardware of the bitstream runs.
-    other_modes : modes that are co-simulated too, on hardware with ``other_lanes`` (None: the same).
+    other_modes : modes that are co-simulated too.
+    other_lanes : lanes of their hardware; None is the same.
     steps : the T of a stepwise co-simulation.
     """
 

@@ -1,0 +1,71 @@
+"""The comparison of the golden model with the scalar one: everything that both know, by ==."""
+
+import random
+
+import numpy as np
+
+from spikewright.golden.model import Model, Result
+from spikewright.golden.spec import Encoding, Mode, Network
+from support.scalar_network import ScalarRun, run_collapsed, run_settle, run_stepwise
+
+__all__ = ["assert_equal", "same_as_scalar"]
+
+
+def same_as_scalar(
+    network: Network,
+    inputs: dict[str, np.ndarray],
+    mode: Mode,
+    steps: int | None = None,
+    shuffle: random.Random | None = None,
+) -> Result:
+    """Run a batch in both models and compare it whole; gives the golden model's result."""
+    result = Model(network).run(inputs, mode=mode, steps=steps, trace=True)
+    batch = len(next(iter(inputs.values())))
+    assert result.values.shape == (batch, network.population(network.readout.population).n)
+    for b in range(batch):
+        sample = {name: values[b].tolist() for name, values in inputs.items()}
+        match mode:
+            case Mode.STEPWISE:
+                run = run_stepwise(network, sample, steps, shuffle)
+            case Mode.SETTLE:
+                run = run_settle(network, sample, settle_steps(network, sample, steps), shuffle)
+            case Mode.COLLAPSED:
+                run = run_collapsed(network, sample)
+        assert_equal(result, b, run)
+    return result
+
+
+def settle_steps(network: Network, sample: dict, steps: int | None) -> dict[str, int]:
+    """Steps of every input in settle."""
+    found = {}
+    for each in network.inputs:
+        match each.encoding:
+            case Encoding.ONCE:
+                found[each.name] = 1
+            case Encoding.EVENTS:
+                found[each.name] = len(sample[each.name])
+            case Encoding.SPREAD if steps is None:
+                found[each.name] = min(max(1, each.high), network.max_steps)
+            case _:
+                found[each.name] = steps
+    return found
+
+
+def assert_equal(result: Result, b: int, run: ScalarRun) -> None:
+    """Sample b of the golden model's result is the scalar run, spike by spike."""
+    trace = result.trace
+    assert set(trace.spikes) == set(trace.steps) == set(run.spikes)
+    assert set(trace.membranes) == set(run.membranes)
+    for name, spikes in run.spikes.items():
+        assert trace.steps[name][b].item() == run.steps[name], name
+        count = len(spikes)  # after its own end a sample is filled up: no spikes, v as it was
+        assert trace.spikes[name][:count, b].tolist() == spikes, name
+        assert not trace.spikes[name][count:, b].any(), name
+        assert result.events[name][b].item() == run.events(name), name
+    for name, membranes in run.membranes.items():
+        count = len(membranes)
+        found = trace.membranes[name][:, b].tolist()
+        assert found[:count] == membranes, name
+        assert found[count:] == [membranes[-1]] * (len(found) - count), name
+    assert result.values[b].tolist() == run.values
+    assert result.labels[b].item() == run.label
