@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from spikewright.golden.model import Model
-from spikewright.golden.spec import Mode, Network
+from spikewright.golden.spec import Fire, Mode, Network
 from spikewright.hdl.bound import bound_cycles
 from spikewright.hdl.config import core_configs
 from spikewright.hdl.plan import HardwarePlan
@@ -44,6 +44,10 @@ def workload(
             else:
                 each = 1 if mode is Mode.COLLAPSED else (steps or network.max_steps)
                 sweeps[name] += each * len(batch)
+    for population in network.populations:
+        # Who never fires and has nothing to do between steps is swept once, when it is read.
+        if population.soma.fire is Fire.NONE and not population.soma.changes_alone:
+            sweeps[population.name] = len(values)
     received = dict.fromkeys(sweeps, 0.0)
     for connection in network.connections:
         received[connection.target] += emitted[connection.source] / len(values)
@@ -67,8 +71,12 @@ def performance(cosim: Mapping[str, Any], build: Mapping[str, Any] | None) -> di
         "efficiency": round(cosim["bound_cycles"] / cycles, 4),
     }
     if build is not None:
+        # At Fmax, as others quote it; the bitstream's PLL may be set lower.
         hertz = build["fmax_mhz"] * 1e6
         figures |= {
+            "at_mhz": build["fmax_mhz"],
+            "bitstream_mhz": build["clock_mhz"],
+            "bitstream_frames_per_s": round(build["clock_mhz"] * 1e6 / cycles, 1),
             "latency_us": round(cosim["latency_cycles"] / hertz * 1e6, 3),
             "frames_per_s": round(hertz / cycles, 1),
             "frames_per_s_per_klut": round(hertz / cycles / (build["lut"] / 1000), 1),

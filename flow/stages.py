@@ -20,16 +20,17 @@ from spikewright.flow.convert import (
     train,
 )
 from spikewright.flow.cosim import cosimulate
+from spikewright.flow.files import read_json
 from spikewright.flow.generate import generate
 from spikewright.flow.importers import import_module
 from spikewright.flow.original import Original
 from spikewright.flow.performance import bound, performance, workload
-from spikewright.flow.plan import default_plan, load_plan
+from spikewright.flow.plan import default_plan, load_plan, plan_hash
 from spikewright.flow.progress import Advance, Working, silent
 from spikewright.flow.project import Project, check_output
 from spikewright.flow.samples import Samples
 from spikewright.flow.synthesize import stored_sample, synthesize
-from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.plan import HardwarePlan, MembraneStore
 
@@ -173,6 +174,7 @@ def cosim_stage(
     """Compare the Verilog with the golden model, spike by spike, and count its cycles."""
     start = time.perf_counter()
     network = project.network
+    plan = hardware_plan(project, mode)
     values = encode_input(network.inputs[0], samples.x)
     n_steps = steps if mode is Mode.STEPWISE else None
     with working(f"co-simulate {mode}") as advance:
@@ -187,8 +189,9 @@ def cosim_stage(
             progress=lambda done, total: advance(done / total, f"{done:,} of {total:,} samples"),
         )
     figures = asdict(report)
-    plan = load_plan(project.generated(mode) / "plan.json")
     figures["lanes"] = [core.lanes for core in plan.cores]
+    figures["steps"] = n_steps
+    figures["stalled"] = stall_input is not None or stall_output is not None
     figures["bound_cycles"] = bound(network, plan, workload(network, values, mode, n_steps))
     modes = {**project.summary.get("cosim_modes", {}), str(mode): figures}
     project.record(
@@ -197,17 +200,42 @@ def cosim_stage(
     record_performance(project)
 
 
+def hardware_plan(project: Project, mode: Mode) -> HardwarePlan:
+    """The plan that the generated hardware was made of, and of this network.
+
+    Raises
+    ------
+    FileError
+        If plan, manifest and network do not belong together.
+    """
+    folder = project.generated(mode)
+    plan, manifest = load_plan(folder / "plan.json"), read_json(folder / "manifest.json")
+    made_of = (manifest["network"]["hash"], manifest["plan"]["hash"])
+    for what, wanted, found in zip(
+        ("network", "plan"), made_of, (project.network.content_hash, plan_hash(plan)), strict=True
+    ):
+        if wanted != found:
+            raise FileError(
+                f"the generated hardware must be of the project's {what}",
+                found=f"hash {wanted[:12]}, not {found[:12]}",
+                where=str(folder),
+                action=f"run: spikewright generate {project.root} --mode {mode}",
+            )
+    return plan
+
+
 def record_performance(project: Project) -> None:
     """Put the co-simulation's cycles and the build's clock together, if they are of one mode."""
     cosim, build = project.summary.get("cosim"), project.summary.get("build")
-    if cosim is not None:
+    # A run that was made to wait says nothing of the hardware's speed.
+    if cosim is not None and not cosim["stalled"]:
         same = build is not None and build["mode"] == cosim["mode"]
         project.record({"performance": performance(cosim, build if same else None)})
 
 
 def check_membranes(project: Project, mode: Mode, board: Board) -> None:
     """Refuse LUT RAM where the device has none, before any tool runs."""
-    plan = load_plan(project.generated(mode) / "plan.json")
+    plan = hardware_plan(project, mode)
     for core in plan.cores:
         if core.membranes is MembraneStore.LUTRAM and not board.lut_ram:
             raise ConfigurationError(
@@ -239,7 +267,7 @@ def build_stage(
         )
     check_membranes(project, mode, get_board(board))
     values = encode_input(network.inputs[0], samples.x[sample : sample + 1]).numpy()
-    plan = load_plan(project.generated(mode) / "plan.json")
+    plan = hardware_plan(project, mode)
     folder = project.build(board)
     with working(f"build {board}") as advance:
         stored = stored_sample(

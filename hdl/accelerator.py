@@ -46,9 +46,9 @@ class Accelerator(wiring.Component):
     Members
     -------
     i : In(stream), the input's tokens. o : Out(stream), STEPs as the last population takes them,
-    then SPIKE(n, value) of every output neuron, then END with the label in its address (0 without
-    a decision). clear : In, zeroes the counters. counters : Out, cycles, and for each core rows,
-    synops, spikes_in, spikes_out, stalls, busy; modulo 2**32.
+    then SPIKE(n, value) of every output neuron, then END with the label in its address (its flag
+    where the decision is raw). clear : In, zeroes the counters. counters : Out, cycles, and for
+    each core rows, synops, spikes_in, spikes_out, stalls, busy; modulo 2**32.
 
     Timing
     ------

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.golden.spec import BiasWhen, EndFlag, Mode, TokenKind
+from spikewright.golden.spec import EndFlag, Mode, TokenKind
 
 from .config import CoreConfig
 from .fetch import RowFetch
@@ -72,9 +72,7 @@ class Core(wiring.Component):
         )
         soma = config.population.soma
         # A membrane that is read at END must not yet hold the next step's leak and bias.
-        self.defers = not config.fires and (
-            soma.leak_v is not None or (soma.bias_when is BiasWhen.EVERY and bool(soma.bias.any()))
-        )
+        self.defers = not config.fires and soma.changes_alone
         super().__init__(
             {
                 "i": In(config.source.signature),

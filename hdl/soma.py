@@ -1,6 +1,6 @@
 """What one neuron does at the end of a step: leak, compare, reset."""
 
-from amaranth.hdl import Module, Mux, Shape, Signal, signed, unsigned
+from amaranth.hdl import Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -86,7 +86,9 @@ class SomaLane(wiring.Component):
         soma = self.soma
         # One adder serves both signs: a membrane below zero can only fire downwards.
         down_side = v[-1] if soma.fire is Fire.TERNARY else 0
-        moved = Signal(signed(self.v_bits + 1))
+        # A threshold out of the membrane's reach is wider than the membrane.
+        bits = max(self.v_bits, Value.cast(self.threshold).shape().width + 1) + 1
+        moved = Signal(signed(bits))
         m.d.comb += moved.eq(Mux(down_side, v + self.threshold, v - self.threshold))
         up = Signal()
         down = Signal()

@@ -8,7 +8,7 @@ import torch
 
 from spikewright.flow.convert.config import ConvertConfig
 from spikewright.flow.importers import Stage
-from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.errors import ConfigurationError, UnsupportedError
 
 __all__ = ["InputRange", "activation_step", "check_calibration", "input_range", "weight_steps"]
 
@@ -71,8 +71,17 @@ def activation_step(
     """One level of the activations ``y`` after their channels' ``gain``."""
     activation = stage.activation
     assert activation is not None
-    if activation.step is not None and stage.norm_after is None:
-        return activation.step
+    limited = activation.clip is not None or activation.step is not None
+    if limited and stage.norm_after is not None and len(set(gain.tolist())) > 1:
+        # One step and one highest level serve all channels: a clip cannot differ between them.
+        raise UnsupportedError(
+            "a batch norm after a clipped or quantised activation must have one gain",
+            found="gains that differ by channel",
+            where=stage.name,
+            action="put the batch norm before the activation, or use a plain ReLU",
+        )
+    if activation.step is not None:
+        return activation.step * (1.0 if stage.norm_after is None else float(gain.max()))
     scaled = y * gain
     top = _percentile(scaled[scaled > 0], percentile)
     if top is None:

@@ -47,6 +47,14 @@ class Chain:
     def norm(self, name: str, norm: Norm) -> None:
         """A batch norm: of the input, before an activation, or after it."""
         stage = self._open
+        n = self._n if stage is None else stage.weight.shape[0]
+        if norm.gain.size != n:
+            raise UnsupportedError(
+                "a batch norm must normalise every value by itself",
+                found=f"{norm.gain.size} channels of {n} values",
+                where=name,
+                action="flatten in front of it",
+            )
         if stage is None:
             gain, shift = self._input or (np.ones(self._n), np.zeros(self._n))
             self._input = (gain * norm.gain, shift * norm.gain + norm.shift)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import Encoding, Input, Mode, Network, Payload
+from spikewright.golden.spec.normalise import integer
 
 __all__ = [
     "Array",
@@ -47,8 +48,18 @@ def encode(network_input: Input, values: Tensor, steps: int) -> Tensor:
             payloads[0] = values
             return payloads
         case Encoding.SPREAD:
-            ticks = torch.arange(steps + 1, device=values.device).view(-1, 1, 1)
-            return torch.div(values * ticks, steps, rounding_mode="floor").diff(dim=0)
+            low, high = network_input.low, network_input.high
+            if high - low >= values.numel():
+                return spread(values, steps)
+            # divisions are slow: make one for every level there is, not for every value
+            levels = torch.arange(low, high + 1, device=values.device)
+            return spread(levels, steps)[:, values - low]
+
+
+def spread(values: Tensor, steps: int) -> Tensor:
+    """floor(x (t + 1) / T) - floor(x t / T) for all t and x, [steps, ...]."""
+    ticks = torch.arange(steps + 1, device=values.device).view(-1, *[1] * values.ndim)
+    return torch.div(values * ticks, steps, rounding_mode="floor").diff(dim=0)
 
 
 def input_steps(network: Network, network_input: Input, values: Tensor, steps: int | None) -> int:
@@ -87,23 +98,22 @@ def check_steps(network: Network, mode: Mode, steps: int | None, given: set[int]
     """The number of steps, where one is asked for or (stepwise) needed; ``given`` by events."""
     if steps is None and mode is Mode.STEPWISE:
         steps = max(given, default=network.max_steps)
-    for asked in ({steps} if steps is not None else set()) | given:
-        if isinstance(asked, bool) or not isinstance(asked, int):
-            raise ConfigurationError(
-                "steps must be an integer", found=repr(asked), where=f"network {network.name!r}"
-            )
+    where = f"network {network.name!r}"
+    if steps is not None:
+        steps = integer(steps, "steps", where)
+    for asked in given if steps is None else {steps, *given}:
         if not 1 <= asked <= network.max_steps:
             raise ConfigurationError(
                 f"steps must be from 1 to {network.max_steps}, up to which widths are proven",
                 found=str(asked),
-                where=f"network {network.name!r}",
+                where=where,
                 action="convert again with a larger max_steps to run longer",
             )
     if steps is not None and given - {steps}:
         raise ConfigurationError(
             f"events must be given for each of {steps} steps",
             found=f"{', '.join(map(str, sorted(given)))} steps",
-            where=f"network {network.name!r}",
+            where=where,
         )
     return steps
 

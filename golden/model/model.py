@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.model.circuit import Circuit, check_somas
 from spikewright.golden.model.encode import (
     Array,
@@ -39,7 +40,7 @@ class Model:
         check_somas(network)
         check_readout(network.readout)
         self.network = network
-        self.device = torch.device(device)
+        self.device = usable_device(device)
         self._circuits: dict[Mode, Circuit] = {}
         self._circuit(network.modes[0])  # an operator that is not supported is refused here
 
@@ -116,3 +117,18 @@ class Model:
         if mode not in self._circuits:
             self._circuits[mode] = Circuit(self.network, mode, device=self.device)
         return self._circuits[mode]
+
+
+def usable_device(name: str | torch.device) -> torch.device:
+    """The device of that name, where this torch has it."""
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (AssertionError, NotImplementedError, RuntimeError) as error:
+        raise ConfigurationError(
+            "device must be one that torch can use here",
+            found=repr(str(name)),
+            where="golden model",
+            action="take 'cpu', or install a torch that has the device",
+        ) from error
+    return device

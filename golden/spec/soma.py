@@ -160,6 +160,12 @@ class Soma:
         return self.threshold if self.reset_amount is None else self.reset_amount
 
     @property
+    def changes_alone(self) -> bool:
+        """Whether a step without input can change the membrane: a leak, or a bias every step."""
+        leaks = self.leak_v is not None or self.current
+        return leaks or (self.bias_when is BiasWhen.EVERY and bool(self.bias.any()))
+
+    @property
     def traced(self) -> bool:
         """Whether a tracer register S is needed."""
         return self.s_min is not None or self.s_max is not None

@@ -5,6 +5,7 @@ import random
 
 import numpy as np
 import pytest
+from amaranth.hdl import ResetInserter, Signal
 
 from spikewright.golden.model import Model
 from spikewright.golden.spec import (
@@ -24,7 +25,7 @@ from spikewright.golden.spec import (
     TokenKind,
 )
 from spikewright.hdl import Accelerator, CorePlan, HardwarePlan, MembraneStore
-from support.streams import run_stream
+from support.streams import run_stream, simulate
 
 SPIKE, STEP, END = (kind.value for kind in TokenKind)
 STALLS = [("1", "1"), ("0110", "1"), ("1", "0001"), ("011", "10")]
@@ -148,3 +149,44 @@ def check(network, mode, *, steps, lanes, valid="1", ready="1", levels=1):
         ready=ready,
     )
     assert seen.payloads == expected, seed
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("store", list(MembraneStore))
+def test_a_reset_in_the_middle_of_a_sample_starts_anew(mode, store):
+    """Reset does not clear a memory: what a broken-off sample left must be overwritten."""
+    network = chain([9, 8, 4], seed=4)
+    values = np.ones((1, 9), dtype=int)
+    golden = Model(network).run(values, mode=mode, steps=4 if mode is Mode.STEPWISE else None)
+    cores = tuple(CorePlan(population=name, lanes=2, membranes=store) for name in ("p0", "p1"))
+    reset = Signal()
+    dut = Accelerator(network=network, plan=HardwarePlan(mode=mode, cores=cores))
+    spoilt = [(SPIKE, n, 1) for n in (0, 3, 3, 8)]
+    seen = []
+
+    async def send(ctx, sent, cycles):
+        queue = list(sent)
+        ctx.set(dut.o.ready, 1)
+        for _ in range(cycles):
+            ctx.set(dut.i.valid, bool(queue))
+            if queue:
+                ctx.set(dut.i.payload, {"kind": queue[0][0], "address": queue[0][1]})
+            if queue and ctx.get(dut.i.ready):
+                queue.pop(0)
+            if ctx.get(dut.o.valid):
+                out = ctx.get(dut.o.payload)
+                seen.append((out.kind, out.address, out.payload))
+            await ctx.tick()
+        assert not queue
+
+    async def bench(ctx):
+        await send(ctx, spoilt, 60)
+        ctx.set(reset, 1)
+        await ctx.tick()
+        ctx.set(reset, 0)
+        await send(ctx, tokens(network, values, mode, 4), 400)
+
+    simulate(ResetInserter(reset)(dut), bench)
+    values_seen = [payload for kind, _, payload in seen if kind == SPIKE]
+    assert values_seen == golden.values[0].tolist()
+    assert [address for kind, address, _ in seen if kind == END] == golden.labels.tolist()

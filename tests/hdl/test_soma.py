@@ -114,3 +114,30 @@ def test_division_is_the_closed_form_for_every_charge(s_min, s_max, threshold):
     simulator = Simulator(dut)
     simulator.add_testbench(bench)
     simulator.run()
+
+
+@pytest.mark.parametrize("threshold", [9, 16, 31, 32, 64, 1024])
+@pytest.mark.parametrize("fire", [Fire.BINARY, Fire.TERNARY])
+def test_a_threshold_out_of_reach_is_never_reached(threshold, fire):
+    """The threshold is wider than the membrane: its difference must not be cut to the membrane."""
+    named = {"threshold_negative": threshold} if fire is Fire.TERNARY else {}
+    dut = SomaLane(
+        soma=Soma(fire=fire, threshold=threshold, **named),
+        v_bits=4,
+        tracer=None,
+        threshold_shape=unsigned(threshold.bit_length()),
+        threshold_negative_shape=unsigned(threshold.bit_length()),
+        bias_shape=unsigned(1),
+    )
+
+    async def bench(ctx):
+        ctx.set(dut.threshold, threshold)
+        ctx.set(dut.threshold_negative, threshold)
+        for v in range(-8, 8):
+            ctx.set(dut.v, v)
+            await ctx.delay(1e-9)
+            assert (ctx.get(dut.level), ctx.get(dut.v_next)) == (0, v)
+
+    simulator = Simulator(dut)
+    simulator.add_testbench(bench)
+    simulator.run()

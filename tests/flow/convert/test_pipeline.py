@@ -41,7 +41,11 @@ def after(n: int) -> list[nn.Module]:
 
 
 def both(n: int) -> list[nn.Module]:
-    return [random_norm(n), nn.Hardtanh(0.0, 2.0), random_norm(n)]
+    return [random_norm(n), nn.ReLU(), random_norm(n)]
+
+
+def clipped(n: int) -> list[nn.Module]:
+    return [random_norm(n), nn.Hardtanh(0.0, 2.0)]
 
 
 def plain(n: int) -> list[nn.Module]:
@@ -176,7 +180,7 @@ def test_automatic_fraction_bits_change_few_labels() -> None:
 
 
 def test_eight_bits_are_close_to_the_float_network() -> None:
-    for activation in (before, after, both, plain):
+    for activation in (before, after, both, clipped, plain):
         module = mlp((40, 32, 32, 6), activation, seed=3)
         config = ConvertConfig(weight_bits=8, levels=255, input_levels=255, percentile=100.0)
         x = data(400, 40, signed=True)
@@ -186,6 +190,27 @@ def test_eight_bits_are_close_to_the_float_network() -> None:
             expected = module(x).double()
         error = (logits - expected).abs().mean() / expected.std()
         assert error < 0.03, (activation.__name__, float(error))
+
+
+@pytest.mark.parametrize("activation", [nn.Hardtanh(0.0, 1.0), QuantisedReLU(5, 0.125)])
+def test_a_norm_that_stretches_a_clip_is_refused(activation: nn.Module) -> None:
+    """Its channels would clip at different levels, which one highest level cannot say."""
+    norm = random_norm(6)
+    module = nn.Sequential(nn.Linear(8, 6), activation, norm, nn.Linear(6, 3)).eval()
+    message = (
+        "^0: a batch norm after a clipped or quantised activation must have one gain, found gains "
+        "that differ by channel; put the batch norm before the activation, or use a plain ReLU$"
+    )
+    with pytest.raises(UnsupportedError, match=message):
+        convert(module, data(32, 8), ConvertConfig())
+    norm.weight.data = torch.full((6,), 0.5)
+    norm.running_var = torch.full((6,), 1.0)
+    config = ConvertConfig(weight_bits=8, levels=255, input_levels=255, percentile=100.0)
+    conversion = convert(module, data(200, 8), config)
+    x = data(200, 8)
+    logits = conversion.reference(conversion.reference.encode(x)) * conversion.logit_step
+    with torch.no_grad():
+        assert (logits - module(x)).abs().max() < 0.05
 
 
 def test_a_quantised_activation_keeps_its_step() -> None:

@@ -56,7 +56,9 @@ def test_float_then_quantised_then_integers(after: bool) -> None:
     assert all(not torch.equal(steps[key], quantised.state_dict()[key]) for key in learned)
     conversion = convert(quantised, x)
     labels = conversion.reference.classify(x)
-    assert float((labels == y).double().mean()) == pytest.approx(trained, abs=0.02)
+    # What going to integers costs, in samples of 200 or so that change their label.
+    with torch.no_grad():
+        assert int((labels != quantised(x).argmax(1)).sum()) <= 2
     assert int(conversion.network.connections[0].operator.weights.max()) == 1
 
 

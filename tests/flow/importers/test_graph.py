@@ -265,3 +265,13 @@ def test_a_reshape_may_not_mix_samples() -> None:
     module = Functional(lambda x, a, b: b(a(x.reshape(-1, 12)).relu()))
     with pytest.raises(UnsupportedError, match=r"^reshape: a reshape must keep the batch"):
         import_module(module, (24,))
+
+
+def test_a_norm_over_channels_of_an_image_is_refused() -> None:
+    module = chain(nn.BatchNorm1d(4), nn.Flatten(), nn.Linear(16, 2))
+    message = (
+        "^0: a batch norm must normalise every value by itself, found 4 channels of 16 values; "
+        "flatten in front of it"
+    )
+    with pytest.raises(UnsupportedError, match=message):
+        import_module(module, (4, 4))

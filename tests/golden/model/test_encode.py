@@ -1,0 +1,226 @@
+"""Inputs: the payloads of every step, and one clear error for what is not legal."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spikewright.golden.errors import ConfigurationError, RangeError
+from spikewright.golden.model import Model, encode
+from spikewright.golden.model.encode import totals
+from spikewright.golden.spec import (
+    Connection,
+    Decision,
+    Dense,
+    Encoding,
+    Fire,
+    Input,
+    Mode,
+    Network,
+    Payload,
+    Population,
+    Readout,
+    ReadoutKind,
+    Soma,
+)
+from support.scalar_network import payloads
+
+
+def source(encoding=Encoding.ONCE, *, name="x", low=-2, high=5, payload=Payload.GRADED, n=3):
+    return Input(name=name, shape=(n,), payload=payload, low=low, high=high, encoding=encoding)
+
+
+def network(*inputs, max_steps=6) -> Network:
+    return Network(
+        name="small",
+        inputs=inputs,
+        populations=(
+            Population(name="out", shape=(2,), soma=Soma(fire=Fire.NONE), payload=Payload.UNIT),
+        ),
+        connections=tuple(
+            Connection(
+                source=each.name,
+                target="out",
+                operator=Dense(weights=np.ones((each.n, 2), dtype=int), weight_bits=2),
+            )
+            for each in inputs
+        ),
+        readout=Readout(population="out", kind=ReadoutKind.MEMBRANE, decision=Decision.RAW),
+        modes=(Mode.STEPWISE,),
+        max_steps=max_steps,
+    )
+
+
+def test_each_encoding_by_hand():
+    values = torch.tensor([[5, -2, 0]])
+
+    def steps(encoding):
+        return encode(source(encoding), values, 3)[:, 0].tolist()
+
+    assert steps(Encoding.ONCE) == [[5, -2, 0], [0, 0, 0], [0, 0, 0]]
+    assert steps(Encoding.CONSTANT) == [[5, -2, 0]] * 3
+    assert steps(Encoding.SPREAD) == [[1, -1, 0], [2, -1, 0], [2, 0, 0]]
+    events = torch.tensor([[[1, 0, 2], [3, 4, 5]]])
+    assert encode(source(Encoding.EVENTS), events, 2).tolist() == [[[1, 0, 2]], [[3, 4, 5]]]
+
+
+@given(
+    st.lists(st.integers(-300, 300), min_size=1, max_size=5),
+    st.integers(1, 20),
+    st.sampled_from([Encoding.ONCE, Encoding.SPREAD, Encoding.CONSTANT]),
+)
+def test_encodings_equal_the_scalar_ones(values, steps, encoding):
+    each = source(encoding, low=-300, high=300, n=len(values))
+    sent = encode(each, torch.tensor([values]), steps)
+    assert sent.shape == (steps, 1, len(values))
+    assert sent[:, 0].tolist() == payloads(each, values, steps)
+    if encoding is not Encoding.CONSTANT:
+        assert sent.sum(dim=0).tolist() == totals(each, torch.tensor([values])).tolist() == [values]
+
+
+@given(
+    st.lists(st.lists(st.integers(-2, 5), min_size=3, max_size=3), min_size=3, max_size=9),
+    st.integers(1, 20),
+)
+def test_spread_is_the_same_however_many_values_there_are(rows, steps):
+    sent = encode(source(Encoding.SPREAD), torch.tensor(rows), steps)
+    for b, row in enumerate(rows):
+        assert sent[:, b].tolist() == payloads(source(Encoding.SPREAD), row, steps)
+
+
+def test_events_total():
+    values = torch.tensor([[[1, 0, 2], [3, -1, 5]]])
+    assert totals(source(Encoding.EVENTS), values).tolist() == [[4, -1, 7]]
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.uint32, np.int64, np.uint64])
+def test_any_integer_type(dtype):
+    model = Model(network(source()))
+    values = np.array([[1, 2, 3]], dtype=dtype)
+    for given_values in (values, torch.from_numpy(values)):
+        found = model.run(given_values, mode="stepwise", steps=1)
+        assert found.values.tolist() == [[6, 6]]
+
+
+ONE = np.array([[1, 2, 3]])
+QUANTISE = "; quantise them first: clip(floor(value / step + 0.5), low, high)"
+WRONG_INPUTS = [
+    (
+        ONE / 1,
+        ConfigurationError,
+        "input 'x': inputs must be integers, found dtype float64" + QUANTISE,
+    ),
+    (
+        torch.ones(1, 3),
+        ConfigurationError,
+        "input 'x': inputs must be integers, found dtype float32" + QUANTISE,
+    ),
+    (
+        ONE > 1,
+        ConfigurationError,
+        "input 'x': inputs must be integers, found dtype bool" + QUANTISE,
+    ),
+    (
+        torch.tensor([[True, False, True]]),
+        ConfigurationError,
+        "input 'x': inputs must be integers, found dtype bool" + QUANTISE,
+    ),
+    (
+        ONE[0],
+        ConfigurationError,
+        "input 'x': values must have the shape [batch, n], n = 3, with no dimension empty, "
+        "found [3]",
+    ),
+    (
+        ONE[:, :2],
+        ConfigurationError,
+        "input 'x': values must have the shape [batch, n], n = 3, with no dimension empty, "
+        "found [1, 2]",
+    ),
+    (
+        ONE[:0],
+        ConfigurationError,
+        "input 'x': values must have the shape [batch, n], n = 3, with no dimension empty, "
+        "found [0, 3]",
+    ),
+    (
+        np.array([[1, 2, 3], [0, 6, 0]]),
+        RangeError,
+        "input 'x' at index [1, 1]: values must be from -2 to 5, found 6",
+    ),
+    (
+        np.array([[1, -3, 9]]),
+        RangeError,
+        "input 'x' at index [0, 1]: values must be from -2 to 5, found -3",
+    ),
+    (
+        np.array([[1, 2**64 - 1, 2]], dtype=np.uint64),
+        RangeError,
+        f"input 'x' at index [0, 1]: values must be from -2 to 5, found {2**63 - 1}",
+    ),
+    (
+        {"y": ONE},
+        ConfigurationError,
+        "network 'small': inputs must have the keys x, found y",
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "error", "message"), WRONG_INPUTS)
+def test_wrong_inputs(values, error, message):
+    with pytest.raises(error) as caught:
+        Model(network(source())).run(values, mode="stepwise")
+    assert str(caught.value) == message
+
+
+def test_several_inputs_are_named_and_of_one_batch():
+    model = Model(network(source(), source(name="y")))
+    assert model.run({"x": ONE, "y": ONE}, mode="stepwise").values.tolist() == [[12, 12]]
+    with pytest.raises(ConfigurationError, match="mapping with the keys x, y, found one ndarray"):
+        model.run(ONE, mode="stepwise")
+    with pytest.raises(ConfigurationError, match="must have the same batch"):
+        model.run({"x": ONE, "y": np.repeat(ONE, 2, axis=0)}, mode="stepwise")
+
+
+def test_events_of_kind_shift_are_powers_of_two():
+    each = source(Encoding.EVENTS, payload=Payload.SHIFT, low=-4, high=4)
+    model = Model(network(each))
+    good = np.array([[[1, -4, 0], [2, 4, -2]]])
+    assert model.run(good, mode="stepwise").values.tolist() == [[1, 1]]
+    with pytest.raises(RangeError) as caught:
+        model.run(np.array([[[1, -4, 0], [2, 3, -2]]]), mode="stepwise")
+    assert str(caught.value) == (
+        "input 'x' at index [0, 1, 1]: payloads of kind shift must be powers of two, found 3"
+    )
+
+
+@pytest.mark.parametrize(
+    ("steps", "found"), [(0, "found 0"), (7, "found 7"), (2.0, "found 2.0"), (True, "found True")]
+)
+def test_wrong_steps(steps, found):
+    with pytest.raises(ConfigurationError, match=f"^network 'small': steps must be .*{found}"):
+        Model(network(source())).run(ONE, mode="stepwise", steps=steps)
+
+
+def test_steps_of_events():
+    model = Model(network(source(Encoding.EVENTS)))
+    events = np.ones((1, 4, 3), dtype=int)
+    assert model.run(events, mode="stepwise", trace=True).trace.steps["x"].tolist() == [4]
+    with pytest.raises(ConfigurationError, match="events must be given for each of 5 steps"):
+        model.run(events, mode="stepwise", steps=5)
+    with pytest.raises(ConfigurationError, match="steps must be from 1 to 6"):
+        model.run(np.ones((1, 7, 3), dtype=int), mode="stepwise")
+
+
+def test_stepwise_runs_max_steps_where_nothing_says_otherwise():
+    found = Model(network(source(Encoding.CONSTANT))).run(ONE, mode="stepwise", trace=True)
+    assert found.trace.steps["out"].tolist() == [6]
+    assert found.values.tolist() == [[36, 36]]
+
+
+@pytest.mark.parametrize("mode", ["settle", "quick", None])
+def test_wrong_mode(mode):
+    with pytest.raises(ConfigurationError) as caught:
+        Model(network(source())).run(ONE, mode=mode)
+    assert str(caught.value) == f"network 'small': mode must be one of stepwise, found {mode}"
