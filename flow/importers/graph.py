@@ -12,7 +12,7 @@ from torch import fx
 from spikewright.flow.importers.chain import Chain
 from spikewright.flow.importers.layers import QuantisedReLU
 from spikewright.flow.importers.stages import Activation, FloatArray, Norm, Stage
-from spikewright.golden.errors import ConfigurationError, UnsupportedError
+from spikewright.golden.errors import ConfigurationError, SpikewrightError, UnsupportedError
 
 __all__ = ["SUPPORTED", "import_module"]
 
@@ -62,7 +62,13 @@ def import_module(module: torch.nn.Module, shape: Sequence[int]) -> tuple[Stage,
         )
     reader = _Reader(traced, tuple(shape))
     with torch.no_grad():
-        reader.run(torch.zeros(2, *shape))
+        try:
+            reader.run(torch.zeros(2, *shape))
+        except SpikewrightError as error:
+            # fx appends its own account of the graph to whatever passes through it.
+            raise type(error)(
+                error.must, found=error.found, where=error.where, action=error.action
+            ) from None
     return reader.chain.stages()
 
 

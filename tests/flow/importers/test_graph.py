@@ -271,7 +271,7 @@ def test_a_norm_over_channels_of_an_image_is_refused() -> None:
     module = chain(nn.BatchNorm1d(4), nn.Flatten(), nn.Linear(16, 2))
     message = (
         "^0: a batch norm must normalise every value by itself, found 4 channels of 16 values; "
-        "flatten in front of it"
+        "flatten in front of it$"
     )
     with pytest.raises(UnsupportedError, match=message):
         import_module(module, (4, 4))

@@ -20,9 +20,16 @@ from spikewright.golden.spec import (
     Delta,
     DeltaFunction,
     Dense,
+    Fire,
     Identity,
+    Input,
     Mode,
+    Network,
+    Payload,
+    Population,
     Product,
+    Readout,
+    Soma,
     Window,
     WindowKind,
     partial_sum_bound,
@@ -177,3 +184,29 @@ def test_other_operators_are_refused(operator, name):
         "connection 'x' -> 'h': the golden model runs connections of the kinds dense and "
         f"identity, found {name}"
     )
+
+
+def test_large_weights_leave_float32_and_stay_exact():
+    """Sums past 2**24, where float32 would round: the parity of the result shows it."""
+    weights = np.full((700, 1), 2**15 - 1)
+    network = Network(
+        name="large",
+        inputs=(
+            Input(name="x", shape=(700,), payload=Payload.GRADED, low=0, high=3, encoding="once"),
+        ),
+        populations=(
+            Population(name="r", shape=(1,), soma=Soma(fire=Fire.NONE), payload=Payload.GRADED),
+        ),
+        connections=(
+            Connection(source="x", target="r", operator=Dense(weights=weights, weight_bits=16)),
+        ),
+        readout=Readout(population="r", kind="membrane", decision="raw"),
+        modes=(Mode.STEPWISE,),
+        max_steps=1,
+    )
+    values = np.full((2, 700), 3)
+    values[1, 0] = 2
+    result = Model(network).run(values, mode=Mode.STEPWISE, steps=1)
+    expected = [[700 * 3 * (2**15 - 1)], [(700 * 3 - 1) * (2**15 - 1)]]
+    assert result.values.tolist() == expected
+    assert torch.tensor(expected[1], dtype=torch.float32).to(torch.int64).tolist() != expected[1]
