@@ -63,13 +63,16 @@ def default_plan(
                 "lanes must be integers of at least 1", found=repr(wanted), where=f"core {name!r}"
             )
         built = min(n, wanted)
-        few = -(-n // built) <= _REGISTER_GROUPS
-        chosen = MembraneStore.REGISTERS if few else MembraneStore.LUTRAM
+        groups = -(-n // built)
+        chosen = MembraneStore.REGISTERS if groups <= _REGISTER_GROUPS else MembraneStore.LUTRAM
+        if membranes is not None and (groups > 1 or membranes is not MembraneStore.BLOCK):
+            # One group is read and written in every cycle, which block RAM cannot do.
+            chosen = membranes
         cores.append(
             CorePlan(
                 population=name,
                 lanes=built,
-                membranes=membranes or chosen,
+                membranes=chosen,
                 weights=weights,
                 queue_depth=queue_depth,
             )

@@ -27,11 +27,19 @@ class Samples:
         """The first n samples, or all of them."""
         return Samples(x=self.x[:n], y=None if self.y is None else self.y[:n])
 
-    def labels(self, where: str) -> torch.Tensor:
-        """The labels; raises ConfigurationError where there are none."""
+    def labels(self, where: str, n_classes: int) -> torch.Tensor:
+        """The labels; raises ConfigurationError where there are none, or one is no class."""
         if self.y is None:
             raise ConfigurationError(
                 "the data must have labels", found="no array y", where=where, action="add y [N]"
+            )
+        wrong = (self.y < 0) | (self.y >= n_classes)
+        if bool(wrong.any()):
+            at = int(wrong.to(torch.int64).argmax())
+            raise ConfigurationError(
+                f"labels must lie in 0..{n_classes - 1}, one for each output",
+                found=f"{int(self.y[at])} at sample {at}",
+                where=where,
             )
         return self.y
 

@@ -20,8 +20,9 @@ from spikewright.flow.convert import (
     train,
 )
 from spikewright.flow.cosim import cosimulate
-from spikewright.flow.files import read_json
-from spikewright.flow.generate import generate
+from spikewright.flow.cosim.manifest import read_manifest
+from spikewright.flow.files import read_json, text_hash
+from spikewright.flow.generate import generate, verilog_text
 from spikewright.flow.importers import import_module
 from spikewright.flow.original import Original
 from spikewright.flow.performance import bound, performance, workload
@@ -29,7 +30,7 @@ from spikewright.flow.plan import default_plan, load_plan, plan_hash
 from spikewright.flow.progress import Advance, Working, silent
 from spikewright.flow.project import Project, check_output
 from spikewright.flow.samples import Samples
-from spikewright.flow.synthesize import stored_sample, synthesize
+from spikewright.flow.synthesize import check_fits, stored_sample, synthesize
 from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.plan import HardwarePlan, MembraneStore
@@ -75,13 +76,19 @@ def convert_stage(
 ) -> Project:
     """Convert ``module``, after training it quantised if asked, into a new project."""
     check_output(out)
-    original = Original(import_module(module, tuple(data.x.shape[1:])))
+    stages = import_module(module, tuple(data.x.shape[1:]))
+    n_outputs = stages[-1].n_out
+    if n_outputs < 2:
+        raise ConfigurationError(
+            "a network that chooses a class must have at least 2 outputs", found=str(n_outputs)
+        )
+    original = Original(stages)
     seconds = {}
     if training is not None:
         start = time.perf_counter()
         with working("train quantised") as advance:
             module = prepare(module, data.x, config)
-            labels = data.labels("calibration data")
+            labels = data.labels("calibration data", n_outputs)
             train(module, data.x, labels, training, epochs(advance), seed=seed)
         seconds["train"] = time.perf_counter() - start
     start = time.perf_counter()
@@ -104,7 +111,14 @@ def evaluate_stage(
     """Measure the accuracy of the original and of every mode."""
     start = time.perf_counter()
     network = project.network
-    labels = samples.labels("evaluation data")
+    labels = samples.labels("evaluation data", network.population(network.readout.population).n)
+    for wanted in steps:
+        if not 1 <= wanted <= network.max_steps:
+            raise ConfigurationError(
+                f"steps must lie in 1..{network.max_steps}, the network's max_steps",
+                found=str(wanted),
+                action="convert with a larger --max-steps",
+            )
     n_stages = 2 + len(steps) + sum(mode in network.modes for mode in (Mode.SETTLE, Mode.COLLAPSED))
     seen: list[str] = []
     with working("evaluate") as advance:
@@ -209,6 +223,7 @@ def hardware_plan(project: Project, mode: Mode) -> HardwarePlan:
         If plan, manifest and network do not belong together.
     """
     folder = project.generated(mode)
+    read_manifest(folder)  # the Verilog is the one that it describes
     plan, manifest = load_plan(folder / "plan.json"), read_json(folder / "manifest.json")
     made_of = (manifest["network"]["hash"], manifest["plan"]["hash"])
     for what, wanted, found in zip(
@@ -224,13 +239,31 @@ def hardware_plan(project: Project, mode: Mode) -> HardwarePlan:
     return plan
 
 
+def check_verilog(project: Project, mode: Mode) -> None:
+    """What is built is made anew from the plan: it must be the Verilog that was co-simulated."""
+    text = verilog_text(project.network, hardware_plan(project, mode))
+    expected = read_json(project.generated(mode) / "manifest.json")["verilog_hash"]
+    if text_hash(text) != expected:
+        raise FileError(
+            "the generated Verilog must be what this version makes of the plan",
+            found=f"hash {expected[:12]}, not {text_hash(text)[:12]}",
+            where=str(project.generated(mode)),
+            action=f"run: spikewright generate {project.root} --mode {mode}",
+        )
+
+
 def record_performance(project: Project) -> None:
     """Put the co-simulation's cycles and the build's clock together, if they are of one mode."""
-    cosim, build = project.summary.get("cosim"), project.summary.get("build")
+    build = project.summary.get("build")
+    cosim = project.summary.get("cosim")
+    if build is not None:
+        cosim = project.summary.get("cosim_modes", {}).get(build["mode"])
+    if cosim is None:
+        project.summary.pop("performance", None)
+        project.record({})
     # A run that was made to wait says nothing of the hardware's speed.
-    if cosim is not None and not cosim["stalled"]:
-        same = build is not None and build["mode"] == cosim["mode"]
-        project.record({"performance": performance(cosim, build if same else None)})
+    elif not cosim["stalled"]:
+        project.record({"performance": performance(cosim, build)})
 
 
 def check_membranes(project: Project, mode: Mode, board: Board) -> None:
@@ -265,7 +298,9 @@ def build_stage(
         raise ConfigurationError(
             f"the sample must be one of the project's {len(samples)}", found=str(sample)
         )
+    check_fits(network, hardware_plan(project, mode), get_board(board))
     check_membranes(project, mode, get_board(board))
+    check_verilog(project, mode)
     values = encode_input(network.inputs[0], samples.x[sample : sample + 1]).numpy()
     plan = hardware_plan(project, mode)
     folder = project.build(board)

@@ -89,7 +89,7 @@ def convert(
         weight_bits=_one_or_many(integers(weight_bits, "--weight-bits")),
         levels=_one_or_many(integers(levels, "--levels")),
         input_levels=input_levels,
-        encoding=one_of(Encoding, encoding, "--encoding"),
+        encoding=one_of(Encoding, encoding, "--encoding", but=(Encoding.CONSTANT, Encoding.EVENTS)),
         percentile=percentile,
         fraction_bits=fraction_bits,
         max_steps=max_steps,
@@ -100,8 +100,6 @@ def convert(
     check_output(out)
     module = load_module(source, weights)
     data = load_samples(calibrate)
-    if training is not None:
-        data.labels(str(calibrate))
     project = convert_stage(
         out, module, data, config, training=training, seed=seed, working=working
     )

@@ -44,11 +44,11 @@ def integers(text: str, where: str) -> tuple[int, ...]:
     return numbers
 
 
-def one_of(kind: type[Choice], text: str, where: str) -> Choice:
-    """The member of that name."""
-    try:
-        return kind(text)
-    except ValueError as error:
+def one_of(kind: type[Choice], text: str, where: str, *, but: tuple[Choice, ...] = ()) -> Choice:
+    """The member of that name; those in ``but`` are not offered."""
+    offered = [member for member in kind if member not in but]
+    if text not in offered:
         raise ConfigurationError(
-            f"must be one of {', '.join(kind)}", found=repr(text), where=where
-        ) from error
+            f"must be one of {', '.join(offered)}", found=repr(text), where=where
+        )
+    return kind(text)

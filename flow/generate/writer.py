@@ -17,7 +17,7 @@ from spikewright.hdl.plan import HardwarePlan
 
 from .manifest import TOP, VERILOG, build_manifest
 
-__all__ = ["Generated", "generate"]
+__all__ = ["Generated", "generate", "verilog_text"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ def generate(network: Network, plan: HardwarePlan, out_dir: Path) -> Generated:
     out_dir = Path(out_dir)
     accelerator = Accelerator(network=network, plan=plan)
     with atomic_files(out_dir) as scratch:
-        text = verilog.convert(accelerator, name=TOP, strip_internal_attrs=True)
+        text = _convert(accelerator)
         manifest = build_manifest(network, plan, accelerator, text_hash(text))
         _check_names(text, manifest)
         (scratch / VERILOG).write_text(text, encoding="utf-8")
@@ -63,6 +63,15 @@ def generate(network: Network, plan: HardwarePlan, out_dir: Path) -> Generated:
         manifest=manifest,
         seconds=time.perf_counter() - began,
     )
+
+
+def verilog_text(network: Network, plan: HardwarePlan) -> str:
+    """The Verilog that ``generate`` writes; the same text for the same network and plan."""
+    return _convert(Accelerator(network=network, plan=plan))
+
+
+def _convert(accelerator: Accelerator) -> str:
+    return str(verilog.convert(accelerator, name=TOP, strip_internal_attrs=True))
 
 
 def _check_names(text: str, manifest: dict[str, Any]) -> None:

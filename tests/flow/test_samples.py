@@ -14,8 +14,8 @@ def test_round_trip(tmp_path):
     save_samples(Samples(x=x, y=y), path)
     loaded = load_samples(path)
     assert torch.equal(loaded.x, x)
-    assert torch.equal(loaded.labels("here"), y)
-    assert len(loaded.first(2)) == len(loaded.first(2).labels("here")) == 2
+    assert torch.equal(loaded.labels("here", 10), y)
+    assert len(loaded.first(2)) == len(loaded.first(2).labels("here", 10)) == 2
     assert len(loaded.first(None)) == 5
 
 
@@ -27,7 +27,7 @@ def test_labels_may_be_absent(tmp_path):
     with pytest.raises(
         ConfigurationError, match=r"^here: the data must have labels, found no array y"
     ):
-        loaded.labels("here")
+        loaded.labels("here", 10)
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,11 @@ def test_a_single_array_is_refused(tmp_path):
     np.save(path, np.ones((3, 2)))
     with pytest.raises(FileError, match="one array, not an npz archive"):
         load_samples(path)
+
+
+@pytest.mark.parametrize("label", [-1, 3])
+def test_labels_are_classes(label):
+    samples = Samples(x=torch.rand(3, 2), y=torch.tensor([0, label, 2]))
+    message = rf"^here: labels must lie in 0\.\.2, one for each output, found {label} at sample 1$"
+    with pytest.raises(ConfigurationError, match=message):
+        samples.labels("here", 3)
