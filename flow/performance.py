@@ -1,5 +1,6 @@
 """Cycles, latency and throughput of a build, and how near it is to what its plan allows."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from spikewright.hdl.bound import bound_cycles
 from spikewright.hdl.config import core_configs
 from spikewright.hdl.plan import HardwarePlan
 
-__all__ = ["Workload", "bound", "performance", "workload"]
+__all__ = ["Workload", "bound", "golden_speed", "performance", "workload"]
 
 BATCH = 500
 
@@ -54,6 +55,22 @@ def workload(
     return Workload(
         spikes_in=received, sweeps={name: n / len(values) for name, n in sweeps.items()}
     )
+
+
+def golden_speed(network: Network, values: torch.Tensor, steps: int) -> dict[str, Any]:
+    """Samples a second of the golden model, stepwise, over all of ``values`` after one warm-up."""
+    model = Model(network)
+    model.run(values[:BATCH], mode=Mode.STEPWISE, steps=steps)
+    start = time.perf_counter()
+    model.run(values, mode=Mode.STEPWISE, steps=steps)
+    seconds = time.perf_counter() - start
+    return {
+        "mode": str(Mode.STEPWISE),
+        "steps": steps,
+        "samples": len(values),
+        "threads": torch.get_num_threads(),
+        "samples_per_second": round(len(values) / seconds),
+    }
 
 
 def bound(network: Network, plan: HardwarePlan, load: Workload) -> float:

@@ -53,6 +53,7 @@ _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("accuracy, quantised", lambda s: _percent(s["accuracy"]["quantised"])),
     ("accuracy, collapsed and settle", lambda s: _both(s["accuracy"])),
     ("accuracy, stepwise", _stepwise),
+    ("golden model, samples a second", lambda s: _golden(s["golden"])),
     ("spikes that differ in co-simulation", _compared),
     ("simulated cycles per second (lanes)", lambda s: _speed(s["cosim_modes"])),
     ("board", lambda s: str(s["build"]["board"])),
@@ -71,6 +72,11 @@ def _both(accuracy: Summary) -> str:
     if accuracy["collapsed"] == accuracy["settle"]:
         return _percent(accuracy["collapsed"])
     return f"{_percent(accuracy['collapsed'])} and {_percent(accuracy['settle'])}"
+
+
+def _golden(golden: Summary) -> str:
+    how = f"{golden['mode']}, T = {golden['steps']}, {golden['threads']} threads"
+    return f"{_number(golden['samples_per_second'])} ({how})"
 
 
 def _speed(modes: Mapping[str, Summary]) -> str:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spikewright.boards import get_board
-from spikewright.flow.convert import convert
+from spikewright.flow.convert import convert, encode_input
 from spikewright.flow.datasets import Dataset
 from spikewright.flow.importers import import_module
 from spikewright.flow.machine import measured
 from spikewright.flow.original import Original
+from spikewright.flow.performance import golden_speed
 from spikewright.flow.plan import default_plan
 from spikewright.flow.progress import Working
 from spikewright.flow.project import Project, check_output
@@ -80,6 +81,8 @@ def whole_way(
         project = Project.create(out, conversion.network, original, held_out)
         project.record({}, {"train": train_seconds, "convert": time.perf_counter() - start})
     evaluate_stage(project, held_out, steps=(1, 2, 4, 8, 16), working=working)
+    values = encode_input(project.network.inputs[0], held_out.x)
+    project.record({"golden": golden_speed(project.network, values, target.steps)})
     membranes = None if get_board(target.board).lut_ram else MembraneStore.REGISTERS
     # The main mode comes last, so that what the project names as its hardware is what is built.
     for mode in (*target.other_modes, target.mode):

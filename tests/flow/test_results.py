@@ -34,6 +34,7 @@ SUMMARY = {
         },
     },
     "hardware": {"lanes": [3, 2]},
+    "golden": {"mode": "stepwise", "steps": 8, "threads": 2, "samples_per_second": 12345},
     "measured": {"date": "2026-02-03", "processor": "x86_64", "cores": 2, "memory_gib": 23.4},
     "versions": {"spikewright": "0.1.0", "torch": "2.13.0"},
     "build": {"board": "ulx3s-85f", "lut": 4321, "ff": 2000, "bram": 12, "fmax_mhz": 101.26},
@@ -67,6 +68,7 @@ def test_replaces_only_what_is_between_the_markers(tmp_path):
         "101.3 MHz",
         "4,321",
         "200, 0.80",
+        "12,345 (stepwise, T = 8, 2 threads)",
         "collapsed 1,234,568 (3 2), settle 654,321 (2 2)",
         "tiny, tiny: measured 2026-02-03 on 2 x86_64 cores with 23.4 GiB; torch 2.13.0.",
     ):
