@@ -18,7 +18,7 @@ from spikewright.hdl.plan import HardwarePlan
 from .fit import check_fits
 from .report import BuildReport
 from .results import overflow, read_path, read_speed, read_used, sizes
-from .tools import Tool, ToolStop, find_yosys, nextpnr_tool, packer_tool, run
+from .tools import Tool, ToolStop, nextpnr_tool, packer_tool, run, yosys_tool
 
 __all__ = ["synthesize"]
 
@@ -111,7 +111,7 @@ def synthesize(
         requested=requested,
         constraint_mhz=max(board.goal_mhz, requested.mhz),
         seed=seed,
-        yosys=find_yosys(),
+        yosys=yosys_tool(),
         nextpnr=nextpnr_tool(board.family),
         packer=packer_tool(board.family),
         tell=progress or _silent,

@@ -10,16 +10,11 @@ from pathlib import Path
 
 from spikewright.golden.errors import ToolError
 
-__all__ = ["Tool", "ToolRun", "ToolStop", "find_yosys", "nextpnr_tool", "packer_tool", "run"]
+__all__ = ["Tool", "ToolRun", "ToolStop", "nextpnr_tool", "packer_tool", "run", "yosys_tool"]
 
 _TAIL_LINES = 15
 _TAIL_CHARACTERS = 1500
 
-# Native, so that nothing is compiled before the first run and deep logic does not exhaust a stack.
-_PYOSYS = (
-    "import sys; from pyosys import libyosys as ys; "
-    "ys.run_pass('script ' + sys.argv[1], ys.Design())"
-)
 _YOWASP = "import sys; from {package} import run_{name} as run; sys.exit(run(sys.argv[1:]))"
 
 
@@ -48,10 +43,8 @@ class Tool:
             )
 
 
-def find_yosys() -> Tool:
-    """Yosys: pyosys where it is installed, otherwise YoWASP's; both give the same cells."""
-    if importlib.util.find_spec("pyosys") is not None:
-        return Tool(name="yosys", package="pyosys", module="pyosys", code=_PYOSYS)
+def yosys_tool() -> Tool:
+    """Synthesis."""
     return _yowasp("yosys", "yosys")
 
 

