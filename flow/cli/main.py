@@ -1,5 +1,6 @@
 """The command ``spikewright``: its commands, and what an error looks like."""
 
+import signal
 import sys
 
 import typer
@@ -40,6 +41,8 @@ for command in (convert, evaluate, generate, cosim, build, demo, bench):
 
 def main() -> None:
     """Run the command line; a user's mistake ends in one message and its exit code."""
+    # Leaving by an exception removes what is half written and ends the tools that run.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         app()
     except SpikewrightError as error:
