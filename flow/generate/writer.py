@@ -71,7 +71,9 @@ def verilog_text(network: Network, plan: HardwarePlan) -> str:
 
 
 def _convert(accelerator: Accelerator) -> str:
-    return str(verilog.convert(accelerator, name=TOP, strip_internal_attrs=True))
+    text = str(verilog.convert(accelerator, name=TOP, strip_internal_attrs=True))
+    # The same text on every machine: some places in source files are left over.
+    return re.sub(r'^ *\(\* src = "[^"]*" \*\)\n', "", text, flags=re.MULTILINE)
 
 
 def _check_names(text: str, manifest: dict[str, Any]) -> None:

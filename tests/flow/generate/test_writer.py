@@ -1,7 +1,5 @@
 import json
-import time
 
-import numpy as np
 import pytest
 
 from spikewright.flow.files import file_hash
@@ -36,6 +34,9 @@ def test_same_input_same_verilog(tmp_path):
     one, two = (generate(NETWORK, plan, tmp_path / name) for name in "ab")
     assert one.verilog.read_bytes() == two.verilog.read_bytes()
     assert one.manifest == two.manifest
+    # Nor does it depend on where the sources lie.
+    assert "site-packages" not in one.verilog.read_text()
+    assert "(* src" not in one.verilog.read_text()
 
 
 def test_other_files_stay(tmp_path):
@@ -63,11 +64,3 @@ def test_lost_probe_is_an_error(tmp_path):
     _check_names(text, generated.manifest)
     with pytest.raises(ToolError, match="found no probe_1_ready$"):
         _check_names(text.replace("probe_1_ready", "merged"), generated.manifest)
-
-
-def test_mnist_size_takes_less_than_ten_seconds(tmp_path):
-    network = bounded_chain((784, 128, 10), seed=6, levels=15, high=15)
-    assert np.asarray(network.connections[0].operator.weights).shape == (784, 128)
-    began = time.perf_counter()
-    generate(network, default_plan(network, Mode.COLLAPSED), tmp_path)
-    assert time.perf_counter() - began < 10
