@@ -1,16 +1,19 @@
 """A network made ready for one mode: somas and connections as torch, in the order to run them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from spikewright.golden.errors import UnsupportedError
-from spikewright.golden.model.neuron import Neurons
+from spikewright.golden.model.neuron import Neurons, number_type
 from spikewright.golden.model.synapse import Synapses, synapses
-from spikewright.golden.spec import Fire, Mode, Network, partial_sum_bound
+from spikewright.golden.spec import Connection, Fire, Mode, Network, Population, analyse
 
 __all__ = ["Branch", "Circuit", "Layer", "charge_of", "check_somas"]
+
+Levels = Mapping[str, Tensor | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +33,11 @@ class Layer:
     neurons: Neurons
     branches: tuple[Branch, ...]
 
+    def begin(self) -> "Layer":
+        """The same for a new batch of samples, with nothing remembered."""
+        branches = tuple(replace(each, synapses=each.synapses.begin()) for each in self.branches)
+        return replace(self, branches=branches)
+
 
 class Circuit:
     """Layers such that each comes after all it reads without delay.
@@ -42,37 +50,44 @@ class Circuit:
     """
 
     def __init__(self, network: Network, mode: Mode, *, device: torch.device) -> None:
-        self.layers = tuple(
-            Layer(
-                name=population.name,
-                neurons=Neurons(population, device=device),
-                branches=tuple(
-                    Branch(
-                        source=connection.source,
-                        delay=connection.delay,
-                        synapses=synapses(
-                            connection,
-                            partial_sum_bound(network, connection, mode),
-                            population.n,
-                            device=device,
-                        ),
-                    )
-                    for connection in network.sources(population.name)
-                ),
-            )
-            for population in network.order()
+        self.network = network
+        self.mode = mode
+        self.device = device
+        self.layers = tuple(self._layer(population) for population in network.order())
+
+    def _layer(self, population: Population) -> Layer:
+        dtype = number_type(population, analyse(self.network, self.mode)[population.name])
+        return Layer(
+            name=population.name,
+            neurons=Neurons(population, dtype=dtype, device=self.device),
+            branches=tuple(
+                self._branch(connection, dtype)
+                for connection in self.network.sources(population.name)
+            ),
         )
 
+    def _branch(self, connection: Connection, dtype: torch.dtype) -> Branch:
+        return Branch(
+            source=connection.source,
+            delay=connection.delay,
+            synapses=synapses(self.network, connection, self.mode, dtype=dtype, device=self.device),
+        )
 
-def charge_of(layer: Layer, now: dict[str, Tensor], before: dict[str, Tensor]) -> Tensor | None:
+    def begin(self) -> tuple[Layer, ...]:
+        """The layers for a new batch of samples."""
+        return tuple(layer.begin() for layer in self.layers)
+
+
+def charge_of(layer: Layer, now: Levels, before: Levels) -> Tensor | None:
     """The summed input of one step [batch, n] from the levels of this and the last step.
 
-    None where no event came; ``before`` is empty in the first step.
+    None where no event came; so are levels that are all 0, and ``before`` is empty in the first
+    step.
     """
     charge: Tensor | None = None
     for branch in layer.branches:
         levels = (before if branch.delay else now).get(branch.source)
-        if levels is None or not levels.any():
+        if levels is None:
             continue
         part = branch.synapses(levels)
         charge = part if charge is None else charge + part

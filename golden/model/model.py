@@ -23,7 +23,8 @@ from spikewright.golden.spec import Encoding, Mode, Network
 
 __all__ = ["Model"]
 
-CHUNK_ENTRIES = 1 << 21  # of payloads at once; what is worked on then stays near the processor
+CHUNK_ENTRIES = 1 << 21  # of payloads and registers at once, which then stay near the processor
+REGISTERS = 4  # of a neuron: charge, membrane, tracer, level
 
 
 class Model:
@@ -31,8 +32,8 @@ class Model:
 
     Parameters
     ----------
-    network : what to run; connections dense and identity, fire none, binary and ternary,
-        readouts membrane and count, decisions argmax and raw.
+    network : what to run; connections dense, window, identity and delta, fire none, binary and
+        ternary, readouts membrane and count, decisions argmax and raw.
     device : where to run it, as torch names it.
     """
 
@@ -80,7 +81,8 @@ class Model:
         parts = []
         for start in range(0, batch, size):
             chunk = {name: x[start : start + size] for name, x in values.items()}
-            parts.append(self._run(chunk, mode, lengths, trace=trace))
+            with torch.autocast(self.device.type, enabled=False):  # it would round
+                parts.append(self._run(chunk, mode, lengths, trace=trace))
         return Result.join(parts)
 
     def _run(
@@ -97,12 +99,14 @@ class Model:
                 each.name: encode(each, values[each.name], lengths[each.name])
                 for each in network.inputs
             }
+        sent = {name: payloads.float() for name, payloads in sent.items()}  # of at most 16 bits
         record = Record(sent, full=trace)
         state = EXECUTIONS[mode](self._circuit(mode), sent, record)
-        found = read(network.readout, state[network.readout.population])
+        population = network.population(network.readout.population)
+        found = read(network.readout, state[population.name])
         return Result(
             values=found,
-            labels=decide(network.readout, found),
+            labels=decide(network.readout, found, population.positions),
             events=record.events,
             trace=record.trace(),
         )
@@ -111,7 +115,7 @@ class Model:
         """How many samples are run at once."""
         sent = sum(lengths[each.name] * each.n for each in self.network.inputs)
         held = sum(population.n for population in self.network.populations)
-        return max(1, CHUNK_ENTRIES // (sent + held))
+        return max(1, CHUNK_ENTRIES // (sent + REGISTERS * held))
 
     def _circuit(self, mode: Mode) -> Circuit:
         if mode not in self._circuits:

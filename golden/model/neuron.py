@@ -1,10 +1,16 @@
-"""The soma: one step of every neuron of a population, exactly as ``Soma`` says it."""
+"""The soma: one step of every neuron of a population, exactly as ``Soma`` says it.
+
+Integers are kept in floats, which compute several times as fast as int64; no register can leave
+the mantissa, since every one is proven to fit (``number_type``).
+"""
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from spikewright.golden.model.arithmetic import FLOAT32_END
 from spikewright.golden.spec import (
     BiasWhen,
     Fire,
@@ -12,112 +18,147 @@ from spikewright.golden.spec import (
     Leak,
     LeakOrder,
     Population,
+    Ranges,
     Reset,
 )
 
-__all__ = ["Neurons", "State"]
+__all__ = ["Neurons", "State", "number_type"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class State:
-    """What a batch of neurons remembers from step to step; int64 tensors [batch, n].
+    """What a batch of neurons remembers from step to step; integers in floats, [batch, n].
 
-    ``v`` membrane, ``i`` current, ``s`` tracer, ``level`` what the last step fired, ``fresh``
-    whether no step was made since the reset.
+    ``v`` membrane, ``i`` current (None without one), ``s`` tracer, ``level`` what the last step
+    fired, ``fresh`` whether no step was made since the reset. A step changes v and i in place, and
+    makes a new s and level.
     """
 
     v: Tensor
-    i: Tensor
+    i: Tensor | None
     s: Tensor
     level: Tensor
     fresh: bool
 
 
+def number_type(population: Population, ranges: Ranges) -> torch.dtype:
+    """float32 where it holds every register, with a bit to spare; float64 holds any.
+
+    Parameters
+    ----------
+    population : whose registers.
+    ranges : what they can hold in the mode that is run.
+    """
+    soma = population.soma
+    held = (ranges.emitted, ranges.total, ranges.charge, ranges.v, ranges.i)
+    ends = [end for each in held if each is not None for end in (each.low, each.high)]
+    vectors = (soma.threshold, soma.threshold_negative, soma.amount, soma.bias, soma.initial_v)
+    ends += [int(np.abs(each).max()) for each in vectors if each is not None]
+    ends += [each for each in (soma.reset_value, soma.v_min, soma.v_max) if each is not None]
+    largest = max(map(abs, ends))
+    largest *= max((each.multiplier for each in (soma.leak_v, soma.leak_i) if each), default=1)
+    return torch.float32 if 2 * largest < FLOAT32_END else torch.float64
+
+
 class Neurons:
-    """All neurons of one population: parameters spread per neuron, and no state of their own.
+    """All neurons of one population: their parameters, and no state of their own.
 
     Parameters
     ----------
     population : what they compute.
+    dtype : what they compute with, as ``number_type`` says.
     device : where they compute it.
     """
 
-    def __init__(self, population: Population, *, device: torch.device) -> None:
+    def __init__(self, population: Population, *, dtype: torch.dtype, device: torch.device) -> None:
         soma = population.soma
 
         def spread(values: IntArray) -> Tensor:
-            return torch.tensor(population.per_neuron(values), dtype=torch.int64, device=device)
+            """Per neuron, or one entry for all."""
+            entries = values if values.size == 1 else population.per_neuron(values)
+            return torch.tensor(entries, dtype=dtype, device=device)
 
         self.n = population.n
         self.soma = soma
+        self.dtype = dtype
         self.device = device
         self.threshold = spread(soma.threshold)
         self.amount = spread(soma.amount)
         self.negative = (
             self.threshold if soma.threshold_negative is None else spread(soma.threshold_negative)
         )
+        # of integers: v >= th where v - rise >= 1, and -v >= th_n where v - fall <= -1
+        self.rise = nonzero(self.threshold - 1)
+        self.fall = nonzero(1 - self.negative)
         self.bias = spread(soma.bias)
+        self.biased = bool(soma.bias.any())
         self.initial_v = spread(soma.initial_v)
 
     def reset(self, batch: int) -> State:
         """The state before the first step of ``batch`` samples."""
-        zero = torch.zeros(batch, self.n, dtype=torch.int64, device=self.device)
-        return State(v=self.initial_v.expand(batch, -1), i=zero, s=zero, level=zero, fresh=True)
+        zero = torch.zeros(1, dtype=self.dtype, device=self.device).expand(batch, self.n)
+        return State(
+            v=zero + self.initial_v,
+            i=zero.clone() if self.soma.current else None,
+            s=zero,
+            level=zero,
+            fresh=True,
+        )
 
-    def step(self, state: State, charge: Tensor | None) -> State:
-        """One step. ``charge`` [batch, n] is the sum of its weighted payloads, None if no event.
-
-        The level that fires is in the state that is returned.
-        """
-        soma = self.soma
-        total = self.input(charge, fresh=state.fresh)
-        current = state.i
-        if soma.current:
-            current = leak(state.i, soma.leak_i) + total
-            total = current
+    def step(self, state: State, charge: Tensor | None) -> None:
+        """One step. ``charge`` [batch, n] is the sum of its weighted payloads, None if no event."""
+        soma, v = self.soma, state.v
         if soma.leak_order is LeakOrder.BEFORE:
-            v = leak(state.v, soma.leak_v) + total
+            leak(v, soma.leak_v)
+        if state.i is None:
+            self.integrate(v, charge, fresh=state.fresh)
         else:
-            v = leak(state.v + total, soma.leak_v)
+            leak(state.i, soma.leak_i)
+            self.integrate(state.i, charge, fresh=state.fresh)
+            v.add_(state.i)
+        if soma.leak_order is LeakOrder.AFTER:
+            leak(v, soma.leak_v)
         if soma.reset_delay:
-            v = self.after_firing(v, state.level)
+            self.after_firing(v, state.level)
         if soma.v_min is not None or soma.v_max is not None:
-            v = v.clamp(soma.v_min, soma.v_max)
-        level = self.fire(v, state.s)
+            v.clamp_(soma.v_min, soma.v_max)
+        state.level, state.s = self.fire(v, state.s)
         if not soma.reset_delay:
-            v = self.after_firing(v, level)
-        return State(v=v, i=current, s=state.s + level, level=level, fresh=False)
+            self.after_firing(v, state.level)
+        state.fresh = False
 
-    def input(self, charge: Tensor | None, *, fresh: bool) -> Tensor:
-        """The accumulated input plus the bias, where this step has one."""
-        biased = fresh or self.soma.bias_when is BiasWhen.EVERY
-        if charge is None:
-            return self.bias if biased else torch.zeros_like(self.bias)
-        return charge + self.bias if biased else charge
+    def integrate(self, register: Tensor, charge: Tensor | None, *, fresh: bool) -> None:
+        """Add a step's input, and the bias where this step has one."""
+        if charge is not None:
+            register.add_(charge)
+        if self.biased and (fresh or self.soma.bias_when is BiasWhen.EVERY):
+            register.add_(self.bias)
 
-    def fire(self, v: Tensor, s: Tensor) -> Tensor:
-        """The level at membrane ``v`` and tracer ``s`` (before this spike)."""
+    def fire(self, v: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        """The level at membrane ``v`` and tracer ``s``, and the tracer with it."""
         soma = self.soma
         if soma.fire is Fire.NONE:
-            return torch.zeros_like(v)
-        up = v >= self.threshold
-        if soma.s_max is not None:
-            up = up & (s < soma.s_max)
+            return s, s  # both are 0
         if soma.fire is Fire.BINARY:
-            return up.to(torch.int64)
-        down = (v <= -self.negative) & ~up
-        if soma.s_min is not None:
-            down = down & (s > soma.s_min)
-        return up.to(torch.int64) - down.to(torch.int64)
+            level = cut(v, self.rise, 0, 1)
+        elif self.rise is None and self.fall is None:
+            level = v.clamp(-1, 1)
+        else:
+            level = cut(v, self.rise, 0, 1).add_(cut(v, self.fall, -1, 0))
+        if soma.s_min is None and soma.s_max is None:
+            return level, s + level
+        tracer = level.add_(s).clamp_(soma.s_min, soma.s_max)
+        return tracer - s, tracer
 
-    def after_firing(self, v: Tensor, level: Tensor) -> Tensor:
-        """The membrane after the reset that ``level`` earned."""
+    def after_firing(self, v: Tensor, level: Tensor) -> None:
+        """Reset the membrane as ``level`` earned it."""
         reset = self.soma.reset
         if self.soma.fire is Fire.NONE or reset is Reset.NONE:
-            return v
+            return
         if reset is Reset.SUBTRACT:
-            return v - level * self.amount
-        return torch.where(level != 0, self.soma.reset_value, v)
+            v.addcmul_(level, self.amount, value=-1)
+        else:
+            v.masked_fill_(level != 0, self.soma.reset_value)
 
     def collapse(self, charge: Tensor | None, batch: int) -> State:
         """The closed form of stepping until nothing fires, from the summed input of a sample.
@@ -125,15 +166,27 @@ class Neurons:
         S = clip(floor((v0 + sum I) / th), s_min, s_max); the membrane keeps the rest.
         """
         soma = self.soma
-        fresh = self.reset(batch)
-        v = fresh.v + self.input(charge, fresh=True)
-        if soma.fire is Fire.NONE:
-            return State(v=v, i=fresh.i, s=fresh.s, level=fresh.level, fresh=False)
-        level = torch.div(v, self.threshold, rounding_mode="floor").clamp(soma.s_min, soma.s_max)
-        v = v - level * self.threshold
-        return State(v=v, i=fresh.i, s=level, level=level, fresh=False)
+        state = self.reset(batch)
+        self.integrate(state.v, charge, fresh=True)
+        state.fresh = False
+        if soma.fire is not Fire.NONE:
+            level = torch.div(state.v, self.threshold, rounding_mode="floor")
+            state.level = state.s = level.clamp_(soma.s_min, soma.s_max)
+            state.v.addcmul_(state.level, self.threshold, value=-1)
+        return state
 
 
-def leak(z: Tensor, rule: Leak | None) -> Tensor:
-    """(m * z) >> k with the arithmetic shift, which is floor for negative z too."""
-    return z if rule is None else (rule.multiplier * z) >> rule.shift
+def nonzero(values: Tensor) -> Tensor | None:
+    """None where all values are 0."""
+    return values if values.any() else None
+
+
+def cut(v: Tensor, middle: Tensor | None, low: int, high: int) -> Tensor:
+    """``v`` less ``middle`` (0 where None), within bounds."""
+    return v.clamp(low, high) if middle is None else (v - middle).clamp_(low, high)
+
+
+def leak(z: Tensor, rule: Leak | None) -> None:
+    """Leak in place: (m * z) >> k with the arithmetic shift, which is floor for negative z too."""
+    if rule is not None:
+        z.mul_(rule.multiplier).mul_(2.0**-rule.shift).floor_()

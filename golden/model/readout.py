@@ -24,18 +24,27 @@ def check_readout(readout: Readout) -> None:
 
 
 def read(readout: Readout, state: State) -> Tensor:
-    """The values [batch, n] at the end: membranes, or net levels emitted."""
-    return state.v if readout.kind is ReadoutKind.MEMBRANE else state.s
+    """The values [batch, n] at the end, int64: membranes, or net levels emitted."""
+    return (state.v if readout.kind is ReadoutKind.MEMBRANE else state.s).long()
 
 
-def decide(readout: Readout, values: Tensor) -> Tensor | None:
-    """The label [batch] of every sample, None for ``raw``."""
-    return first_largest(values) if readout.decision is Decision.ARGMAX else None
+def decide(readout: Readout, values: Tensor, positions: int) -> Tensor | None:
+    """What is made of values [batch, n]; None for ``raw``.
+
+    The label [batch] of every sample, or [batch, positions] where there are several.
+    """
+    if readout.decision is not Decision.ARGMAX:
+        return None
+    labels = first_largest(values.view(len(values), -1, positions))
+    return labels.squeeze(1) if positions == 1 else labels
 
 
 def first_largest(values: Tensor) -> Tensor:
-    """The lowest index of the largest value; torch's argmax leaves ties to the device."""
-    n = values.shape[1]
-    index = torch.arange(n, device=values.device)
+    """The lowest index [batch, positions] of the largest of values [batch, channels, positions].
+
+    torch's argmax leaves ties to the device.
+    """
+    channels = values.shape[1]
+    index = torch.arange(channels, device=values.device).view(-1, 1)
     largest = values == values.amax(dim=1, keepdim=True)
-    return torch.where(largest, index, n).amin(dim=1)
+    return torch.where(largest, index, channels).amin(dim=1)

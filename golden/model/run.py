@@ -16,49 +16,66 @@ __all__ = ["EXECUTIONS", "collapsed", "settle", "stepwise"]
 def stepwise(circuit: Circuit, inputs: dict[str, Tensor], record: Record) -> dict[str, State]:
     """Every population steps once in each step of the input; ``inputs``: [steps, batch, n]."""
     steps, batch = next(iter(inputs.values())).shape[:2]
-    state = {layer.name: layer.neurons.reset(batch) for layer in circuit.layers}
-    now: dict[str, Tensor] = {}
+    layers = circuit.begin()
+    state = {layer.name: layer.neurons.reset(batch) for layer in layers}
+    now: dict[str, Tensor | None] = {}
     for step in range(steps):
-        before, now = now, {name: payloads[step] for name, payloads in inputs.items()}
-        for layer in circuit.layers:
-            charge = charge_of(layer, now, before)
-            state[layer.name] = layer.neurons.step(state[layer.name], charge)
-            now[layer.name] = state[layer.name].level
-            record.step(layer.name, state[layer.name])
-    for name, levels in now.items():
-        record.ended(name, levels.new_full((batch,), steps))
+        before, now = (
+            now,
+            {name: heard(record, name, payloads[step]) for name, payloads in inputs.items()},
+        )
+        for layer in layers:
+            mine = state[layer.name]
+            layer.neurons.step(mine, charge_of(layer, now, before))
+            now[layer.name] = heard(record, layer.name, mine.level)
+            record.step(layer.name, mine)
+    for name in now:
+        record.ended(name, torch.full((batch,), steps, device=circuit.device))
     return state
+
+
+def heard(record: Record, name: str, levels: Tensor) -> Tensor | None:
+    """The levels [batch, n] that were sent, None where all are 0; they are counted."""
+    return levels if record.fired(name, levels).any() else None
 
 
 def settle(circuit: Circuit, inputs: dict[str, Tensor], record: Record) -> dict[str, State]:
     """Every population steps with its sources, then on its own while it fires.
 
-    A sample that is quiet in a step without input stays so: stepping it on while others of the
-    batch still fire changes nothing, and its own count of steps ends where it fell quiet.
+    It steps while any of its sources does, without those that have ended. A sample that is quiet
+    in a step without input stays so: stepping it on while others of the batch still fire changes
+    nothing, and its own count of steps ends where it fell quiet.
     """
     batch = next(iter(inputs.values())).shape[1]
-    spikes = {name: list(payloads) for name, payloads in inputs.items()}
-    steps = {name: each.new_full((batch,), len(each)) for name, each in inputs.items()}
+    spikes = {
+        name: [heard(record, name, levels) for levels in payloads]
+        for name, payloads in inputs.items()
+    }
+    steps = {
+        name: torch.full((batch,), len(each), device=circuit.device)
+        for name, each in inputs.items()
+    }
     state: dict[str, State] = {}
-    for layer in circuit.layers:
+    for layer in circuit.begin():
         fed = torch.stack([steps[branch.source] for branch in layer.branches]).amax(dim=0)
         last = int(fed.max())
-        neurons = layer.neurons.reset(batch)
+        mine = layer.neurons.reset(batch)
         count = fed.clone()
-        levels: list[Tensor] = []
+        sent: list[Tensor | None] = []
         while True:
-            step = len(levels)
+            step = len(sent)
             now = {name: each[step] for name, each in spikes.items() if step < len(each)}
-            neurons = layer.neurons.step(neurons, charge_of(layer, now, {}))
-            fired = neurons.level.any(dim=1)
-            if step >= last and not fired.any():
+            layer.neurons.step(mine, charge_of(layer, now, {}))
+            fired = record.fired(layer.name, mine.level) > 0
+            active = bool(fired.any())
+            if step >= last and not active:
                 break
             count += fired & (step >= fed)
-            levels.append(neurons.level)
-            record.step(layer.name, neurons)
-        spikes[layer.name], steps[layer.name], state[layer.name] = levels, count, neurons
-    for name, count in steps.items():
-        record.ended(name, count)
+            sent.append(mine.level if active else None)
+            record.step(layer.name, mine)
+        spikes[layer.name], steps[layer.name], state[layer.name] = sent, count, mine
+    for name, each in steps.items():
+        record.ended(name, each)
     return state
 
 
@@ -68,14 +85,15 @@ def collapsed(circuit: Circuit, inputs: dict[str, Tensor], record: Record) -> di
     ``inputs``: [1, batch, n], the net payload of a sample.
     """
     batch = next(iter(inputs.values())).shape[1]
-    now = {name: payloads[0] for name, payloads in inputs.items()}
+    now = {name: heard(record, name, payloads[0]) for name, payloads in inputs.items()}
     state: dict[str, State] = {}
-    for layer in circuit.layers:
-        state[layer.name] = layer.neurons.collapse(charge_of(layer, now, {}), batch)
-        now[layer.name] = state[layer.name].level
-        record.step(layer.name, state[layer.name])
-    for name, levels in now.items():
-        record.ended(name, levels.new_zeros(batch))
+    for layer in circuit.begin():
+        mine = layer.neurons.collapse(charge_of(layer, now, {}), batch)
+        state[layer.name] = mine
+        now[layer.name] = heard(record, layer.name, mine.level)
+        record.step(layer.name, mine)
+    for name in now:
+        record.ended(name, torch.zeros(batch, dtype=torch.int64, device=circuit.device))
     return state
 
 

@@ -24,11 +24,10 @@ from spikewright.golden.spec.intervals import analyse
 from spikewright.golden.spec.limits import Interval
 from spikewright.golden.spec.network import Network
 from spikewright.golden.spec.normalise import IntArray
-from spikewright.golden.spec.structure import canonical, decode, encode
+from spikewright.golden.spec.structure import SCHEMA, canonical, decode, encode
 
 __all__ = ["SCHEMA", "SUFFIX", "load", "save"]
 
-SCHEMA = 1
 SUFFIX = ".safetensors"
 ENTRY = "spikewright"
 KEYS = ("check", "hash", "network", "provenance", "schema", "widths")

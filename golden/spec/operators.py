@@ -93,7 +93,9 @@ class Window:
 
     ``weights``: [out_channels, in_channels // groups, *kernel] (convolution), [in_channels,
     out_channels // groups, *kernel] (transposed), absent for ``sum_pool``, whose ``kernel`` says
-    all. ``output_padding`` is for ``transposed`` only.
+    all. ``output_padding`` is for ``transposed`` only. ``pool`` is a ``sum_pool`` geometry of as
+    many dimensions that sums the source first; the window then sees its sums, padded with zeros
+    (an average in front of a convolution or of a whole plane, without its division).
     """
 
     kind: WindowKind
@@ -106,6 +108,7 @@ class Window:
     weights: IntArray | None = None
     weight_bits: int = 1
     shift: int = 0
+    pool: "Window | None" = None
 
     def __post_init__(self) -> None:
         lows = {"kernel": 1, "stride": 1, "padding": 0, "dilation": 1, "output_padding": 0}
@@ -131,6 +134,7 @@ class Window:
                 )
         self._check_weights()
         self._check_output_padding()
+        self._check_pool()
 
     def _check_weights(self) -> None:
         if self.kind is WindowKind.SUM_POOL:
@@ -156,6 +160,7 @@ class Window:
                 f"groups {self.groups} must divide the first dimension of weights",
                 found=str(weights.shape[0]),
                 where="window",
+                action="give weights of whole groups of channels, or other groups",
             )
 
     def _check_output_padding(self) -> None:
@@ -169,6 +174,22 @@ class Window:
                     found=str(extra),
                     where="window",
                 )
+
+    def _check_pool(self) -> None:
+        member(self.pool, (Window, NoneType), "pool", "window")
+        if self.pool is None:
+            return
+        if self.kind is WindowKind.SUM_POOL:
+            raise ConfigurationError(
+                "sum_pool must have no pool of its own", found="one", where="window"
+            )
+        _check_plain_pool(self.pool, "pool", "window")
+        if len(self.pool.kernel) != len(self.kernel):
+            raise ConfigurationError(
+                f"pool must have as many dimensions as kernel {self.kernel}",
+                found=f"kernel {self.pool.kernel}",
+                where="window",
+            )
 
     @property
     def in_channels(self) -> int | None:
@@ -186,34 +207,57 @@ class Window:
                 f"a source of {1 + len(self.kernel)} dimensions is needed",
                 found=str(source),
                 where="window",
+                action="give the source the shape (channels, *space)",
             )
         if self.in_channels not in (None, source[0]):
             raise ConfigurationError(
                 f"a source of {self.in_channels} channels is needed",
                 found=str(source[0]),
                 where="window",
+                action="give weights for as many channels as the source has",
             )
+        if self.pool is not None:
+            source = self.pool.output_shape(source)
         channels = source[0]
         if self.weights is not None and self.kind is WindowKind.CONVOLUTION:
             channels = int(self.weights.shape[0])
         elif self.weights is not None:
             channels = int(self.weights.shape[1]) * self.groups
-        space = []
-        for axis, size in enumerate(source[1:]):
-            reach = self.dilation[axis] * (self.kernel[axis] - 1) + 1
-            if self.kind is WindowKind.TRANSPOSED:
-                out = (size - 1) * self.stride[axis] - 2 * self.padding[axis]
-                out += reach + self.output_padding[axis]
-            else:
-                out = (size + 2 * self.padding[axis] - reach) // self.stride[axis] + 1
-            if out < 1:
+        return (channels, *(self._output_size(axis, size) for axis, size in enumerate(source[1:])))
+
+    def _output_size(self, axis: int, size: int) -> int:
+        """Windows along one axis of the (pooled) source."""
+        stride, padding = self.stride[axis], self.padding[axis]
+        reach = self.dilation[axis] * (self.kernel[axis] - 1) + 1
+        if self.kind is WindowKind.TRANSPOSED:
+            size = (size - 1) * stride - 2 * padding + reach + self.output_padding[axis]
+            if size < 1:
                 raise ConfigurationError(
-                    f"the window must fit its source of shape {source}",
-                    found=f"an output of size {out} along axis {axis + 1}",
+                    "padding must leave a transposed window an output",
+                    found=f"a size of {size} along axis {axis + 1}",
                     where="window",
+                    action="take less padding",
                 )
-            space.append(out)
-        return (channels, *space)
+            return size
+        if reach > size + 2 * padding:
+            raise ConfigurationError(
+                f"kernel with dilation must fit the padded source, {size + 2 * padding} along axis "
+                f"{axis + 1}",
+                found=str(reach),
+                where="window",
+                action="take a smaller kernel or dilation, or more padding",
+            )
+        return (size + 2 * padding - reach) // stride + 1
+
+
+def _check_plain_pool(window: Window, name: str, where: str) -> None:
+    """A geometry that only says what lies under a window: sum_pool without a shift."""
+    if window.kind is not WindowKind.SUM_POOL:
+        raise ConfigurationError(
+            f"{name} must be a sum_pool geometry", found=str(window.kind), where=where
+        )
+    if window.shift:
+        raise ConfigurationError(f"{name} must have no shift", found=str(window.shift), where=where)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,10 +339,8 @@ class Delta:
                     found="none" if name == needs else "one",
                     where="delta",
                 )
-        if self.window is not None and self.window.kind is not WindowKind.SUM_POOL:
-            raise ConfigurationError(
-                "window must be a sum_pool geometry", found=str(self.window.kind), where="delta"
-            )
+        if self.window is not None:
+            _check_plain_pool(self.window, "window", "delta")
         if self.table is not None:
             put(self, table=int_vector(self.table, "table", "delta"))
         self._check_bounds()

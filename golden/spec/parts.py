@@ -66,7 +66,12 @@ class ReadoutKind(enum.StrEnum):
 
 
 class Decision(enum.StrEnum):
-    """What is made of the values read: the lowest index of the largest, nothing, or a filter."""
+    """What is made of the values read.
+
+    ``argmax``: the lowest index of the largest; of a population with more than one position, shape
+    (channels, *space), the lowest channel of the largest at each position, in C order. ``raw``:
+    nothing. ``filter``: biquads over the steps.
+    """
 
     ARGMAX = "argmax"
     RAW = "raw"
@@ -144,6 +149,11 @@ class Population:
     def channels(self) -> int:
         """First dimension of the shape."""
         return self.shape[0]
+
+    @property
+    def positions(self) -> int:
+        """Places that each channel has; 1 where the shape is (n,)."""
+        return self.n // self.channels
 
     def per_neuron(self, values: IntArray) -> IntArray:
         """Spread a parameter vector of 1, ``channels`` or ``n`` entries over the n neurons."""

@@ -19,9 +19,10 @@ from spikewright.golden.spec.parts import Connection, Input, Population, Readout
 if TYPE_CHECKING:
     from spikewright.golden.spec.network import Network
 
-__all__ = ["canonical", "content_hash", "decode", "encode"]
+__all__ = ["SCHEMA", "canonical", "content_hash", "decode", "encode"]
 
 Json = Any
+SCHEMA = 2  # what the structure means; another meaning needs another number
 KINDS: Mapping[str, type] = {
     kind.__name__.lower(): kind for kind in (Dense, Window, Identity, Product, Delta)
 }
@@ -66,13 +67,13 @@ def _encode(value: Any, path: str, arrays: dict[str, IntArray]) -> Json:
 
 
 def content_hash(network: "Network") -> str:
-    """SHA-256, in hex, over the structure and every array as little-endian int64."""
+    """SHA-256, in hex, over schema, structure and every array as little-endian int64."""
     data, arrays = encode(network)
     digests = {
         name: [list(array.shape), hashlib.sha256(array.astype("<i8").tobytes()).hexdigest()]
         for name, array in arrays.items()
     }
-    return hashlib.sha256(canonical([data, digests]).encode()).hexdigest()
+    return hashlib.sha256(canonical([SCHEMA, data, digests]).encode()).hexdigest()
 
 
 class _Decoder:
@@ -147,7 +148,10 @@ def _hints(kind: type) -> dict[str, Any]:
 def decode(data: Json, arrays: Mapping[str, IntArray], where: str) -> dict[str, Any]:
     """Arguments of ``Network``; every key must be known and every array be used."""
     decoder = _Decoder(arrays, where)
-    result = decoder.fields(data, NETWORK_FIELDS, "network")
+    try:
+        result = decoder.fields(data, NETWORK_FIELDS, "network")
+    except RecursionError:  # pools within pools
+        raise decoder.refuse("the structure must be shallow", "too many levels") from None
     extra = sorted(arrays.keys() - decoder.used)
     if extra:
         raise decoder.refuse("tensors must belong to the network", repr(extra[0]))

@@ -129,12 +129,12 @@ def _plane(entries: tuple[int, ...], fill: int) -> tuple[int, int]:
 
 
 class _Geometry:
-    """A window's geometry, always in two dimensions."""
+    """A window's geometry, always in two dimensions; its pool is another geometry."""
 
-    def __init__(self, window: Window, source: Node, target: Node) -> None:
-        self.channels = source.shape[0]
-        self.source = _plane(source.shape[1:], 1)
-        self.target = _plane(target.shape[1:], 1)
+    def __init__(self, window: Window, source: tuple[int, ...], target: tuple[int, ...]) -> None:
+        self.channels = source[0]
+        self.source = _plane(source[1:], 1)
+        self.target = _plane(target[1:], 1)
         self.kernel = _plane(window.kernel, 1)
         self.stride = _plane(window.stride, 1)
         self.padding = _plane(window.padding, 0)
@@ -160,14 +160,31 @@ class _Geometry:
         return np.pad(plane, ((0, 0), (high, high), (wide, wide)))
 
 
+def _over_taps(geometry: _Geometry, values: FloatArray, join: np.ufunc) -> FloatArray:
+    """Sum, minimum or maximum of each window of a plane with its padding of zeros, and of 0."""
+    plane = geometry.padded(values)
+    result: FloatArray = np.zeros((geometry.channels, *geometry.target))
+    for tap in geometry.taps():
+        rows, columns = geometry.reach(tap, geometry.target)
+        join(result, plane[:, rows, columns], out=result)
+    return result.reshape(-1)
+
+
 class _Window(Transfer):
+    """Sums under a window; a source that several pooled sums take in counts in each on its own."""
+
     def __init__(self, connection: Connection, nodes: Mapping[str, Node], operator: Window) -> None:
         super().__init__(connection, nodes)
-        self._geometry = _Geometry(operator, self.source, self.target)
+        seen, pool = self.source.shape, operator.pool
+        self._pool = None
+        if pool is not None:
+            seen = pool.output_shape(seen)
+            self._pool = _Geometry(pool, self.source.shape, seen)
+        self._geometry = _Geometry(operator, seen, self.target.shape)
         self._transposed = operator.kind is WindowKind.TRANSPOSED
         self._groups = operator.groups
         if operator.weights is None:
-            self._groups = self.source.shape[0]
+            self._groups = seen[0]
             weights = np.ones((self._groups, 1, *self._geometry.kernel))
         else:
             weights = operator.weights.astype(np.float64)
@@ -181,6 +198,8 @@ class _Window(Transfer):
 
     def spread(self, values: FloatArray, part: int) -> FloatArray:
         weights = self._parts[part]
+        if self._pool is not None:
+            values = _over_taps(self._pool, values, np.add)
         if self._transposed:
             return self._scatter(values, weights)
         geometry = self._geometry
@@ -191,6 +210,14 @@ class _Window(Transfer):
             patch = plane[:, rows, columns].reshape(self._groups, weights.shape[2], -1)
             result += np.matmul(weights[..., tap[0], tap[1]], patch)
         return result.reshape(-1)
+
+    def largest(self, magnitudes: Mapping[str, int]) -> int:
+        """Of the sums of the window, and of those of its pool, which no weight makes smaller."""
+        largest = super().largest(magnitudes)
+        if self._pool is None:
+            return largest
+        ones = _over_taps(self._pool, np.ones(self.source.n), np.add)
+        return max(largest, int(ones.max()) * magnitudes[self.connection.source])
 
     def _scatter(self, values: FloatArray, weights: FloatArray) -> FloatArray:
         geometry = self._geometry
@@ -246,20 +273,17 @@ class _Delta(Transfer):
         super().__init__(connection, nodes)
         self._operator = operator
         window = operator.window
-        self._geometry = None if window is None else _Geometry(window, self.source, self.target)
+        self._geometry = (
+            None if window is None else _Geometry(window, self.source.shape, self.target.shape)
+        )
 
     def _over(self, low: IntArray, high: IntArray) -> Bounds:
         """Hull over a window; bounds hold 0, so the padding of zeros does no harm."""
         if self._geometry is None:
             return low, high
-        least, most = (self._geometry.padded(side.astype(np.float64)) for side in (low, high))
-        shape = (self._geometry.channels, *self._geometry.target)
-        result = [np.zeros(shape), np.zeros(shape)]
-        for tap in self._geometry.taps():
-            rows, columns = self._geometry.reach(tap, self._geometry.target)
-            np.minimum(result[0], least[:, rows, columns], out=result[0])
-            np.maximum(result[1], most[:, rows, columns], out=result[1])
-        return result[0].reshape(-1).astype(np.int64), result[1].reshape(-1).astype(np.int64)
+        least = _over_taps(self._geometry, low.astype(np.float64), np.minimum)
+        most = _over_taps(self._geometry, high.astype(np.float64), np.maximum)
+        return least.astype(np.int64), most.astype(np.int64)
 
     def step(self, signals: Mapping[str, Signal]) -> Bounds:
         signal = signals[self.connection.source]

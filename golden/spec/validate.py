@@ -116,6 +116,7 @@ def check_connection(connection: Connection, nodes: dict[str, Input | Population
         _check_product(operator, source.n, target.n, nodes, where)
     elif operator.window is not None:
         _check_window(operator.window, source.shape, target.shape, where)
+        _check_maximum(operator.window, source.shape, target.shape, where)
     else:
         _check_sizes(f"neurons for {operator.function}", source.n, target.n, where)
 
@@ -149,13 +150,34 @@ def _check_window(
     try:
         shape = window.output_shape(source)
     except ConfigurationError as error:
-        raise ConfigurationError(error.must, found=error.found, where=where) from None
+        raise ConfigurationError(
+            error.must, found=error.found, where=where, action=error.action
+        ) from None
     if shape != target:
         raise ConfigurationError(
             f"the target's shape must be {shape} for this window and source",
             found=str(target),
             where=where,
+            action="give the target that shape, or change the window",
         )
+
+
+def _check_maximum(
+    window: Window, source: tuple[int, ...], target: tuple[int, ...], where: str
+) -> None:
+    """The maximum of nothing but padding has no value."""
+    for axis, size in enumerate(source[1:]):
+        starts = np.arange(target[axis + 1]) * window.stride[axis] - window.padding[axis]
+        taps = np.arange(window.kernel[axis]) * window.dilation[axis]
+        reached = starts[:, np.newaxis] + taps
+        empty = ~np.any((reached >= 0) & (reached < size), axis=1)
+        if empty.any():
+            raise ConfigurationError(
+                "every window of a maximum must hold a neuron of its source",
+                found=f"padding alone at {int(np.argmax(empty))} along axis {axis + 1}",
+                where=where,
+                action="take less padding",
+            )
 
 
 def _check_product(
@@ -184,12 +206,14 @@ def _check_graph(network: "Network") -> None:
                 "a population must be the target of a connection",
                 found="none",
                 where=f"{kind} {part.name!r}",
+                action="connect a source to it, or leave it out",
             )
         if part.name not in read:
             raise ConfigurationError(
                 "an input or population must be read by a connection or the readout",
                 found="neither",
                 where=f"{kind} {part.name!r}",
+                action="connect it to a population, or leave it out",
             )
     ordered(network)
 

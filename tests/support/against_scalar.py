@@ -31,7 +31,7 @@ def same_as_scalar(
                 run = run_settle(network, sample, settle_steps(network, sample, steps), shuffle)
             case Mode.COLLAPSED:
                 run = run_collapsed(network, sample)
-        assert_equal(result, b, run)
+        assert_equal(network, result, b, run)
     return result
 
 
@@ -51,7 +51,7 @@ def settle_steps(network: Network, sample: dict, steps: int | None) -> dict[str,
     return found
 
 
-def assert_equal(result: Result, b: int, run: ScalarRun) -> None:
+def assert_equal(network: Network, result: Result, b: int, run: ScalarRun) -> None:
     """Sample b of the golden model's result is the scalar run, spike by spike."""
     trace = result.trace
     assert set(trace.spikes) == set(trace.steps) == set(run.spikes)
@@ -68,4 +68,4 @@ def assert_equal(result: Result, b: int, run: ScalarRun) -> None:
         assert found[:count] == membranes, name
         assert found[count:] == [membranes[-1]] * (len(found) - count), name
     assert result.values[b].tolist() == run.values
-    assert result.labels[b].item() == run.label
+    assert result.labels[b].tolist() == run.label(network.population(network.readout.population))

@@ -1,11 +1,15 @@
-"""Random legal networks of dense and identity connections, and inputs for them.
+"""Random legal networks of everything that the golden model runs, and inputs for them.
+
+Branches, skips, concatenations and several inputs come by chance: a population is fed by one or
+more of those before it (and, with a delay, of those behind).
 
 The same builder draws from hypothesis (which shrinks what fails) or from a seeded generator
 (which gives the same networks every time).
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import gcd
 from typing import Protocol, TypeVar
 
@@ -16,6 +20,8 @@ from spikewright.golden.spec import (
     BiasWhen,
     Connection,
     Decision,
+    Delta,
+    DeltaFunction,
     Dense,
     Encoding,
     Fire,
@@ -32,11 +38,25 @@ from spikewright.golden.spec import (
     ReadoutKind,
     Reset,
     Soma,
+    Window,
+    WindowKind,
 )
 
-__all__ = ["Chooser", "Drawn", "Seeded", "random_inputs", "settling_network", "stepwise_network"]
+__all__ = [
+    "Chooser",
+    "Drawn",
+    "Seeded",
+    "random_inputs",
+    "random_window",
+    "settling_network",
+    "stepwise_network",
+]
 
 T = TypeVar("T")
+Part = Input | Population
+Shape = tuple[int, ...]
+STEPS = 8  # max_steps of every network
+LARGEST = 60  # neurons of a population
 
 
 class Chooser(Protocol):
@@ -75,6 +95,8 @@ def _maybe(chooser: Chooser, one_in: int = 2) -> bool:
 
 def _array(chooser: Chooser, shape: tuple[int, ...], low: int, high: int) -> np.ndarray:
     size = int(np.prod(shape))
+    if size > 24:  # entry by entry would take hypothesis too long
+        return np.random.default_rng(chooser.integer(0, 2**20)).integers(low, high + 1, shape)
     return np.array([chooser.integer(low, high) for _ in range(size)]).reshape(shape)
 
 
@@ -84,9 +106,14 @@ def _vector(chooser: Chooser, shape: tuple[int, ...], low: int, high: int) -> np
     return _array(chooser, (size,), low, high)
 
 
-def _shape(chooser: Chooser) -> tuple[int, ...]:
-    shape: tuple[int, ...] = (chooser.integer(1, 3),)
-    return (*shape, chooser.integer(1, 2)) if _maybe(chooser, 3) else shape
+def _shape(chooser: Chooser) -> Shape:
+    match chooser.integer(0, 3):
+        case 0:
+            return (chooser.integer(1, 3), chooser.integer(1, 5))
+        case 1:
+            return (chooser.integer(1, 2), chooser.integer(1, 4), chooser.integer(1, 4))
+        case _:
+            return (chooser.integer(1, 3),)
 
 
 def _leak(chooser: Chooser) -> Leak | None:
@@ -146,84 +173,205 @@ def _soma(chooser: Chooser, shape: tuple[int, ...], fire: Fire) -> Soma:
     )
 
 
-def _operator(chooser: Chooser, n_source: int, n_target: int) -> Operator:
-    kind = chooser.integer(0, 3)
+def _operator(chooser: Chooser, source: Part, target: Shape) -> Operator:
+    """Any operator for two shapes that are given."""
+    n_source, n_target = source.n, int(np.prod(target))
+    kind = chooser.integer(0, 4)
     if kind == 0 and n_source <= n_target:
         return Identity(
             offset=chooser.integer(0, n_target - n_source),
             shift=chooser.integer(0, 2),
             negative=_maybe(chooser),
         )
+    if kind == 1 and n_source == n_target:
+        return _pointwise(chooser, source)
     blocks = gcd(n_source, n_target)
     shape: tuple[int, ...] = (n_source, n_target)
-    if kind == 1 and blocks > 1:
+    if kind == 2 and blocks > 1:
         shape = (blocks, n_source // blocks, n_target // blocks)
+    bits, low, high = _width(chooser)
+    return Dense(weights=_array(chooser, shape, low, high), weight_bits=bits, shift=_shift(chooser))
+
+
+def _width(chooser: Chooser) -> tuple[int, int, int]:
+    """Bits of a weight, and what they hold."""
     bits = chooser.integer(2, 5)
-    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
-    shift = chooser.integer(0, 2) if _maybe(chooser, 4) else 0
-    return Dense(weights=_array(chooser, shape, low, high), weight_bits=bits, shift=shift)
+    return bits, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
 
 
-def _connections(
+def _shift(chooser: Chooser) -> int:
+    return chooser.integer(0, 2) if _maybe(chooser, 4) else 0
+
+
+def _pointwise(chooser: Chooser, source: Part) -> Delta:
+    """A clip, or a table of all that a source can add up to in the steps there are."""
+    if _maybe(chooser):
+        return Delta(
+            function=DeltaFunction.CLIP, low=chooser.integer(-3, 0), high=chooser.integer(0, 3)
+        )
+    most = STEPS * max(-source.low, source.high) if isinstance(source, Input) else STEPS
+    table = _array(chooser, (2 * most + 1,), -4, 4)
+    return Delta(function=DeltaFunction.TABLE, table=table, low=-most)
+
+
+def _geometry(chooser: Chooser, source: Shape, kind: WindowKind) -> dict[str, tuple[int, ...]]:
+    """Kernel, stride, padding and dilation of a window that has an output."""
+    entries = []
+    for size in source[1:]:
+        kernel, dilation = chooser.integer(1, 3), chooser.integer(1, 2)
+        stride, padding = chooser.integer(1, 3), chooser.integer(0, 2)
+        reach = dilation * (kernel - 1) + 1
+        if kind is not WindowKind.TRANSPOSED:
+            padding = max(padding, (reach - size + 1) // 2)
+        elif (size - 1) * stride + reach - 2 * padding < 1:
+            padding = 0
+        entries.append((kernel, stride, padding, dilation))
+    names = ("kernel", "stride", "padding", "dilation")
+    return dict(zip(names, zip(*entries, strict=True), strict=True))
+
+
+def _pool(chooser: Chooser, source: Shape) -> Window:
+    return Window(
+        kind=WindowKind.SUM_POOL,
+        **_geometry(chooser, source, WindowKind.SUM_POOL),
+        output_padding=(0,) * (len(source) - 1),
+    )
+
+
+def random_window(chooser: Chooser, source: Shape) -> Window:
+    """Any window for a source of shape [channels, *space]."""
+    kind = _choice(chooser, list(WindowKind))
+    extra = (0,) * (len(source) - 1)
+    if kind is WindowKind.SUM_POOL:
+        geometry = _geometry(chooser, source, kind)
+        return Window(kind=kind, **geometry, output_padding=extra, shift=_shift(chooser))
+    pool = _pool(chooser, source) if _maybe(chooser, 3) else None
+    seen = source if pool is None else pool.output_shape(source)
+    geometry = _geometry(chooser, seen, kind)
+    groups = _choice(chooser, [g for g in range(1, seen[0] + 1) if seen[0] % g == 0])
+    outs = chooser.integer(1, 2)
+    shape: Shape = (groups * outs, seen[0] // groups, *geometry["kernel"])
+    if kind is WindowKind.TRANSPOSED:
+        shape = (seen[0], outs, *geometry["kernel"])
+        extra = tuple(
+            chooser.integer(0, max(s, d) - 1)
+            for s, d in zip(geometry["stride"], geometry["dilation"], strict=True)
+        )
+    bits, low, high = _width(chooser)
+    return Window(
+        kind=kind,
+        **geometry,
+        output_padding=extra,
+        groups=groups,
+        weights=_array(chooser, shape, low, high),
+        weight_bits=bits,
+        shift=_shift(chooser),
+        pool=pool,
+    )
+
+
+def _maximum(chooser: Chooser, source: Shape) -> Delta:
+    """A maximum each of whose windows holds a neuron."""
+    window = _pool(chooser, source)
+    target = window.output_shape(source)
+    for axis, size in enumerate(source[1:]):
+        taps = [
+            [
+                0
+                <= o * window.stride[axis] - window.padding[axis] + t * window.dilation[axis]
+                < size
+                for t in range(window.kernel[axis])
+            ]
+            for o in range(target[axis + 1])
+        ]
+        if not all(map(any, taps)):
+            ones, zeros = (1,) * (len(source) - 1), (0,) * (len(source) - 1)
+            kernel = tuple(chooser.integer(1, min(3, n)) for n in source[1:])
+            window = replace(window, kernel=kernel, padding=zeros, dilation=ones)
+            break
+    return Delta(function=DeltaFunction.MAX, window=window)
+
+
+def _feed(chooser: Chooser, source: Part) -> tuple[Shape, Operator]:
+    """A shape for a population, and how the first of its sources feeds it."""
+    kind = chooser.integer(0, 5)
+    if kind <= 2 and len(source.shape) > 1:
+        operator: Operator = random_window(chooser, source.shape)
+        shape = operator.output_shape(source.shape)
+        if np.prod(shape) <= LARGEST:
+            return shape, operator
+    if kind == 3 and len(source.shape) > 1:
+        operator = _maximum(chooser, source.shape)
+        return operator.window.output_shape(source.shape), operator
+    shape = source.shape if kind >= 4 else _shape(chooser)
+    return shape, _operator(chooser, source, shape)
+
+
+def _populations(
     chooser: Chooser,
     inputs: list[Input],
-    populations: list[Population],
+    make: Sequence[Callable[[int, Shape], Population]],
     *,
     delays: bool,
-) -> tuple[Connection, ...]:
-    """Every population is fed, every input and spiking population is read; delay 1 may go back."""
-    parts: list[Input | Population] = [*inputs, *populations]
-    firing = [part for part in parts if isinstance(part, Input) or part.soma.fire is not Fire.NONE]
-    wires: list[tuple[Input | Population, Population, int]] = []
+) -> tuple[list[Population], tuple[Connection, ...]]:
+    """Every population is fed, every input and spiking population is read; delay 1 may go back.
+
+    ``make`` builds each population from its number and shape; all but the last may be read.
+    """
+    parts: list[Part] = list(inputs)
+    populations: list[Population] = []
+    wires: list[tuple[Part, Population, Operator, int]] = []
+    for k, build in enumerate(make):
+        source = _choice(chooser, parts)
+        shape, operator = _feed(chooser, source)
+        population = build(k, shape)
+        wires.append((source, population, operator, int(delays and _maybe(chooser, 4))))
+        for _ in range(chooser.integer(0, 2)):
+            source = _choice(chooser, parts)
+            delay = int(delays and _maybe(chooser, 3))
+            wires.append((source, population, _operator(chooser, source, shape), delay))
+        populations.append(population)
+        if population.soma.fire is not Fire.NONE:
+            parts.append(population)
     for population in populations:
-        earlier = [part for part in parts[: parts.index(population)] if part in firing]
-        for _ in range(chooser.integer(1, 2)):
-            source = _choice(chooser, earlier)
-            wires.append((source, population, int(delays and _maybe(chooser, 3))))
         if delays and _maybe(chooser, 3):
-            wires.append((_choice(chooser, firing), population, 1))
+            source = _choice(chooser, parts)
+            wires.append((source, population, _operator(chooser, source, population.shape), 1))
     last = populations[-1]
-    for part in parts[:-1]:
-        if part in firing and all(source is not part for source, _, _ in wires):
-            wires.append((part, last, 0))
-    return tuple(
-        Connection(
-            source=source.name,
-            target=target.name,
-            operator=_operator(chooser, source.n, target.n),
-            delay=delay,
-        )
-        for source, target, delay in wires
+    for part in parts:
+        if part is not last and all(source is not part for source, *_ in wires):
+            wires.append((part, last, _operator(chooser, part, last.shape), 0))
+    return populations, tuple(
+        Connection(source=source.name, target=target.name, operator=operator, delay=delay)
+        for source, target, operator, delay in wires
     )
 
 
 def stepwise_network(chooser: Chooser) -> Network:
     """Any soma, any wiring that the golden model offers."""
     inputs = [_input(chooser, f"in{k}", list(Encoding)) for k in range(chooser.integer(1, 2))]
-    populations = []
     kind = _choice(chooser, (ReadoutKind.MEMBRANE, ReadoutKind.COUNT))
-    count = chooser.integer(1, 3)
-    for k in range(count):
-        last = k == count - 1
-        silent = last and kind is ReadoutKind.MEMBRANE
+    count = chooser.integer(1, 4)
+
+    def build(k: int, shape: Shape) -> Population:
+        silent = k == count - 1 and kind is ReadoutKind.MEMBRANE
         fire = Fire.NONE if silent else _choice(chooser, (Fire.BINARY, Fire.TERNARY))
-        shape = _shape(chooser)
-        populations.append(
-            Population(
-                name=f"p{k}",
-                shape=shape,
-                soma=_soma(chooser, shape, fire),
-                payload=Payload.UNIT if fire is Fire.BINARY else Payload.SIGN,
-            )
+        return Population(
+            name=f"p{k}",
+            shape=shape,
+            soma=_soma(chooser, shape, fire),
+            payload=Payload.UNIT if fire is Fire.BINARY else Payload.SIGN,
         )
+
+    populations, connections = _populations(chooser, inputs, [build] * count, delays=True)
     return Network(
         name="random",
         inputs=tuple(inputs),
         populations=tuple(populations),
-        connections=_connections(chooser, inputs, populations, delays=True),
+        connections=connections,
         readout=Readout(population=populations[-1].name, kind=kind, decision=Decision.ARGMAX),
         modes=(Mode.STEPWISE,),
-        max_steps=8,
+        max_steps=STEPS,
     )
 
 
@@ -231,9 +379,9 @@ def settling_network(chooser: Chooser) -> Network:
     """A network that has all three modes."""
     encodings = [Encoding.ONCE, Encoding.SPREAD, Encoding.EVENTS]
     inputs = [_input(chooser, f"in{k}", encodings) for k in range(chooser.integer(1, 2))]
-    populations = []
-    for k in range(chooser.integer(1, 3)):
-        shape = _shape(chooser)
+    count = chooser.integer(1, 4)
+
+    def build(k: int, shape: Shape) -> Population:
         soma = Soma(
             fire=Fire.TERNARY,
             threshold=_vector(chooser, shape, 1, 9),
@@ -244,23 +392,27 @@ def settling_network(chooser: Chooser) -> Network:
             s_min=chooser.integer(-3, 0),
             s_max=chooser.integer(1, 5),
         )
-        populations.append(Population(name=f"p{k}", shape=shape, soma=soma, payload=Payload.SIGN))
-    shape = _shape(chooser)
-    soma = Soma(
-        fire=Fire.NONE,
-        initial_v=_vector(chooser, shape, -6, 6),
-        bias=_vector(chooser, shape, -5, 5),
-        bias_when=BiasWhen.FIRST,
-    )
-    populations.append(Population(name="out", shape=shape, soma=soma, payload=Payload.UNIT))
+        return Population(name=f"p{k}", shape=shape, soma=soma, payload=Payload.SIGN)
+
+    def build_last(k: int, shape: Shape) -> Population:
+        soma = Soma(
+            fire=Fire.NONE,
+            initial_v=_vector(chooser, shape, -6, 6),
+            bias=_vector(chooser, shape, -5, 5),
+            bias_when=BiasWhen.FIRST,
+        )
+        return Population(name="out", shape=shape, soma=soma, payload=Payload.UNIT)
+
+    make = [*[build] * (count - 1), build_last] if count > 1 else [build, build_last]
+    populations, connections = _populations(chooser, inputs, make, delays=False)
     return Network(
         name="settling",
         inputs=tuple(inputs),
         populations=tuple(populations),
-        connections=_connections(chooser, inputs, populations, delays=False),
+        connections=connections,
         readout=Readout(population="out", kind=ReadoutKind.MEMBRANE, decision=Decision.ARGMAX),
         modes=tuple(Mode),
-        max_steps=8,
+        max_steps=STEPS,
     )
 
 

@@ -5,12 +5,15 @@ batches, no shortcuts. Events of a step may come in any order; what settles may 
 no steps at all, every synapse delivering whenever it likes.
 """
 
+import itertools
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from spikewright.golden.spec import (
     BiasWhen,
     Connection,
+    Delta,
+    DeltaFunction,
     Dense,
     Encoding,
     Fire,
@@ -21,6 +24,8 @@ from spikewright.golden.spec import (
     Population,
     ReadoutKind,
     Reset,
+    Window,
+    WindowKind,
 )
 
 __all__ = [
@@ -46,10 +51,12 @@ class ScalarRun:
     steps: dict[str, int] = field(default_factory=dict)
     values: Levels = field(default_factory=list)
 
-    @property
-    def label(self) -> int:
-        """Lowest index of the largest value."""
-        return self.values.index(max(self.values))
+    def label(self, population: Population) -> int | Levels:
+        """Lowest channel of the largest value; a list of them where there are more positions."""
+        positions = len(self.values) // population.shape[0]
+        columns = [self.values[place::positions] for place in range(positions)]
+        labels = [column.index(max(column)) for column in columns]
+        return labels if positions > 1 else labels[0]
 
     def events(self, name: str) -> int:
         return sum(level != 0 for step in self.spikes[name] for level in step)
@@ -123,22 +130,158 @@ class ScalarSoma:
         return (leak.multiplier * z) // 2**leak.shift  # Python's // is floor
 
 
-def fan_out(connection: Connection, n_source: int, pre: int):
-    """The synapses (post, weight) of a source neuron."""
+Shape = tuple[int, ...]
+Synapse = tuple[int, int]  # target neuron, weight
+
+
+def place_of(index: int, shape: Shape) -> Shape:
+    """Coordinates of a neuron, the last of which counts fastest."""
+    place = []
+    for size in reversed(shape):
+        index, rest = divmod(index, size)
+        place.insert(0, rest)
+    return tuple(place)
+
+
+def index_of(place: Shape, shape: Shape) -> int:
+    index = 0
+    for coordinate, size in zip(place, shape, strict=True):
+        index = index * size + coordinate
+    return index
+
+
+def touched(window: Window, axis: int, at: int, size: int):
+    """(tap, output) pairs along one axis through which an input coordinate acts."""
+    stride, dilation = window.stride[axis], window.dilation[axis]
+    for tap in range(window.kernel[axis]):
+        if window.kind == WindowKind.TRANSPOSED:  # o = i * s - p + t * d
+            out, rest = at * stride - window.padding[axis] + tap * dilation, 0
+        else:  # i = o * s - p + t * d
+            out, rest = divmod(at + window.padding[axis] - tap * dilation, stride)
+        if rest == 0 and 0 <= out < size:
+            yield tap, out
+
+
+def window_synapses(window: Window, source: Shape, pre: int) -> list[Synapse]:
+    """All synapses of one source neuron; a target may be met through several taps."""
+    if window.pool is not None:
+        seen = window.pool.output_shape(source)
+        behind = replace(window, pool=None)
+        return [
+            synapse
+            for middle, _ in window_synapses(window.pool, source, pre)
+            for synapse in window_synapses(behind, seen, middle)
+        ]
+    target = window.output_shape(source)
+    channel, *at = place_of(pre, source)
+    found = []
+    along = [touched(window, k, here, target[k + 1]) for k, here in enumerate(at)]
+    for pairs in itertools.product(*along):
+        taps, out = zip(*pairs, strict=True)
+        for post_channel in range(target[0]):
+            weight = tap_weight(window, source[0], target[0], channel, post_channel, taps)
+            if weight != 0:
+                found.append((index_of((post_channel, *out), target), weight * 2**window.shift))
+    return found
+
+
+def tap_weight(
+    window: Window, n_in: int, n_out: int, channel: int, post_channel: int, taps: Shape
+) -> int:
+    """The weight between two channels at one tap; 0 where they do not belong together."""
+    if window.kind == WindowKind.SUM_POOL:
+        return int(channel == post_channel)
+    ins, outs = n_in // window.groups, n_out // window.groups
+    if channel // ins != post_channel // outs:
+        return 0
+    if window.kind == WindowKind.CONVOLUTION:
+        return int(window.weights[(post_channel, channel % ins, *taps)])
+    return int(window.weights[(channel, post_channel % outs, *taps)])
+
+
+def fan_out(connection: Connection, source: Shape, pre: int) -> list[Synapse]:
+    """The synapses of a source neuron, of all connections but delta."""
     operator = connection.operator
     if isinstance(operator, Identity):
         weight = 2**operator.shift
-        yield operator.offset + pre, -weight if operator.negative else weight
-        return
+        return [(operator.offset + pre, -weight if operator.negative else weight)]
+    if isinstance(operator, Window):
+        return window_synapses(operator, source, pre)
     assert isinstance(operator, Dense)
     weights = operator.weights.tolist()
     if operator.weights.ndim == 2:
         weights = [weights]
-    block, row = divmod(pre, n_source // len(weights))
+    block, row = divmod(pre, operator.sources // len(weights))
     n_post = len(weights[0][0])
-    for column, weight in enumerate(weights[block][row]):
-        if weight != 0:
-            yield block * n_post + column, weight * 2**operator.shift
+    return [
+        (block * n_post + column, weight * 2**operator.shift)
+        for column, weight in enumerate(weights[block][row])
+        if weight != 0
+    ]
+
+
+class ScalarDelta:
+    """X and y of one delta connection, event by event."""
+
+    def __init__(self, connection: Connection, source: Shape) -> None:
+        operator = self.operator = connection.operator
+        n = 1
+        for size in source:
+            n *= size
+        self.x = [0] * n
+        self.groups = [[pre] for pre in range(n)]
+        self.posts = [[pre] for pre in range(n)]  # the targets that a source neuron is part of
+        if operator.function == DeltaFunction.MAX:
+            self.posts = [
+                [post for post, _ in window_synapses(operator.window, source, pre)]
+                for pre in range(n)
+            ]
+            count = 1
+            for size in operator.window.output_shape(source):
+                count *= size
+            self.groups = [[p for p in range(n) if post in self.posts[p]] for post in range(count)]
+        self.y = [self.f(post) for post in range(len(self.groups))]
+
+    def f(self, post: int) -> int:
+        operator = self.operator
+        values = [self.x[pre] for pre in self.groups[post]]
+        if operator.function == DeltaFunction.MAX:
+            return max(values)
+        if operator.function == DeltaFunction.TABLE:
+            return int(operator.table[values[0] - operator.low])
+        return min(max(values[0], operator.low), operator.high)
+
+    def event(self, pre: int, payload: int) -> list[Synapse]:
+        """The changes of y that one event makes."""
+        self.x[pre] += payload
+        changes = []
+        for post in self.posts[pre]:
+            y = self.f(post)
+            changes.append((post, y - self.y[post]))
+            self.y[post] = y
+        return changes
+
+
+class Wires:
+    """Every connection of a network, from one event to the charges it brings."""
+
+    def __init__(self, network: Network) -> None:
+        self.shape = {part.name: part.shape for part in (*network.inputs, *network.populations)}
+        self.deltas = {
+            id(each): ScalarDelta(each, self.shape[each.source])
+            for each in network.connections
+            if isinstance(each.operator, Delta)
+        }
+        self.known: dict[tuple[int, int], list[Synapse]] = {}
+
+    def event(self, connection: Connection, pre: int, payload: int) -> list[Synapse]:
+        """(target neuron, charge) pairs."""
+        if id(connection) in self.deltas:
+            return self.deltas[id(connection)].event(pre, payload)
+        key = (id(connection), pre)
+        if key not in self.known:
+            self.known[key] = fan_out(connection, self.shape[connection.source], pre)
+        return [(post, weight * payload) for post, weight in self.known[key]]
 
 
 def payloads(source: Input, values: list, steps: int) -> list[Levels]:
@@ -173,7 +316,7 @@ def _order(network: Network) -> list[Population]:
 
 def _loop(network: Network, sent: dict[str, list[Levels]], shuffle: random.Random | None):
     """Steps of the whole network, without end; yields (levels, membranes, neurons) by name."""
-    order = _order(network)
+    order, wires = _order(network), Wires(network)
     size = {part.name: part.n for part in (*network.inputs, *network.populations)}
     neurons = {p.name: [ScalarSoma(p, j) for j in range(p.n)] for p in network.populations}
     before = {name: [0] * n for name, n in size.items()}
@@ -195,8 +338,8 @@ def _loop(network: Network, sent: dict[str, list[Levels]], shuffle: random.Rando
                 shuffle.shuffle(events)
             acc = [0] * population.n
             for connection, pre, payload in events:
-                for post, weight in fan_out(connection, size[connection.source], pre):
-                    acc[post] += weight * payload
+                for post, charge in wires.event(connection, pre, payload):
+                    acc[post] += charge
             now[population.name] = [
                 neuron.step(total)
                 for neuron, total in zip(neurons[population.name], acc, strict=True)
@@ -267,7 +410,7 @@ def run_collapsed(network: Network, sample: Sample) -> ScalarRun:
         x = sample[each.name]
         total = [sum(c) for c in zip(*x)] if each.encoding == Encoding.EVENTS else x
         run.spikes[each.name] = [total]
-    size = {part.name: part.n for part in (*network.inputs, *network.populations)}
+    wires = Wires(network)
     for population in _order(network):
         neurons = [ScalarSoma(population, j) for j in range(population.n)]
         for neuron in neurons:
@@ -275,8 +418,8 @@ def run_collapsed(network: Network, sample: Sample) -> ScalarRun:
         for connection in network.connections:
             if connection.target == population.name:
                 for pre, payload in enumerate(run.spikes[connection.source][0]):
-                    for post, weight in fan_out(connection, size[connection.source], pre):
-                        neurons[post].v += weight * payload
+                    for post, charge in wires.event(connection, pre, payload):
+                        neurons[post].v += charge
         soma = population.soma
         for neuron in neurons:
             if soma.fire != Fire.NONE:
@@ -295,15 +438,15 @@ def run_anyhow(network: Network, sample: Sample, schedule: random.Random) -> Sca
 
     ``spikes`` holds each neuron's net level.
     """
-    size = {part.name: part.n for part in (*network.inputs, *network.populations)}
+    wires = Wires(network)
     neurons = {p.name: [ScalarSoma(p, j) for j in range(p.n)] for p in network.populations}
     waiting: list[tuple[str, int, int]] = []  # target, neuron, charge
 
     def send(name: str, pre: int, payload: int) -> None:
         for connection in network.connections:
             if connection.source == name and payload != 0:
-                for post, weight in fan_out(connection, size[name], pre):
-                    waiting.append((connection.target, post, weight * payload))
+                for post, charge in wires.event(connection, pre, payload):
+                    waiting.append((connection.target, post, charge))
 
     totals = run_collapsed(network, sample).spikes
     for each in network.inputs:

@@ -1,16 +1,25 @@
 """A hand-written stand-in for an accelerator: passes its input through a population "relay"."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from spikewright.flow.cosim.layout import Layout
+from spikewright.flow.cosim.layout import AxisField, Layout
 from spikewright.flow.cosim.setup import Vectors
 
 __all__ = ["LAYOUT", "VERILOG", "make_vectors", "write_standin"]
 
-LAYOUT = Layout(width=9, kind=(0, 2), address=(2, 3), payload=(5, 4), signed=True)
+_ALONE = AxisField(size=1, banks=1, offset=0, place_bits=0, block_bits=0)
+LAYOUT = Layout(
+    width=9,
+    kind=(0, 2),
+    address=(2, 3),
+    payload=(5, 4),
+    signed=True,
+    axes=(AxisField(size=8, banks=1, offset=0, place_bits=0, block_bits=3), _ALONE, _ALONE),
+)
 
 VERILOG = """
 module accelerator(clk, rst, clear, i__payload, i__valid, i__ready, o__payload, o__valid, o__ready,
@@ -65,23 +74,19 @@ def write_standin(folder: Path, verilog: str = VERILOG) -> Path:
     """Write its Verilog and manifest into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "accelerator.v").write_text(verilog)
-    layout = {
-        "width": LAYOUT.width,
-        "kind": LAYOUT.kind,
-        "address": LAYOUT.address,
-        "payload": LAYOUT.payload,
-        "signed": LAYOUT.signed,
-    }
-    core = {"population": "relay"}
+    layout = asdict(LAYOUT)
+    core = {"name": "relay", "hosts": [{"population": "relay", "channels": None}]}
     core |= {name: f"counters__core0__{name}" for name in _COUNTERS}
     manifest = {
-        "schema": 1,
+        "schema": 2,
         "top": "accelerator",
         "verilog": "accelerator.v",
         "mode": "stepwise",
         "network": {"name": "relay", "hash": "0"},
-        "plan": {"mode": "stepwise", "cores": [{"population": "relay", "lanes": 8}]},
-        "streams": {"input": layout, "output": layout},
+        "streams": {
+            "inputs": [{"name": "x", "port": "i", "layout": layout}],
+            "output": {"port": "o", "layout": layout},
+        },
         "probes": [
             {
                 "population": "relay",
@@ -119,9 +124,10 @@ def make_vectors(samples: int, steps: int, seed: int = 1) -> Vectors:
     counters = np.array([[spikes_in, spikes_in * 8, spikes_in, spikes_in]])
     at = np.array(starts, dtype=np.int64)
     return Vectors(
-        input_words=words,
-        input_starts=at,
+        input_words=(words,),
+        input_starts=(at,),
         words=(words, words),
         starts=(at, at),
         counters=counters,
+        exact=np.array([True]),
     )

@@ -10,6 +10,7 @@ from spikewright.golden.spec import (
     BiasWhen,
     Connection,
     Decision,
+    Delta,
     Dense,
     Encoding,
     Fire,
@@ -22,6 +23,7 @@ from spikewright.golden.spec import (
     Readout,
     ReadoutKind,
     Soma,
+    Window,
 )
 from support.random_networks import Seeded, random_inputs, settling_network, stepwise_network
 
@@ -168,6 +170,153 @@ def test_a_delay_reads_exactly_the_step_before():  # checklist 14
     assert found.trace.spikes["h"][:, 0].tolist() == around
     assert found.values.tolist() == [[2, 2, 1], [0, 0, 0]]
     assert found.labels is None
+
+
+LINE = {"padding": (0,), "dilation": (1,), "output_padding": (0,)}
+HALVES = Window(kind="sum_pool", kernel=(2,), stride=(2,), **LINE)
+
+
+def small_convolutional(*operators) -> Network:
+    """x (1, 4) -> h (1, 4) -> p by the first operator -> out by the second; worked by hand."""
+    shape = operators[0].window.output_shape((1, 4))
+    soma = {"fire": Fire.TERNARY, "threshold_negative": 1, "s_min": 0, "s_max": 3}
+    line = {"stride": (1,), **LINE, "padding": (1,)}
+    kernel = Window(kind="convolution", kernel=(3,), weights=[[[1, 2, -1]]], weight_bits=3, **line)
+    return Network(
+        name="lines",
+        inputs=(
+            Input(
+                name="x",
+                shape=(1, 4),
+                payload=Payload.GRADED,
+                low=0,
+                high=3,
+                encoding=Encoding.SPREAD,
+            ),
+        ),
+        populations=(
+            Population(
+                name="h", shape=(1, 4), soma=Soma(threshold=2, **soma), payload=Payload.SIGN
+            ),
+            Population(name="p", shape=shape, soma=Soma(threshold=1, **soma), payload=Payload.SIGN),
+            Population(name="out", shape=(2, 2), soma=Soma(fire=Fire.NONE), payload=Payload.UNIT),
+        ),
+        connections=(
+            Connection(source="x", target="h", operator=kernel),
+            Connection(source="h", target="p", operator=operators[0]),
+            Connection(source="p", target="out", operator=operators[1]),
+        ),
+        readout=Readout(population="out", kind=ReadoutKind.MEMBRANE, decision=Decision.ARGMAX),
+        modes=tuple(Mode),
+        max_steps=3,
+    )
+
+
+def test_convolution_maximum_and_a_map_by_hand():
+    """Settle and collapsed give the maximum of what h settles to; a label for both positions."""
+    channels = Window(
+        kind="convolution", kernel=(1,), stride=(1,), weights=[[[1]], [[3]]], weight_bits=3, **LINE
+    )
+    constant = np.array([[0, 1, 2, 3], [3, 0, 0, 0]])
+    network = small_convolutional(Delta(function="max", window=HALVES), channels)
+    # x: 0 1 2 3; charge 2 x + left - right: -1 0 2 8, h: 0 0 1 3 (v of the last: 2)
+    # x: 3 0 0 0; charge 6 3 0 0, h: 3 1 0 0
+    for mode in ("settle", "collapsed"):
+        found = Model(network).run(constant, mode=mode, trace=True)
+        assert found.trace.spikes["h"].sum(0).tolist() == [[0, 0, 1, 3], [3, 1, 0, 0]]
+        assert found.trace.membranes["h"][-1].tolist() == [[-1, 0, 0, 2], [0, 1, 0, 0]]
+        assert found.trace.spikes["p"].sum(0).tolist() == [[0, 3], [3, 0]]
+        assert found.values.tolist() == [[0, 3, 0, 9], [3, 0, 9, 0]]
+        assert found.labels.tolist() == [[0, 1], [1, 0]]
+    found = Model(network).run(constant, mode="stepwise", steps=3, trace=True)
+    # x of 0 1 2 3 over three steps: 0 0 0 1 | 0 0 1 1 | 0 1 1 1
+    # h: v 0 0 -1 2 | 0 -1 0 3 | -1 0 2 3
+    assert found.trace.spikes["h"][:, 0].tolist() == [[0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 1, 1]]
+    assert found.trace.membranes["h"][:, 0].tolist() == [
+        [0, 0, -1, 0],
+        [0, -1, 0, 1],
+        [-1, 0, 0, 2],
+    ]
+    assert found.trace.spikes["p"][:, 0].tolist() == [[0, 1], [0, 1], [0, 1]]
+
+
+def test_branches_that_settle_after_different_numbers_of_steps():
+    """A sum steps while any of its sources does; the delta in one of them goes on counting."""
+    soma = {"fire": Fire.TERNARY, "threshold_negative": 1, "s_min": 0}
+    network = Network(
+        name="branches",
+        inputs=(
+            Input(name="x", shape=(1,), payload=Payload.GRADED, low=0, high=9, encoding="once"),
+            Input(name="y", shape=(1,), payload=Payload.UNIT, low=0, high=1, encoding="events"),
+        ),
+        populations=(
+            Population(
+                name="a",
+                shape=(1,),
+                soma=Soma(threshold=1, s_max=9, **soma),
+                payload=Payload.SIGN,
+            ),
+            Population(name="out", shape=(1,), soma=Soma(fire=Fire.NONE), payload=Payload.UNIT),
+        ),
+        connections=(
+            Connection(source="x", target="a", operator=Identity()),
+            Connection(source="a", target="out", operator=Delta(function="clip", high=4)),
+            Connection(source="y", target="out", operator=Identity(shift=4)),
+        ),
+        readout=Readout(population="out", kind=ReadoutKind.MEMBRANE, decision=Decision.RAW),
+        modes=tuple(Mode),
+        max_steps=8,
+    )
+    inputs = {"x": np.array([[6], [1]]), "y": np.array([[[1], [0], [1]], [[0], [0], [1]]])}
+    found = Model(network).run(inputs, mode="settle", trace=True)
+    assert found.trace.steps["a"].tolist() == [6, 1]
+    assert found.trace.steps["out"].tolist() == [6, 3]
+    membranes = found.trace.membranes["out"][:, :, 0].T.tolist()
+    assert membranes == [[17, 18, 35, 36, 36, 36], [1, 1, 17, 17, 17, 17]]
+    assert Model(network).run(inputs, mode="collapsed").values.tolist() == [[36], [17]]
+
+
+def test_or_pooling_of_directly_trained_neurons():
+    """Spikes of one window and step are one spike: a sum, threshold 1, reset to 0."""
+    source = Input(
+        name="x", shape=(1, 4), payload=Payload.UNIT, low=0, high=1, encoding=Encoding.EVENTS
+    )
+    soma = Soma(fire=Fire.BINARY, threshold=1, reset="value", reset_value=0)
+    network = Network(
+        name="or",
+        inputs=(source,),
+        populations=(Population(name="p", shape=(1, 2), soma=soma, payload=Payload.UNIT),),
+        connections=(Connection(source="x", target="p", operator=HALVES),),
+        readout=Readout(population="p", kind=ReadoutKind.COUNT, decision=Decision.RAW),
+        modes=(Mode.STEPWISE,),
+        max_steps=3,
+    )
+    spikes = np.array([[[1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1]]])
+    found = Model(network).run(spikes, mode="stepwise", trace=True)
+    assert found.trace.spikes["p"][:, 0].tolist() == [[1, 0], [1, 0], [0, 1]]
+    assert found.values.tolist() == [[2, 1]]
+
+
+def test_autocast_does_not_reach_it():  # checklist 12
+    weights = np.full((300, 1), 257)
+    out = Population(name="r", shape=(1,), soma=Soma(fire=Fire.NONE), payload=Payload.UNIT)
+    network = Network(
+        name="sum",
+        inputs=(
+            Input(name="x", shape=(300,), payload=Payload.UNIT, low=0, high=1, encoding="once"),
+        ),
+        populations=(out,),
+        connections=(
+            Connection(source="x", target="r", operator=Dense(weights=weights, weight_bits=16)),
+        ),
+        readout=Readout(population="r", kind=ReadoutKind.MEMBRANE, decision=Decision.RAW),
+        modes=(Mode.STEPWISE,),
+        max_steps=1,
+    )
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = Model(network).run(np.ones((1, 300), dtype=int), mode="stepwise")
+    assert found.values.tolist() == [[300 * 257]]
+    assert found.events["x"].tolist() == [300]
 
 
 def test_samples_leave_nothing_behind():  # checklist 15

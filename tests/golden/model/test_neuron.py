@@ -9,22 +9,31 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikewright.golden.model.neuron import Neurons, leak
+from spikewright.golden.model.neuron import Neurons, leak, number_type
 from spikewright.golden.spec import (
     BiasWhen,
     Fire,
+    Interval,
     Leak,
     LeakOrder,
     Payload,
     Population,
+    Ranges,
     Reset,
     Soma,
 )
 
+CPU = torch.device("cpu")
+
 
 def neurons(n: int = 1, **options) -> Neurons:
     population = Population(name="p", shape=(n,), soma=Soma(**options), payload=Payload.SIGN)
-    return Neurons(population, device=torch.device("cpu"))
+    return Neurons(population, dtype=torch.float32, device=CPU)
+
+
+def step(each: Neurons, state, charges: list[list[int]]):
+    each.step(state, torch.tensor(charges, dtype=torch.float32))
+    return state
 
 
 def play(each: Neurons, charges: list[int]) -> tuple[list[int], list[int]]:
@@ -32,7 +41,7 @@ def play(each: Neurons, charges: list[int]) -> tuple[list[int], list[int]]:
     state = each.reset(1)
     levels, membranes = [], []
     for charge in charges:
-        state = each.step(state, None if charge == 0 else torch.tensor([[charge]]))
+        each.step(state, None if charge == 0 else torch.tensor([[float(charge)]]))
         levels.append(state.level.item())
         membranes.append(state.v.item())
     return levels, membranes
@@ -64,10 +73,10 @@ def test_tracer_counts_on_past_any_width():  # checklist 17
     each = neurons(fire=Fire.TERNARY, threshold=1, threshold_negative=1, s_min=0)
     state = each.reset(1)
     for _ in range(300):
-        state = each.step(state, torch.tensor([[1]]))
+        step(each, state, [[1]])
     assert state.s.item() == 300
     for _ in range(310):
-        state = each.step(state, torch.tensor([[-1]]))
+        step(each, state, [[-1]])
     assert (state.s.item(), state.v.item()) == (0, -10)
 
 
@@ -116,8 +125,9 @@ def test_a_scaled_threshold_is_a_start_for_if_only():  # checklist 18
     [(1, 1, -1, -1), (1, 1, -3, -2), (1, 4, 15, 0), (3, 2, 5, 3), (3, 2, -5, -4), (15, 4, 1, 0)],
 )
 def test_leak_is_floor(multiplier, shift, z, expected):  # checklist 3
-    found = leak(torch.tensor([z]), Leak(multiplier=multiplier, shift=shift)).item()
-    assert found == expected == floor(Fraction(multiplier * z, 2**shift))
+    found = torch.tensor([float(z)])
+    leak(found, Leak(multiplier=multiplier, shift=shift))
+    assert found.item() == expected == floor(Fraction(multiplier * z, 2**shift))
 
 
 def test_leak_before_or_after_the_input():  # checklist 4
@@ -156,21 +166,20 @@ def test_parameters_per_channel():
         soma=Soma(fire=Fire.BINARY, threshold=np.array([1, 2]), initial_v=np.arange(6), bias=7),
         payload=Payload.UNIT,
     )
-    each = Neurons(population, device=torch.device("cpu"))
+    each = Neurons(population, dtype=torch.float64, device=CPU)
     assert each.threshold.tolist() == [1, 1, 1, 2, 2, 2]
     assert each.initial_v.tolist() == [0, 1, 2, 3, 4, 5]
-    assert each.bias.tolist() == [7] * 6
+    assert each.bias.tolist() == [7]  # one for all stays one
+    assert each.reset(1).v.tolist() == [[0, 1, 2, 3, 4, 5]]
 
 
 def test_a_reset_forgets_everything():  # checklist 15
     each = neurons(fire=Fire.TERNARY, threshold=3, threshold_negative=1, current=True, initial_v=2)
-    before = each.reset(2)
-    after = each.step(each.step(before, torch.tensor([[4], [-9]])), torch.tensor([[1], [1]]))
-    assert after.i.tolist() == [[5], [-8]]
+    used = step(each, step(each, each.reset(2), [[4], [-9]]), [[1], [1]])
+    assert used.i.tolist() == [[5], [-8]]
     again = each.reset(2)
-    for name in ("v", "i", "s", "level"):
-        assert torch.equal(getattr(before, name), getattr(again, name))
-    assert again.v.tolist() == [[2], [2]]
+    for name, start in {"v": 2, "i": 0, "s": 0, "level": 0}.items():
+        assert getattr(again, name).tolist() == [[start], [start]]
 
 
 def test_collapse_floors_and_clips():
@@ -185,7 +194,7 @@ def test_collapse_floors_and_clips():
         bias=1,
         bias_when=BiasWhen.FIRST,
     )
-    state = each.collapse(torch.tensor([[-3, 5, 99], [-99, 1, 2]]), 2)
+    state = each.collapse(torch.tensor([[-3.0, 5, 99], [-99, 1, 2]]), 2)
     assert state.level.tolist() == [[-1, 1, 3], [-2, 0, 1]]
     assert state.v.tolist() == [[3, 3, 89], [-89, 3, 0]]
 
@@ -224,3 +233,35 @@ def test_other_leaks_are_a_definition_of_their_own():
     for charge in charges:
         v = v * 3 / 4 + charge
     assert play(each, charges)[1][-1] != floor(v)
+
+
+@pytest.mark.parametrize(
+    ("soma", "v", "expected"),
+    [
+        ({}, 2**23 - 1, torch.float32),
+        ({}, 2**23, torch.float64),
+        ({"threshold": 2**23}, 1, torch.float64),
+        ({"v_min": -(2**30)}, 1, torch.float64),
+        ({"leak_v": Leak(multiplier=3, shift=2)}, (2**23 - 1) // 3, torch.float32),
+        ({"leak_v": Leak(multiplier=3, shift=2)}, (2**23 - 1) // 3 + 1, torch.float64),
+    ],
+)
+def test_float32_where_every_register_fits_it(soma, v, expected):  # checklist 12
+    options = Soma(**{"fire": Fire.BINARY, **soma})
+    population = Population(name="p", shape=(1,), soma=options, payload=Payload.UNIT)
+    one = Interval(0, 1)
+    ranges = Ranges(emitted=one, total=one, charge=one, v=Interval(-v, 0))
+    assert number_type(population, ranges) is expected
+
+
+def test_thresholds_hold_to_the_last_bit():  # checklist 12
+    """At the ends of what float32 is used for, and of the 32 bits that float64 is."""
+    for dtype, most in ((torch.float32, 2**23 - 1), (torch.float64, 2**31 - 1)):
+        soma = Soma(fire=Fire.TERNARY, threshold=most, threshold_negative=most)
+        population = Population(name="p", shape=(5,), soma=soma, payload=Payload.SIGN)
+        each = Neurons(population, dtype=dtype, device=CPU)
+        state = each.reset(1)
+        charge = torch.tensor([[most, most - 1, -most, 1 - most, 0]], dtype=dtype)
+        each.step(state, charge)
+        assert state.level.tolist() == [[1, 0, -1, 0, 0]]
+        assert state.v.tolist() == [[0, most - 1, 0, 1 - most, 0]]

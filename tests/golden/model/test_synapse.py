@@ -6,19 +6,10 @@ import torch
 
 from spikewright.golden.errors import UnsupportedError
 from spikewright.golden.model import Model, synapse
-from spikewright.golden.model.synapse import (
-    Arithmetic,
-    DenseSynapses,
-    IdentitySynapses,
-    arithmetic_for,
-    product,
-    rounds_products,
-    synapses,
-)
+from spikewright.golden.model.arithmetic import Arithmetic
+from spikewright.golden.model.synapse import DenseSynapses, IdentitySynapses
 from spikewright.golden.spec import (
     Connection,
-    Delta,
-    DeltaFunction,
     Dense,
     Fire,
     Identity,
@@ -30,8 +21,6 @@ from spikewright.golden.spec import (
     Product,
     Readout,
     Soma,
-    Window,
-    WindowKind,
     partial_sum_bound,
 )
 from support.random_networks import Seeded, random_inputs, settling_network, stepwise_network
@@ -39,18 +28,10 @@ from support.random_networks import Seeded, random_inputs, settling_network, ste
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize(
-    ("bound", "expected"),
-    [
-        (0, Arithmetic.FLOAT32),
-        (2**24 - 1, Arithmetic.FLOAT32),
-        (2**24, Arithmetic.FLOAT64),
-        (2**53 - 1, Arithmetic.FLOAT64),
-        (2**53, Arithmetic.INT64),
-    ],
-)
-def test_arithmetic_by_the_bound(bound, expected):  # checklist 12
-    assert arithmetic_for(bound) is expected
+def dense(weights, arithmetic, **options) -> DenseSynapses:
+    bits = {"weight_bits": 16, **options}
+    operator = Dense(weights=weights, **bits)
+    return DenseSynapses(operator, arithmetic, dtype=torch.float64, device=CPU)
 
 
 @pytest.mark.parametrize("arithmetic", list(Arithmetic))
@@ -59,7 +40,7 @@ def test_exact_right_below_two_to_the_24(arithmetic):  # checklist 12
     weights = np.array([[2**15 - 1, -(2**15)], [2**15 - 1, 2**15 - 1], [1, 3]])
     levels = np.array([[256, 255, 254], [-256, 256, 1], [511, 0, 511]])
     assert np.abs(levels @ weights).max() < np.abs(levels).max() * np.abs(weights).sum(0).max()
-    each = DenseSynapses(Dense(weights=weights, weight_bits=16), arithmetic, device=CPU)
+    each = dense(weights, arithmetic)
     assert each(torch.tensor(levels)).tolist() == (levels @ weights).tolist()
 
 
@@ -71,8 +52,7 @@ def test_blocks_and_shift(arithmetic):
     whole = np.zeros((6, 12), dtype=np.int64)
     for k in range(3):
         whole[2 * k : 2 * k + 2, 4 * k : 4 * k + 4] = weights[k]
-    operator = Dense(weights=weights, weight_bits=4, shift=3)
-    each = DenseSynapses(operator, arithmetic, device=CPU)
+    each = dense(weights, arithmetic, shift=3)
     assert each(torch.tensor(levels)).tolist() == (8 * (levels @ whole)).tolist()
 
 
@@ -102,87 +82,41 @@ def test_no_sum_exceeds_its_bound():
             trace = Model(network).run(inputs, mode=mode, steps=4, trace=True).trace
             for connection in network.connections:
                 if isinstance(connection.operator, Dense):
-                    operator = Dense(
-                        weights=np.abs(connection.operator.weights),
-                        weight_bits=6,
-                        shift=connection.operator.shift,
-                    )
-                    each = DenseSynapses(operator, Arithmetic.INT64, device=CPU)
+                    weights = np.abs(connection.operator.weights)
+                    each = dense(weights, Arithmetic.INT64, shift=connection.operator.shift)
                     spikes = trace.spikes[connection.source].abs()
                     largest = max(int(each(step).max()) for step in spikes)
                     assert largest <= partial_sum_bound(network, connection, mode)
 
 
-@pytest.fixture
-def told():
-    """Let a test tell torch to round, and take it back."""
-    yield
-    torch.backends.fp32_precision = "none"
-    torch.backends.mkldnn.matmul.fp32_precision = "none"
-
-
-def test_float32_is_left_where_torch_rounds_its_products(told):  # checklist 12
-    weights = np.array([[4097]])
-    each = DenseSynapses(Dense(weights=weights, weight_bits=16), Arithmetic.FLOAT32, device=CPU)
-    assert not rounds_products()
-    for told_to in ("bf16", "tf32"):
-        torch.backends.mkldnn.matmul.fp32_precision = told_to
-        assert rounds_products()
-        assert each(torch.tensor([[4093]])).item() == 4097 * 4093
-    torch.backends.mkldnn.matmul.fp32_precision = "none"
-    torch.backends.fp32_precision = "tf32"
-    assert rounds_products()
-
-
-def test_autocast_does_not_reach_it():  # checklist 12
-    weights = np.full((300, 1), 257)
-    each = DenseSynapses(Dense(weights=weights, weight_bits=16), Arithmetic.FLOAT32, device=CPU)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert each(torch.ones(1, 300, dtype=torch.int64)).item() == 300 * 257
-
-
-def test_integer_product_spelled_out_equals_the_builtin():
-    """What a device without an integer product runs."""
-    rng = np.random.default_rng(2)
-    levels = torch.tensor(rng.integers(-9, 9, (5, 6)))
-    weights = torch.tensor(rng.integers(-9, 9, (6, 4)))
-    spelled = torch.stack([(levels * column).sum(dim=1) for column in weights.T], dim=1)
-    assert torch.equal(product(levels, weights), spelled)
-
-
 def test_identity():
     levels = torch.tensor([[1, -2], [0, 3]])
-    plain = IdentitySynapses(Identity(), 2)
+    plain = IdentitySynapses(Identity(), 2, dtype=torch.float32)
     assert plain(levels).tolist() == levels.tolist()
-    moved = IdentitySynapses(Identity(offset=1, shift=2, negative=True), 4)
+    operator = Identity(offset=1, shift=2, negative=True)
+    moved = IdentitySynapses(operator, 4, dtype=torch.float64)
+    assert moved(levels).dtype == torch.float64
     assert moved(levels).tolist() == [[0, -4, 8, 0], [0, 0, -12, 0]]
 
 
-SUM_POOL = Window(
-    kind=WindowKind.SUM_POOL,
-    kernel=(2,),
-    stride=(2,),
-    padding=(0,),
-    dilation=(1,),
-    output_padding=(0,),
-)
-
-
-@pytest.mark.parametrize(
-    ("operator", "name"),
-    [
-        (SUM_POOL, "window"),
-        (Product(keys="k", values="v", heads=1, tokens=1), "product"),
-        (Delta(function=DeltaFunction.CLIP, low=0, high=1), "delta"),
-    ],
-)
-def test_other_operators_are_refused(operator, name):
-    connection = Connection(source="x", target="h", operator=operator)
+def test_products_are_refused():
+    source = Input(name="x", shape=(1,), payload=Payload.UNIT, low=0, high=1, encoding="once")
+    out = Population(name="h", shape=(1,), soma=Soma(fire=Fire.NONE), payload=Payload.UNIT)
+    operator = Product(keys="x", values="x", heads=1, tokens=1)
+    network = Network(
+        name="attention",
+        inputs=(source,),
+        populations=(out,),
+        connections=(Connection(source="x", target="h", operator=operator),),
+        readout=Readout(population="h", kind="membrane", decision="raw"),
+        modes=(Mode.STEPWISE,),
+        max_steps=1,
+    )
     with pytest.raises(UnsupportedError) as caught:
-        synapses(connection, 1, 1, device=CPU)
+        Model(network)
     assert str(caught.value) == (
-        "connection 'x' -> 'h': the golden model runs connections of the kinds dense and "
-        f"identity, found {name}"
+        "connection 'x' -> 'h': the golden model runs connections of the kinds dense, window, "
+        "identity and delta, found product"
     )
 
 

@@ -188,6 +188,9 @@ def random_window(rng: np.random.Generator, source: tuple[int, ...]) -> Window:
     stride = tuple(int(s) for s in rng.integers(1, 3, dims))
     extra = tuple(int(rng.integers(0, s)) for s in stride)
     transposed = kind is WindowKind.TRANSPOSED
+    pool = None
+    if kind is not WindowKind.SUM_POOL and rng.random() < 0.4:
+        pool = random_pool(rng, source)
     padding = tuple(0 if transposed else int(rng.integers(0, k)) for k in kernel)
     return Window(
         kind=kind,
@@ -200,6 +203,20 @@ def random_window(rng: np.random.Generator, source: tuple[int, ...]) -> Window:
         weights=weights,
         weight_bits=3,
         shift=int(rng.integers(0, 2)),
+        pool=pool,
+    )
+
+
+def random_pool(rng: np.random.Generator, source: tuple[int, ...]) -> Window:
+    """A sum_pool geometry of a source; its windows may overlap or leave gaps."""
+    kernel = tuple(int(rng.integers(1, min(2, size) + 1)) for size in source[1:])
+    return Window(
+        kind=WindowKind.SUM_POOL,
+        kernel=kernel,
+        stride=tuple(int(s) for s in rng.integers(1, 3, len(kernel))),
+        padding=tuple(int(rng.integers(0, k)) for k in kernel),
+        dilation=(1,) * len(kernel),
+        output_padding=(0,) * len(kernel),
     )
 
 

@@ -73,7 +73,7 @@ def test_round_trip(
 
 def test_saved_file_holds_what_was_promised(path: Path, make_plain: Make) -> None:
     header, tensors = unpack(path)
-    assert header["schema"] == 1
+    assert header["schema"] == 2
     assert header["hash"] == make_plain().content_hash
     assert set(header["widths"]) == {"stepwise", "settle", "collapsed"}
     assert header["widths"]["collapsed"]["hidden"]["v"] == [-23, 33]
@@ -235,12 +235,12 @@ def test_header_that_is_no_object(path: Path, header: str, text: str) -> None:
         load(path)
 
 
-@pytest.mark.parametrize("schema", [0, 2, "1", True, None])
+@pytest.mark.parametrize("schema", [1, 3, "2", True, None])
 def test_other_schema(path: Path, schema: Any) -> None:
     header, tensors = unpack(path)
     pack(path, {**header, "schema": schema}, tensors)
     text = (
-        f"{path}: the file's schema must be 1, found {schema!r}; convert the network again with "
+        f"{path}: the file's schema must be 2, found {schema!r}; convert the network again with "
         "this version of spikewright"
     )
     with pytest.raises(FileError, match=exact(text)):
@@ -449,4 +449,25 @@ def test_provenance_must_be_an_object(path: Path) -> None:
     with pytest.raises(
         FileError, match=exact(f"{path}: provenance must be an object, found list; {AGAIN}")
     ):
+        load(path)
+
+
+def test_pools_within_pools(tmp_path: Path, make_random: Callable[[int], Network]) -> None:
+    """A file that would take any number of calls to read."""
+    path = tmp_path / "network.safetensors"
+    pooled = (
+        network
+        for network in map(make_random, range(1000))
+        if getattr(network.connections[0].operator, "pool", None) is not None
+    )
+    save(next(pooled), path)
+    header, tensors = unpack(path)
+    operator = header["network"]["connections"][0]["operator"]
+    pool = operator["pool"]
+    for _ in range(400):
+        pool = {**pool, "pool": pool}
+    operator["pool"] = pool
+    pack(path, signed(header), tensors)
+    text = f"{path}: the structure must be shallow, found too many levels"
+    with pytest.raises(FileError, match=exact(text)):
         load(path)

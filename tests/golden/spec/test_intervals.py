@@ -35,6 +35,7 @@ from spikewright.golden.spec import (
     ReadoutKind,
     Reset,
     Soma,
+    Window,
     WindowKind,
     analyse,
     hull,
@@ -183,8 +184,15 @@ def pairs(operator, source, target) -> Iterator[tuple[int, int, int]]:
         for i in range(source.n):
             weight = (-1 if operator.negative else 1) << operator.shift
             yield i, operator.offset + i, weight
-    else:
+    elif operator.pool is None:
         yield from window_pairs(operator, source.shape, target.shape)
+    else:
+        seen = operator.pool.output_shape(source.shape)
+        takes = {}
+        for pre, middle, _ in window_pairs(operator.pool, source.shape, seen):
+            takes.setdefault(middle, []).append(pre)
+        for middle, post, weight in window_pairs(operator, seen, target.shape):
+            yield from ((pre, post, weight) for pre in takes.get(middle, ()))
 
 
 class Synapses:
@@ -599,6 +607,57 @@ def test_payload_that_is_too_wide_is_refused() -> None:
         one_layer(
             [[1]], soma, high=10000, encoding=Encoding.EVENTS, modes=(Mode.COLLAPSED,), steps=8
         )
+
+
+def test_bounds_of_a_pooled_window_are_attained() -> None:
+    """Sums of two payloads of 0..3 each, weights 2 and -1, one window without a second tap."""
+    line = {"stride": (2,), "padding": (0,), "dilation": (1,), "output_padding": (0,)}
+    pool = Window(kind="sum_pool", kernel=(2,), **line)
+    window = Window(
+        kind="convolution",
+        kernel=(2,),
+        weights=[[[2, -1]]],
+        weight_bits=3,
+        shift=1,
+        pool=pool,
+        **{**line, "padding": (1,)},
+    )
+    source = Input(name="x", shape=(1, 4), payload="graded", low=0, high=3, encoding="once")
+    soma = Soma(fire=Fire.NONE)
+    network = Network(
+        name="pooled",
+        inputs=(source,),
+        populations=(Population(name="p", shape=(1, 2), soma=soma, payload="unit"),),
+        connections=(Connection(source="x", target="p", operator=window),),
+        readout=Readout(population="p", kind="membrane", decision="raw"),
+        modes=tuple(Mode),
+        max_steps=1,
+    )
+    # padded sums (0, a) and (b, 0): -2 a and 4 b, a and b up to 6
+    for mode in Mode:
+        assert analyse(network, mode)["p"].v == Interval(-12, 24)
+        assert partial_sum_bound(network, network.connections[0], mode) == 24
+    check_network(network, 300)
+
+
+def test_bound_of_a_pooled_window_covers_its_pool() -> None:
+    """Weights of 0 make the window's sums 0, but not those under it."""
+    line = {"stride": (1,), "padding": (0,), "dilation": (1,), "output_padding": (0,)}
+    pool = Window(kind="sum_pool", kernel=(3,), **line)
+    zeros = {"kernel": (1,), "weights": [[[0]]], "weight_bits": 2}
+    window = Window(kind="convolution", pool=pool, **zeros, **line)
+    source = Input(name="x", shape=(1, 3), payload="graded", low=-5, high=3, encoding="once")
+    out = Population(name="p", shape=(1, 1), soma=Soma(fire=Fire.NONE), payload="unit")
+    network = Network(
+        name="pooled",
+        inputs=(source,),
+        populations=(out,),
+        connections=(Connection(source="x", target="p", operator=window),),
+        readout=Readout(population="p", kind="membrane", decision="raw"),
+        modes=tuple(Mode),
+        max_steps=1,
+    )
+    assert partial_sum_bound(network, network.connections[0], Mode.STEPWISE) == 15
 
 
 def test_table_must_hold_every_sum() -> None:

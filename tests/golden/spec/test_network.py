@@ -101,7 +101,7 @@ def test_content_hash_is_fixed(make_plain: Make) -> None:
     # Files of this schema carry it: a change here needs another schema number.
     assert (
         make_plain().content_hash
-        == "d87c762ebb96e090e4a4bf5d049d130e8f294f05dea6eb3fbe0d30e674819a58"
+        == "9ebb63c9078a77e6b372b8231f3f4fa7bfd2d39037b23850d714231f8099d6a0"
     )
 
 
@@ -162,13 +162,13 @@ OUT = Population(name="out", shape=(2,), soma=Soma(fire="none"), payload="unit")
             {"readout": Readout(population="x", kind="membrane", decision="raw")},
             ConfigurationError,
             "population 'out': an input or population must be read by a connection or the readout, "
-            "found neither",
+            "found neither; connect it to a population, or leave it out",
         ),
         (
             {"readout": Readout(population="hidden", kind="membrane", decision="raw")},
             ConfigurationError,
             "population 'out': an input or population must be read by a connection or the readout, "
-            "found neither",
+            "found neither; connect it to a population, or leave it out",
         ),
         (
             {"readout": Readout(population="out", kind="count", decision="raw")},
@@ -271,7 +271,8 @@ WINDOW = Window(
             WINDOW,
             {},
             ConfigurationError,
-            "connection 'x' -> 'hidden': a source of 2 dimensions is needed, found (3,)",
+            "connection 'x' -> 'hidden': a source of 2 dimensions is needed, found (3,); give the "
+            "source the shape (channels, *space)",
         ),
         (
             Product(keys="x", values="y", heads=1, tokens=1),
@@ -324,13 +325,14 @@ WINDOW = Window(
             {"source": "hidden"},
             ConfigurationError,
             "input 'x': an input or population must be read by a connection or the readout, found "
-            "neither",
+            "neither; connect it to a population, or leave it out",
         ),
         (
             Dense(weights=np.ones((3, 2), int), weight_bits=2),
             {"target": "out"},
             ConfigurationError,
-            "population 'hidden': a population must be the target of a connection, found none",
+            "population 'hidden': a population must be the target of a connection, found none; "
+            "connect a source to it, or leave it out",
         ),
     ],
 )
@@ -345,13 +347,47 @@ def test_illegal_connections(
         make_plain(**linked(make_plain, operator, **changes))
 
 
+def test_maximum_must_have_a_neuron_under_each_window(make_plain: Make) -> None:
+    plain = make_plain()
+    source = dataclasses.replace(plain.inputs[0], shape=(1, 3))
+    hidden_one = dataclasses.replace(plain.populations[0], shape=(1, 2))
+    # windows of -2, -1 and 2, 3: the second holds the last neuron, the first none
+    window = dataclasses.replace(WINDOW, kernel=(2,), stride=(4,), padding=(2,))
+    text = (
+        "connection 'x' -> 'hidden': every window of a maximum must hold a neuron of its source, "
+        "found padding alone at 0 along axis 1; take less padding"
+    )
+    parts = {"inputs": (source,), "populations": (hidden_one, plain.populations[1])}
+    with pytest.raises(ConfigurationError, match=exact(text)):
+        make_plain(**parts, **linked(make_plain, Delta(function="max", window=window)))
+    wide = dataclasses.replace(window, dilation=(2,))  # of -2 and 0, 2 and 4: a neuron each
+    make_plain(**parts, **linked(make_plain, Delta(function="max", window=wide)))
+
+
+def test_content_hash_of_a_pooled_window_is_fixed(make_plain: Make) -> None:
+    plain = make_plain()
+    source = dataclasses.replace(plain.inputs[0], shape=(1, 3))
+    hidden_one = dataclasses.replace(plain.populations[0], shape=(2, 1))
+    pool = dataclasses.replace(WINDOW, kernel=(2,))
+    kernel = {"kernel": (2,), "weights": [[[1, 2]], [[-3, 1]]], "weight_bits": 3}
+    window = dataclasses.replace(WINDOW, kind="convolution", **kernel)
+    network = make_plain(
+        inputs=(source,),
+        populations=(hidden_one, plain.populations[1]),
+        **linked(make_plain, dataclasses.replace(window, pool=pool)),
+    )
+    assert (
+        network.content_hash == "773276cd8a8f1f25305a475d553850f0f46203f5a3a986c3b99f6d76e90eae5b"
+    )
+
+
 def test_window_must_give_the_shape_of_its_target(make_plain: Make) -> None:
     source = dataclasses.replace(make_plain().inputs[0], shape=(1, 3))
     with pytest.raises(
         ConfigurationError,
         match=exact(
             "connection 'x' -> 'hidden': the target's shape must be (1, 3) for this window and "
-            "source, found (2,)"
+            "source, found (2,); give the target that shape, or change the window"
         ),
     ):
         make_plain(inputs=(source,), **linked(make_plain, WINDOW))

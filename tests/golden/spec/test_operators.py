@@ -20,6 +20,9 @@ POOL = {
 ONES = np.ones((4, 2, 3, 3), int)
 CONVOLUTION = {**POOL, "kind": "convolution", "kernel": (3, 3), "weights": ONES, "weight_bits": 4}
 POOL_WINDOW = Window(**POOL)
+LINE = Window(
+    kind="sum_pool", kernel=(2,), stride=(2,), padding=(0,), dilation=(1,), output_padding=(0,)
+)
 
 
 def exact(text: str) -> str:
@@ -63,14 +66,52 @@ def test_pool_takes_any_channels() -> None:
 
 
 @pytest.mark.parametrize(
+    ("changes", "source", "target"),
+    [
+        ({}, (2, 7, 9), (4, 1, 1)),
+        ({"padding": (1, 1)}, (2, 7, 9), (4, 2, 2)),
+        ({"kind": "transposed"}, (4, 3, 5), (2, 3, 5)),
+        (
+            {"pool": Window(**{**POOL, "kernel": (7, 9), "dilation": (1, 1)})},
+            (2, 27, 31),
+            (4, 5, 5),
+        ),
+    ],
+)
+def test_output_shape_of_what_is_pooled_first(
+    changes: dict[str, Any], source: tuple[int, ...], target: tuple[int, ...]
+) -> None:
+    window = Window(**{**CONVOLUTION, "pool": POOL_WINDOW, **changes})
+    assert window.output_shape(source) == target
+
+
+def test_padding_may_eat_a_transposed_window_whole() -> None:
+    window = Window(**{**CONVOLUTION, "kind": "transposed", "padding": (0, 2)})
+    text = (
+        "window: padding must leave a transposed window an output, found a size of -1 along "
+        "axis 2; take less padding"
+    )
+    with pytest.raises(ConfigurationError, match=exact(text)):
+        window.output_shape((4, 1, 1))
+
+
+@pytest.mark.parametrize(
     ("source", "text"),
     [
-        ((2, 9), "window: a source of 3 dimensions is needed, found (2, 9)"),
-        ((3, 9, 9), "window: a source of 2 channels is needed, found 3"),
+        (
+            (2, 9),
+            "window: a source of 3 dimensions is needed, found (2, 9); give the source the shape "
+            "(channels, *space)",
+        ),
+        (
+            (3, 9, 9),
+            "window: a source of 2 channels is needed, found 3; give weights for as many channels "
+            "as the source has",
+        ),
         (
             (2, 2, 9),
-            "window: the window must fit its source of shape (2, 2, 9), found an output of size 0 "
-            "along axis 1",
+            "window: kernel with dilation must fit the padded source, 2 along axis 1, found 3; "
+            "take a smaller kernel or dilation, or more padding",
         ),
     ],
 )
@@ -133,7 +174,8 @@ def test_sources_that_do_not_fit(source: tuple[int, ...], text: str) -> None:
         ),
         (
             lambda: Window(**{**CONVOLUTION, "groups": 3}),
-            "window: groups 3 must divide the first dimension of weights, found 4",
+            "window: groups 3 must divide the first dimension of weights, found 4; give weights of "
+            "whole groups of channels, or other groups",
         ),
         (
             lambda: Window(**{**CONVOLUTION, "output_padding": (0, 1)}),
@@ -142,6 +184,30 @@ def test_sources_that_do_not_fit(source: tuple[int, ...], text: str) -> None:
         (
             lambda: Window(**{**CONVOLUTION, "kind": "transposed", "output_padding": (2, 0)}),
             "window: output_padding of this transposed must be at most 1, found 2",
+        ),
+        (
+            lambda: Window(**{**CONVOLUTION, "pool": (2, 2)}),
+            "window: pool must be of type Window, NoneType, found tuple",
+        ),
+        (
+            lambda: Window(**{**POOL, "pool": POOL_WINDOW}),
+            "window: sum_pool must have no pool of its own, found one",
+        ),
+        (
+            lambda: Window(**{**CONVOLUTION, "pool": Window(**CONVOLUTION)}),
+            "window: pool must be a sum_pool geometry, found convolution",
+        ),
+        (
+            lambda: Window(**{**CONVOLUTION, "pool": Window(**{**POOL, "shift": 1})}),
+            "window: pool must have no shift, found 1",
+        ),
+        (
+            lambda: Window(**{**CONVOLUTION, "pool": LINE}),
+            "window: pool must have as many dimensions as kernel (3, 3), found kernel (2,)",
+        ),
+        (
+            lambda: Delta(function="max", window=Window(**{**POOL, "shift": 1})),
+            "delta: window must have no shift, found 1",
         ),
         (
             lambda: Identity(offset=-1),

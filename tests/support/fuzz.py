@@ -1,0 +1,117 @@
+"""One random case: a network, a plan, samples and stalls; golden model against generated Verilog.
+
+The simulation is Icarus on the very testbench of ``spikewright cosim``, without cocotb: a process
+of Python in every simulator would take most of the time of networks this small.
+"""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spikewright.flow.cosim.golden import golden_streams
+from spikewright.flow.cosim.judge import judge
+from spikewright.flow.cosim.manifest import read_manifest
+from spikewright.flow.cosim.schedule import core_work
+from spikewright.flow.cosim.setup import Setup, build_vectors
+from spikewright.flow.cosim.testbench import read_batch, render, write_batch
+from spikewright.flow.generate import generate
+from spikewright.flow.tools import simulator_environment
+from spikewright.golden.spec import Encoding, Mode, Network
+from spikewright.hdl.plan import HardwarePlan
+from tests.support.random_networks import Chooser, random_inputs
+from tests.support.random_plans import random_plan, random_stalls
+
+__all__ = ["Case", "check", "random_case"]
+
+_WATCHDOG = 20_000
+_ONCE = """module once;
+    initial begin
+        #1 testbench.go = 32'd1;
+        wait (testbench.done == 32'd1);
+        #1 $finish;
+    end
+endmodule
+"""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Case:
+    """What one co-simulation needs; ``stalls`` are of each input, then of the output."""
+
+    network: Network
+    plan: HardwarePlan
+    inputs: dict[str, np.ndarray]
+    steps: int | None
+    stalls: tuple[str | None, ...]
+
+    def __repr__(self) -> str:
+        parts = [repr(self.plan), f"steps {self.steps}", f"stalls {self.stalls}"]
+        parts += [repr(part) for part in (*self.network.inputs, *self.network.populations)]
+        parts += [repr(connection) for connection in self.network.connections]
+        parts += [f"{name} {values.tolist()}" for name, values in self.inputs.items()]
+        return "\n".join(parts)
+
+
+def random_case(chooser: Chooser, network: Network) -> Case:
+    """A case of any mode that the network has."""
+    # What settles is the rarer half of the networks.
+    modes = network.modes if len(network.modes) == 1 else (*Mode, Mode.SETTLE)
+    mode = modes[chooser.integer(0, len(modes) - 1)]
+    steps = chooser.integer(1, network.max_steps)
+    events = any(source.encoding is Encoding.EVENTS for source in network.inputs)
+    batch = chooser.integer(1, 3)
+    return Case(
+        network=network,
+        plan=random_plan(chooser, network, mode),
+        inputs=random_inputs(network, batch=batch, steps=steps, seed=chooser.integer(0, 2**16)),
+        steps=steps if mode is Mode.STEPWISE or events else None,
+        stalls=tuple(random_stalls(chooser) for _ in range(len(network.inputs) + 1)),
+    )
+
+
+def check(case: Case, folder: Path) -> None:
+    """Generate, simulate and compare; raises MismatchError at the first difference."""
+    generate(case.network, case.plan, folder)
+    manifest = read_manifest(folder)
+    streams = golden_streams(case.network, case.plan.mode, case.inputs, case.steps)
+    vectors = build_vectors(
+        case.network, manifest, streams, core_work(case.network, manifest, case.plan)
+    )
+    patterns = [_go(stalls) for stalls in case.stalls]
+    setup = Setup(
+        generated=str(folder),
+        simulator="icarus",
+        folder=str(folder),
+        batch=vectors.samples,
+        watchdog=_WATCHDOG,
+        input_patterns=patterns[:-1],
+        output_pattern=patterns[-1],
+    )
+    write_batch(
+        folder,
+        manifest,
+        vectors.input_words,
+        samples=vectors.samples,
+        limits=[words.size for words in vectors.words],
+        watchdog=_WATCHDOG,
+        input_patterns=patterns[:-1],
+        output_pattern=patterns[-1],
+    )
+    (folder / "testbench.v").write_text(render(manifest, public=False) + _ONCE, encoding="utf-8")
+    _simulate(folder, manifest.verilog)
+    difference = judge(setup, manifest, vectors, read_batch(folder, manifest), first=0)
+    if difference is not None:
+        raise difference.error()
+
+
+def _go(stalls: str | None) -> str:
+    return "1" if stalls is None else stalls.translate(str.maketrans("01", "10"))
+
+
+def _simulate(folder: Path, verilog: Path) -> None:
+    environment = simulator_environment("icarus", optimise="-O0")
+    build = ["iverilog", "-g2005", "-o", "once.vvp", "-s", "testbench", "-s", "once"]
+    for command in ([*build, str(verilog), "testbench.v"], ["vvp", "-N", "once.vvp"]):
+        subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)

@@ -1,0 +1,361 @@
+"""Random legal networks that hardware can run: any feed-forward graph, windows, skips, deltas.
+
+Structure comes from a chooser, so that hypothesis can shrink it; the numbers of a weight array
+come from one seed each, because a drawn number an entry would exhaust hypothesis.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import prod
+
+import numpy as np
+
+from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.spec import (
+    BiasWhen,
+    Connection,
+    Decision,
+    Delta,
+    DeltaFunction,
+    Dense,
+    Encoding,
+    Fire,
+    Identity,
+    Input,
+    Leak,
+    LeakOrder,
+    Mode,
+    Network,
+    Operator,
+    Payload,
+    Population,
+    Readout,
+    ReadoutKind,
+    Reset,
+    Soma,
+    Window,
+    WindowKind,
+)
+from tests.support.random_networks import Chooser
+
+__all__ = ["random_graph"]
+
+Shape = tuple[int, ...]
+_MOST_NEURONS = 60
+_MOST_STEPS = 6
+
+
+@dataclass
+class _Growing:
+    """A network while it grows: what was made, and which of it nobody reads yet."""
+
+    chooser: Chooser
+    settles: bool
+    inputs: list[Input] = field(default_factory=list)
+    populations: list[Population] = field(default_factory=list)
+    connections: list[Connection] = field(default_factory=list)
+
+    def pick(self, low: int, high: int) -> int:
+        return self.chooser.integer(low, high)
+
+    def one_in(self, n: int) -> bool:
+        """True once in n; false is what shrinking goes for."""
+        return self.chooser.integer(1, n) == n
+
+    def numbers(self, shape: Shape, low: int, high: int) -> np.ndarray:
+        rng = np.random.default_rng(self.chooser.integer(0, 2**16))
+        return rng.integers(low, high + 1, shape)
+
+    def vector(self, shape: Shape, low: int, high: int) -> np.ndarray:
+        """A parameter per population, per channel or per neuron."""
+        size = (1, shape[0], prod(shape))[self.pick(0, 2)]
+        return self.numbers((size,), low, high)
+
+    @property
+    def firing(self) -> list[Input | Population]:
+        """What a connection may read."""
+        return [*self.inputs, *(p for p in self.populations if p.soma.fire is not Fire.NONE)]
+
+    @property
+    def unread(self) -> list[Input | Population]:
+        """What must still be read by somebody."""
+        read = {connection.source for connection in self.connections}
+        return [part for part in self.firing if part.name not in read]
+
+
+def random_graph(chooser: Chooser) -> Network:
+    """A network of 1 or 2 inputs and 1 to 4 populations; every other one has all three modes."""
+    growing = _Growing(chooser=chooser, settles=chooser.integer(0, 1) == 0)
+    for k in range(1 + int(growing.one_in(4))):
+        growing.inputs.append(_input(growing, f"in{k}"))
+    hidden = growing.pick(0, 3)
+    for k in range(hidden):
+        _grow(growing, f"p{k}", readout=None)
+    kind = ReadoutKind.MEMBRANE
+    if not growing.settles and growing.one_in(2):
+        kind = ReadoutKind.COUNT
+    _grow(growing, "out", readout=kind)
+    decision = (Decision.ARGMAX, Decision.RAW)[growing.pick(0, 1)]
+    return Network(
+        name="random",
+        inputs=tuple(growing.inputs),
+        populations=tuple(growing.populations),
+        connections=tuple(growing.connections),
+        readout=Readout(population="out", kind=kind, decision=decision),
+        modes=tuple(Mode) if growing.settles else (Mode.STEPWISE,),
+        max_steps=_MOST_STEPS,
+    )
+
+
+def _shape(growing: _Growing) -> Shape:
+    rank = growing.pick(1, 3)
+    if rank == 1:
+        return (growing.pick(1, 9),)
+    if rank == 2:
+        return (growing.pick(1, 4), growing.pick(1, 7))
+    return (growing.pick(1, 4), growing.pick(1, 5), growing.pick(1, 5))
+
+
+def _input(growing: _Growing, name: str) -> Input:
+    kinds = [(Payload.UNIT, 0, 1), (Payload.SIGN, -1, 1), (Payload.GRADED, 0, 5)]
+    kinds += [(Payload.GRADED, -4, 3), (Payload.GRADED, 2, 4)]
+    payload, low, high = kinds[growing.pick(0, len(kinds) - 1)]
+    encodings = [Encoding.ONCE, Encoding.SPREAD, Encoding.EVENTS]
+    if not growing.settles:
+        encodings.append(Encoding.CONSTANT)
+    encoding = encodings[growing.pick(0, len(encodings) - 1)]
+    shape = _shape(growing)
+    return Input(name=name, shape=shape, payload=payload, low=low, high=high, encoding=encoding)
+
+
+def _grow(growing: _Growing, name: str, *, readout: ReadoutKind | None) -> None:
+    """One more population: a first connection decides its shape, others join."""
+    unread = growing.unread
+    source = unread[-1] if unread else growing.firing[growing.pick(0, len(growing.firing) - 1)]
+    operator, shape = _first(growing, source)
+    if readout is not None and prod(shape) < 2 and growing.one_in(2):
+        operator, shape = _dense(growing, source.n, (3,)), (3,)
+    wires = [(source, operator)]
+    rest = [part for part in unread if part is not source] if readout is not None else []
+    others = [growing.firing[growing.pick(0, len(growing.firing) - 1)]] if growing.one_in(2) else []
+    for part in (*rest, *others):
+        wires.append((part, _joining(growing, part, shape)))
+    fire = Fire.NONE if readout is ReadoutKind.MEMBRANE else None
+    soma = _settling_soma(growing, shape, fire) if growing.settles else _soma(growing, shape, fire)
+    graded = Payload.UNIT if soma.fire is Fire.BINARY else Payload.SIGN
+    growing.populations.append(Population(name=name, shape=shape, soma=soma, payload=graded))
+    growing.connections += [
+        Connection(source=part.name, target=name, operator=operator) for part, operator in wires
+    ]
+
+
+def _settling_soma(growing: _Growing, shape: Shape, fire: Fire | None) -> Soma:
+    if fire is Fire.NONE:
+        return Soma(
+            fire=Fire.NONE,
+            initial_v=growing.vector(shape, -6, 6),
+            bias=growing.vector(shape, -5, 5),
+            bias_when=BiasWhen.FIRST,
+        )
+    bounds = [(0, 3), (0, 1), (-1, 1), (-3, 5), (0, 6)][growing.pick(0, 4)]
+    return Soma(
+        fire=Fire.TERNARY,
+        threshold=growing.vector(shape, 1, 9),
+        threshold_negative=np.array([1]),
+        initial_v=growing.vector(shape, -6, 12),
+        bias=growing.vector(shape, -5, 5),
+        bias_when=BiasWhen.FIRST,
+        s_min=bounds[0],
+        s_max=bounds[1],
+    )
+
+
+def _soma(growing: _Growing, shape: Shape, fire: Fire | None) -> Soma:
+    if fire is None:
+        fire = (Fire.BINARY, Fire.TERNARY)[growing.pick(0, 1)]
+    fires, ternary = fire is not Fire.NONE, fire is Fire.TERNARY
+    reset = list(Reset)[growing.pick(0, 2)] if fires else Reset.SUBTRACT
+    leak = None
+    if growing.one_in(3):
+        shift = growing.pick(1, 4)
+        multiplier = 2 * growing.pick(0, 2 ** (shift - 1) - 1) + 1
+        leak = Leak(multiplier=multiplier, shift=shift)
+    return Soma(
+        fire=fire,
+        threshold=growing.vector(shape, 1, 9) if fires else np.array([1]),
+        threshold_negative=growing.vector(shape, 1, 9) if ternary else None,
+        initial_v=growing.vector(shape, -6, 6),
+        bias=growing.vector(shape, -3, 3),
+        bias_when=list(BiasWhen)[growing.pick(0, 1)],
+        reset=reset,
+        reset_value=growing.pick(-3, 3) if reset is Reset.VALUE else 0,
+        leak_v=leak,
+        leak_order=list(LeakOrder)[growing.pick(0, 1)],
+        s_min=-growing.pick(0, 2) if ternary and growing.one_in(3) else None,
+        s_max=growing.pick(1, 3) if fires and growing.one_in(3) else None,
+    )
+
+
+def _first(growing: _Growing, source: Input | Population) -> tuple[Operator, Shape]:
+    """A connection that decides its target's shape."""
+    makers: list[Callable[[], tuple[Operator, Shape] | None]] = [lambda: _to_dense(growing, source)]
+    if len(source.shape) in (2, 3):
+        makers += [lambda: _to_window(growing, source.shape)] * 3
+        makers += [lambda: _to_maximum(growing, source.shape)]
+    makers += [lambda: _to_identity(growing, source.shape), lambda: _to_function(growing, source)]
+    made = makers[growing.pick(0, len(makers) - 1)]()
+    return made if made is not None else _to_dense(growing, source)
+
+
+def _to_dense(growing: _Growing, source: Input | Population) -> tuple[Operator, Shape]:
+    shape = _shape(growing)
+    return _dense(growing, source.n, shape), shape
+
+
+def _dense(growing: _Growing, n_source: int, shape: Shape) -> Dense:
+    bits = growing.pick(2, 5)
+    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    size: Shape = (n_source, prod(shape))
+    if n_source % 2 == 0 and prod(shape) % 2 == 0 and growing.one_in(4):
+        size = (2, n_source // 2, prod(shape) // 2)
+    return Dense(weights=growing.numbers(size, low, high), weight_bits=bits, shift=_shift(growing))
+
+
+def _shift(growing: _Growing) -> int:
+    return growing.pick(0, 2) if growing.one_in(4) else 0
+
+
+def _each(growing: _Growing, n: int, low: int, high: int) -> Shape:
+    return tuple(growing.pick(low, high) for _ in range(n))
+
+
+def _geometry(growing: _Growing, n: int) -> dict[str, Shape]:
+    plain = growing.one_in(2)
+    return {
+        "kernel": _each(growing, n, 1, 3),
+        "stride": (1,) * n if plain else _each(growing, n, 1, 3),
+        "padding": _each(growing, n, 0, 1) if plain else _each(growing, n, 0, 2),
+        "dilation": (1,) * n if plain else _each(growing, n, 1, 2),
+        "output_padding": (0,) * n,
+    }
+
+
+def _to_window(growing: _Growing, source: Shape) -> tuple[Operator, Shape] | None:
+    n = len(source) - 1
+    kind = (WindowKind.CONVOLUTION, WindowKind.TRANSPOSED, WindowKind.SUM_POOL)[growing.pick(0, 2)]
+    pool = None
+    if kind is not WindowKind.SUM_POOL and growing.one_in(4):
+        pool = Window(kind=WindowKind.SUM_POOL, **_geometry(growing, n))
+    window = _window(growing, kind, source[0], _geometry(growing, n), pool)
+    return _fitted(window, source)
+
+
+def _window(
+    growing: _Growing,
+    kind: WindowKind,
+    channels: int,
+    geometry: dict[str, Shape],
+    pool: Window | None,
+    n_out: int | None = None,
+) -> Window:
+    if kind is WindowKind.SUM_POOL:
+        return Window(kind=kind, shift=_shift(growing), **geometry)
+    divisors = [n for n in range(1, channels + 1) if channels % n == 0]
+    groups = divisors[growing.pick(0, len(divisors) - 1)] if n_out is None else 1
+    per_group = n_out or growing.pick(1, 3)
+    transposed = kind is WindowKind.TRANSPOSED
+    outer = (channels, per_group) if transposed else (per_group * groups, channels // groups)
+    bits = growing.pick(2, 5)
+    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    return Window(
+        kind=kind,
+        groups=groups,
+        weights=growing.numbers((*outer, *geometry["kernel"]), low, high),
+        weight_bits=bits,
+        shift=_shift(growing),
+        pool=pool,
+        **geometry,
+    )
+
+
+def _fitted(window: Window, source: Shape) -> tuple[Window, Shape] | None:
+    """The window and its output, unless it does not fit or yields too many neurons."""
+    try:
+        shape = window.output_shape(source)
+    except ConfigurationError:
+        return None
+    return (window, shape) if prod(shape) <= _MOST_NEURONS else None
+
+
+def _to_maximum(growing: _Growing, source: Shape) -> tuple[Operator, Shape] | None:
+    geometry = _geometry(growing, len(source) - 1)
+    pairs = zip(geometry["padding"], geometry["kernel"], strict=True)
+    geometry["padding"] = tuple(min(padding, kernel // 2) for padding, kernel in pairs)
+    fitted = _fitted(Window(kind=WindowKind.SUM_POOL, **geometry), source)
+    if fitted is None:
+        return None
+    window, shape = fitted
+    return Delta(function=DeltaFunction.MAX, window=window), shape
+
+
+def _to_identity(growing: _Growing, source: Shape) -> tuple[Operator, Shape]:
+    shape = (source[0] + growing.pick(0, 2), *source[1:])
+    return _identity(growing, source, shape), shape
+
+
+def _identity(growing: _Growing, source: Shape, target: Shape) -> Identity:
+    room = prod(target) - prod(source)
+    offset = growing.pick(0, room)
+    if source[1:] == target[1:] and not growing.one_in(4):
+        offset -= offset % prod(source[1:])  # a concatenation of channels
+    return Identity(offset=offset, shift=_shift(growing), negative=growing.one_in(3))
+
+
+def _to_function(growing: _Growing, source: Input | Population) -> tuple[Operator, Shape] | None:
+    """A table, where X is known to stay within it, or a clip."""
+    bounds = _total(source)
+    if bounds is None or growing.one_in(2):
+        low, high = -growing.pick(0, 3), growing.pick(1, 3)
+        return Delta(function=DeltaFunction.CLIP, low=low, high=high), source.shape
+    low, high = min(0, bounds[0]), max(0, bounds[1])
+    table = growing.numbers((high - low + 1,), -4, 4)
+    return Delta(function=DeltaFunction.TABLE, table=table, low=low), source.shape
+
+
+def _total(source: Input | Population) -> tuple[int, int] | None:
+    """What the net sum of a source over a sample stays within, where that is short."""
+    if isinstance(source, Population):
+        soma = source.soma
+        return None if soma.s_min is None or soma.s_max is None else (soma.s_min, soma.s_max)
+    times = 1 if source.encoding in (Encoding.ONCE, Encoding.SPREAD) else _MOST_STEPS
+    return (times * source.low, times * source.high)
+
+
+def _joining(growing: _Growing, source: Input | Population, shape: Shape) -> Operator:
+    """A further connection, into a population whose shape is known."""
+    options: list[Callable[[], Operator]] = [lambda: _dense(growing, source.n, shape)]
+    if source.n <= prod(shape):
+        options.append(lambda: _identity(growing, source.shape, shape))
+    if len(shape) > 1 and source.shape[1:] == shape[1:]:
+        options += [lambda: _same(growing, source.shape, shape[0])] * 2
+    if source.shape == shape:
+        options.append(
+            lambda: Delta(
+                function=DeltaFunction.CLIP, low=-growing.pick(0, 2), high=growing.pick(1, 2)
+            )
+        )
+    return options[growing.pick(0, len(options) - 1)]()
+
+
+def _same(growing: _Growing, source: Shape, n_out: int) -> Window:
+    """A convolution that keeps the plane."""
+    n = len(source) - 1
+    reach: Sequence[int] = _each(growing, n, 0, 1)
+    geometry = {
+        "kernel": tuple(2 * r + 1 for r in reach),
+        "stride": (1,) * n,
+        "padding": tuple(reach),
+        "dilation": (1,) * n,
+        "output_padding": (0,) * n,
+    }
+    return _window(growing, WindowKind.CONVOLUTION, source[0], geometry, None, n_out)
