@@ -1,30 +1,33 @@
-"""A network in hardware: a chain of cores that work on different steps at once."""
+"""A network in hardware: a graph of cores that work on different steps at once."""
 
 from dataclasses import dataclass
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, Signature
 
 from spikewright.golden.spec import Decision, Network, ReadoutKind, analyse
 
-from .config import core_configs
+from .config import core_configs, node_layouts
 from .core import Core
-from .counters import COUNTER_BITS, CoreCounters
+from .counters import COUNTER_BITS, COUNTERS, CoreCounters
+from .fork import Fork
+from .map_argmax import MapArgmaxReadout
+from .merge import Merge
 from .plan import HardwarePlan
 from .readout import ArgmaxReadout, CountReadout
 from .token import TokenLayout
 
-__all__ = ["Accelerator", "Probe"]
+__all__ = ["Accelerator", "InputPort", "Probe"]
 
-_COUNTERS = {
-    "rows": "rows",
-    "synops": "synops",
-    "spikes_in": "spikes_in",
-    "spikes_out": "spikes_out",
-    "stalls": "stalls",
-    "busy": "busy_cycles",
-}
+
+@dataclass(frozen=True, kw_only=True)
+class InputPort:
+    """An input of the network and the stream that takes its tokens."""
+
+    name: str
+    member: str
+    layout: TokenLayout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +40,10 @@ class Probe:
 
 
 class Accelerator(wiring.Component):
-    """A chain of cores, one for each population, and the readout.
+    """A graph of cores, the routers between them, and the readout.
+
+    Every population has one stream: of its core, or merged from those of the cores that share it.
+    A fork gives it to each core that has a connection from it, and to the readout.
 
     Parameters
     ----------
@@ -45,90 +51,171 @@ class Accelerator(wiring.Component):
 
     Members
     -------
-    i : In(stream), the input's tokens. o : Out(stream), STEPs as the last population takes them,
-    then SPIKE(n, value) of every output neuron, then END with the label in its address (its flag
-    where the decision is raw). clear : In, zeroes the counters. counters : Out, cycles, and for
-    each core rows, synops, spikes_in, spikes_out, stalls, busy; modulo 2**32.
+    i : In(stream), the input's tokens, or i_<name> of each input where there are several. o :
+    Out(stream), STEPs as the population that is read takes them, then SPIKE(n, value) of every
+    output neuron, then END with the address of the largest one as its own (its flag where the
+    decision is raw); with an argmax at each position SPIKE(position, channel) of all positions.
+    clear : In, zeroes the counters. counters : Out, cycles, and for each core rows, synops,
+    spikes_in, spikes_out, stalls, busy; modulo 2**32.
 
     Timing
     ------
     Cores work on different steps and samples at once; the result equals ``golden.model``'s in the
-    plan's mode. A stall of the consumer stops the chain from the back; nothing is lost.
+    plan's mode. A stall of the consumer stops the graph from the back; nothing is lost, and nothing
+    deadlocks: see ``Merge``.
     """
 
     def __init__(self, *, network: Network, plan: HardwarePlan) -> None:
         self.network = network
         self.plan = plan
         configs = core_configs(network, plan)
+        layouts = node_layouts(network, plan)
         self.cores = tuple(Core(config=config) for config in configs)
-        self.input_layout = configs[0].source
-        self.probes = tuple(
-            Probe(population=core.config.population.name, index=k, layout=core.config.target)
-            for k, core in enumerate(self.cores)
+        alone = len(network.inputs) == 1
+        self.inputs = tuple(
+            InputPort(
+                name=each.name, member="i" if alone else f"i_{each.name}", layout=layouts[each.name]
+            )
+            for each in network.inputs
         )
-        self.output_layout = configs[-1].target
+        self.probes = tuple(
+            Probe(population=population.name, index=k, layout=layouts[population.name])
+            for k, population in enumerate(network.order())
+        )
+        self.watched = {probe.population: _wires(probe) for probe in self.probes}
+        read = layouts[network.readout.population]
         self.count: CountReadout | None = None
         if network.readout.kind is ReadoutKind.COUNT:
             total = analyse(network, plan.mode)[network.readout.population].total
-            self.count = CountReadout(
-                layout=configs[-1].target, count_low=total.low, count_high=total.high
-            )
-            self.output_layout = self.count.target
-        counters = {name: Out(COUNTER_BITS) for name in _COUNTERS}
+            self.count = CountReadout(layout=read, count_low=total.low, count_high=total.high)
+            read = self.count.target
+        self.argmax: ArgmaxReadout | MapArgmaxReadout | None = None
+        self.output_layout = read
+        if network.readout.decision is Decision.ARGMAX:
+            if read.shape[1:] == (1, 1):
+                self.argmax = ArgmaxReadout(layout=read)
+            else:
+                self.argmax = MapArgmaxReadout(layout=read)
+                self.output_layout = self.argmax.target
+        counters = Signature({name: Out(COUNTER_BITS) for name in COUNTERS})
+        cores = {f"core{k}": Out(counters) for k in range(len(configs))}
         super().__init__(
-            {
-                "i": In(self.input_layout.signature),
+            {each.member: In(each.layout.signature) for each in self.inputs}
+            | {
                 "o": Out(self.output_layout.signature),
                 "clear": In(1),
-                "counters": Out(
-                    Signature(
-                        {
-                            "cycles": Out(COUNTER_BITS),
-                            **{f"core{k}": Out(Signature(counters)) for k in range(len(configs))},
-                        }
-                    )
-                ),
+                "counters": Out(Signature({"cycles": Out(COUNTER_BITS)} | cores)),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Cores in a row, each with its probe and its counters; then the readout."""
+        """Sources one after the other, each to its consumers; then the readout."""
         m = Module()
-        source = wiring.flipped(self.i)
         for k, core in enumerate(self.cores):
             m.submodules[f"core_{k}"] = core
-            wiring.connect(m, source, core.i)
-            source = core.o
-            self._watch(m, k, core)
-        if self.count is not None:
-            m.submodules.count = self.count
-            wiring.connect(m, source, self.count.i)
-            source = self.count.o
-        if self.network.readout.decision is Decision.ARGMAX:
-            m.submodules.argmax = argmax = ArgmaxReadout(layout=self.output_layout)
-            wiring.connect(m, source, argmax.i)
-            source = argmax.o
-        wiring.connect(m, source, wiring.flipped(self.o))
+            self._count(m, k, core)
+        for each in self.inputs:
+            self._send(m, each.name, each.layout, wiring.flipped(getattr(self, each.member)))
+        for probe in self.probes:
+            source = self._emitted(m, probe)
+            self._watch(m, probe, source)
+            self._send(m, probe.population, probe.layout, source)
         with m.If(self.clear):
             m.d.sync += self.counters.cycles.eq(0)
         with m.Else():
             m.d.sync += self.counters.cycles.eq(self.counters.cycles + 1)
         return m
 
-    def _watch(self, m: Module, k: int, core: Core) -> None:
-        layout = core.config.target
-        valid = Signal(name=f"probe_{k}_valid")
-        ready = Signal(name=f"probe_{k}_ready")
-        payload = Signal(layout.width, name=f"probe_{k}_payload")
-        m.d.comb += [
-            valid.eq(core.o.valid),
-            ready.eq(core.o.ready),
-            payload.eq(core.o.payload.as_value()),
+    def _emitted(self, m: Module, probe: Probe) -> stream.Interface:
+        """The stream of a population, merged where several cores share it."""
+        parts = [
+            output
+            for core in self.cores
+            for host, output in zip(core.config.hosts, core.outputs, strict=True)
+            if host.population.name == probe.population
         ]
-        m.submodules[f"counters_{k}"] = counters = CoreCounters(neurons=core.config.n)
-        m.d.comb += counters.clear.eq(self.clear)
-        for event in ("row", "spike_in", "spike_out", "stall", "busy"):
-            m.d.comb += getattr(counters, event).eq(getattr(core, event))
+        if len(parts) == 1:
+            return parts[0]
+        merge = Merge(layouts=[probe.layout] * len(parts), hosts=[range(len(parts))])
+        m.submodules[f"merge_{probe.population}"] = merge
+        for part, sink in zip(parts, merge.inputs, strict=True):
+            wiring.connect(m, part, sink)
+        whole = probe.layout.signature.create(path=(f"merged_{probe.population}",))
+        token = merge.o.payload
+        m.d.comb += [
+            whole.valid.eq(merge.o.valid),
+            whole.payload.kind.eq(token.kind),
+            whole.payload.as_value()[len(token.kind) :].eq(token.body),
+            merge.o.ready.eq(whole.ready),
+        ]
+        return whole
+
+    def _send(self, m: Module, name: str, layout: TokenLayout, source: stream.Interface) -> None:
+        """To every port of a core that takes the tokens of ``name``, and to the readout."""
+        sinks = [
+            sink
+            for core in self.cores
+            for port, sink in zip(core.config.ports, core.inputs, strict=True)
+            if port.connection.source == name
+        ]
+        if name == self.network.readout.population:
+            sinks.append(self._readout(m))
+        if len(sinks) == 1:
+            _join(m, source, sinks[0])
+            return
+        m.submodules[f"fork_{name}"] = fork = Fork(layout=layout, branches=len(sinks))
+        _join(m, source, fork.i)
+        for branch, sink in zip(fork.outputs, sinks, strict=True):
+            _join(m, branch, sink)
+
+    def _readout(self, m: Module) -> stream.Interface:
+        """The sink of the population that is read."""
+        sink: stream.Interface = wiring.flipped(self.o)
+        for name, part in (("argmax", self.argmax), ("count", self.count)):
+            if part is not None:
+                m.submodules[name] = part
+                _join(m, part.o, sink)
+                sink = part.i
+        return sink
+
+    def _watch(self, m: Module, probe: Probe, source: stream.Interface) -> None:
+        valid, ready, payload = self.watched[probe.population]
+        m.d.comb += [
+            valid.eq(source.valid),
+            ready.eq(source.ready),
+            payload.eq(source.payload.as_value()),
+        ]
+
+    def _count(self, m: Module, k: int, core: Core) -> None:
+        counters = CoreCounters(lanes=core.config.lanes, ports=len(core.config.ports))
+        m.submodules[f"counters_{k}"] = counters
+        m.d.comb += [
+            counters.clear.eq(self.clear),
+            counters.row.eq(core.row),
+            counters.updates.eq(core.synops),
+            counters.spikes.eq(core.spikes_in),
+            counters.spike_out.eq(core.spike_out),
+            counters.stall.eq(core.stall),
+            counters.works.eq(core.busy),
+        ]
         port = getattr(self.counters, f"core{k}")
-        for name, member in _COUNTERS.items():
-            m.d.comb += getattr(port, name).eq(getattr(counters, member))
+        for name in COUNTERS:
+            m.d.comb += getattr(port, name).eq(getattr(counters, name))
+
+
+def _wires(probe: Probe) -> tuple[Signal, Signal, Signal]:
+    """Valid, ready and payload of a probe."""
+    return (
+        Signal(name=f"probe_{probe.index}_valid"),
+        Signal(name=f"probe_{probe.index}_ready"),
+        Signal(probe.layout.width, name=f"probe_{probe.index}_payload"),
+    )
+
+
+def _join(m: Module, source: stream.Interface, sink: stream.Interface) -> None:
+    """What ``wiring.connect`` does, for streams of either side."""
+    m.d.comb += [
+        sink.payload.eq(source.payload),
+        sink.valid.eq(source.valid),
+        source.ready.eq(sink.ready),
+    ]

@@ -1,16 +1,15 @@
-"""What a core must be, worked out from a network and a plan; what hardware cannot do is refused."""
+"""What cores must be, worked out from a network and a plan."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from amaranth.hdl import Shape, signed, unsigned
 
-from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import (
     Connection,
-    Decision,
-    Dense,
+    Delta,
     Fire,
     IntArray,
     Interval,
@@ -19,15 +18,20 @@ from spikewright.golden.spec import (
     Network,
     Population,
     Ranges,
-    ReadoutKind,
-    Reset,
+    Soma,
     analyse,
+    hull,
 )
 
-from .plan import CorePlan, HardwarePlan
-from .token import TokenLayout
+from .checks import check_network, check_plan
+from .delta import change_range
+from .geometry import PortSchedule, port_schedule
+from .loops import check_depths
+from .plan import CorePlan, HardwarePlan, Host
+from .synapses import operand_shape
+from .token import Axes, Axis, TokenLayout, axes_of
 
-__all__ = ["CoreConfig", "core_configs", "shape_of"]
+__all__ = ["CoreConfig", "HostConfig", "PortConfig", "core_configs", "node_layouts", "shape_of"]
 
 
 def shape_of(interval: Interval) -> Shape:
@@ -37,250 +41,321 @@ def shape_of(interval: Interval) -> Shape:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class CoreConfig:
-    """One core in numbers.
+class PortConfig:
+    """One connection into one host.
 
-    ``weights`` is [pre, post]. ``source`` and ``target`` are the tokens that come and go.
-    ``v_bits`` is the membrane's proven width (two's complement); ``tracer`` the shape of S, None
-    where it is not needed.
+    ``source`` are the tokens as they are sent, ``layout`` as the synapses see them: those of the
+    target's own neurons behind a ``delta``, whose X stays within ``x``. ``host`` counts within the
+    core, whose slice of the target are ``channels``.
+    """
+
+    host: int
+    channels: tuple[int, int]
+    connection: Connection
+    source: TokenLayout
+    delta: Delta | None
+    x: Interval
+    layout: TokenLayout
+    schedule: PortSchedule
+    queue_depth: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HostConfig:
+    """A population on a core, or the slice of its channels from ``first_channel`` on.
+
+    ``axes`` are the slice's, ``target`` the tokens of the whole population. Its groups of neurons
+    count from ``first_group`` in the core, its channel blocks from ``first_block``.
     """
 
     population: Population
     mode: Mode
-    plan: CorePlan
-    weights: IntArray
-    weight_bits: int
-    shift: int
-    source: TokenLayout
+    first_channel: int
+    axes: Axes
     target: TokenLayout
-    v_bits: int
-    tracer: Shape | None
+    v: Interval
+    tracer: Interval | None
+    first_group: int
+    first_block: int
 
     @property
     def n(self) -> int:
         """Neurons."""
-        return self.population.n
+        return self.axes[0].size * self.axes[1].size * self.axes[2].size
 
     @property
-    def pre(self) -> int:
-        """Neurons of the source."""
-        return int(self.weights.shape[0])
-
-    @property
-    def lanes(self) -> int:
-        """Lanes that are built: no more than there are neurons."""
-        return min(self.plan.lanes, self.n)
+    def blocks(self) -> tuple[int, int, int]:
+        """Blocks of channels, rows and columns."""
+        channels, rows, columns = self.axes
+        return (channels.blocks, rows.blocks, columns.blocks)
 
     @property
     def groups(self) -> int:
-        """Rows that one spike fetches."""
-        return -(-self.n // self.lanes)
+        """Groups of neurons, one of each lane."""
+        channels, rows, columns = self.blocks
+        return channels * rows * columns
+
+    @property
+    def address_block(self) -> int:
+        """The first channel block in an address."""
+        return self.first_channel // self.axes[0].banks
 
     @property
     def fires(self) -> bool:
         """Whether the population spikes."""
         return self.population.soma.fire is not Fire.NONE
 
-    @property
-    def divides(self) -> bool:
-        """Whether it fires once, by division."""
-        return self.fires and self.mode is Mode.COLLAPSED
-
-    def by_group(self, values: IntArray) -> list[list[int]]:
-        """A parameter vector as [groups][lanes], the last value repeated past the last neuron."""
-        missing = self.groups * self.lanes - self.n
-        padded = np.pad(self.population.per_neuron(values), (0, missing), mode="edge")
-        return [[int(v) for v in row] for row in padded.reshape(self.groups, self.lanes)]
+    def spread(self, values: IntArray) -> IntArray:
+        """A parameter vector as [channels, rows, columns] of the slice."""
+        whole = self.population.per_neuron(values).reshape(self.target.shape)
+        return whole[self.first_channel : self.first_channel + self.axes[0].size]
 
     @property
     def stored_initial_v(self) -> IntArray:
-        """What a membrane holds before the first row: leak and bias are already in it."""
+        """What a membrane holds before the first row, per neuron: leak and bias are in it."""
         soma = self.population.soma
         v = self.population.per_neuron(soma.initial_v).copy()
         if self.mode is not Mode.COLLAPSED and soma.leak_v and soma.leak_order is LeakOrder.BEFORE:
             v = (v * soma.leak_v.multiplier) >> soma.leak_v.shift
         v += self.population.per_neuron(soma.bias)
-        if self.divides:
+        if self.fires and self.mode is Mode.COLLAPSED:
             assert soma.s_min is not None  # collapsed networks are bounded, the contract says
             v -= soma.s_min * self.population.per_neuron(soma.threshold)
         return v
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CoreConfig:
+    """One core in numbers. Several hosts share the structure of the first one's soma."""
+
+    plan: CorePlan
+    mode: Mode
+    hosts: tuple[HostConfig, ...]
+    ports: tuple[PortConfig, ...]
+
+    @property
+    def soma(self) -> Soma:
+        """The soma whose structure all hosts have."""
+        return self.hosts[0].population.soma
+
+    @property
+    def banks(self) -> tuple[int, int]:
+        """Rows and columns of a group."""
+        _, rows, columns = self.hosts[0].axes
+        return (rows.banks, columns.banks)
+
+    @property
+    def channel_lanes(self) -> int:
+        """Channels of a group."""
+        return self.hosts[0].axes[0].banks
+
+    @property
+    def lanes(self) -> int:
+        """Lanes that are built: no more than a population needs; the channel counts fastest."""
+        return self.channel_lanes * self.banks[0] * self.banks[1]
+
+    @property
+    def groups(self) -> int:
+        """Words of membranes."""
+        return sum(host.groups for host in self.hosts)
+
+    @property
+    def fires(self) -> bool:
+        """Whether the hosts spike."""
+        return self.hosts[0].fires
+
+    @property
+    def divides(self) -> bool:
+        """Whether they fire once, by division."""
+        return self.fires and self.mode is Mode.COLLAPSED
+
+    @property
+    def shift(self) -> int:
+        """Fraction bits below all operands."""
+        return min(port.schedule.shift for port in self.ports)
+
+    @property
+    def operand_shape(self) -> Shape:
+        """Shape of a weight, shifted as its connection is against the others."""
+        return operand_shape([port.schedule for port in self.ports], self.shift)
+
+    @property
+    def payload(self) -> TokenLayout:
+        """Tokens that hold the payload of any port."""
+        layouts = [port.layout for port in self.ports]
+        return TokenLayout(
+            axes=layouts[0].axes,
+            low=min(layout.low for layout in layouts),
+            high=max(layout.high for layout in layouts),
+        )
+
+    @cached_property
+    def v_bits(self) -> int:
+        """Bits of a membrane in two's complement, proven for every host."""
+        widest = max(shape_of(host.v).width + (host.v.low >= 0) for host in self.hosts)
+        return max(widest, self.shift + 1)
+
+    @cached_property
+    def tracer(self) -> Shape | None:
+        """Shape of S; None where nothing bounds it, or the hosts divide."""
+        bounds = [host.tracer for host in self.hosts if host.tracer is not None]
+        return shape_of(hull(*bounds)) if bounds and self.fires and not self.divides else None
+
+    @property
+    def lane_bits(self) -> int:
+        """Bits of a neuron's state."""
+        return self.v_bits + (self.tracer.width if self.tracer is not None else 0)
+
+    def rows(self, values: Callable[[HostConfig], IntArray]) -> tuple[list[list[int]], bool]:
+        """A parameter of all hosts as rows of a table, and whether these are groups.
+
+        Where positions do not matter a row is a channel block, [channel lanes], which all banks
+        share; otherwise it is a group, [lanes]. The edge is repeated past the last neuron.
+        """
+        spread = [host.spread(values(host)) for host in self.hosts]
+        flat = all(bool((part == part[:, :1, :1]).all()) for part in spread)
+        result: list[list[int]] = []
+        for host, part in zip(self.hosts, spread, strict=True):
+            axes = (host.axes[0], Axis(size=1), Axis(size=1)) if flat else host.axes
+            result += _grouped(part[:, :1, :1] if flat else part, axes)
+        return result, not flat
+
+
+def _grouped(part: IntArray, axes: Axes) -> list[list[int]]:
+    padded = np.pad(part, [(0, a.blocks * a.banks - a.size) for a in axes], mode="edge")
+    split = padded.reshape([n for a in axes for n in (a.blocks, a.banks)])
+    groups = split.transpose(0, 2, 4, 3, 5, 1).reshape(
+        -1, axes[0].banks * axes[1].banks * axes[2].banks
+    )
+    return [[int(v) for v in row] for row in groups]
+
+
 def core_configs(network: Network, plan: HardwarePlan) -> tuple[CoreConfig, ...]:
-    """The cores of a chain, in order.
+    """The cores of a plan, in its order.
 
     Raises
     ------
     ConfigurationError
-        If the plan does not name every population once, in the order of the data's way.
+        If the plan does not host every population once and whole, if what shares a core does not
+        go together, or if a queue is missing, or so short that queues could deadlock.
     UnsupportedError
-        If the network is not a chain of dense connections, or a soma asks for what is not built.
+        If a connection, a soma or the readout asks for what is not built.
     """
-    if plan.mode not in network.modes:
-        raise ConfigurationError(
-            f"the plan's mode must be one of {', '.join(network.modes)}",
-            found=plan.mode,
-            where=f"network {network.name!r}",
-        )
-    chain = _chain(network)
-    names = [population.name for population, _ in chain]
-    found = [core.population for core in plan.cores]
-    if names != found:
-        raise ConfigurationError(
-            f"the plan must have one core for each of {', '.join(names)}, in this order",
-            found=", ".join(found) or "no core",
-        )
-    _check_readout(network, names[-1])
+    check_network(network)
+    check_plan(network, plan)
+    check_depths(network, plan)
     ranges = analyse(network, plan.mode)
-    configs = []
-    source = network.inputs[0].name
-    for (population, connection), core in zip(chain, plan.cores, strict=True):
-        _check_soma(population)
-        configs.append(_config(population, connection, core, plan.mode, ranges, source, network))
-        source = population.name
-    return tuple(configs)
+    layouts = node_layouts(network, plan)
+    return tuple(_core(network, core, plan.mode, ranges, layouts) for core in plan.cores)
 
 
-def _config(
-    population: Population,
-    connection: Connection,
+def node_layouts(network: Network, plan: HardwarePlan) -> dict[str, TokenLayout]:
+    """The tokens of every input and population, by name."""
+    ranges = analyse(network, plan.mode)
+    layouts = {
+        source.name: _layout(axes_of(source.shape), ranges[source.name].emitted)
+        for source in network.inputs
+    }
+    for core in plan.cores:
+        populations = [network.population(host.population) for host in core.hosts]
+        banks = _built_banks(core, populations)
+        for population in populations:
+            own = ranges[population.name]
+            assert own.v is not None  # only inputs have no membrane
+            fires = population.soma.fire is not Fire.NONE
+            layouts[population.name] = _layout(
+                axes_of(population.shape, banks),
+                own.emitted if fires else own.v,
+                valued=not fires,
+            )
+    return layouts
+
+
+def _layout(axes: Axes, sent: Interval, *, valued: bool = False) -> TokenLayout:
+    return TokenLayout(axes=axes, low=min(sent.low, 0), high=max(sent.high, 0), valued=valued)
+
+
+def _built_banks(core: CorePlan, populations: list[Population]) -> tuple[int, int, int]:
+    """Channel lanes, row and column banks: no more than the largest population has."""
+    sizes = [[axis.size for axis in axes_of(population.shape)] for population in populations]
+    channels, rows, columns = (max(each) for each in zip(*sizes, strict=True))
+    return (
+        min(core.channel_lanes, channels),
+        min(core.banks[0], rows),
+        min(core.banks[1], columns),
+    )
+
+
+def _core(
+    network: Network,
     core: CorePlan,
     mode: Mode,
     ranges: Mapping[str, Ranges],
-    source: str,
-    network: Network,
+    layouts: Mapping[str, TokenLayout],
 ) -> CoreConfig:
-    own = ranges[population.name]
+    hosts: list[HostConfig] = []
+    ports: list[PortConfig] = []
+    group = block = 0
+    for index, host in enumerate(core.hosts):
+        hosts.append(_host(network, host, mode, ranges, layouts, (group, block)))
+        group += hosts[-1].groups
+        block += hosts[-1].blocks[0]
+        for connection in network.sources(host.population):
+            depth = core.queue_depths[len(ports)]
+            ports.append(_port(connection, index, host, ranges, layouts, depth))
+    return CoreConfig(plan=core, mode=mode, hosts=tuple(hosts), ports=tuple(ports))
+
+
+def _host(
+    network: Network,
+    host: Host,
+    mode: Mode,
+    ranges: Mapping[str, Ranges],
+    layouts: Mapping[str, TokenLayout],
+    start: tuple[int, int],
+) -> HostConfig:
+    target = layouts[host.population]
+    own = ranges[host.population]
     assert own.v is not None  # only inputs have no membrane
-    fires = population.soma.fire is not Fire.NONE
-    sent = own.emitted if fires else own.v
-    dense = connection.operator
-    assert isinstance(dense, Dense)  # _chain refused everything else
-    bounded = fires and mode is not Mode.COLLAPSED
-    bounded &= population.soma.s_min is not None or population.soma.s_max is not None
-    return CoreConfig(
-        population=population,
+    first, last = host.channels or (0, target.axes[0].size)
+    channels = Axis(size=last - first, banks=target.axes[0].banks)
+    return HostConfig(
+        population=network.population(host.population),
         mode=mode,
-        plan=core,
-        weights=_matrix(dense),
-        weight_bits=dense.weight_bits,
-        shift=dense.shift,
-        source=_layout(_neurons(network, source), ranges[source].emitted, valued=False),
-        target=_layout(population.n, sent, valued=not fires),
-        v_bits=max(shape_of(own.v).width + (own.v.low >= 0), dense.shift + 1),
-        tracer=shape_of(own.tracer) if bounded and own.tracer is not None else None,
+        first_channel=first,
+        axes=(channels, target.axes[1], target.axes[2]),
+        target=target,
+        v=own.v,
+        tracer=own.tracer,
+        first_group=start[0],
+        first_block=start[1],
     )
 
 
-def _layout(neurons: int, sent: Interval, *, valued: bool) -> TokenLayout:
-    return TokenLayout(neurons=neurons, low=min(sent.low, 0), high=max(sent.high, 0), valued=valued)
-
-
-def _neurons(network: Network, name: str) -> int:
-    for node in (*network.inputs, *network.populations):
-        if node.name == name:
-            return node.n
-    raise AssertionError(name)
-
-
-def _matrix(dense: Dense) -> IntArray:
-    if dense.weights.ndim == 2:
-        return dense.weights
-    blocks, pre, post = dense.weights.shape
-    matrix = np.zeros((blocks * pre, blocks * post), dtype=np.int64)
-    for b in range(blocks):
-        matrix[b * pre : (b + 1) * pre, b * post : (b + 1) * post] = dense.weights[b]
-    return matrix
-
-
-def _chain(network: Network) -> list[tuple[Population, Connection]]:
-    if len(network.inputs) != 1:
-        raise UnsupportedError(
-            "hardware takes a chain with one input", found=f"{len(network.inputs)} inputs"
-        )
-    by_source: dict[str, list[Connection]] = {}
-    for connection in network.connections:
-        by_source.setdefault(connection.source, []).append(connection)
-        where = f"connection {connection.source!r} -> {connection.target!r}"
-        if not isinstance(connection.operator, Dense):
-            raise UnsupportedError(
-                "hardware offers dense connections",
-                found=type(connection.operator).__name__.lower(),
-                where=where,
-            )
-        if connection.delay:
-            raise UnsupportedError(
-                "hardware offers connections without delay", found="delay 1", where=where
-            )
-    populations = {population.name: population for population in network.populations}
-    chain: list[tuple[Population, Connection]] = []
-    source = network.inputs[0].name
-    while source in by_source:
-        outgoing = by_source.pop(source)
-        if len(outgoing) != 1:
-            raise UnsupportedError(
-                "hardware takes a chain: every population feeds one other",
-                found=f"{len(outgoing)} targets",
-                where=f"population {source!r}",
-            )
-        source = outgoing[0].target
-        chain.append((populations[source], outgoing[0]))
-    if by_source or len(chain) != len(populations):
-        raise UnsupportedError(
-            "hardware takes a chain: every population feeds one other",
-            found=f"{len(populations)} populations, of which {len(chain)} form a chain",
-        )
-    return chain
-
-
-def _check_readout(network: Network, last: str) -> None:
-    readout = network.readout
-    offered = (ReadoutKind.MEMBRANE, ReadoutKind.COUNT)
-    if readout.kind not in offered or readout.decision is Decision.FILTER:
-        raise UnsupportedError(
-            "hardware reads membranes or counts, raw or by argmax",
-            found=f"{readout.kind} with {readout.decision}",
-            where="readout",
-        )
-    if readout.population != last:
-        raise UnsupportedError(
-            f"hardware reads the last population, {last!r}",
-            found=repr(readout.population),
-            where="readout",
-        )
-    fires = network.population(last).soma.fire is not Fire.NONE
-    if fires == (readout.kind is ReadoutKind.MEMBRANE):
-        raise UnsupportedError(
-            "hardware reads membranes of a population that never fires, counts of one that does",
-            found=f"{readout.kind} of a population with fire {network.population(last).soma.fire}",
-            where="readout",
-        )
-
-
-def _check_soma(population: Population) -> None:
-    soma = population.soma
-    spikes = soma.fire is not Fire.NONE
-    amount_differs = (
-        soma.reset is Reset.SUBTRACT
-        and soma.reset_amount is not None
-        and bool(
-            (
-                population.per_neuron(soma.reset_amount) != population.per_neuron(soma.threshold)
-            ).any()
-        )
+def _port(
+    connection: Connection,
+    index: int,
+    host: Host,
+    ranges: Mapping[str, Ranges],
+    layouts: Mapping[str, TokenLayout],
+    depth: int,
+) -> PortConfig:
+    source, target = layouts[connection.source], layouts[host.population]
+    operator, x = connection.operator, ranges[connection.source].total
+    delta = operator if isinstance(operator, Delta) else None
+    layout = source
+    if delta is not None:
+        low, high = change_range(delta, source, x.low, x.high)
+        layout = TokenLayout(axes=target.axes, low=low, high=high)
+    channels = host.channels or (0, target.axes[0].size)
+    return PortConfig(
+        host=index,
+        channels=channels,
+        connection=connection,
+        source=source,
+        delta=delta,
+        x=x,
+        layout=layout,
+        schedule=port_schedule(operator, source=layout, target=target.axes, channels=channels),
+        queue_depth=depth,
     )
-    refusals = {
-        f"fire {soma.fire}": soma.fire in (Fire.ONEHOT, Fire.BURST),
-        "a current state": soma.current,
-        "a delayed reset": spikes and soma.reset_delay,
-        "a reset amount that differs from the threshold": spikes and amount_differs,
-        "a clipped membrane": soma.v_min is not None or soma.v_max is not None,
-    }
-    for found, refused in refusals.items():
-        if refused:
-            raise UnsupportedError(
-                "hardware offers IF and leaky neurons with fire none, binary or ternary and a "
-                "reset by the threshold, to a value or none",
-                found=found,
-                where=f"population {population.name!r}",
-            )

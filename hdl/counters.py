@@ -6,9 +6,10 @@ from amaranth.lib.wiring import In, Out
 
 from spikewright.golden.errors import ConfigurationError
 
-__all__ = ["COUNTER_BITS", "CoreCounters"]
+__all__ = ["COUNTERS", "COUNTER_BITS", "CoreCounters"]
 
 COUNTER_BITS = 32
+COUNTERS = ("rows", "synops", "spikes_in", "spikes_out", "stalls", "busy")
 
 
 class CoreCounters(wiring.Component):
@@ -16,12 +17,12 @@ class CoreCounters(wiring.Component):
 
     Parameters
     ----------
-    neurons : synaptic updates of one spike.
+    lanes : most synaptic updates of a row. ports : most spikes that are taken in one cycle.
 
     Members
     -------
-    clear : In, zeroes all. row, spike_in, spike_out, stall, busy : In, count this cycle.
-    rows, synops, spikes_in, spikes_out, stalls, busy_cycles : Out.
+    clear : In, zeroes all. row, spike_out, stall, works : In, count this cycle; updates, spikes :
+    In, how many happen in it. All of ``COUNTERS`` : Out.
 
     Timing
     ------
@@ -31,30 +32,25 @@ class CoreCounters(wiring.Component):
     latency = 1
     interval = 1
 
-    def __init__(self, *, neurons: int) -> None:
-        if neurons < 1:
-            raise ConfigurationError("neurons must be at least 1", found=str(neurons))
-        self.neurons = neurons
-        events = {
-            name: In(1) for name in ("clear", "row", "spike_in", "spike_out", "stall", "busy")
-        }
-        names = ("rows", "synops", "spikes_in", "spikes_out", "stalls", "busy_cycles")
-        super().__init__({**events, **{name: Out(COUNTER_BITS) for name in names}})
+    def __init__(self, *, lanes: int, ports: int) -> None:
+        if lanes < 1 or ports < 1:
+            raise ConfigurationError(
+                "lanes and ports must be at least 1", found=f"{lanes} and {ports}"
+            )
+        self.lanes = lanes
+        self.ports = ports
+        events = {name: In(1) for name in ("clear", "row", "spike_out", "stall", "works")}
+        events |= {"updates": In(range(lanes + 1)), "spikes": In(range(ports + 1))}
+        super().__init__({**events, **{name: Out(COUNTER_BITS) for name in COUNTERS}})
 
     def elaborate(self, platform: object) -> Module:
         """One adder a counter."""
         m = Module()
-        pairs = (
-            (self.row, self.rows, 1),
-            (self.spike_in, self.synops, self.neurons),
-            (self.spike_in, self.spikes_in, 1),
-            (self.spike_out, self.spikes_out, 1),
-            (self.stall, self.stalls, 1),
-            (self.busy, self.busy_cycles, 1),
-        )
-        for event, counter, amount in pairs:
+        amounts = (self.row, self.updates, self.spikes, self.spike_out, self.stall, self.works)
+        for name, amount in zip(COUNTERS, amounts, strict=True):
+            counter = getattr(self, name)
             with m.If(self.clear):
                 m.d.sync += counter.eq(0)
-            with m.Elif(event):
+            with m.Else():
                 m.d.sync += counter.eq(counter + amount)
         return m

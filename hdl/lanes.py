@@ -1,6 +1,10 @@
-"""Adds one row of weights, times a payload, to one group of membranes a cycle."""
+"""Adds one row of weights, times a payload, to one group of membranes of each bank a cycle."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,29 +16,49 @@ from .token import TokenLayout
 
 __all__ = ["AccumulatorLanes"]
 
+# Cores of more lanes leave the device's multipliers to others, as long as payloads are this narrow.
+_MULTIPLIERS = 32
+_FEW_BITS = 3
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row in one stage of the pipeline; ``valids`` and ``groups`` by bank."""
+
+    valids: list[Value]
+    groups: list[Value]
+    negative: Value
+    operands: list[Value]
+
 
 class AccumulatorLanes(wiring.Component):
-    """P lanes of v += (weight << shift) * payload, wrapping, so that order cannot matter.
+    """Lanes of v += (operand << shift) * payload, wrapping, so that order cannot matter.
 
     Parameters
     ----------
-    layout : tokens whose payload multiplies the weights. lanes : P. groups : words of state.
-    weight_bits : bits of a weight, two's complement. shift : fraction bits below a weight.
+    layout : tokens whose payload multiplies the operands; only its range of payloads matters.
+    channel_lanes : lanes of a bank. banks : banks along y and x; a bank has its own group of each
+    row. groups : words of state of a bank.
+    operand_shape : shape of an operand. shift : fraction bits below an operand.
     v_bits : bits of a membrane. tracer_bits : bits of a tracer, 0 for none. store : where they
     live.
 
     Members
     -------
-    valid, group, payload, row : In, one row to add. busy : Out, rows are under way.
+    valid, groups, enables, payload, operands : In, one row to add; ``groups`` and ``enables`` have
+    a field for each bank, ``operands`` for each lane. Lanes are counted bank by bank. The membranes
+    of a bank that is not enabled stay as they are. busy : Out, rows are under way.
     sweep : In, the sweep reads: sweep_group, sweep_enable : In; word : Out, ``read_latency`` cycles
     later. sweep_writes : In, the sweep writes: write_enable, write_group, write_word : In. A lane's
-    bits are v, then the tracer.
+    bits are v, then the tracer. All banks have the sweep's group.
 
     Timing
     ------
-    latency : cycles from ``valid`` to the updated word. interval : 1. It never stalls.
+    latency : cycles from ``valid`` to the updated word. interval : 1, whatever the groups. It never
+    stalls.
 
-    Model: ``golden.model``'s dense connection. Storage: groups x lanes x (v_bits + tracer_bits).
+    Model: the sum over connections of ``golden.model``. Storage: groups x lanes x (v_bits +
+    tracer_bits).
     """
 
     interval = 1
@@ -43,9 +67,10 @@ class AccumulatorLanes(wiring.Component):
         self,
         *,
         layout: TokenLayout,
-        lanes: int,
+        channel_lanes: int,
+        banks: tuple[int, int],
         groups: int,
-        weight_bits: int,
+        operand_shape: Shape,
         shift: int,
         v_bits: int,
         tracer_bits: int,
@@ -55,95 +80,179 @@ class AccumulatorLanes(wiring.Component):
             raise ConfigurationError(
                 "a membrane must be wider than its fraction", found=f"{v_bits} bits, shift {shift}"
             )
+        if channel_lanes < 1 or min(banks) < 1:
+            raise ConfigurationError(
+                "channel lanes and banks must be at least 1", found=f"{channel_lanes} and {banks}"
+            )
         self.layout = layout
-        self.lanes = lanes
-        self.groups = groups
-        self.weight_bits = weight_bits
+        self.channel_lanes = channel_lanes
+        self.banks = banks
+        self.n_groups = groups
+        self.operand_shape = Shape.cast(operand_shape)
         self.shift = shift
         self.v_bits = v_bits
         self.tracer_bits = tracer_bits
+        self.store = store
+        self.n_banks = banks[0] * banks[1]
+        self.lanes = self.n_banks * channel_lanes
         self.lane_bits = v_bits + tracer_bits
-        self.membranes = Membranes(groups=groups, width=lanes * self.lane_bits, store=store)
+        self.group_shape = Shape.cast(range(groups))
+        width = channel_lanes * self.lane_bits
+        self.membranes = [
+            Membranes(groups=groups, width=width, store=store) for _ in range(self.n_banks)
+        ]
+        word = self.lanes * self.lane_bits
         super().__init__(
             {
                 "valid": In(1),
-                "group": In(range(groups)),
+                "groups": In(self.n_banks * self.group_shape.width),
+                "enables": In(self.n_banks),
                 "payload": In(layout.payload_shape),
-                "row": In(lanes * weight_bits),
+                "operands": In(self.lanes * self.operand_shape.width),
                 "busy": Out(1),
                 "sweep": In(1),
                 "sweep_writes": In(1),
-                "sweep_group": In(range(groups)),
+                "sweep_group": In(self.group_shape),
                 "sweep_enable": In(1),
-                "word": Out(lanes * self.lane_bits),
+                "word": Out(word),
                 "write_enable": In(1),
-                "write_group": In(range(groups)),
-                "write_word": In(lanes * self.lane_bits),
+                "write_group": In(self.group_shape),
+                "write_word": In(word),
             }
         )
 
     @property
+    def is_sign(self) -> bool:
+        """Whether a payload is nothing but a sign."""
+        return not self.layout.is_unit and self.layout.low >= -1 and self.layout.high <= 1
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether payloads need multipliers."""
+        return not self.layout.is_unit and not self.is_sign
+
+    @property
     def read_latency(self) -> int:
         """Cycles from ``sweep_group`` to ``word``."""
-        return self.membranes.latency
+        return self.membranes[0].latency
 
     @property
     def latency(self) -> int:
-        """Cycles from ``valid`` to the updated word."""
-        return 1 + (not self.layout.is_unit) + self.read_latency
+        """Cycles from ``valid`` to the updated word: multiply, read, hold what was read, add."""
+        return self.multiplies + self.read_latency + (self.store is MembraneStore.BLOCK) + 1
 
     def elaborate(self, platform: object) -> Module:
-        """Multiply, wait for the word where it takes a cycle, add."""
+        """Multiply, wait for the words, add; each bank by itself."""
         m = Module()
-        m.submodules.membranes = membranes = self.membranes
-
-        valid, group = self.valid, self.group
-        operands = [
-            self._operand(self.row.word_select(i, self.weight_bits)) for i in range(self.lanes)
-        ]
+        for index, membranes in enumerate(self.membranes):
+            m.submodules[f"membranes_{index}"] = membranes
+        asking = self._arriving()
         busy = []
-        if not self.layout.is_unit:
-            valid, group, operands = self._register(m, "product", valid, group, operands)
-            busy.append(valid)
-        read_group = group
-        for stage in range(self.read_latency):
-            valid, group, operands = self._register(m, f"read_{stage}", valid, group, operands)
-            busy.append(valid)
+        if self.multiplies:
+            asking = self._register(m, "product", asking)
+            busy.append(Cat(*asking.valids).any())
+        waiting = [asking]
+        for stage in range(self.latency - self.multiplies - 1):
+            waiting.append(self._register(m, f"read_{stage}", waiting[-1]))
+            busy.append(Cat(*waiting[-1].valids).any())
         m.d.comb += self.busy.eq(Cat(*busy).any())
-
-        added = [self._add(lane, operand) for lane, operand in enumerate(operands)]
-        m.d.comb += [
-            membranes.read_group.eq(Mux(self.sweep, self.sweep_group, read_group)),
-            membranes.read_enable.eq(~self.sweep | self.sweep_enable),
-            self.word.eq(membranes.word),
-            membranes.write_enable.eq(Mux(self.sweep_writes, self.write_enable, valid)),
-            membranes.write_group.eq(Mux(self.sweep_writes, self.write_group, group)),
-            membranes.write_word.eq(Mux(self.sweep_writes, self.write_word, Cat(*added))),
-        ]
+        for bank in range(self.n_banks):
+            self._bank(m, bank, waiting)
+        m.d.comb += self.word.eq(Cat(membranes.word for membranes in self.membranes))
         return m
 
-    def _operand(self, weight):
-        weight = weight.as_signed()
-        if self.layout.is_unit:
-            return weight
-        if self.layout.low >= -1 and self.layout.high <= 1:
-            return Mux(self.payload < 0, -weight, weight)
-        return weight * self.payload
+    def _arriving(self) -> _Row:
+        shape, bits = self.operand_shape, self.group_shape.width
+        operands: list[Value] = []
+        for lane in range(self.lanes):
+            field = self.operands.word_select(lane, shape.width)
+            signed = field.as_signed() if shape.signed else Cat(field, Const(0, 1)).as_signed()
+            operands.append(self._times_payload(signed))
+        return _Row(
+            valids=[self.valid & enable for enable in self.enables],
+            groups=[self.groups[b * bits : (b + 1) * bits] for b in range(self.n_banks)],
+            negative=self.payload < 0 if self.is_sign else Const(0, 1),
+            operands=operands,
+        )
 
-    def _register(self, m, stage, valid, group, operands):
-        next_valid = Signal(name=f"valid_{stage}")
-        next_group = Signal(range(self.groups), name=f"group_{stage}", reset_less=True)
-        m.d.sync += [next_valid.eq(valid), next_group.eq(group)]
-        registered = []
-        for lane, operand in enumerate(operands):
-            register = Signal(operand.shape(), name=f"operand_{stage}_{lane}", reset_less=True)
-            m.d.sync += register.eq(operand)
-            registered.append(register)
-        return next_valid, next_group, registered
+    def _times_payload(self, operand: Value) -> Value:
+        if self.multiplies and self.lanes > _MULTIPLIERS and len(self.payload) <= _FEW_BITS:
+            return self._shifted_and_added(operand)
+        if self.multiplies:
+            return operand * self.payload
+        if self.is_sign:
+            # The one's complement; the adder's carry makes it the two's.
+            return (operand.as_unsigned() ^ (self.payload < 0).replicate(len(operand))).as_signed()
+        return operand
 
-    def _add(self, lane, operand):
-        word = self.membranes.word.word_select(lane, self.lane_bits)
+    def _shifted_and_added(self, operand: Value) -> Value:
+        """The product without a multiplier; the top bit of a signed payload counts down."""
+        terms = [Mux(bit, operand, 0) << place for place, bit in enumerate(self.payload)]
+        if self.layout.payload_shape.signed:
+            terms[-1] = -terms[-1]
+        return reduce(add, terms)
+
+    def _register(self, m: Module, stage: str, row: _Row) -> _Row:
+        def held(value: Value, name: str, *, reset_less: bool = True) -> Value:
+            register = Signal(value.shape(), name=f"{name}_{stage}", reset_less=reset_less)
+            m.d.sync += register.eq(value)
+            return register
+
+        return _Row(
+            valids=[held(v, f"valid_{b}", reset_less=False) for b, v in enumerate(row.valids)],
+            groups=[held(group, f"group_{b}") for b, group in enumerate(row.groups)],
+            negative=held(row.negative, "negative") if self.is_sign else row.negative,
+            operands=[held(operand, f"operand_{k}") for k, operand in enumerate(row.operands)],
+        )
+
+    def _bank(self, m: Module, bank: int, waiting: list[_Row]) -> None:
+        """Read, add and write one bank; ``waiting`` are the rows that ask, wait and add."""
+        membranes = self.membranes[bank]
+        asking, adding = waiting[0], waiting[-1]
+        total = Signal(membranes.width, name=f"total_{bank}")
+        word = membranes.word
+        if self.store is MembraneStore.BLOCK:
+            word = self._forwarded(m, bank, waiting, total)
+        lanes = range(bank * self.channel_lanes, (bank + 1) * self.channel_lanes)
+        added = [
+            self._add(word.word_select(place, self.lane_bits), adding.operands[lane], adding)
+            for place, lane in enumerate(lanes)
+        ]
+        written = self.write_word.word_select(bank, membranes.width)
+        m.d.comb += [
+            total.eq(Cat(*added)),
+            membranes.read_group.eq(Mux(self.sweep, self.sweep_group, asking.groups[bank])),
+            membranes.read_enable.eq(~self.sweep | self.sweep_enable),
+            membranes.write_enable.eq(
+                Mux(self.sweep_writes, self.write_enable, adding.valids[bank])
+            ),
+            membranes.write_group.eq(Mux(self.sweep_writes, self.write_group, adding.groups[bank])),
+            membranes.write_word.eq(Mux(self.sweep_writes, written, total)),
+        ]
+
+    def _forwarded(self, m: Module, bank: int, waiting: list[_Row], total: Signal) -> Value:
+        """The word from block RAM, held, or what the row in front made of it.
+
+        That row had not written it yet when this one read it; the one before it had. The comparison
+        is made early.
+        """
+        asking, reading, _ = waiting
+
+        def held(value: Value, name: str) -> Signal:
+            register = Signal(value.shape(), name=f"{name}_{bank}", reset_less=True)
+            m.d.sync += register.eq(value)
+            return register
+
+        same = asking.groups[bank] == reading.groups[bank]
+        follows = held(held(reading.valids[bank] & same, "same"), "follows")
+        return Mux(follows, held(total, "last"), held(self.membranes[bank].word, "word"))
+
+    def _add(self, word: Value, operand: Value, row: _Row) -> Value:
         v, tracer = word[: self.v_bits], word[self.v_bits :]
-        # The fraction below a weight is never changed by one.
-        total = (v[self.shift :].as_signed() + operand)[: self.v_bits - self.shift]
-        return Cat(v[: self.shift], total, tracer)
+        # The fraction below an operand is never changed by one.
+        high = v[self.shift :]
+        if self.is_sign:
+            total = (Cat(1, high).as_signed() + Cat(row.negative, operand).as_signed())[1:]
+        else:
+            total = high.as_signed() + operand
+        return Cat(v[: self.shift], total[: self.v_bits - self.shift], tracer)

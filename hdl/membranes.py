@@ -1,4 +1,4 @@
-"""The state of a core's neurons, one word for each group of lanes."""
+"""The state of a bank of neurons, one word for each group of lanes."""
 
 from amaranth.hdl import Array, Module, Signal
 from amaranth.lib import memory, wiring
@@ -22,7 +22,7 @@ class Membranes(wiring.Component):
     -------
     read_group : In; read_enable : In, samples ``read_group``; word : Out, the word, ``latency``
     cycles later, held. write_enable, write_group, write_word : In. A write is seen by a read whose
-    group is presented in a later cycle; registers and LUT RAM show it one cycle earlier.
+    group is presented in the same cycle or later.
 
     Timing
     ------
@@ -38,11 +38,6 @@ class Membranes(wiring.Component):
         if groups < 1 or width < 1:
             raise ConfigurationError(
                 "there must be at least one group of one bit", found=f"{groups} of {width}"
-            )
-        if store is MembraneStore.BLOCK and groups < 2:
-            # A row every cycle would read a word before the row in front of it was written.
-            raise ConfigurationError(
-                "membranes in block RAM need at least 2 groups", found="1", action="use registers"
             )
         self.groups = groups
         self.width = width
@@ -82,10 +77,12 @@ class Membranes(wiring.Component):
             attrs={"ram_style": "block" if block else "distributed"},
         )
         write = mem.write_port()
-        read = mem.read_port(domain="sync" if block else "comb")
         if block:
+            # Yosys builds no block RAM on ECP5 without a multiplexer behind it: this one is of use.
+            read = mem.read_port(transparent_for=(write,))
             m.d.comb += [read.en.eq(self.read_enable), read.addr.eq(self.read_group)]
         else:
+            read = mem.read_port(domain="comb")
             m.d.comb += read.addr.eq(group)
         m.d.comb += [
             self.word.eq(read.data),

@@ -2,11 +2,12 @@
 
 import enum
 from dataclasses import dataclass
+from math import prod
 
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
 
-__all__ = ["CorePlan", "HardwarePlan", "MembraneStore", "WeightStore"]
+__all__ = ["CorePlan", "HardwarePlan", "Host", "MembraneStore", "WeightStore"]
 
 
 class MembraneStore(enum.StrEnum):
@@ -25,38 +26,88 @@ class WeightStore(enum.StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CorePlan:
-    """One core, which hosts one population.
+class Host:
+    """What a core hosts: a population, or a slice of its channels.
 
     Parameters
     ----------
-    population : the population it hosts.
-    lanes : accumulator lanes; a row of weights updates this many neurons a cycle.
-    membranes : where the state lives.
-    weights : where the weights live.
-    queue_depth : entries of the spike queue at the core's input.
+    population : its name.
+    channels : first and last (exclusive) channel of a population that several cores share; None
+        for all of them.
     """
 
     population: str
-    lanes: int
-    membranes: MembraneStore = MembraneStore.REGISTERS
-    weights: WeightStore = WeightStore.BLOCK
-    queue_depth: int = 16
+    channels: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        for name, least in (("lanes", 1), ("queue_depth", 2)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ConfigurationError(
-                    f"{name} must be an integer of at least {least}",
-                    found=repr(value),
-                    where=f"core of population {self.population!r}",
-                )
+        if self.channels is None:
+            return
+        if len(self.channels) != 2 or not 0 <= self.channels[0] < self.channels[1]:
+            raise ConfigurationError(
+                "a slice must be first and last (exclusive) channel",
+                found=repr(self.channels),
+                where=f"host of population {self.population!r}",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorePlan:
+    """One core and what it hosts.
+
+    Parameters
+    ----------
+    hosts : one population, one slice of a population, or several whole populations.
+    lanes : accumulator lanes; a row of weights updates up to this many neurons a cycle.
+    banks : rows and columns of neurons that are updated in the same cycle; the other lanes are
+        neighbouring channels. The product divides ``lanes``.
+    membranes : where the state lives.
+    weights : where the weights live.
+    queue_depths : entries of the spike queue at each port, a port for each connection into each
+        host, in the order of the hosts and then of the network; ``depths.sized`` computes them.
+    """
+
+    hosts: tuple[Host, ...]
+    lanes: int
+    banks: tuple[int, int] = (1, 1)
+    membranes: MembraneStore = MembraneStore.REGISTERS
+    weights: WeightStore = WeightStore.BLOCK
+    queue_depths: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        numbers = {
+            "lanes": (1, (self.lanes,)),
+            "banks": (1, self.banks),
+            "queue_depths": (2, self.queue_depths),
+        }
+        for name, (least, values) in numbers.items():
+            for value in values:
+                if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                    raise ConfigurationError(
+                        f"{name} must be integers of at least {least}",
+                        found=repr(value),
+                        where=self.where,
+                    )
+        if len(self.banks) != 2 or self.lanes % prod(self.banks):
+            raise ConfigurationError(
+                "lanes must be a multiple of the product of two banks",
+                found=f"{self.lanes} lanes, banks {self.banks}",
+                where=self.where,
+            )
+
+    @property
+    def where(self) -> str:
+        """The core, for messages."""
+        return f"core of {', '.join(repr(host.population) for host in self.hosts)}"
+
+    @property
+    def channel_lanes(self) -> int:
+        """Neighbouring channels that are updated in the same cycle."""
+        return self.lanes // prod(self.banks)
 
 
 @dataclass(frozen=True, kw_only=True)
 class HardwarePlan:
-    """All cores of an accelerator, in the order of the data's way, and the mode they run."""
+    """All cores of an accelerator and the mode they run."""
 
     mode: Mode
     cores: tuple[CorePlan, ...]

@@ -1,6 +1,7 @@
-"""What leaves an accelerator: counts, and the label of the largest value."""
+"""What leaves an accelerator: counts, and the neuron of the largest value."""
 
-from amaranth.hdl import Array, Module, Mux, Shape, Signal
+import numpy as np
+from amaranth.hdl import Array, Module, Mux, Shape, Signal, ValueLike
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -36,7 +37,7 @@ class CountReadout(wiring.Component):
     def __init__(self, *, layout: TokenLayout, count_low: int, count_high: int) -> None:
         self.layout = layout
         self.target = TokenLayout(
-            neurons=layout.neurons, low=min(count_low, 0), high=max(count_high, 0), valued=True
+            axes=layout.axes, low=min(count_low, 0), high=max(count_high, 0), valued=True
         )
         super().__init__({"i": In(layout.signature), "o": Out(self.target.signature)})
 
@@ -44,9 +45,13 @@ class CountReadout(wiring.Component):
         """Count while spikes come; show all counts in front of END."""
         m = Module()
         n = self.layout.neurons
-        shape = self.target.payload_shape
-        counts = Array(Signal(shape, name=f"count_{k}") for k in range(n))
+        codes = [int(code) for code in self.layout.encode(np.arange(n))]
+        registers = [Signal(self.target.payload_shape, name=f"count_{k}") for k in range(n)]
+        # An address that no neuron has never comes; it may mean any of them.
+        neuron_of = {code: k for k, code in enumerate(codes)}
+        counts = Array(registers[neuron_of.get(code, 0)] for code in range(max(codes) + 1))
         index = Signal(range(n + 1))
+        address: ValueLike = index if codes == list(range(n)) else Array([*codes, 0])[index]
         token, out = self.i.payload, self.o.payload
         is_spike = token.kind == TokenKind.SPIKE.value
         shows = (token.kind == TokenKind.END.value) & (index != n)
@@ -55,8 +60,8 @@ class CountReadout(wiring.Component):
             self.o.valid.eq(self.i.valid & ~is_spike),
             self.i.ready.eq(is_spike | (self.o.ready & ~shows)),
             out.kind.eq(Mux(shows, TokenKind.SPIKE.value, token.kind)),
-            out.address.eq(Mux(shows, index, token.address)),
-            out.payload.eq(Mux(shows, counts[index], 0)),
+            out.address.eq(Mux(shows, address, token.address)),
+            out.payload.eq(Mux(shows, Array(registers)[index], 0)),
         ]
         with m.If(self.i.valid & is_spike):
             m.d.sync += counts[token.address].eq(counts[token.address] + payload)
@@ -66,14 +71,14 @@ class CountReadout(wiring.Component):
             with m.Elif(token.kind == TokenKind.END.value):
                 m.d.sync += index.eq(0)
                 with m.If(~token.address[0]):
-                    m.d.sync += [count.eq(0) for count in counts]
+                    m.d.sync += [count.eq(0) for count in registers]
         return m
 
 
 class ArgmaxReadout(wiring.Component):
-    """Passes a stream on and writes the index of its largest payload into the address of END.
+    """Passes a stream on and writes the address of its largest payload into that of END.
 
-    The lowest index wins among equals.
+    The lowest address wins among equals, in whatever order they come.
 
     Parameters
     ----------
@@ -87,7 +92,7 @@ class ArgmaxReadout(wiring.Component):
     ------
     latency : 1. interval : 1. A stall of the consumer stalls the producer.
 
-    Model: ``golden.model``'s argmax. Storage: one token, the best value and its index.
+    Model: ``golden.model``'s argmax. Storage: one token, the best value and its address.
     """
 
     latency = 1
@@ -116,9 +121,11 @@ class ArgmaxReadout(wiring.Component):
             m.d.comb += self.o.payload.address.eq(label)
         with m.If(self.i.ready):
             m.d.sync += [held.eq(self.i.payload), holds.eq(self.i.valid)]
+        equal = (held.payload == best) & (held.address < label)
+        better = ~some | (held.payload > best) | equal
         with m.If(self.o.valid & self.o.ready):
             with m.If(is_end):
                 m.d.sync += [some.eq(0), label.eq(0)]
-            with m.Elif((held.kind == TokenKind.SPIKE.value) & (~some | (held.payload > best))):
+            with m.Elif((held.kind == TokenKind.SPIKE.value) & better):
                 m.d.sync += [some.eq(1), best.eq(held.payload), label.eq(held.address)]
         return m

@@ -1,4 +1,6 @@
-"""Turns groups of fired lanes into a stream of tokens, in ascending address."""
+"""Turns groups of fired lanes into streams of tokens."""
+
+from collections.abc import Sequence
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, ValueLike
 from amaranth.lib import data, stream, wiring
@@ -7,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import TokenKind
 
+from .choose import choose
 from .token import TokenLayout
 
 __all__ = ["SpikeSerialiser", "group_item"]
@@ -14,16 +17,17 @@ __all__ = ["SpikeSerialiser", "group_item"]
 _BLOCK = 8
 
 
-def group_item(*, lanes: int, groups: int, layout: TokenLayout) -> data.StructLayout:
+def group_item(*, lanes: int, layouts: Sequence[TokenLayout]) -> data.StructLayout:
     """What a serialiser takes: a marker (STEP or END), or a group with the lanes to send."""
     return data.StructLayout(
         {
             "marker": 1,
             "kind": 2,
             "keep": 1,
-            "group": range(groups),
+            "host": range(len(layouts)),
+            "base": max(layout.address_bits for layout in layouts),
             "mask": lanes,
-            "levels": lanes * layout.payload_shape.width,
+            "levels": lanes * max(layout.payload_shape.width for layout in layouts),
         }
     )
 
@@ -31,22 +35,27 @@ def group_item(*, lanes: int, groups: int, layout: TokenLayout) -> data.StructLa
 class SpikeSerialiser(wiring.Component):
     """Sends one token a cycle for the lanes of a group that fired, or one marker.
 
-    Two groups can wait while one is sent. Lanes are searched in blocks of 8, a register apart.
+    Two groups can wait while one is sent. Lanes are searched in blocks of up to 8 channels of one
+    bank, a register apart. An address is the group's part and the lane's part side by side, so that
+    nothing is added.
 
     Parameters
     ----------
-    lanes : lanes of a group. groups : groups of the population. layout : tokens to send.
+    channel_lanes, banks : lanes of a group: channels of each row and column bank, counted bank by
+    bank. layouts : tokens of each host.
 
     Members
     -------
-    i : In(stream) of {marker, kind, keep, group, mask, levels}: with ``marker`` a STEP or END,
-    otherwise the lanes to send (lane l's payload in bits l * payload width and up).
-    o : Out(stream) of tokens. idle : Out, nothing is held.
+    i : In(stream) of {marker, kind, keep, host, base, mask, levels}: with ``marker`` a STEP or END,
+    otherwise the lanes to send, whose address is ``base`` with the lane's place set (lane l's
+    payload in bits l * payload width and up). o_0, o_1, ... : Out(stream) of tokens, a host each.
+    idle : Out, nothing is held.
 
     Timing
     ------
     latency : cycles from an item's acceptance to its first token's offer, when idle. interval : 1
-    a token, without bubbles between blocks and groups; an item without lanes takes one cycle.
+    a token, without bubbles between blocks and groups; an item without lanes takes one cycle. A
+    host's consumer that stalls stalls all hosts.
 
     Storage: 3 x lanes x (1 + payload) bits; reset empties it.
     """
@@ -54,53 +63,63 @@ class SpikeSerialiser(wiring.Component):
     latency = 3
     interval = 1
 
-    def __init__(self, *, lanes: int, groups: int, layout: TokenLayout) -> None:
-        if lanes < 1 or groups < 1:
+    def __init__(
+        self, *, channel_lanes: int, banks: tuple[int, int], layouts: Sequence[TokenLayout]
+    ) -> None:
+        if channel_lanes < 1 or min(banks) < 1:
             raise ConfigurationError(
-                "lanes and groups must be at least 1", found=f"{lanes} and {groups}"
+                "channel lanes and banks must be at least 1", found=f"{channel_lanes} and {banks}"
             )
-        self.lanes = lanes
-        self.groups = groups
-        self.layout = layout
-        self.blocks = -(-lanes // _BLOCK)
-        self.item = group_item(lanes=lanes, groups=groups, layout=layout)
-        super().__init__(
-            {"i": In(stream.Signature(self.item)), "o": Out(layout.signature), "idle": Out(1)}
-        )
+        self.channel_lanes = channel_lanes
+        self.banks = banks
+        self.layouts = tuple(layouts)
+        self.lanes = channel_lanes * banks[0] * banks[1]
+        self.block = min(_BLOCK, channel_lanes)
+        # Of each block its bank's row and column, and its first channel.
+        self.blocks = [
+            (row, column, channel)
+            for row in range(banks[0])
+            for column in range(banks[1])
+            for channel in range(0, channel_lanes, self.block)
+        ]
+        self.item = group_item(lanes=self.lanes, layouts=self.layouts)
+        self.payload_bits = max(layout.payload_shape.width for layout in self.layouts)
+        members = {f"o_{h}": Out(layout.signature) for h, layout in enumerate(self.layouts)}
+        super().__init__({"i": In(stream.Signature(self.item)), "idle": Out(1)} | members)
+
+    @property
+    def outputs(self) -> list[stream.Interface]:
+        """The hosts' streams in order."""
+        return [getattr(self, f"o_{h}") for h in range(len(self.layouts))]
 
     def elaborate(self, platform: object) -> Module:
         """Wait; choose the next block; send the lanes of a block."""
         m = Module()
-        bits = self.layout.payload_shape.width
-        padded = self.blocks * _BLOCK
-
-        # Wait: one item, untouched.
-        waiting = Signal(self.item, reset_less=True)
-        waits = Signal()
-        # Choose: the blocks of one item that are not yet sent.
-        mask = Signal(padded, reset_less=True)
-        levels = Signal(padded * bits, reset_less=True)
-        some = Signal(self.blocks)
-        base = Signal(self.layout.address_bits, reset_less=True)
-        chosen = Signal(data.StructLayout({"marker": 1, "kind": 2, "keep": 1}))
-        chooses = Signal()
-        # Send: the lanes of one block that are not yet sent, or one marker.
-        lanes_left = Signal(_BLOCK, reset_less=True)
-        block_levels = Signal(_BLOCK * bits, reset_less=True)
-        address = Signal(self.layout.address_bits, reset_less=True)
-        sending = Signal(chosen.shape())
-        sends = Signal()
-
-        send_free = Signal()
-        last_lane = (lanes_left & (lanes_left - 1))[:_BLOCK] == 0
-        m.d.comb += send_free.eq(~sends | (self.o.ready & last_lane))
-
+        # Wait: one item, untouched. Choose: the blocks of one item that are not yet sent.
+        waiting, chosen = Signal(self.item, reset_less=True), Signal(self.item, reset_less=True)
+        waits, chooses = Signal(), Signal()
+        some = Signal(len(self.blocks))
         # The next block is known as one bit of a register, a cycle before it is picked.
-        first = Signal(self.blocks, reset_less=True)
+        first = Signal(len(self.blocks), reset_less=True)
+        send_free, choose_free = Signal(), Signal()
         last_block = (some & ~first) == 0
-        choose_free = Signal()
         m.d.comb += choose_free.eq(~chooses | (send_free & last_block))
-        # One flip-flop says whether an item is taken: all of the sweep's writes hang on it.
+        self._accept(m, waiting, waits, chooses, choose_free)
+
+        arriving = Cat(self._lanes_of(waiting.mask, b, 1).any() for b in range(len(self.blocks)))
+        left = some & ~first
+        with m.If(choose_free):
+            m.d.sync += [some.eq(arriving), first.eq(_lowest(arriving)), chosen.eq(waiting)]
+        with m.Elif(send_free):
+            m.d.sync += [some.eq(left), first.eq(_lowest(left))]
+        sends = self._send(m, chosen, chooses, first, send_free)
+        m.d.comb += self.idle.eq(~(waits | chooses | sends))
+        return m
+
+    def _accept(
+        self, m: Module, waiting: Signal, waits: Signal, chooses: Signal, choose_free: Signal
+    ) -> None:
+        """One flip-flop says whether an item is taken: all of the sweep's writes hang on it."""
         taken = Signal()
         waits_next, chooses_next = Signal(), Signal()
         ready = Signal(init=1)
@@ -119,62 +138,81 @@ class SpikeSerialiser(wiring.Component):
         ]
         with m.If(taken):
             m.d.sync += waiting.eq(self.i.payload)
-        arriving = Cat(
-            waiting.mask[b * _BLOCK : (b + 1) * _BLOCK].any() for b in range(self.blocks)
-        )
-        left = some & ~first
-        with m.If(choose_free):
-            m.d.sync += [some.eq(arriving), first.eq(self._lowest(arriving))]
-        with m.Elif(send_free):
-            m.d.sync += [some.eq(left), first.eq(self._lowest(left))]
-        with m.If(choose_free):
-            m.d.sync += [
-                mask.eq(waiting.mask),
-                levels.eq(waiting.levels),
-                base.eq(waiting.group * self.lanes),
-                chosen.marker.eq(waiting.marker),
-                chosen.kind.eq(waiting.kind),
-                chosen.keep.eq(waiting.keep),
-            ]
 
+    def _send(
+        self, m: Module, chosen: Signal, chooses: Signal, first: Signal, send_free: Signal
+    ) -> Signal:
+        """The lanes of one block that are not yet sent, or one marker; returns whether any."""
+        bits = self.payload_bits
+        sends = Signal()
+        lanes_left = Signal(self.block, reset_less=True)
+        block_levels = Signal(self.block * bits, reset_less=True)
+        header = data.StructLayout(
+            {"marker": 1, "kind": 2, "keep": 1, "host": self.item["host"].shape}
+        )
+        sending = Signal(header, reset_less=True)
+        address = Signal.like(chosen.base, reset_less=True)
+        rest = (lanes_left & (lanes_left - 1))[: self.block]
+        taken = Signal()
+        ready = choose([o.ready for o in self.outputs], sending.host)
+        m.d.comb += [taken.eq(ready), send_free.eq(~sends | (taken & (rest == 0)))]
         with m.If(send_free):
             m.d.sync += [
                 sends.eq(chooses),
-                sending.eq(chosen),
-                lanes_left.eq(self._pick(first, mask, _BLOCK)),
-                block_levels.eq(self._pick(first, levels, _BLOCK * bits)),
-                address.eq(base + self._index(first) * _BLOCK),
+                sending.marker.eq(chosen.marker),
+                sending.kind.eq(chosen.kind),
+                sending.keep.eq(chosen.keep),
+                sending.host.eq(chosen.host),
+                lanes_left.eq(self._pick(first, chosen.mask, 1)),
+                block_levels.eq(self._pick(first, chosen.levels, bits)),
+                address.eq(chosen.base | self._place(first, chosen.host)),
             ]
-        with m.Elif(self.o.ready):
-            m.d.sync += lanes_left.eq(lanes_left & (lanes_left - 1))
+        with m.Elif(taken):
+            m.d.sync += lanes_left.eq(rest)
 
-        lane = Signal(range(_BLOCK))
-        for index in reversed(range(_BLOCK)):
+        lane = Signal(range(self.block))
+        for index in reversed(range(self.block)):
             with m.If(lanes_left[index]):
                 m.d.comb += lane.eq(index)
-        level = Array(block_levels[i * bits : (i + 1) * bits] for i in range(_BLOCK))[lane]
-        token = self.o.payload
-        m.d.comb += [
-            self.o.valid.eq(sends),
-            token.kind.eq(Mux(sending.marker, sending.kind, TokenKind.SPIKE.value)),
-            token.address.eq(Mux(sending.marker, sending.keep, address + lane)),
-            self.idle.eq(~(waits | chooses | sends)),
-        ]
-        if bits:
-            m.d.comb += token.payload.eq(Mux(sending.marker, 0, level))
-        return m
+        level = Array(block_levels[i * bits : (i + 1) * bits] for i in range(self.block))[lane]
+        for h, (layout, output) in enumerate(zip(self.layouts, self.outputs, strict=True)):
+            token = output.payload
+            spike = address | (lane << layout.offsets[0])
+            m.d.comb += [
+                output.valid.eq(sends & (sending.host == h)),
+                token.kind.eq(Mux(sending.marker, sending.kind, TokenKind.SPIKE.value)),
+                token.address.eq(Mux(sending.marker, sending.keep, spike)),
+            ]
+            if layout.payload_shape.width:
+                m.d.comb += token.payload.eq(Mux(sending.marker, 0, level))
+        return sends
 
-    def _lowest(self, bits):
-        return bits & ~(bits - 1)
+    def _lanes_of(self, words: ValueLike, block: int, width: int) -> ValueLike:
+        """What a block's lanes have in ``words``; the last block of a bank may be shorter."""
+        row, column, channel = self.blocks[block]
+        start = (row * self.banks[1] + column) * self.channel_lanes
+        count = min(self.block, self.channel_lanes - channel)
+        return words[(start + channel) * width : (start + channel + count) * width]
 
-    def _pick(self, one_hot, words, width: int):
-        picked = 0
-        for block in range(self.blocks):
-            picked |= words[block * width : (block + 1) * width] & one_hot[block].replicate(width)
+    def _pick(self, one_hot: ValueLike, words: ValueLike, width: int) -> ValueLike:
+        picked: ValueLike = 0
+        for block in range(len(self.blocks)):
+            lanes = self._lanes_of(words, block, width)
+            picked |= lanes & one_hot[block].replicate(len(lanes))
         return picked
 
-    def _index(self, one_hot):
-        index: ValueLike = 0
-        for block in range(self.blocks):
-            index |= Mux(one_hot[block], block, 0)
-        return index
+    def _place(self, one_hot: ValueLike, host: ValueLike) -> ValueLike:
+        """The chosen block's part of an address."""
+        parts = []
+        for layout in self.layouts:
+            offsets = layout.offsets
+            place: ValueLike = 0
+            for block, (row, column, channel) in enumerate(self.blocks):
+                at = (channel << offsets[0]) | (row << offsets[1]) | (column << offsets[2])
+                place |= Mux(one_hot[block], at, 0)
+            parts.append(place)
+        return choose(parts, host)
+
+
+def _lowest(bits: ValueLike) -> ValueLike:
+    return bits & ~(bits - 1)

@@ -1,24 +1,21 @@
-"""Lets all neurons of a core decide, one group after the other."""
+"""Lets all neurons of a host decide, one group after the other."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, signed, unsigned
+from collections.abc import Callable
+
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, ValueLike, signed, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.golden.spec import Mode
+from spikewright.golden.spec import IntArray, Mode
 
-from .config import CoreConfig
+from .config import CoreConfig, HostConfig
 from .divide import DivideLane
 from .parameters import ParameterTable
+from .places import Places
 from .serialiser import group_item
 from .soma import SomaLane
 
 __all__ = ["Sweep"]
-
-
-def _shape(values: list[list[int]]) -> Shape:
-    flat = [v for row in values for v in row]
-    bits = max((v if v >= 0 else ~v).bit_length() for v in flat)
-    return signed(bits + 1) if min(flat) < 0 else unsigned(max(1, bits))
 
 
 class Sweep(wiring.Component):
@@ -30,37 +27,32 @@ class Sweep(wiring.Component):
 
     Members
     -------
-    start : In, begins a pass while not ``busy``, with show : In (levels are sent, else silent),
-    initialise : In (write the initial state instead of the next) and hold : In (write nothing).
-    busy : Out, until the last group is written. fired : Out, some neuron fired in the pass; valid
-    from the second cycle that is not busy (settle mode only).
+    start : In, begins a pass while not ``busy``, with host : In, show : In (levels are sent, else
+    silent), initialise : In (write the initial state instead of the next) and hold : In (write
+    nothing). busy : Out, until the last group is written. fired : Out, some neuron fired in the
+    pass; valid from the second cycle that is not busy (settle mode only).
     read_group, read_enable : Out; word : In; writes : Out, the port is the sweep's;
     write_enable, write_group, write_word : Out.
     items : Out(stream) of groups for the serialiser.
 
     Timing
     ------
-    latency : cycles from ``start`` to the end of a pass, if the serialiser takes every group.
-    interval : cycles a group takes. A stall of the serialiser stops the pass.
+    latency : cycles from ``start`` to the end of a pass of the largest host, if the serialiser
+    takes every group. interval : cycles a group takes. A stall of the serialiser stops the pass.
 
     Model: the step of ``golden.spec.Soma``, or its closed form in collapsed mode.
     """
 
     def __init__(self, *, config: CoreConfig) -> None:
         self.config = config
-        soma = config.population.soma
-        self.thresholds = config.by_group(soma.threshold)
-        negative = soma.threshold_negative
-        self.negatives = config.by_group(negative if negative is not None else soma.threshold)
-        self.biases = config.by_group(soma.bias)
-        self.initial = config.by_group(config.stored_initial_v)
-        tracer_bits = config.tracer.width if config.tracer is not None else 0
-        self.lane_bits = config.v_bits + tracer_bits
-        self.item = group_item(lanes=config.lanes, groups=config.groups, layout=config.target)
-        word = config.lanes * self.lane_bits
+        layouts = [host.target for host in config.hosts]
+        self.payload_bits = max(layout.payload_shape.width for layout in layouts)
+        self.item = group_item(lanes=config.lanes, layouts=layouts)
+        word = config.lanes * config.lane_bits
         super().__init__(
             {
                 "start": In(1),
+                "host": In(range(len(config.hosts))),
                 "show": In(1),
                 "initialise": In(1),
                 "hold": In(1),
@@ -80,7 +72,7 @@ class Sweep(wiring.Component):
     @property
     def interval(self) -> int:
         """Cycles a group takes: one a bit of the quotient where it divides."""
-        soma = self.config.population.soma
+        soma = self.config.soma
         if not self.config.divides:
             return 1
         return ((soma.s_max or 0) - (soma.s_min or 0)).bit_length()
@@ -88,77 +80,62 @@ class Sweep(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from ``start`` to the end of a pass, with a serialiser that takes every group."""
-        return 2 + self.config.groups * self.interval
+        return 2 + max(host.groups for host in self.config.hosts) * self.interval
 
     def elaborate(self, platform: object) -> Module:
         """Ask for a group; take its word; decide and write."""
         m = Module()
-        groups = self.config.groups
+        config = self.config
         show, initialise, hold = Signal(), Signal(), Signal()
-        asks, takes, decides, advance = Signal(), Signal(), Signal(), Signal()
-        ask_group, take_group = Signal(range(groups)), Signal(range(groups))
-        group = Signal(range(groups))
-        count = Signal(range(self.interval)) if self.interval > 1 else Const(0, 1)
-        last_count = count == self.interval - 1
-
+        takes, decides, advance, done = Signal(), Signal(), Signal(), Signal()
+        m.submodules.places = places = Places(hosts=config.hosts)
         with m.If(self.start):
             m.d.sync += [
-                asks.eq(1),
-                ask_group.eq(0),
                 show.eq(self.show),
                 initialise.eq(self.initialise),
                 hold.eq(self.hold),
                 self.fired.eq(0),
             ]
-        done = Signal()
+        last_count = self._last_count(m, decides, advance)
         m.d.comb += [
-            self.busy.eq(asks | takes | decides),
+            places.start.eq(self.start),
+            places.host.eq(self.host),
+            places.advance.eq(advance),
+            self.busy.eq(places.asks | takes | decides),
             done.eq(decides & last_count & (self.items.ready | ~show)),
             advance.eq(~decides | done),
         ]
+        taken, deciding = (Signal(places.place.shape(), name=n) for n in ("taken", "deciding"))
         with m.If(advance):
             m.d.sync += [
-                takes.eq(asks),
-                take_group.eq(ask_group),
+                takes.eq(places.asks),
+                taken.eq(places.place),
                 decides.eq(takes),
-                group.eq(take_group),
+                deciding.eq(taken),
             ]
-            with m.If(asks):
-                with m.If(ask_group == groups - 1):
-                    m.d.sync += asks.eq(0)
-                with m.Else():
-                    m.d.sync += ask_group.eq(ask_group + 1)
-        if self.interval > 1:
-            with m.If(decides & ~last_count):
-                m.d.sync += count.eq(count + 1)
-            with m.Elif(advance):
-                m.d.sync += count.eq(0)
-
         m.d.comb += [
-            self.read_group.eq(ask_group),
+            self.read_group.eq(places.place.group),
             self.read_enable.eq(advance),
             self.writes.eq(decides),
             self.write_enable.eq(done & ~hold),
-            self.write_group.eq(group),
+            self.write_group.eq(deciding.group),
             self.items.valid.eq(decides & last_count & show),
-            self.items.payload.group.eq(group),
+            self.items.payload.host.eq(places.host_held),
+            self.items.payload.base.eq(places.base(deciding)),
         ]
-        tables = self._tables(m, take_group, advance)
-        decide = self._divide if self.config.divides else self._step
+        tables = self._tables(m, taken, advance)
+        decide = self._divide if config.divides else self._step
         steps = decides & ~last_count
-        lanes = [decide(m, lane, tables, advance, steps) for lane in range(self.config.lanes)]
-        fired = Signal(self.config.lanes)
-        # Lanes past the last neuron hold copies that nobody may see.
-        last = self.config.n - (groups - 1) * self.config.lanes
-        mask = Mux(group == groups - 1, (1 << last) - 1, (1 << self.config.lanes) - 1)
-        m.d.comb += fired.eq(Cat(fires for fires, _, _ in lanes) & mask)
-        if self.config.mode is Mode.SETTLE:
+        lanes = [decide(m, lane, tables, advance, steps) for lane in range(config.lanes)]
+        fired = Signal(config.lanes)
+        m.d.comb += fired.eq(Cat(fires for fires, _, _ in lanes) & places.mask(deciding))
+        if config.mode is Mode.SETTLE:
             # A register in front of the wide OR; nobody asks before the pass is over.
-            sent = Signal(self.config.lanes)
+            sent = Signal(config.lanes)
             m.d.sync += sent.eq(Mux(done & show, fired, 0))
             with m.If(sent.any()):
                 m.d.sync += self.fired.eq(1)
-        tracer = Const(0, self.lane_bits - self.config.v_bits)
+        tracer = Const(0, config.lane_bits - config.v_bits)
         words = []
         for lane, (_, _, following) in enumerate(lanes):
             initial = Cat(tables["initial"].lane(lane), tracer)
@@ -170,39 +147,62 @@ class Sweep(wiring.Component):
         ]
         return m
 
-    def _tables(self, m: Module, take_group, advance) -> dict[str, ParameterTable]:
-        specs = {
-            "threshold": (self.thresholds, _shape(self.thresholds)),
-            "negative": (self.negatives, _shape(self.negatives)),
-            "bias": (self.biases, _shape(self.biases)),
-            "initial": (self.initial, signed(self.config.v_bits)),
+    def _last_count(self, m: Module, decides: Signal, advance: Signal) -> ValueLike:
+        """Whether the group that decides is at the last bit of its quotient."""
+        if self.interval == 1:
+            return Const(1, 1)
+        count = Signal(range(self.interval))
+        last = count == self.interval - 1
+        with m.If(decides & ~last):
+            m.d.sync += count.eq(count + 1)
+        with m.Elif(advance):
+            m.d.sync += count.eq(0)
+        return last
+
+    def _tables(self, m: Module, taken, advance: Signal) -> dict[str, ParameterTable]:
+        def negative(host: HostConfig) -> IntArray:
+            soma = host.population.soma
+            given = soma.threshold_negative
+            return given if given is not None else soma.threshold
+
+        wanted: dict[str, Callable[[HostConfig], IntArray]] = {
+            "threshold": lambda host: host.population.soma.threshold,
+            "negative": negative,
+            "bias": lambda host: host.population.soma.bias,
+            "initial": lambda host: host.stored_initial_v,
         }
         tables = {}
-        for name, (values, shape) in specs.items():
-            table = ParameterTable(values=values, shape=shape)
+        for name, values in wanted.items():
+            rows, by_group = self.config.rows(values)
+            shape = signed(self.config.v_bits) if name == "initial" else _shape(rows)
+            table = ParameterTable(values=rows, shape=shape)
             m.submodules[name] = table
-            m.d.comb += [table.group.eq(take_group), table.enable.eq(advance)]
+            m.d.comb += [
+                table.index.eq(taken.group if by_group else taken.block),
+                table.enable.eq(advance),
+            ]
             tables[name] = table
         return tables
 
-    def _word(self, m: Module, lane: int, advance):
+    def _word(self, m: Module, lane: int, advance: Signal):
         """The state of a lane of the group that decides."""
-        word = self.word.word_select(lane, self.lane_bits)
-        v = Signal(signed(self.config.v_bits), name=f"v_{lane}", reset_less=True)
+        config = self.config
+        word = self.word.word_select(lane, config.lane_bits)
+        v = Signal(signed(config.v_bits), name=f"v_{lane}", reset_less=True)
         with m.If(advance):
-            m.d.sync += v.eq(word[: self.config.v_bits])
-        if self.config.tracer is None:
+            m.d.sync += v.eq(word[: config.v_bits])
+        if config.tracer is None:
             return v, None
-        tracer = Signal(self.config.tracer, name=f"tracer_{lane}", reset_less=True)
+        tracer = Signal(config.tracer, name=f"tracer_{lane}", reset_less=True)
         with m.If(advance):
-            m.d.sync += tracer.eq(word[self.config.v_bits :])
+            m.d.sync += tracer.eq(word[config.v_bits :])
         return v, tracer
 
-    def _step(self, m: Module, lane: int, tables, advance, steps):
+    def _step(self, m: Module, lane: int, tables, advance: Signal, steps: ValueLike):
         config = self.config
         v, tracer = self._word(m, lane, advance)
         soma = SomaLane(
-            soma=config.population.soma,
+            soma=config.soma,
             v_bits=config.v_bits,
             tracer=config.tracer,
             threshold_shape=tables["threshold"].shape,
@@ -221,25 +221,25 @@ class Sweep(wiring.Component):
         # A population that never fires is read out whole.
         fires, sent = (soma.level != 0, soma.level) if config.fires else (1, soma.membrane)
         fires_bit = Signal(name=f"fires_{lane}")
-        level = Signal(config.target.payload_shape, name=f"level_{lane}")
+        level = Signal(self.payload_bits, name=f"level_{lane}")
         m.d.comb += [fires_bit.eq(fires), level.eq(sent)]
         return fires_bit, level, Cat(soma.v_next, soma.tracer_next)
 
-    def _divide(self, m: Module, lane: int, tables, advance, steps):
+    def _divide(self, m: Module, lane: int, tables, advance: Signal, steps: ValueLike):
         config = self.config
-        soma = config.population.soma
-        unit = config.target.is_unit
+        soma = config.soma
+        layout = config.hosts[0].target
         divide = DivideLane(
             v_bits=config.v_bits,
             threshold_shape=tables["threshold"].shape,
             s_min=soma.s_min or 0,
             s_max=soma.s_max or 0,
-            level_shape=unsigned(1) if unit else config.target.payload_shape,
+            level_shape=unsigned(1) if layout.is_unit else layout.payload_shape,
         )
         m.submodules[f"divide_{lane}"] = divide
         rest = Signal(signed(divide.rest_bits), name=f"rest_{lane}", reset_less=True)
         quotient = Signal(self.interval, name=f"quotient_{lane}", reset_less=True)
-        word = self.word.word_select(lane, self.lane_bits)
+        word = self.word.word_select(lane, config.lane_bits)
         m.d.comb += [
             divide.rest.eq(rest),
             divide.quotient.eq(quotient),
@@ -250,7 +250,13 @@ class Sweep(wiring.Component):
         with m.Elif(steps):
             m.d.sync += [rest.eq(divide.rest_next), quotient.eq(divide.quotient_next)]
         fires = Signal(name=f"fires_{lane}")
-        level = Signal(config.target.payload_shape, name=f"level_{lane}")
+        level = Signal(self.payload_bits, name=f"level_{lane}")
         m.d.comb += [fires.eq(divide.level != 0), level.eq(divide.level)]
         # The charge is spent: a pass that divides always writes the initial state.
         return fires, level, None
+
+
+def _shape(values: list[list[int]]) -> Shape:
+    flat = [v for row in values for v in row]
+    bits = max((v if v >= 0 else ~v).bit_length() for v in flat)
+    return signed(bits + 1) if min(flat) < 0 else unsigned(max(1, bits))

@@ -1,6 +1,8 @@
 """The word of a stream: one of the three tokens, in as few bits as its population needs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -10,43 +12,173 @@ from amaranth.lib import data, stream
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import TokenKind
 
-__all__ = ["TokenLayout"]
+__all__ = ["Axis", "TokenLayout", "axes_of"]
 
 _KIND_BITS = 2
 Words = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TokenLayout:
-    """Bits of a token, least significant first: kind (2), address, payload.
+class Axis:
+    """One coordinate of an address, as hardware with banked membranes counts it.
 
-    The payload takes no bits where every spike carries +1. END has its flag in bit 0 of the
-    address; the END that leaves an accelerator has the label there.
+    Coordinate i is place i % banks of block i // banks; its code is the block's number above that
+    of the place, each in whole bits. Codes ascend with i; with one bank, or a power of two, code
+    and coordinate are the same.
 
     Parameters
     ----------
-    neurons : neurons that may be addressed, at least 1.
+    size : coordinates, at least 1.
+    banks : places of a block, at least 1.
+    """
+
+    size: int
+    banks: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("size", "banks"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(
+                    f"an axis' {name} must be at least 1", found=str(getattr(self, name))
+                )
+
+    @property
+    def blocks(self) -> int:
+        """Blocks, of which the last may be part empty."""
+        return -(-self.size // self.banks)
+
+    @property
+    def place_bits(self) -> int:
+        """Bits of a place; more banks than coordinates need no more of them."""
+        return (min(self.banks, self.size) - 1).bit_length()
+
+    @property
+    def block_bits(self) -> int:
+        """Bits of a block's number."""
+        return (self.blocks - 1).bit_length()
+
+    @property
+    def bits(self) -> int:
+        """Bits of a code; none where there is one coordinate and one bank."""
+        return self.place_bits + self.block_bits
+
+    @property
+    def codes(self) -> int:
+        """Codes from 0 to that of the last coordinate, holes counted."""
+        return int(self.encode(np.array(self.size - 1))) + 1
+
+    def encode(self, coordinate: Words) -> Words:
+        """Codes of coordinates."""
+        coordinate = np.asarray(coordinate, dtype=np.int64)
+        return (coordinate // self.banks << self.place_bits) | coordinate % self.banks
+
+    def decode(self, code: Words) -> Words:
+        """Coordinates of codes."""
+        code = np.asarray(code, dtype=np.int64)
+        place = code & ((1 << self.place_bits) - 1)
+        return (code >> self.place_bits) * self.banks + place
+
+    def as_dict(self, offset: int) -> dict[str, int]:
+        """The axis for a manifest; its code begins at bit ``offset`` of an address."""
+        return {
+            "size": self.size,
+            "banks": self.banks,
+            "offset": offset,
+            "place_bits": self.place_bits,
+            "block_bits": self.block_bits,
+        }
+
+
+Axes = tuple[Axis, Axis, Axis]
+
+
+def axes_of(shape: Sequence[int], banks: tuple[int, int, int] = (1, 1, 1)) -> Axes:
+    """Channel, row and column of a population of ``shape``: (n,), (C, L) or (C, H, W).
+
+    A population of another number of dimensions has no windows, and counts as (n,).
+    """
+    if len(shape) == 2:
+        channels, high, wide = shape[0], 1, shape[1]
+    elif len(shape) == 3:
+        channels, high, wide = shape
+    else:
+        channels, high, wide = prod(shape), 1, 1
+    return (
+        Axis(size=channels, banks=banks[0]),
+        Axis(size=high, banks=banks[1]),
+        Axis(size=wide, banks=banks[2]),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenLayout:
+    """Bits of a token, least significant first: kind (2), address, payload.
+
+    The address of a neuron is the codes of its column, row and channel, the column's lowest. The
+    payload takes no bits where every spike carries +1. END has its flag in bit 0 of the address;
+    the END that leaves an accelerator has the address of the neuron that won there.
+
+    Parameters
+    ----------
+    axes : channel, row and column of the neurons that may be addressed.
     low, high : range of the payload of a spike.
     valued : whether a payload of 0 is sent too, as a readout does.
     """
 
-    neurons: int
+    axes: Axes
     low: int
     high: int
     valued: bool = False
 
     def __post_init__(self) -> None:
-        if self.neurons < 1:
-            raise ConfigurationError("neurons must be at least 1", found=str(self.neurons))
         if self.low > self.high:
             raise ConfigurationError(
                 "the payload's low must not exceed its high", found=f"{self.low} > {self.high}"
             )
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, rows and columns."""
+        channels, rows, columns = self.axes
+        return (channels.size, rows.size, columns.size)
+
+    @property
+    def neurons(self) -> int:
+        """Neurons that may be addressed."""
+        return prod(self.shape)
+
+    @property
     def address_bits(self) -> int:
         """Bits of the address, at least 1."""
-        return max(1, (self.neurons - 1).bit_length())
+        return max(1, sum(axis.bits for axis in self.axes))
+
+    @property
+    def offsets(self) -> tuple[int, int, int]:
+        """Where the codes of channel, row and column begin in the address."""
+        _, rows, columns = self.axes
+        return (columns.bits + rows.bits, columns.bits, 0)
+
+    def encode(self, neuron: Words) -> Words:
+        """Addresses of neurons, given by their index in the order of the shape."""
+        neuron = np.asarray(neuron, dtype=np.int64)
+        if self.neurons == 1:
+            return neuron  # the one address bit is left to END's flag
+        address = np.zeros_like(neuron)
+        places = np.unravel_index(neuron, self.shape)
+        for axis, offset, place in zip(self.axes, self.offsets, places, strict=True):
+            address |= axis.encode(place) << offset
+        return address
+
+    def decode(self, address: Words) -> Words:
+        """Neurons of addresses."""
+        address = np.asarray(address, dtype=np.int64)
+        if self.neurons == 1:
+            return address
+        neuron = np.zeros_like(address)
+        for axis, offset in zip(self.axes, self.offsets, strict=True):
+            code = (address >> offset) & ((1 << axis.bits) - 1)
+            neuron = neuron * axis.size + axis.decode(code)
+        return neuron
 
     @property
     def is_unit(self) -> bool:
@@ -90,12 +222,15 @@ class TokenLayout:
             "width": self.width,
             "kind": [0, _KIND_BITS],
             "address": [_KIND_BITS, self.address_bits],
+            "axes": [
+                axis.as_dict(offset) for axis, offset in zip(self.axes, self.offsets, strict=True)
+            ],
             "payload": [_KIND_BITS + self.address_bits, payload.width],
             "signed": bool(payload.signed),
         }
 
     def pack(self, kind: Words, address: Words, payload: Words) -> Words:
-        """Words of the tokens whose fields are given, all of shape [tokens].
+        """Words of the tokens whose fields are given, all of shape [tokens]; addresses as neurons.
 
         Raises
         ------
@@ -104,7 +239,8 @@ class TokenLayout:
         """
         kind, address, payload = (np.asarray(a, dtype=np.int64) for a in (kind, address, payload))
         spike = kind == int(TokenKind.SPIKE)
-        bad_address = (address < 0) | (address >= (1 << self.address_bits))
+        # The address of one neuron has a bit for END's flag.
+        bad_address = (address < 0) | (address >= max(2, self.neurons))
         bad_payload = spike & ((payload < self.low) | (payload > self.high))
         for what, bad, values in (
             ("address", bad_address, address),
@@ -119,13 +255,14 @@ class TokenLayout:
                 )
         bits = self.payload_shape.width
         field = np.where(spike, payload, 0) & ((1 << bits) - 1)
-        return kind | (address << _KIND_BITS) | (field << (_KIND_BITS + self.address_bits))
+        coded = self.encode(address)
+        return kind | (coded << _KIND_BITS) | (field << (_KIND_BITS + self.address_bits))
 
     def unpack(self, words: Words) -> tuple[Words, Words, Words]:
-        """Fields (kind, address, payload) of words, of shape [tokens]; markers have payload 0."""
+        """Fields (kind, neuron, payload) of words, of shape [tokens]; markers have payload 0."""
         words = np.asarray(words, dtype=np.int64)
         kind = words & ((1 << _KIND_BITS) - 1)
-        address = (words >> _KIND_BITS) & ((1 << self.address_bits) - 1)
+        address = self.decode((words >> _KIND_BITS) & ((1 << self.address_bits) - 1))
         bits = self.payload_shape.width
         payload = (words >> (_KIND_BITS + self.address_bits)) & ((1 << bits) - 1)
         if self.payload_shape.signed:

@@ -1,7 +1,7 @@
-"""Weights by rows: what one spike adds to one group of neurons is one word."""
+"""Weights by rows: what one spike adds to one word of membranes is one word."""
 
 import numpy as np
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,18 +10,19 @@ from spikewright.golden.spec import IntArray
 
 from .plan import WeightStore
 
-__all__ = ["WeightMemory", "pack_rows"]
+__all__ = ["WeightMemory", "column_slices", "pack_rows"]
+
+# Past these rows a block RAM of 16 kb is so many bits wide; more need two and a multiplexer.
+_SLICES = ((2048, 4), (4096, 2), (8192, 1))
 
 
-def pack_rows(weights: IntArray, *, weight_bits: int, lanes: int) -> list[int]:
-    """Words of the weight memory: row group * pre + address holds weights[address, group * lanes:].
+def pack_rows(weights: IntArray, *, weight_bits: int) -> list[int]:
+    """Words of the weight memory, one a row; the first weight of a row is in the lowest bits.
 
     Parameters
     ----------
-    weights : [pre, post], each within ``weight_bits`` of two's complement.
+    weights : [rows, ...], each within ``weight_bits`` of two's complement.
     weight_bits : bits of a weight.
-    lanes : weights in a word; lane l is in bits l * weight_bits and up. Lanes past the last
-        neuron hold 0.
 
     Raises
     ------
@@ -34,16 +35,23 @@ def pack_rows(weights: IntArray, *, weight_bits: int, lanes: int) -> list[int]:
             f"a weight must lie in {-limit}..{limit - 1}",
             found=f"{int(weights.min())}..{int(weights.max())}",
         )
-    pre, post = weights.shape
-    groups = -(-post // lanes)
-    fields = np.zeros((groups, pre, lanes), dtype=np.int64)
-    for group in range(groups):
-        part = weights[:, group * lanes : (group + 1) * lanes]
-        fields[group, :, : part.shape[1]] = part
-    fields = fields.reshape(groups * pre, lanes) & ((1 << weight_bits) - 1)
+    fields = weights.reshape(weights.shape[0], -1) & ((1 << weight_bits) - 1)
     bits = ((fields[:, :, None] >> np.arange(weight_bits)) & 1).astype(np.uint8)
-    packed = np.packbits(bits.reshape(groups * pre, -1), axis=1, bitorder="little")
+    packed = np.packbits(bits.reshape(len(fields), -1), axis=1, bitorder="little")
     return [int.from_bytes(row.tobytes(), "little") for row in packed]
+
+
+def column_slices(rows: int, width: int, store: WeightStore) -> tuple[int, ...]:
+    """Bits of each memory that a word is cut into, lowest bits first.
+
+    A block RAM deeper than its widest shape would be several behind a multiplexer, which costs a
+    third of the clock; narrow slices, each one block deep, cost none and hold as much.
+    """
+    bits = width
+    if store is WeightStore.BLOCK:
+        bits = next((bits for deep, bits in reversed(_SLICES) if rows > deep), width)
+    whole, rest = divmod(width, bits)
+    return (bits,) * whole + (rest,) * (rest > 0)
 
 
 class WeightMemory(wiring.Component):
@@ -52,7 +60,7 @@ class WeightMemory(wiring.Component):
     Parameters
     ----------
     rows : words, as ``pack_rows`` gives them.
-    width : bits of a word.
+    width : bits of a word, at least 1.
     store : block RAM or logic.
 
     Members
@@ -61,9 +69,9 @@ class WeightMemory(wiring.Component):
 
     Timing
     ------
-    latency : 2 (memory, then a register that block RAM can absorb). interval : 1. It never stalls.
+    latency : 2 (memory, then a register). interval : 1. It never stalls.
 
-    Storage: len(rows) x width bits, not touched by reset.
+    Storage: len(rows) x width bits in the ``slices``, not touched by reset.
     """
 
     latency = 2
@@ -72,22 +80,38 @@ class WeightMemory(wiring.Component):
     def __init__(self, *, rows: list[int], width: int, store: WeightStore) -> None:
         if not rows:
             raise ConfigurationError("a weight memory must have at least one row", found="none")
+        if width < 1:
+            raise ConfigurationError("a row must have at least one bit", found=str(width))
         if any(not 0 <= row < (1 << width) for row in rows):
             raise ConfigurationError(f"every row must fit {width} bits", found="a wider one")
         self.rows = list(rows)
         self.width = width
         self.store = store
+        self.slices = column_slices(len(rows), width, store)
         super().__init__({"address": In(range(len(rows))), "row": Out(width)})
 
     def elaborate(self, platform: object) -> Module:
-        """Read every cycle; a row that nobody asked for is never used."""
+        """Read every cycle; a row that nobody asked for is never used.
+
+        A reset of the register, or a gate in front of it, would cost a seventh of the clock: block
+        RAM is slow to answer.
+        """
         m = Module()
         style = "block" if self.store is WeightStore.BLOCK else "logic"
-        m.submodules.memory = mem = memory.Memory(
-            shape=self.width, depth=len(self.rows), init=self.rows, attrs={"ram_style": style}
-        )
-        read = mem.read_port()
+        words, first = [], 0
+        for index, bits in enumerate(self.slices):
+            mask = (1 << bits) - 1
+            m.submodules[f"memory_{index}"] = mem = memory.Memory(
+                shape=bits,
+                depth=len(self.rows),
+                init=[row >> first & mask for row in self.rows],
+                attrs={"ram_style": style},
+            )
+            read = mem.read_port()
+            m.d.comb += [read.addr.eq(self.address), read.en.eq(1)]
+            words.append(read.data)
+            first += bits
         row = Signal(self.width, reset_less=True)
-        m.d.comb += [read.addr.eq(self.address), read.en.eq(1), self.row.eq(row)]
-        m.d.sync += row.eq(read.data)
+        m.d.sync += row.eq(Cat(*words))
+        m.d.comb += self.row.eq(row)
         return m

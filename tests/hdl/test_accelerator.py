@@ -1,176 +1,238 @@
-"""Chains of cores against the golden model, samples back to back, in all modes."""
-
-import itertools
-import random
+"""Graphs of cores against the golden model, samples back to back, in all modes, with stalls."""
 
 import numpy as np
 import pytest
 from amaranth.hdl import ResetInserter, Signal
 
 from spikewright.golden.model import Model
-from spikewright.golden.spec import (
-    Connection,
-    Decision,
-    Dense,
-    Encoding,
-    Fire,
-    Input,
-    Mode,
-    Network,
-    Payload,
-    Population,
-    Readout,
-    ReadoutKind,
-    Soma,
-    TokenKind,
+from spikewright.golden.spec import Decision, Identity, Mode, TokenKind
+from spikewright.hdl import Accelerator, MembraneStore
+from support.branching import (
+    branching,
+    convolution,
+    dense,
+    inputs_of,
+    max_pool,
+    residual,
+    sum_pool,
+    transposed,
 )
-from spikewright.hdl import Accelerator, CorePlan, HardwarePlan, MembraneStore
-from support.streams import run_stream, simulate
+from support.chains import bounded_chain, counting_chain, inputs_for
+from support.graphs import check_graph, input_tokens, plan_for
+from support.streams import simulate
 
 SPIKE, STEP, END = (kind.value for kind in TokenKind)
 STALLS = [("1", "1"), ("0110", "1"), ("1", "0001"), ("011", "10")]
-
-
-def chain(sizes, *, seed, levels=3, input_levels=1, count=False):
-    """A random converted network; with ``count`` its last population spikes."""
-    rng = np.random.default_rng(seed)
-    populations, connections, source = [], [], "x"
-    for k, (pre, post) in enumerate(itertools.pairwise(sizes)):
-        name, last = f"p{k}", k == len(sizes) - 2
-        if last and not count:
-            soma = Soma(fire=Fire.NONE, bias=rng.integers(-9, 9, post), bias_when="first")
-        else:
-            threshold = rng.integers(3, 12, post)
-            soma = Soma(
-                fire=Fire.TERNARY,
-                threshold=threshold,
-                threshold_negative=1,
-                initial_v=threshold // 2,
-                bias=rng.integers(-9, 9, post),
-                bias_when="first",
-                s_min=0,
-                s_max=levels,
-            )
-        populations.append(Population(name=name, shape=(post,), soma=soma, payload=Payload.SIGN))
-        weights = rng.integers(-4, 4, (pre, post))
-        connections.append(
-            Connection(source=source, target=name, operator=Dense(weights=weights, weight_bits=3))
-        )
-        source = name
-    kind = ReadoutKind.COUNT if count else ReadoutKind.MEMBRANE
-    return Network(
-        name="chain",
-        inputs=(
-            Input(
-                name="x",
-                shape=(sizes[0],),
-                payload=Payload.UNIT if input_levels == 1 else Payload.GRADED,
-                low=0,
-                high=input_levels,
-                encoding=Encoding.ONCE,
-            ),
-        ),
-        populations=tuple(populations),
-        connections=tuple(connections),
-        readout=Readout(population=source, kind=kind, decision=Decision.ARGMAX),
-        modes=(Mode.STEPWISE,) if count else tuple(Mode),
-        max_steps=16,
-    )
-
-
-def tokens(network, values, mode, steps):
-    """The input's tokens of each sample."""
-    sent = []
-    for sample in values:
-        sent += [(SPIKE, n, int(x)) for n, x in enumerate(sample) if x]
-        sent += [(STEP, 0, 0)] * {Mode.STEPWISE: steps, Mode.SETTLE: 1, Mode.COLLAPSED: 0}[mode]
-        sent.append((END, 0, 0))
-    return sent
+STORES = list(MembraneStore)
+REGISTERS, LUTRAM, BLOCK = STORES
 
 
 @pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize(("valid", "ready"), STALLS)
-@pytest.mark.parametrize("input_levels", [1, 5])
-def test_a_chain_equals_the_golden_model(mode, valid, ready, input_levels):
-    network = chain([9, 11, 6, 4], seed=input_levels, input_levels=input_levels)
-    check(network, mode, steps=4, lanes=(4, 6, 3), valid=valid, ready=ready, levels=input_levels)
+def test_a_chain(mode, valid, ready):
+    high = 1 if ready == "1" else 5
+    network = bounded_chain((9, 11, 6, 4), seed=high, high=high)
+    plan = plan_for(network, mode, lanes={"h0": 4, "h1": 6, "out": 3}, membranes=LUTRAM)
+    check_graph(network, plan, {"x": inputs_for(network, 6)}, valid=valid, ready=ready)
 
 
 @pytest.mark.parametrize("mode", list(Mode))
 def test_one_neuron_each(mode):
-    check(chain([1, 1, 1], seed=5), mode, steps=1, lanes=(1, 1))
+    network = bounded_chain((1, 1, 1), seed=5)
+    check_graph(network, plan_for(network, mode), {"x": inputs_for(network, 4)}, steps=1)
 
 
-@pytest.mark.parametrize("steps", [1, 7])
-def test_counts(steps):
-    check(chain([5, 6, 3], seed=2, count=True), Mode.STEPWISE, steps=steps, lanes=(2, 2))
+@pytest.mark.parametrize("lanes", [2, 3])
+def test_counts(lanes):
+    network = counting_chain((5, 6, 3), seed=2)
+    plan = plan_for(network, Mode.STEPWISE, lanes=lanes)
+    check_graph(network, plan, {"x": inputs_for(network, 4)}, steps=network.max_steps)
 
 
-def check(network, mode, *, steps, lanes, valid="1", ready="1", levels=1):
-    seed = f"{mode}{valid}{ready}{levels}"
-    rng = random.Random(seed)
-    n = network.inputs[0].n
-    values = np.array([[rng.randint(0, levels) for _ in range(n)] for _ in range(5)])
-    # All silent, all firing.
-    values = np.vstack([values, np.zeros((1, n), int), np.full((1, n), levels)])
-    golden = Model(network).run(
-        values, mode=mode, steps=steps if mode is Mode.STEPWISE else None, trace=True
-    )
-    names = [population.name for population in network.populations]
-    plan = HardwarePlan(
-        mode=mode,
-        cores=tuple(
-            CorePlan(population=name, lanes=p, membranes=MembraneStore.LUTRAM)
-            for name, p in zip(names, lanes, strict=True)
-        ),
-    )
-    dut = Accelerator(network=network, plan=plan)
-    unit = dut.input_layout.is_unit
-    expected = []
-    for k, value in enumerate(golden.values.tolist()):
-        expected += [(STEP, 0, 0)] * int(golden.trace.steps[names[-1]][k])
-        expected += [(SPIKE, j, v) for j, v in enumerate(value)]
-        expected.append((END, int(golden.labels[k]), 0))
+def chain_of_windows():
+    rng = np.random.default_rng(1)
+    wires = [
+        ("x", "a", convolution(rng, 4, 2, (3, 3), padding=1, groups=2)),
+        ("a", "b", convolution(rng, 3, 4, (3, 2), stride=2, padding=1)),
+        ("b", "c", sum_pool((2, 2), stride=2)),
+        ("c", "out", dense(rng, 3, 5)),
+    ]
+    populations = {"a": (4, 5, 5), "b": (3, 3, 3), "c": (3, 1, 1), "out": (5,)}
+    return branching({"x": (2, 5, 5)}, populations, wires, seed=2)
 
-    def write(token):
-        kind, address, payload = token
-        fields = {"kind": kind, "address": address}
-        return fields if unit else fields | {"payload": payload}
 
-    def read(payload):
-        return (payload.kind, payload.address, payload.payload if payload.kind == SPIKE else 0)
+def one_dimension():
+    rng = np.random.default_rng(2)
+    wires = [
+        ("x", "a", convolution(rng, 5, 2, (3,), padding=1)),
+        ("a", "b", max_pool((2,), stride=2)),
+        ("b", "out", dense(rng, 20, 3)),
+    ]
+    populations = {"a": (5, 8), "b": (5, 4), "out": (3,)}
+    return branching({"x": (2, 8)}, populations, wires, seed=2, relays=("b",))
 
-    seen = run_stream(
-        dut,
-        [write(token) for token in tokens(network, values, mode, steps)],
-        count=len(expected),
-        read=read,
-        valid=valid,
-        ready=ready,
-    )
-    assert seen.payloads == expected, seed
+
+def concatenation():
+    """Two inputs; a concatenation, a third branch onto it, and a max pooling behind it."""
+    rng = np.random.default_rng(3)
+    wires = [
+        ("x", "a", convolution(rng, 3, 2, (3, 3), padding=1)),
+        ("y", "b", convolution(rng, 2, 1, (3, 3), padding=1)),
+        ("a", "c", Identity(offset=0)),
+        ("b", "c", Identity(offset=48)),
+        ("x", "c", convolution(rng, 5, 2, (1, 1))),
+        ("c", "p", max_pool((2, 2), stride=2)),
+        ("p", "out", dense(rng, 20, 4)),
+    ]
+    populations = {"a": (3, 4, 4), "b": (2, 4, 4), "c": (5, 4, 4), "p": (5, 2, 2), "out": (4,)}
+    inputs = {"x": (2, 4, 4), "y": (1, 4, 4)}
+    return branching(inputs, populations, wires, seed=5, relays=("p",))
+
+
+def segmentation():
+    """Down, up, a skip, and a label at every position."""
+    rng = np.random.default_rng(4)
+    wires = [
+        ("x", "a", convolution(rng, 3, 1, (2, 2), stride=2)),
+        ("a", "b", transposed(rng, 3, 4, (2, 2))),
+        ("b", "out", convolution(rng, 3, 4, (3, 3), padding=1)),
+        ("x", "out", convolution(rng, 3, 1, (3, 3), padding=1)),
+    ]
+    populations = {"a": (3, 3, 3), "b": (4, 6, 6), "out": (3, 6, 6)}
+    return branching({"x": (1, 6, 6)}, populations, wires, seed=6)
+
+
+def odd_identities():
+    """Identities between shapes that do not match, negative and shifted, onto signed neurons."""
+    rng = np.random.default_rng(5)
+    wires = [
+        ("x", "a", dense(rng, 12, 24)),
+        ("a", "b", Identity(negative=True)),
+        ("x", "b", Identity(offset=5, shift=2)),
+        ("b", "out", dense(rng, 24, 3)),
+    ]
+    populations = {"a": (24,), "b": (2, 3, 4), "out": (3,)}
+    return branching({"x": (3, 4)}, populations, wires, seed=8, signed=True)
+
+
+def every_neuron_its_own():
+    return residual(9, per="neuron")
+
+
+GRAPHS = {
+    "windows": (chain_of_windows, {}),
+    "windows, banks": (
+        chain_of_windows,
+        {
+            "lanes": {"a": 36, "b": 12, "c": 2, "out": 4},
+            "banks": {"a": (3, 3), "b": (2, 3)},
+        },
+    ),
+    "one dimension": (
+        one_dimension,
+        {"lanes": {"a": 15, "b": 8}, "banks": {"a": (1, 3), "b": (1, 2)}},
+    ),
+    "residual": (residual, {"lanes": 12, "banks": {"a": (2, 3), "b2": (1, 3)}}),
+    "each neuron": (every_neuron_its_own, {"lanes": 8, "banks": {"a": (2, 2), "b": (1, 2)}}),
+    "concatenation": (
+        concatenation,
+        {
+            "lanes": {"a": 8, "b": 8, "c": 10, "p": 5},
+            "banks": {"a": (2, 2), "b": (2, 2), "c": (1, 2)},
+        },
+    ),
+    "segmentation": (
+        segmentation,
+        {"lanes": {"a": 3, "b": 16, "out": 12}, "banks": {"b": (2, 2), "out": (2, 2)}},
+    ),
+    "odd identities": (
+        odd_identities,
+        {"lanes": {"a": 5, "b": 6, "out": 2}, "banks": {"b": (3, 1)}},
+    ),
+    "partition": (
+        residual,
+        {
+            "lanes": {"a": 6, "b": 8, "b2": 2, "out": 1},
+            "banks": {"a": (1, 3), "b": (2, 2), "b2": (1, 2)},
+            "slices": {"a": [(0, 2), (2, 4)], "b2": [(0, 1), (1, 4)], "out": [(0, 1), (1, 3)]},
+        },
+    ),
+    "segmentation, partition": (
+        segmentation,
+        {
+            "lanes": {"a": 3, "b": 16, "out": 4},
+            "banks": {"b": (2, 2), "out": (2, 2)},
+            "slices": {"b": [(0, 4)], "out": [(0, 1), (1, 3)]},
+        },
+    ),
+    "shared": (residual, {"lanes": 8, "banks": {"b": (2, 2)}, "shared": [("a", "b")]}),
+    "shared by three": (
+        residual,
+        {"lanes": 6, "banks": {"a": (2, 3)}, "shared": [("a", "b", "b2")]},
+    ),
+    "shared around": (residual, {"lanes": 6, "banks": {"a": (1, 3)}, "shared": [("a", "b2")]}),
+    "shared, concatenation": (
+        concatenation,
+        {"lanes": 8, "banks": {"a": (2, 2), "c": (2, 2)}, "shared": [("a", "c"), ("b",)]},
+    ),
+}
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("name", list(GRAPHS))
+def test_a_graph(name, mode):
+    build, options = GRAPHS[name]
+    network = build()
+    # Each graph and mode with another store and other stalls; all combinations would take hours.
+    turn = list(GRAPHS).index(name) + list(Mode).index(mode)
+    plan = plan_for(network, mode, membranes=STORES[turn % 3], **options)
+    valid, ready = STALLS[turn % 4]
+    check_graph(network, plan, inputs_of(network, 3, seed=turn), valid=valid, ready=ready)
+
+
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize(("valid", "ready"), STALLS[:2])
+def test_a_residual_with_every_store(store, valid, ready):
+    network = residual(3)
+    plan = plan_for(network, Mode.SETTLE, lanes=12, banks={"b": (3, 1)}, membranes=store)
+    check_graph(network, plan, inputs_of(network, 2, seed=1), valid=valid, ready=ready)
+
+
+def test_raw_values_and_counts_may_be_maps():
+    rng = np.random.default_rng(7)
+    for counts in (False, True):
+        wires = [("x", "out", convolution(rng, 3, 1, (3, 3), padding=1))]
+        network = branching(
+            {"x": (1, 4, 4)},
+            {"out": (3, 4, 4)},
+            wires,
+            seed=1,
+            counts=counts,
+            decision=Decision.RAW,
+        )
+        plan = plan_for(network, Mode.STEPWISE, lanes=12, banks={"out": (2, 2)})
+        check_graph(network, plan, inputs_of(network, 3, seed=2))
+
+
+@pytest.mark.parametrize(("mode", "store"), list(zip(Mode, STORES, strict=True)))
 def test_a_reset_in_the_middle_of_a_sample_starts_anew(mode, store):
     """Reset does not clear a memory: what a broken-off sample left must be overwritten."""
-    network = chain([9, 8, 4], seed=4)
-    values = np.ones((1, 9), dtype=int)
-    golden = Model(network).run(values, mode=mode, steps=4 if mode is Mode.STEPWISE else None)
-    cores = tuple(CorePlan(population=name, lanes=2, membranes=store) for name in ("p0", "p1"))
+    network = residual(4)
+    values = {"x": np.full((1, 12), 2)}
+    golden = Model(network).run(values["x"], mode=mode, steps=4 if mode is Mode.STEPWISE else None)
+    plan = plan_for(network, mode, lanes=4, membranes=store)
     reset = Signal()
-    dut = Accelerator(network=network, plan=HardwarePlan(mode=mode, cores=cores))
-    spoilt = [(SPIKE, n, 1) for n in (0, 3, 3, 8)]
+    dut = Accelerator(network=network, plan=plan)
     seen = []
 
     async def send(ctx, sent, cycles):
-        queue = list(sent)
+        fields = np.array(sent).reshape(-1, 3).T
+        queue = [int(word) for word in dut.inputs[0].layout.pack(*fields)]
         ctx.set(dut.o.ready, 1)
         for _ in range(cycles):
             ctx.set(dut.i.valid, bool(queue))
             if queue:
-                ctx.set(dut.i.payload, {"kind": queue[0][0], "address": queue[0][1]})
+                ctx.set(dut.i.payload.as_value(), queue[0])
             if queue and ctx.get(dut.i.ready):
                 queue.pop(0)
             if ctx.get(dut.o.valid):
@@ -180,11 +242,11 @@ def test_a_reset_in_the_middle_of_a_sample_starts_anew(mode, store):
         assert not queue
 
     async def bench(ctx):
-        await send(ctx, spoilt, 60)
+        await send(ctx, [(SPIKE, n, 1) for n in (0, 3, 3, 8)], 90)
         ctx.set(reset, 1)
         await ctx.tick()
         ctx.set(reset, 0)
-        await send(ctx, tokens(network, values, mode, 4), 400)
+        await send(ctx, input_tokens(network, "x", values["x"], mode, 4), 3000)
 
     simulate(ResetInserter(reset)(dut), bench)
     values_seen = [payload for kind, _, payload in seen if kind == SPIKE]

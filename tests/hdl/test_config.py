@@ -1,9 +1,8 @@
-"""What hardware cannot do is refused by name; what it can is worked out once."""
+"""What cores must be is worked out once, from the network and the plan."""
 
 import numpy as np
-import pytest
+from amaranth.hdl import signed, unsigned
 
-from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import (
     Connection,
     Decision,
@@ -11,6 +10,7 @@ from spikewright.golden.spec import (
     Fire,
     Identity,
     Input,
+    Interval,
     Leak,
     Mode,
     Network,
@@ -20,174 +20,139 @@ from spikewright.golden.spec import (
     ReadoutKind,
     Soma,
 )
-from spikewright.hdl import CorePlan, HardwarePlan, bound_cycles, core_configs
+from spikewright.hdl import core_configs
+from spikewright.hdl.config import node_layouts, shape_of
+from support.branching import branching, convolution, dense, max_pool
+from support.graphs import plan_for
 
-WEIGHTS = np.arange(-6, 6).reshape(3, 4)
 
-
-def network(*, soma=None, operator=None, delay=0, readout="membrane", out=None, extra=()):
-    hidden = soma or Soma(fire=Fire.BINARY, threshold=3)
-    connections = [
-        Connection(
-            source="x",
-            target="a",
-            operator=operator or Dense(weights=WEIGHTS, weight_bits=4),
-            delay=delay,
-        ),
-        Connection(
-            source="a",
-            target="b",
-            operator=Dense(weights=np.ones((4, 2), dtype=int), weight_bits=2),
-        ),
-        *extra,
-    ]
+def leaky(soma):
+    weights = Dense(weights=np.arange(-6, 6).reshape(3, 4), weight_bits=4)
+    readout = Dense(weights=np.ones((4, 2), dtype=int), weight_bits=2)
     return Network(
         name="t",
         inputs=(
             Input(name="x", shape=(3,), payload=Payload.UNIT, low=0, high=1, encoding="events"),
         ),
         populations=(
-            Population(name="a", shape=(4,), soma=hidden, payload=Payload.SIGN),
-            Population(
-                name="b", shape=(2,), soma=out or Soma(fire=Fire.NONE), payload=Payload.UNIT
-            ),
+            Population(name="a", shape=(4,), soma=soma, payload=Payload.SIGN),
+            Population(name="b", shape=(2,), soma=Soma(fire=Fire.NONE), payload=Payload.UNIT),
         ),
-        connections=tuple(connections),
-        readout=Readout(population="b", kind=readout, decision=Decision.ARGMAX),
+        connections=(
+            Connection(source="x", target="a", operator=weights),
+            Connection(source="a", target="b", operator=readout),
+        ),
+        readout=Readout(population="b", kind=ReadoutKind.MEMBRANE, decision=Decision.ARGMAX),
         modes=(Mode.STEPWISE,),
         max_steps=8,
     )
 
 
-def plan(*names, mode=Mode.STEPWISE, lanes=3):
-    return HardwarePlan(
-        mode=mode, cores=tuple(CorePlan(population=name, lanes=lanes) for name in names)
-    )
+def test_shapes_of_intervals():
+    bounds = [(0, 0), (0, 1), (0, 8), (-1, 0), (-8, 7), (-9, 3), (2, 5)]
+    found = [shape_of(Interval(low, high)) for low, high in bounds]
+    wanted = [unsigned(1), unsigned(1), unsigned(4), signed(1), signed(4), signed(5), unsigned(3)]
+    assert found == wanted
 
 
 def test_a_core_in_numbers():
-    first, second = core_configs(network(), plan("a", "b"))
-    assert (first.n, first.pre, first.lanes, first.groups) == (4, 3, 3, 2)
-    assert (second.n, second.pre, second.lanes, second.groups) == (2, 4, 2, 1)
-    assert first.by_group(np.array([1, 2, 3, 4])) == [[1, 2, 3], [4, 4, 4]]
-    assert first.source.is_unit
-    assert not second.target.is_unit
-
-
-def test_block_diagonal_weights_become_a_matrix():
-    blocks = np.arange(1, 5).reshape(2, 1, 2)
-    dense = Dense(weights=blocks, weight_bits=4)
-    net = network()
-    net = Network(
-        name="t",
-        inputs=(
-            Input(name="x", shape=(2,), payload=Payload.UNIT, low=0, high=1, encoding="events"),
-        ),
-        populations=net.populations,
-        connections=(Connection(source="x", target="a", operator=dense), net.connections[1]),
-        readout=net.readout,
-        modes=net.modes,
-        max_steps=8,
-    )
-    config = core_configs(net, plan("a", "b"))[0]
-    assert config.weights.tolist() == [[1, 2, 0, 0], [0, 0, 3, 4]]
-
-
-def test_the_plan_names_every_population_once_in_order():
-    with pytest.raises(
-        ConfigurationError,
-        match=r"^the plan must have one core for each of a, b, in this order, found b, a$",
-    ):
-        core_configs(network(), plan("b", "a"))
-
-
-def test_the_plan_runs_a_mode_of_the_network():
-    with pytest.raises(
-        ConfigurationError,
-        match=r"^network 't': the plan's mode must be one of stepwise, found collapsed$",
-    ):
-        core_configs(network(), plan("a", "b", mode=Mode.COLLAPSED))
-
-
-@pytest.mark.parametrize(
-    ("soma", "found"),
-    [
-        (Soma(fire=Fire.BURST, threshold=3, max_level=2), "fire burst"),
-        (Soma(fire=Fire.BINARY, threshold=3, current=True), "a current state"),
-        (Soma(fire=Fire.BINARY, threshold=3, reset_delay=True), "a delayed reset"),
-        (
-            Soma(fire=Fire.BINARY, threshold=3, reset_amount=2),
-            "a reset amount that differs from the threshold",
-        ),
-        (Soma(fire=Fire.BINARY, threshold=3, v_min=-9, v_max=9), "a clipped membrane"),
-    ],
-)
-def test_a_soma_that_is_not_built_is_refused(soma, found):
-    net = network(soma=soma) if soma.fire is not Fire.BURST else None
-    if net is None:
-        graded = Population(name="a", shape=(4,), soma=soma, payload=Payload.GRADED)
-        base = network()
-        net = Network(
-            name="t",
-            inputs=base.inputs,
-            populations=(graded, base.populations[1]),
-            connections=base.connections,
-            readout=base.readout,
-            modes=base.modes,
-            max_steps=8,
-        )
-    with pytest.raises(
-        UnsupportedError, match=rf"^population 'a': hardware offers .*, found {found}$"
-    ):
-        core_configs(net, plan("a", "b"))
-
-
-def test_other_connections_are_refused():
-    with pytest.raises(
-        UnsupportedError,
-        match=r"^connection 'x' -> 'a': hardware offers dense connections, found identity$",
-    ):
-        core_configs(network(operator=Identity()), plan("a", "b"))
-    with pytest.raises(
-        UnsupportedError,
-        match=r"^connection 'x' -> 'a': hardware offers connections without delay, found delay 1$",
-    ):
-        core_configs(network(delay=1), plan("a", "b"))
-
-
-def test_a_branch_is_refused():
-    extra = (
-        Connection(
-            source="x",
-            target="b",
-            operator=Dense(weights=np.ones((3, 2), dtype=int), weight_bits=2),
-        ),
-    )
-    with pytest.raises(
-        UnsupportedError,
-        match=r"^population 'x': hardware takes a chain: every population feeds one other, "
-        r"found 2 targets$",
-    ):
-        core_configs(network(extra=extra), plan("a", "b"))
-
-
-def test_other_readouts_are_refused():
-    spiking = Soma(fire=Fire.BINARY, threshold=2)
-    with pytest.raises(
-        UnsupportedError,
-        match=r"^readout: hardware reads membranes or counts, raw or by argmax, "
-        r"found first_spike with argmax$",
-    ):
-        core_configs(network(readout=ReadoutKind.FIRST_SPIKE, out=spiking), plan("a", "b"))
+    network = leaky(Soma(fire=Fire.BINARY, threshold=3))
+    first, second = core_configs(network, plan_for(network, Mode.STEPWISE, lanes=3))
+    assert (first.lanes, first.groups, first.channel_lanes, first.banks) == (3, 2, 3, (1, 1))
+    assert (second.lanes, second.groups) == (2, 1)  # no more lanes than neurons
+    assert first.ports[0].source.is_unit
+    assert not second.hosts[0].target.is_unit
+    assert first.operand_shape == signed(4)
+    assert first.rows(lambda host: np.array([1, 2, 3, 4])) == ([[1, 2, 3], [4, 4, 4]], False)
 
 
 def test_a_leaky_start_has_leak_and_bias_in_it():
-    soma = Soma(fire=Fire.BINARY, threshold=3, initial_v=9, bias=2, leak_v=Leak(shift=1))
-    config = core_configs(network(soma=soma), plan("a", "b"))[0]
-    assert config.stored_initial_v.tolist() == [6, 6, 6, 6]
+    network = leaky(Soma(fire=Fire.BINARY, threshold=3, initial_v=9, bias=2, leak_v=Leak(shift=1)))
+    host = core_configs(network, plan_for(network, Mode.STEPWISE))[0].hosts[0]
+    assert host.stored_initial_v.tolist() == [6, 6, 6, 6]
 
 
-def test_the_bound_is_the_busiest_core():
-    configs = core_configs(network(), plan("a", "b"))
-    bound = bound_cycles(configs, spikes_in={"a": 2.5, "b": 9}, steps={"a": 3, "b": 3})
-    assert bound == max((2.5 + 3) * 2, (9 + 3) * 1)
+def graph():
+    """x (2, 4, 4) -> a (6, 4, 4); a and x -> b (6, 4, 4); max pool -> c (6, 2, 2) -> out."""
+    rng = np.random.default_rng(3)
+    wires = [
+        ("x", "a", convolution(rng, 6, 2, (3, 3), padding=1, shift=2)),
+        ("a", "b", Identity(shift=3, negative=True)),
+        ("x", "b", convolution(rng, 6, 2, (3, 3), padding=1, bits=4)),
+        ("b", "c", max_pool((2, 2), stride=2)),
+        ("c", "out", dense(rng, 24, 3)),
+    ]
+    populations = {"a": (6, 4, 4), "b": (6, 4, 4), "c": (6, 2, 2), "out": (3,)}
+    return branching({"x": (2, 4, 4)}, populations, wires, seed=1, relays=("c",))
+
+
+def cores_of(network, mode=Mode.COLLAPSED, **options):
+    return {
+        core.hosts[0].population.name: core
+        for core in core_configs(network, plan_for(network, mode, **options))
+    }
+
+
+def test_banks_lanes_and_groups():
+    cores = cores_of(
+        graph(), lanes={"a": 24, "b": 12, "c": 64, "out": 3}, banks={"a": (2, 3), "c": (4, 4)}
+    )
+    assert (cores["a"].channel_lanes, cores["a"].banks, cores["a"].groups) == (4, (2, 3), 2 * 2 * 2)
+    assert (cores["c"].channel_lanes, cores["c"].banks) == (4, (2, 2))  # as many as there are
+    assert cores["a"].hosts[0].blocks == (2, 2, 2)
+    assert cores["b"].ports[0].source.axes[0].banks == 4  # a's codes
+
+
+def test_operands_of_all_ports_are_aligned():
+    core = cores_of(graph())["b"]
+    assert core.shift == 0
+    assert core.operand_shape == signed(4)  # -1 << 3, and weights of 4 bits
+    assert (core.payload.low, core.payload.high) == (0, 3)
+    assert core.v_bits > core.shift
+
+
+def test_tokens_behind_a_delta_are_the_targets_own():
+    core = cores_of(graph(), banks={"c": (2, 2)}, lanes={"c": 8})["c"]
+    port = core.ports[0]
+    assert port.layout.shape == (6, 2, 2)
+    assert port.layout.axes == core.hosts[0].target.axes
+    assert (port.layout.low, port.layout.high) == (0, 3)
+    assert (port.x.low, port.x.high) == (0, 3)
+
+
+def test_a_slice_keeps_the_addresses_of_the_whole():
+    network = graph()
+    plan = plan_for(network, Mode.SETTLE, lanes={"a": 2}, slices={"a": [(0, 2), (2, 6)]})
+    first, second = core_configs(network, plan)[:2]
+    assert (first.hosts[0].n, second.hosts[0].n) == (32, 64)
+    assert first.hosts[0].target is second.hosts[0].target
+    assert second.hosts[0].address_block == 1
+    assert second.hosts[0].target == node_layouts(network, plan)["a"]
+    values = np.arange(6)
+    rows, by_group = second.rows(lambda host: values)
+    assert (rows, by_group) == ([[2, 3], [4, 5]], False)
+
+
+def test_hosts_follow_each_other_in_a_core():
+    network = graph()
+    config = core_configs(
+        network, plan_for(network, Mode.SETTLE, lanes=8, banks={"a": (1, 2)}, shared=[("a", "b")])
+    )[0]
+    first, second = config.hosts
+    assert (first.first_group, second.first_group, config.groups) == (0, 16, 32)
+    assert (first.first_block, second.first_block) == (0, 2)
+    assert [port.host for port in config.ports] == [0, 1, 1]
+    rows, by_group = config.rows(lambda host: host.population.soma.threshold)
+    assert not by_group
+    thresholds = [network.population(name).soma.threshold.tolist() for name in "ab"]
+    assert rows == [part for t in thresholds for part in (t[:4], [*t[4:], t[5], t[5]])]
+
+
+def test_parameters_of_each_neuron_are_by_group():
+    core = cores_of(graph(), lanes={"a": 8}, banks={"a": (2, 2)})["a"]
+    values = np.arange(96)
+    rows, by_group = core.rows(lambda host: values)
+    assert by_group
+    assert len(rows) == core.groups
+    # Group 0: rows 0 and 1, columns 0 and 1, channels 0 and 1 fastest.
+    assert rows[0] == [0, 16, 1, 17, 4, 20, 5, 21]

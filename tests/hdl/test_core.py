@@ -8,6 +8,8 @@ import pytest
 
 from spikewright.golden.spec import (
     BiasWhen,
+    Connection,
+    Dense,
     EndFlag,
     Fire,
     Interval,
@@ -20,10 +22,11 @@ from spikewright.golden.spec import (
     Soma,
     TokenKind,
 )
-from spikewright.hdl.config import CoreConfig, shape_of
+from spikewright.hdl.config import CoreConfig, HostConfig, PortConfig
 from spikewright.hdl.core import Core
-from spikewright.hdl.plan import CorePlan, MembraneStore
-from spikewright.hdl.token import TokenLayout
+from spikewright.hdl.geometry import port_schedule
+from spikewright.hdl.plan import CorePlan, Host, MembraneStore
+from spikewright.hdl.token import TokenLayout, axes_of
 from support.streams import run_stream
 
 SPIKE, STEP, END = (kind.value for kind in TokenKind)
@@ -34,24 +37,28 @@ class Reference:
     """One population, spike by spike, in plain Python, from the contract's words."""
 
     def __init__(self, config):
-        self.config, self.soma = config, config.population.soma
-        self.n = config.n
-        self.threshold = config.population.per_neuron(self.soma.threshold).tolist()
+        self.mode = config.mode
+        population = config.hosts[0].population
+        self.dense = config.ports[0].connection.operator
+        self.soma = population.soma
+        self.n = population.n
+        self.threshold = population.per_neuron(self.soma.threshold).tolist()
         negative = self.soma.threshold_negative
         if negative is not None:
-            self.negative = config.population.per_neuron(negative).tolist()
-        self.bias = config.population.per_neuron(self.soma.bias).tolist()
+            self.negative = population.per_neuron(negative).tolist()
+        self.bias = population.per_neuron(self.soma.bias).tolist()
+        self.initial_v = population.per_neuron(self.soma.initial_v).tolist()
         self.reset()
 
     def reset(self):
-        self.v = self.config.population.per_neuron(self.soma.initial_v).tolist()
+        self.v = list(self.initial_v)
         self.s = [0] * self.n
         self.acc = [0] * self.n
         self.first = True
 
     def receive(self, address, payload):
         for k in range(self.n):
-            weight = int(self.config.weights[address, k]) << self.config.shift
+            weight = int(self.dense.weights[address, k]) << self.dense.shift
             self.acc[k] += weight * payload
 
     def step(self):
@@ -83,7 +90,7 @@ class Reference:
 
     def end(self, keep):
         soma, out = self.soma, []
-        if self.config.mode is Mode.COLLAPSED:
+        if self.mode is Mode.COLLAPSED:
             charge = [v + a + b for v, a, b in zip(self.v, self.acc, self.bias, strict=True)]
             if soma.fire is Fire.NONE:
                 out = [(SPIKE, k, v) for k, v in enumerate(charge)]
@@ -94,7 +101,7 @@ class Reference:
             keep = False
         elif soma.fire is Fire.NONE:
             out = [(SPIKE, k, v) for k, v in enumerate(self.v)]
-        elif self.config.mode is Mode.SETTLE:
+        elif self.mode is Mode.SETTLE:
             while spikes := self.step():
                 out += [*spikes, (STEP, 0, 0)]
         if not keep:
@@ -102,44 +109,72 @@ class Reference:
         return out
 
 
-def make(soma, *, mode, pre=6, n=7, lanes=3, weight_bits=3, shift=0, source=(-1, 1), store, seed=0):
+def make(
+    soma,
+    *,
+    mode,
+    pre=6,
+    shape=(7,),
+    lanes=3,
+    banks=(1, 1),
+    weight_bits=3,
+    shift=0,
+    source=(-1, 1),
+    store,
+    seed=0,
+):
     rng = np.random.default_rng(seed)
     limit = 1 << (weight_bits - 1)
-    population = Population(name="p", shape=(n,), soma=soma, payload=Payload.SIGN)
+    population = Population(name="p", shape=shape, soma=soma, payload=Payload.SIGN)
     fires = soma.fire is not Fire.NONE
-    v_bits = 16
     low, high = {Fire.NONE: (-(1 << 15), (1 << 15) - 1), Fire.BINARY: (0, 1)}.get(
         soma.fire, (-1, 1)
     )
     if fires and mode is Mode.COLLAPSED:
         low, high = soma.s_min, soma.s_max
-    tracer = None
-    if fires and soma.s_max is not None and mode is not Mode.COLLAPSED:
-        tracer = shape_of(Interval(soma.s_min, soma.s_max))
-    return CoreConfig(
-        population=population,
-        mode=mode,
-        plan=CorePlan(population="p", lanes=lanes, membranes=store, queue_depth=4),
-        weights=rng.integers(-limit, limit, (pre, n)),
+    dense = Dense(
+        weights=rng.integers(-limit, limit, (pre, population.n)),
         weight_bits=weight_bits,
         shift=shift,
-        source=TokenLayout(neurons=pre, low=source[0], high=source[1]),
-        target=TokenLayout(neurons=n, low=low, high=high, valued=not fires),
-        v_bits=v_bits,
-        tracer=tracer,
     )
+    axes = axes_of(shape, (lanes // (banks[0] * banks[1]), *banks))
+    arriving = TokenLayout(axes=axes_of((pre,)), low=source[0], high=source[1])
+    host = HostConfig(
+        population=population,
+        mode=mode,
+        first_channel=0,
+        axes=axes,
+        target=TokenLayout(axes=axes, low=low, high=high, valued=not fires),
+        v=Interval(-(1 << 15), (1 << 15) - 1),
+        tracer=Interval(soma.s_min, soma.s_max) if soma.traced else None,
+        first_group=0,
+        first_block=0,
+    )
+    port = PortConfig(
+        host=0,
+        channels=(0, axes[0].size),
+        connection=Connection(source="x", target="p", operator=dense),
+        source=arriving,
+        delta=None,
+        x=Interval(0, 0),
+        layout=arriving,
+        schedule=port_schedule(dense, source=arriving, target=axes),
+        queue_depth=4,
+    )
+    plan = CorePlan(hosts=(Host(population="p"),), lanes=lanes, banks=banks, membranes=store)
+    return CoreConfig(plan=plan, mode=mode, hosts=(host,), ports=(port,))
 
 
 def samples(config, *, seed, count=4, steps=3, keep=True):
     """Tokens of some samples and what must come of them."""
     rng = random.Random(seed)
     reference = Reference(config)
-    low, high = config.source.low, config.source.high
+    low, high = config.ports[0].source.low, config.ports[0].source.high
     sent, expected = [], []
     for index in range(count):
         for _ in range(1 if config.mode is Mode.COLLAPSED else rng.randrange(1, steps + 1)):
             density = rng.choice([0.0, 0.5, 1.0])
-            for address in range(config.pre):
+            for address in range(config.ports[0].source.neurons):
                 payload = rng.choice([p for p in range(low, high + 1) if p])
                 if rng.random() < density:
                     sent.append((SPIKE, address, payload))
@@ -153,16 +188,32 @@ def samples(config, *, seed, count=4, steps=3, keep=True):
     return sent, expected
 
 
+def by_step(tokens):
+    """Tokens with the spikes of each step in ascending order: banks send them in another one."""
+    ordered, spikes = [], []
+    for token in tokens:
+        if token[0] == SPIKE:
+            spikes.append(token)
+        else:
+            ordered += [*sorted(spikes), token]
+            spikes = []
+    return ordered
+
+
 def run(config, sent, expected, *, valid="1", ready="1"):
+    source, target = config.ports[0].source, config.hosts[0].target
+
     def write(token):
-        kind, address, payload = token
-        fields = {"kind": kind, "address": int(address)}
-        return fields if config.source.is_unit else fields | {"payload": payload}
+        kind, neuron, payload = token
+        address = int(source.encode(neuron)) if kind == SPIKE else int(neuron)
+        fields = {"kind": kind, "address": address}
+        return fields if source.is_unit else fields | {"payload": payload}
 
     def read(payload):
-        unit = config.target.is_unit
-        value = int(payload.kind == SPIKE) if unit else payload.payload
-        return (payload.kind, payload.address, value if payload.kind == SPIKE else 0)
+        if payload.kind != SPIKE:
+            return (payload.kind, payload.address, 0)
+        value = 1 if target.is_unit else payload.payload
+        return (payload.kind, int(target.decode(payload.address)), value)
 
     core = Core(config=config)
     seen = run_stream(
@@ -173,8 +224,10 @@ def run(config, sent, expected, *, valid="1", ready="1"):
         valid=valid,
         ready=ready,
         settle=CLEARED,
+        source=core.i_0,
+        sink=core.o_0,
     )
-    assert seen.payloads == expected
+    assert by_step(seen.payloads) == expected
     return core, seen
 
 
@@ -242,6 +295,28 @@ def test_readout_without_steps(mode):
 
 
 @pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize(
+    ("shape", "banks", "lanes"),
+    [((3, 2, 5), (2, 3), 6), ((2, 5), (1, 2), 4), ((5, 3, 3), (3, 3), 27), ((1, 4, 3), (3, 1), 3)],
+)
+@pytest.mark.parametrize(("valid", "ready"), [("1", "1"), ("011", "101")])
+def test_banks_of_rows_and_columns(mode, shape, banks, lanes, valid, ready):
+    n = int(np.prod(shape))
+    soma = Soma(
+        fire=Fire.TERNARY,
+        threshold=np.arange(n) % 5 + 2,
+        threshold_negative=1,
+        initial_v=np.arange(n) % 3,
+        bias_when="first",
+        s_min=0,
+        s_max=3,
+    )
+    store = MembraneStore.LUTRAM
+    config = make(soma, mode=mode, store=store, shape=shape, banks=banks, lanes=lanes)
+    run(config, *samples(config, seed=f"{mode}{shape}"), valid=valid, ready=ready)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("store", list(MembraneStore))
 @pytest.mark.parametrize("source", [(0, 1), (0, 3)])
 def test_latency_and_interval_are_the_properties(mode, store, source):
@@ -258,7 +333,7 @@ def test_latency_and_interval_are_the_properties(mode, store, source):
     core, seen = run(config, [last], [last])
     assert seen.items[0][0] - seen.accepted[0] == core.latency
     # A long run of spikes is taken at one row a cycle, whatever lies between them.
-    spikes = [(SPIKE, k % config.pre, 1) for k in range(40)]
+    spikes = [(SPIKE, k % 6, 1) for k in range(40)]
     reference = Reference(config)
     for _, address, payload in spikes:
         reference.receive(address, payload)

@@ -3,37 +3,55 @@
 import random
 
 import pytest
+from amaranth.hdl import signed, unsigned
 
 from spikewright.golden.errors import ConfigurationError
 from spikewright.hdl.lanes import AccumulatorLanes
 from spikewright.hdl.plan import MembraneStore
-from spikewright.hdl.token import TokenLayout
+from spikewright.hdl.token import TokenLayout, axes_of
 from support.streams import simulate
 
 LAYOUTS = {
-    "unit": TokenLayout(neurons=4, low=0, high=1),
-    "sign": TokenLayout(neurons=4, low=-1, high=1),
-    "graded": TokenLayout(neurons=4, low=0, high=7),
-    "signed": TokenLayout(neurons=4, low=-5, high=3),
+    "unit": TokenLayout(axes=axes_of((4,)), low=0, high=1),
+    "sign": TokenLayout(axes=axes_of((4,)), low=-1, high=1),
+    "negative": TokenLayout(axes=axes_of((4,)), low=-1, high=0),
+    "graded": TokenLayout(axes=axes_of((4,)), low=0, high=7),
+    "signed": TokenLayout(axes=axes_of((4,)), low=-5, high=3),
 }
+OPERAND = signed(4)
 
 
-def lanes(layout, *, groups=3, shift=0, v_bits=12, store=MembraneStore.LUTRAM, tracer_bits=0):
-    return AccumulatorLanes(
-        layout=layout,
-        lanes=2,
-        groups=groups,
-        weight_bits=4,
-        shift=shift,
-        v_bits=v_bits,
-        tracer_bits=tracer_bits,
-        store=store,
-    )
+def lanes(layout, **options):
+    fields = {
+        "layout": layout,
+        "channel_lanes": 2,
+        "banks": (1, 1),
+        "groups": 3,
+        "operand_shape": OPERAND,
+        "shift": 0,
+        "v_bits": 12,
+        "tracer_bits": 0,
+        "store": MembraneStore.LUTRAM,
+    }
+    return AccumulatorLanes(**(fields | options))
 
 
 def wrap(value, bits):
     value &= (1 << bits) - 1
     return value - (1 << bits) if value >> (bits - 1) else value
+
+
+def joined(values, bits):
+    return sum((value & ((1 << bits) - 1)) << k * bits for k, value in enumerate(values))
+
+
+def split(word, bits, count):
+    return [word >> k * bits & ((1 << bits) - 1) for k in range(count)]
+
+
+def payloads(layout):
+    # A spike of 0 is never sent; a sign is nothing but its sign.
+    return [1] if layout.is_unit else [p for p in range(layout.low, layout.high + 1) if p]
 
 
 async def write(ctx, dut, words):
@@ -58,88 +76,159 @@ async def read(ctx, dut, group):
     return word
 
 
+async def add(ctx, dut, groups, enables, payload, operands):
+    """Offer one row; the caller lets the cycle pass."""
+    ctx.set(dut.valid, 1)
+    ctx.set(dut.groups, joined(groups, dut.group_shape.width))
+    ctx.set(dut.enables, joined(enables, 1))
+    if not dut.layout.is_unit:
+        ctx.set(dut.payload, payload)
+    ctx.set(dut.operands, joined(operands, dut.operand_shape.width))
+
+
 def test_constructor_errors():
     with pytest.raises(
         ConfigurationError,
         match=r"^a membrane must be wider than its fraction, found 4 bits, shift 4$",
     ):
         lanes(LAYOUTS["unit"], v_bits=4, shift=4)
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^channel lanes and banks must be at least 1, found 2 and \(0, 1\)$",
+    ):
+        lanes(LAYOUTS["unit"], banks=(0, 1))
 
 
 @pytest.mark.parametrize("name", list(LAYOUTS))
-def test_every_weight_and_payload(name):
+@pytest.mark.parametrize("shape", [signed(4), unsigned(3)])
+@pytest.mark.parametrize("store", list(MembraneStore))
+def test_every_operand_and_payload_after_the_latency(name, shape, store):
     layout = LAYOUTS[name]
-    dut = lanes(layout, groups=1, store=MembraneStore.REGISTERS)
-    # A spike of 0 is never sent; a sign is nothing but its sign.
-    payloads = [1] if layout.is_unit else [p for p in range(layout.low, layout.high + 1) if p]
+    dut = lanes(layout, groups=1, operand_shape=shape, store=store)
+    low = -(1 << shape.width - 1) if shape.signed else 0
+    operands = range(low, low + (1 << shape.width))
+    slow = store is MembraneStore.BLOCK
+    assert dut.latency == 2 + (name in ("graded", "signed")) + slow
 
     async def bench(ctx):
-        for payload in payloads:
-            for weight in range(-8, 8):
+        for payload in payloads(layout):
+            for operand in operands:
+                other = operands[-1] + low - operand
                 await write(ctx, dut, [5])
-                ctx.set(dut.valid, 1)
-                ctx.set(dut.payload, payload)
-                ctx.set(dut.row, weight & 15 | (~weight & 15) << 4)
+                await add(ctx, dut, [0], [1], payload, [operand, other])
                 await ctx.tick()
                 ctx.set(dut.valid, 0)
                 for _ in range(dut.latency - 1):
+                    assert ctx.get(dut.busy)
                     await ctx.tick()
+                assert not ctx.get(dut.busy)
                 word = await read(ctx, dut, 0)
-                assert wrap(word, 12) == 5 + weight * payload
-                assert wrap(word >> 12, 12) == (~weight) * payload
+                assert [wrap(v, 12) for v in split(word, 12, 2)] == [
+                    5 + operand * payload,
+                    other * payload,
+                ]
 
     simulate(dut, bench)
 
 
 @pytest.mark.parametrize("name", list(LAYOUTS))
 @pytest.mark.parametrize("store", list(MembraneStore))
-@pytest.mark.parametrize("shift", [0, 3])
+@pytest.mark.parametrize(("banks", "groups"), [((1, 1), 1), ((1, 1), 2), ((2, 3), 3), ((2, 1), 5)])
 @pytest.mark.parametrize("gaps", [0.0, 0.4])
-def test_random_rows_back_to_back(name, store, shift, gaps):
+def test_random_rows_of_any_groups_back_to_back(name, store, banks, groups, gaps):
     layout = LAYOUTS[name]
-    dut = lanes(layout, groups=2, shift=shift, store=store, v_bits=11, tracer_bits=3)
-    rng = random.Random(f"{name}{store}{shift}{gaps}")
+    rng = random.Random(f"{name}{store}{banks}{groups}{gaps}")
+    shift = rng.choice((0, 3))
+    dut = lanes(
+        layout, banks=banks, groups=groups, shift=shift, store=store, v_bits=11, tracer_bits=3
+    )
+    n_banks, n_lanes = banks[0] * banks[1], banks[0] * banks[1] * 2
+    met = 0
 
     async def bench(ctx):
-        model = [[rng.randrange(-900, 900) for _ in range(2)] for _ in range(2)]
-        tracers = [[rng.randrange(8) for _ in range(2)] for _ in range(2)]
-        words = [
-            sum(
-                ((v & 2047) | t << 11) << (14 * k)
-                for k, (v, t) in enumerate(zip(*row, strict=True))
-            )
-            for row in zip(model, tracers, strict=True)
-        ]
-        await write(ctx, dut, words)
-        for _ in range(400):
+        nonlocal met
+        model = [[rng.randrange(-900, 900) for _ in range(n_lanes)] for _ in range(groups)]
+        tracers = [[rng.randrange(8) for _ in range(n_lanes)] for _ in range(groups)]
+        await write(
+            ctx,
+            dut,
+            [
+                joined([v & 2047 | t << 11 for v, t in zip(*both, strict=True)], 14)
+                for both in zip(model, tracers, strict=True)
+            ],
+        )
+        before = [-1] * n_banks
+        for _ in range(250):
+            row = [rng.randrange(groups) for _ in range(n_banks)]
+            enables = [rng.random() < 0.7 for _ in range(n_banks)]
+            payload = rng.choice(payloads(layout))
+            operands = [rng.randrange(-8, 8) for _ in range(n_lanes)]
             if rng.random() < gaps:
                 ctx.set(dut.valid, 0)
+                before = [-1] * n_banks
             else:
-                # Groups go round, as a fetch issues them.
-                for group in range(2):
-                    weights = [rng.randrange(-8, 8) for _ in range(2)]
-                    payload = (
-                        1 if layout.is_unit else rng.randrange(layout.low, layout.high + 1) or 1
-                    )
-                    ctx.set(dut.valid, 1)
-                    ctx.set(dut.group, group)
-                    ctx.set(dut.payload, payload)
-                    ctx.set(dut.row, weights[0] & 15 | (weights[1] & 15) << 4)
-                    for lane in range(2):
-                        total = model[group][lane] + (weights[lane] << shift) * payload
-                        model[group][lane] = wrap(total, 11)
-                    if group == 0:
-                        await ctx.tick()
+                await add(ctx, dut, row, enables, payload, operands)
+                for lane in range(n_lanes):
+                    if enables[lane // 2]:
+                        held = model[row[lane // 2]]
+                        total = held[lane] + (operands[lane] << shift) * payload
+                        held[lane] = wrap(total, 11)
+                taken = [g if on else -1 for g, on in zip(row, enables, strict=True)]
+                met += any(a == b >= 0 for a, b in zip(taken, before, strict=True))
+                before = taken
             await ctx.tick()
         ctx.set(dut.valid, 0)
-        for _ in range(dut.latency):
+        for _ in range(dut.latency - 1):
             await ctx.tick()
         assert not ctx.get(dut.busy)
-        for group in range(2):
-            word = await read(ctx, dut, group)
-            for lane in range(2):
-                field = word >> (14 * lane)
-                assert wrap(field, 11) == model[group][lane]
-                assert field >> 11 & 7 == tracers[group][lane]
+        for group in range(groups):
+            fields = split(await read(ctx, dut, group), 14, n_lanes)
+            assert [wrap(field, 11) for field in fields] == model[group]
+            assert [field >> 11 for field in fields] == tracers[group]
+        assert dut.interval == 1
+
+    simulate(dut, bench)
+    assert met
+
+
+@pytest.mark.parametrize("low", [-4, -2, 0])
+@pytest.mark.parametrize("high", [2, 3, 7, 8])
+def test_every_product_of_many_lanes(low, high):
+    """Narrow payloads of many lanes are shifted and added, wide ones multiplied."""
+    layout = TokenLayout(axes=axes_of((4,)), low=low, high=high)
+    dut = lanes(layout, channel_lanes=34, groups=1)
+    operands = [(lane - 17) % 16 - 8 for lane in range(34)]
+
+    async def bench(ctx):
+        for payload in payloads(layout):
+            await write(ctx, dut, [0])
+            await add(ctx, dut, [0], [1], payload, operands)
+            await ctx.tick()
+            ctx.set(dut.valid, 0)
+            for _ in range(dut.latency - 1):
+                await ctx.tick()
+            word = await read(ctx, dut, 0)
+            assert [wrap(v, 12) for v in split(word, 12, 34)] == [w * payload for w in operands]
+
+    simulate(dut, bench)
+
+
+@pytest.mark.parametrize("store", list(MembraneStore))
+def test_rows_and_sweeps_see_what_the_other_wrote(store):
+    """A row right behind a sweep's write, and a sweep right behind a row, of the same group."""
+    dut = lanes(LAYOUTS["unit"], groups=2, channel_lanes=1, store=store)
+
+    async def bench(ctx):
+        for k in range(20):
+            await write(ctx, dut, [k, 100])
+            await add(ctx, dut, [1], [1], 1, [k % 8])
+            await ctx.tick()
+            await add(ctx, dut, [0], [1], 1, [1])
+            await ctx.tick()
+            ctx.set(dut.valid, 0)
+            while ctx.get(dut.busy):
+                await ctx.tick()
+            assert await read(ctx, dut, 0) == k + 1
+            assert await read(ctx, dut, 1) == 100 + k % 8
 
     simulate(dut, bench)

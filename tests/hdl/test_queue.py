@@ -4,10 +4,10 @@ import pytest
 
 from spikewright.golden.errors import ConfigurationError
 from spikewright.hdl.queue import SpikeQueue
-from spikewright.hdl.token import TokenLayout
+from spikewright.hdl.token import TokenLayout, axes_of
 from support.streams import run_stream
 
-LAYOUT = TokenLayout(neurons=5, low=-3, high=3)
+LAYOUT = TokenLayout(axes=axes_of((5,)), low=-3, high=3)
 TOKENS = [{"kind": k % 3, "address": k % 5, "payload": k % 7 - 3} for k in range(60)]
 
 

@@ -7,16 +7,21 @@ from hypothesis import strategies as st
 
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import TokenKind
-from spikewright.hdl.token import TokenLayout
+from spikewright.hdl.token import Axis, TokenLayout, axes_of
+
+SHAPES = st.lists(st.integers(1, 12), min_size=1, max_size=4)
+BANKS = st.tuples(st.integers(1, 5), st.integers(1, 4), st.integers(1, 4))
 
 
 def test_constructor_errors():
-    with pytest.raises(ConfigurationError, match=r"^neurons must be at least 1, found 0$"):
-        TokenLayout(neurons=0, low=0, high=1)
+    with pytest.raises(ConfigurationError, match=r"^an axis' size must be at least 1, found 0$"):
+        axes_of((0,))
+    with pytest.raises(ConfigurationError, match=r"^an axis' banks must be at least 1, found 0$"):
+        Axis(size=3, banks=0)
     with pytest.raises(
         ConfigurationError, match=r"^the payload's low must not exceed its high, found 2 > 1$"
     ):
-        TokenLayout(neurons=1, low=2, high=1)
+        TokenLayout(axes=axes_of((1,)), low=2, high=1)
 
 
 @pytest.mark.parametrize(
@@ -32,14 +37,14 @@ def test_constructor_errors():
     ],
 )
 def test_width(neurons, low, high, valued, width):
-    assert TokenLayout(neurons=neurons, low=low, high=high, valued=valued).width == width
+    assert TokenLayout(axes=axes_of((neurons,)), low=low, high=high, valued=valued).width == width
 
 
 @given(st.data())
 def test_pack_and_unpack_are_inverse(data):
     low = data.draw(st.integers(-300, 0))
     high = data.draw(st.integers(1, 300))
-    layout = TokenLayout(neurons=data.draw(st.integers(1, 1000)), low=low, high=high)
+    layout = TokenLayout(axes=axes_of(data.draw(SHAPES), data.draw(BANKS)), low=low, high=high)
     count = data.draw(st.integers(1, 20))
     kind = np.array(data.draw(st.lists(st.integers(0, 2), min_size=count, max_size=count)))
     address = np.array(
@@ -54,7 +59,7 @@ def test_pack_and_unpack_are_inverse(data):
 
 
 def test_the_struct_has_the_fields_where_the_dictionary_says():
-    layout = TokenLayout(neurons=100, low=-4, high=3)
+    layout = TokenLayout(axes=axes_of((100,)), low=-4, high=3)
     fields = layout.as_dict()
     for name in ("kind", "address", "payload"):
         assert [layout.struct[name].offset, layout.struct[name].width] == fields[name]
@@ -63,7 +68,7 @@ def test_the_struct_has_the_fields_where_the_dictionary_says():
 
 
 def test_a_field_that_does_not_fit_is_named():
-    layout = TokenLayout(neurons=4, low=0, high=3)
+    layout = TokenLayout(axes=axes_of((4,)), low=0, high=3)
     zero = np.zeros(3, dtype=np.int64)
     with pytest.raises(
         RangeError, match=r"^token 1: the address of a token must fit its layout, found 9$"
@@ -73,3 +78,40 @@ def test_a_field_that_does_not_fit_is_named():
         RangeError, match=r"^token 2: the payload of a token must fit its layout, found 4$"
     ):
         layout.pack(zero, zero, np.array([0, 3, 4]))
+
+
+def test_shapes_have_three_axes():
+    assert [a.size for a in axes_of((5,))] == [5, 1, 1]
+    assert [a.size for a in axes_of((5, 7))] == [5, 1, 7]
+    assert [a.size for a in axes_of((5, 6, 7))] == [5, 6, 7]
+    assert [a.size for a in axes_of((2, 3, 4, 5))] == [120, 1, 1]
+
+
+@pytest.mark.parametrize("size", range(1, 14))
+@pytest.mark.parametrize("banks", range(1, 6))
+def test_codes_ascend_and_come_back(size, banks):
+    axis = Axis(size=size, banks=banks)
+    codes = axis.encode(np.arange(size))
+    assert (np.diff(codes) > 0).all()
+    assert axis.decode(codes).tolist() == list(range(size))
+    assert codes[-1] == axis.codes - 1
+    assert codes[-1] >> axis.bits == 0
+    assert (codes >> axis.place_bits).tolist() == [i // banks for i in range(size)]
+
+
+@given(SHAPES, BANKS)
+def test_addresses_are_unique_and_ascend(shape, banks):
+    layout = TokenLayout(axes=axes_of(shape, banks), low=0, high=1)
+    address = layout.encode(np.arange(layout.neurons))
+    assert (np.diff(address) > 0).all()
+    assert address[-1] >> layout.address_bits == 0
+    assert layout.decode(address).tolist() == list(range(layout.neurons))
+
+
+def test_the_flag_of_end_is_bit_0_of_every_layout():
+    for shape in ((1,), (2,), (3, 1), (4, 3, 1), (2, 2, 5)):
+        layout = TokenLayout(axes=axes_of(shape, (3, 2, 2)), low=0, high=1)
+        one = np.array([1])
+        word = layout.pack(np.array([int(TokenKind.END)]), one, np.array([0]))
+        assert int(word[0]) >> 2 == 1
+        assert layout.unpack(word)[1] == one

@@ -1,11 +1,11 @@
-"""Rows hold every weight where the fetch looks for it."""
+"""Rows hold every weight where the address generator looks for it."""
 
 import numpy as np
 import pytest
 
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.hdl.plan import WeightStore
-from spikewright.hdl.weights import WeightMemory, pack_rows
+from spikewright.hdl.weights import WeightMemory, column_slices, pack_rows
 from support.streams import simulate
 
 
@@ -16,37 +16,58 @@ def test_constructor_errors():
         WeightMemory(rows=[], width=4, store=WeightStore.BLOCK)
     with pytest.raises(ConfigurationError, match=r"^every row must fit 4 bits, found a wider one$"):
         WeightMemory(rows=[16], width=4, store=WeightStore.BLOCK)
+    with pytest.raises(ConfigurationError, match=r"^a row must have at least one bit, found 0$"):
+        WeightMemory(rows=[0], width=0, store=WeightStore.BLOCK)
     with pytest.raises(RangeError, match=r"^a weight must lie in -8\.\.7, found -9\.\.0$"):
-        pack_rows(np.array([[0, -9]]), weight_bits=4, lanes=2)
+        pack_rows(np.array([[0, -9]]), weight_bits=4)
 
 
-@pytest.mark.parametrize("weight_bits", [2, 3, 4, 8])
-@pytest.mark.parametrize(("pre", "post", "lanes"), [(1, 1, 1), (5, 7, 3), (4, 8, 4), (3, 2, 8)])
-def test_every_weight_is_where_the_fetch_looks(weight_bits, pre, post, lanes):
-    rng = np.random.default_rng(weight_bits * 100 + pre)
+@pytest.mark.parametrize("weight_bits", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("shape", [(1, 1), (5, 7), (3, 2, 3, 4)])
+def test_every_weight_is_where_it_is_looked_for(weight_bits, shape):
+    rng = np.random.default_rng(weight_bits * 100 + len(shape))
     limit = 1 << (weight_bits - 1)
-    weights = rng.integers(-limit, limit, (pre, post))
-    rows = pack_rows(weights, weight_bits=weight_bits, lanes=lanes)
-    assert len(rows) == pre * -(-post // lanes)
-    for p in range(pre):
-        for q in range(-(-post // lanes) * lanes):
-            field = rows[(q // lanes) * pre + p] >> (q % lanes) * weight_bits & (2 * limit - 1)
-            value = field - 2 * limit if field >= limit else field
-            assert value == (weights[p, q] if q < post else 0)
+    weights = rng.integers(-limit, limit, shape)
+    rows = pack_rows(weights, weight_bits=weight_bits)
+    assert len(rows) == shape[0]
+    for row, values in zip(rows, weights.reshape(shape[0], -1), strict=True):
+        for k, value in enumerate(values):
+            field = row >> k * weight_bits & (2 * limit - 1)
+            assert (field - 2 * limit if field >= limit else field) == value
+        assert row >> values.size * weight_bits == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "width", "expected"),
+    [
+        (2048, 64, (64,)),
+        (2049, 64, (4,) * 16),
+        (4096, 6, (4, 2)),
+        (4097, 64, (2,) * 32),
+        (8192, 5, (2, 2, 1)),
+        (8193, 3, (1, 1, 1)),
+        (40000, 3, (1, 1, 1)),
+    ],
+)
+def test_deep_memories_are_slices_that_one_block_holds(rows, width, expected):
+    assert column_slices(rows, width, WeightStore.BLOCK) == expected
+    assert column_slices(rows, width, WeightStore.LOGIC) == (width,)
 
 
 @pytest.mark.parametrize("store", list(WeightStore))
-def test_a_row_comes_after_the_latency_every_cycle(store):
-    rows = [(k * 37) % 256 for k in range(19)]
+@pytest.mark.parametrize("depth", [1, 19, 2100])
+def test_a_row_comes_after_the_latency_every_cycle(store, depth):
+    rows = [(k * 37 + 1) % 256 for k in range(depth)]
     memory = WeightMemory(rows=rows, width=8, store=store)
+    asked = [*range(min(depth, 19)), *range(max(0, depth - 19), depth)]
 
     async def bench(ctx):
         seen = []
-        for k in range(len(rows) + memory.latency):
-            ctx.set(memory.address, k % len(rows))
+        for k in range(len(asked) + memory.latency):
+            ctx.set(memory.address, asked[k % len(asked)])
             seen.append(ctx.get(memory.row))
             await ctx.tick()
-        assert seen[memory.latency :] == rows
+        assert seen[memory.latency :] == [rows[address] for address in asked]
         assert memory.interval == 1
 
     simulate(memory, bench)

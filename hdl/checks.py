@@ -1,0 +1,166 @@
+"""What hardware does not offer, and plans that do not fit their network, refused by name."""
+
+from spikewright.golden.errors import ConfigurationError, UnsupportedError
+from spikewright.golden.spec import (
+    Connection,
+    Decision,
+    Fire,
+    Network,
+    Population,
+    Product,
+    ReadoutKind,
+    Reset,
+)
+
+from .plan import CorePlan, HardwarePlan
+from .token import axes_of
+
+__all__ = ["check_network", "check_plan", "connection_name"]
+
+
+def connection_name(connection: Connection) -> str:
+    """A connection, for messages."""
+    return f"connection {connection.source!r} -> {connection.target!r}"
+
+
+def check_network(network: Network) -> None:
+    """Refuse connections, somas and readouts that are not built."""
+    for connection in network.connections:
+        where = connection_name(connection)
+        if isinstance(connection.operator, Product):
+            raise UnsupportedError(
+                "hardware offers dense, window, identity and delta connections",
+                found="product",
+                where=where,
+            )
+        if connection.delay:
+            raise UnsupportedError(
+                "hardware offers connections without delay", found="delay 1", where=where
+            )
+    for population in network.populations:
+        _check_soma(population)
+    readout = network.readout
+    offered = (ReadoutKind.MEMBRANE, ReadoutKind.COUNT)
+    if readout.kind not in offered or readout.decision is Decision.FILTER:
+        raise UnsupportedError(
+            "hardware reads membranes or counts, raw or by argmax",
+            found=f"{readout.kind} with {readout.decision}",
+            where="readout",
+        )
+
+
+def _check_soma(population: Population) -> None:
+    soma = population.soma
+    spikes = soma.fire is not Fire.NONE
+    threshold, amount = population.per_neuron(soma.threshold), population.per_neuron(soma.amount)
+    amount_differs = soma.reset is Reset.SUBTRACT and bool((amount != threshold).any())
+    refusals = {
+        f"fire {soma.fire}": soma.fire in (Fire.ONEHOT, Fire.BURST),
+        "a current state": soma.current,
+        "a delayed reset": spikes and soma.reset_delay,
+        "a reset amount that differs from the threshold": spikes and amount_differs,
+        "a clipped membrane": soma.v_min is not None or soma.v_max is not None,
+    }
+    for found, refused in refusals.items():
+        if refused:
+            raise UnsupportedError(
+                "hardware offers IF and leaky neurons with fire none, binary or ternary and a "
+                "reset by the threshold, to a value or none",
+                found=found,
+                where=f"population {population.name!r}",
+            )
+
+
+def check_plan(network: Network, plan: HardwarePlan) -> None:
+    """Refuse a plan whose hosts are not the network's populations, each once and whole."""
+    if plan.mode not in network.modes:
+        raise ConfigurationError(
+            f"the plan's mode must be one of {', '.join(network.modes)}",
+            found=plan.mode,
+            where=f"network {network.name!r}",
+        )
+    known = {population.name for population in network.populations}
+    hosting: dict[str, list[tuple[CorePlan, tuple[int, int] | None]]] = {}
+    for core in plan.cores:
+        if not core.hosts:
+            raise ConfigurationError("a core must host a population", found="none")
+        for host in core.hosts:
+            if host.population not in known:
+                raise ConfigurationError(
+                    f"a core must host populations of the network: {', '.join(sorted(known))}",
+                    found=repr(host.population),
+                    where=core.where,
+                )
+            hosting.setdefault(host.population, []).append((core, host.channels))
+        _check_shared(network, core)
+    for population in network.populations:
+        _check_hosting(population, hosting.get(population.name, []))
+
+
+def _check_shared(network: Network, core: CorePlan) -> None:
+    if len(core.hosts) == 1:
+        return
+    if any(host.channels is not None for host in core.hosts):
+        raise ConfigurationError(
+            "a core with several hosts must host whole populations",
+            found="a slice",
+            where=core.where,
+            action="give the slice a core of its own",
+        )
+    first, *others = (network.population(host.population) for host in core.hosts)
+    for other in others:
+        for name, value in _structure(first).items():
+            found = _structure(other)[name]
+            if found != value:
+                raise ConfigurationError(
+                    f"populations that share a core must have the same {name}",
+                    found=f"{found} of {other.name!r} and {value} of {first.name!r}",
+                    where=core.where,
+                    action=f"give {other.name!r} a core of its own",
+                )
+
+
+def _structure(population: Population) -> dict[str, object]:
+    """What the hardware of a soma is made for; parameters beside it may differ."""
+    soma = population.soma
+    fires = soma.fire is not Fire.NONE
+    return {
+        "fire": str(soma.fire),
+        "leak": (soma.leak_v, str(soma.leak_order)) if soma.leak_v is not None else None,
+        "bias_when": str(soma.bias_when),
+        "reset": str(soma.reset) if fires else None,
+        "reset value": soma.reset_value if fires and soma.reset is Reset.VALUE else None,
+        "bounds of S": (soma.s_min, soma.s_max),
+    }
+
+
+def _check_hosting(
+    population: Population, cores: list[tuple[CorePlan, tuple[int, int] | None]]
+) -> None:
+    where = f"population {population.name!r}"
+    channels = axes_of(population.shape)[0].size
+    slices = sorted(part or (0, channels) for _, part in cores)
+    edges = [0, *(last for _, last in slices)]
+    if not slices or [first for first, _ in slices] != edges[:-1] or edges[-1] != channels:
+        raise ConfigurationError(
+            f"cores must host each of the {channels} channels once",
+            found=", ".join(f"{first} to {last - 1}" for first, last in slices) or "no core",
+            where=where,
+        )
+    first_core = cores[0][0]
+    for core, part in cores[1:]:
+        if (core.banks, core.channel_lanes) != (first_core.banks, first_core.channel_lanes):
+            raise ConfigurationError(
+                "cores that share a population must have the same lanes and banks",
+                found=f"{core.lanes} lanes, banks {core.banks}, and {first_core.lanes} lanes, "
+                f"banks {first_core.banks}",
+                where=where,
+            )
+        assert part is not None  # two whole populations would overlap
+    for first, _ in slices:
+        if first % first_core.channel_lanes:
+            raise ConfigurationError(
+                f"a slice must begin at a multiple of {first_core.channel_lanes} channel lanes",
+                found=f"channel {first}",
+                where=where,
+            )

@@ -1,0 +1,124 @@
+"""How many tokens each spike queue holds, worked out from the plan."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from spikewright.golden.spec import Mode, Network
+
+from .config import CoreConfig, core_configs
+from .core import Core
+from .loops import minimum_depths
+from .plan import HardwarePlan
+
+__all__ = ["MAX_QUEUE_DEPTH", "sized"]
+
+MAX_QUEUE_DEPTH = 512  # entries of one block RAM
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Step:
+    """When a source sends the first spike and the marker of the fullest step, in cycles."""
+
+    first: int
+    last: int
+
+
+def sized(network: Network, plan: HardwarePlan) -> HardwarePlan:
+    """The plan with the depth of every queue computed, whatever it said before.
+
+    A queue is needed while its core does not take from it and its source goes on sending. Both have
+    a bound that the plan gives:
+
+    - A source sends at most one token a cycle, and in a step at most one spike a neuron, n, and the
+      marker.
+    - From the marker's arrival the port is not served for W cycles: until the last marker of its
+      host has come along the longest path (where branches meet again) and through the queue, until
+      the rows under way are added, and while the hosts of the core make their passes. All this in
+      the fullest step there is, in which every neuron fires.
+    - Then the port takes a token in r cycles, the rows of its most expensive spike (behind a
+      delta unit, of all changes that it causes).
+
+    So W tokens of the next step come before the first one is taken, and of the n - W others
+    all but every r-th find one more in front of them: 1 + min(n, W + (n - W) (1 - 1 / r)), the
+    marker counted. It is at most n + 1, one whole step: from a source that is more than a step
+    ahead the queue keeps what its consumer keeps from it in any case. A queue that shall hold more
+    than ``MAX_QUEUE_DEPTH`` stays at that, and its source waits.
+
+    Where less could deadlock (``loops.minimum_depths``) the depth is at least that.
+    """
+    least = minimum_depths(network, plan)
+    smallest = replace(
+        plan,
+        cores=tuple(
+            replace(core, queue_depths=depths)
+            for core, depths in zip(plan.cores, least, strict=True)
+        ),
+    )
+    cores = [Core(config=config) for config in core_configs(network, smallest)]
+    steps = _steps(network, cores)
+    sizes = []
+    for core, plan_core, depths in zip(cores, plan.cores, least, strict=True):
+        found = [max(depth, _depth(core, k, steps)) for k, depth in enumerate(depths)]
+        sizes.append(replace(plan_core, queue_depths=tuple(found)))
+    return replace(plan, cores=tuple(sizes))
+
+
+def _depth(core: Core, index: int, steps: Mapping[str, _Step]) -> int:
+    port = core.config.ports[index]
+    n = port.source.neurons
+    own = steps[port.connection.source]
+    siblings = [each for each in core.config.ports if each.host == port.host]
+    latest = max(steps[each.connection.source].last for each in siblings)
+    blocked = latest - own.last + core.intake.latency + _passes(core)
+    early = min(n, blocked)
+    delta = core.intake.deltas[index]
+    changes = delta.interval if delta is not None else 1
+    rows = max(1, changes * int(port.schedule.rows_per_neuron.max()))
+    behind = -(-(n - early) * (rows - 1) // rows)
+    return min(MAX_QUEUE_DEPTH, 1 + early + behind)
+
+
+def _passes(core: Core) -> int:
+    """Cycles of the passes of all hosts behind a marker, rows under way included."""
+    config = core.config
+    drained = max(synapses.latency for synapses in core.synapses) + core.lanes.latency
+    # The serialiser holds two groups; the others wait until their lanes are sent.
+    sending = max(host.n for host in config.hosts) - 2 * config.lanes
+    one = max(core.sweep.latency, sending) + 2
+    return drained + len(config.hosts) * _most_passes(config) * one
+
+
+def _most_passes(config: CoreConfig) -> int:
+    """Passes of one marker: settling makes one a level, one that fires nothing, and the reset."""
+    if config.mode is not Mode.SETTLE or not config.fires:
+        return 1
+    soma = config.soma
+    return (soma.s_max or 0) - (soma.s_min or 0) + 2
+
+
+def _steps(network: Network, cores: list[Core]) -> dict[str, _Step]:
+    """The fullest step of every source: all neurons fire, and nothing waits for its consumer."""
+    steps = {each.name: _Step(first=0, last=each.n) for each in network.inputs}
+    for population in network.order():
+        sources = [steps[connection.source] for connection in network.sources(population.name)]
+        firsts = min(step.first for step in sources)
+        lasts = max(step.last for step in sources)
+        hosting = [
+            core
+            for core in cores
+            if any(host.population is population for host in core.config.hosts)
+        ]
+        work = max(_rows(core, population.name) for core in hosting)
+        latency = max(core.latency for core in hosting)
+        first = max(lasts, firsts + work) + latency
+        steps[population.name] = _Step(first=first, last=first + population.n)
+    return steps
+
+
+def _rows(core: Core, population: str) -> int:
+    """Rows of the fullest step of one host."""
+    return sum(
+        int(port.schedule.rows_per_neuron.sum())
+        for port in core.config.ports
+        if port.connection.target == population
+    )

@@ -1,0 +1,153 @@
+"""All that reaches a core, from all its ports, as one token at a time."""
+
+from amaranth.hdl import Cat, Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.golden.spec import Mode, TokenKind
+
+from .config import CoreConfig, PortConfig
+from .delta import DeltaUnit
+from .merge import Merge
+from .queue import SpikeQueue
+
+__all__ = ["Intake"]
+
+
+class Intake(wiring.Component):
+    """A spike queue at each port, a delta unit where the connection has one, and the merge.
+
+    A core with one port has no merge.
+
+    Parameters
+    ----------
+    config : the core in numbers.
+
+    Members
+    -------
+    i_0, i_1, ... : In(stream), one a port. valid : Out, a token waits: kind, host, keep : Out, as
+    it has them; port : Out, where a spike came from, and spike_0, spike_1, ... : Out, the token as
+    that port's synapses see it. take : In, the token is taken. again : In, with the END that is
+    taken: the host still fires, and wants its END once more (only where several hosts settle).
+    spikes : Out, spikes that left their queues in this cycle.
+
+    Timing
+    ------
+    latency : cycles from a token's acceptance to ``valid``, when empty. interval : 1 a token.
+
+    Storage: the queues, X of delta units, one token of the merge.
+    """
+
+    interval = 1
+
+    def __init__(self, *, config: CoreConfig) -> None:
+        self.config = config
+        self.queues = [
+            SpikeQueue(layout=port.source, depth=port.queue_depth) for port in config.ports
+        ]
+        self.deltas = [_delta_unit(port, config.mode) for port in config.ports]
+        self.merge: Merge | None = None
+        if len(config.ports) > 1:
+            self.merge = Merge(
+                layouts=[port.layout for port in config.ports],
+                hosts=[
+                    [k for k, port in enumerate(config.ports) if port.host == host]
+                    for host in range(len(config.hosts))
+                ],
+            )
+        members = {f"i_{k}": In(port.source.signature) for k, port in enumerate(config.ports)}
+        members |= {f"spike_{k}": Out(port.layout.struct) for k, port in enumerate(config.ports)}
+        super().__init__(
+            members
+            | {
+                "valid": Out(1),
+                "kind": Out(2),
+                "keep": Out(1),
+                "host": Out(range(len(config.hosts))),
+                "port": Out(range(len(config.ports))),
+                "take": In(1),
+                "again": In(1),
+                "spikes": Out(range(len(config.ports) + 1)),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a marker's acceptance to ``valid``, the slowest port's."""
+        ports = [
+            queue.latency + (delta.latency if delta is not None else 0)
+            for queue, delta in zip(self.queues, self.deltas, strict=True)
+        ]
+        return max(ports) + (self.merge.latency if self.merge is not None else 0)
+
+    @property
+    def inputs(self) -> list[stream.Interface]:
+        """The ports in order."""
+        return [getattr(self, f"i_{k}") for k in range(len(self.queues))]
+
+    def spike(self, port: int):
+        """The token as the synapses of a port see it."""
+        return getattr(self, f"spike_{port}")
+
+    def elaborate(self, platform: object) -> Module:
+        """Queue, delta unit, merge."""
+        m = Module()
+        streams = []
+        leaves = []
+        for k, (queue, delta) in enumerate(zip(self.queues, self.deltas, strict=True)):
+            m.submodules[f"queue_{k}"] = queue
+            wiring.connect(m, wiring.flipped(self.inputs[k]), queue.i)
+            is_spike = queue.o.payload.kind == TokenKind.SPIKE.value
+            leaves.append(queue.o.valid & queue.o.ready & is_spike)
+            if delta is not None:
+                m.submodules[f"delta_{k}"] = delta
+                wiring.connect(m, queue.o, delta.i)
+            streams.append(queue.o if delta is None else delta.o)
+        m.d.comb += self.spikes.eq(sum(leaves))
+        if self.merge is None:
+            self._pass(m, streams[0])
+        else:
+            self._join(m, self.merge, streams)
+        return m
+
+    def _pass(self, m: Module, source: stream.Interface) -> None:
+        m.d.comb += [
+            self.valid.eq(source.valid),
+            self.kind.eq(source.payload.kind),
+            self.keep.eq(source.payload.address[0]),
+            self.spike(0).eq(source.payload),
+            source.ready.eq(self.take),
+        ]
+
+    def _join(self, m: Module, merge: Merge, streams: list[stream.Interface]) -> None:
+        m.submodules.merge = merge
+        for source, sink in zip(streams, merge.inputs, strict=True):
+            wiring.connect(m, source, sink)
+        token = merge.o.payload
+        m.d.comb += [
+            self.valid.eq(merge.o.valid),
+            self.kind.eq(token.kind),
+            self.keep.eq(token.body[0]),
+            self.host.eq(token.host),
+            self.port.eq(token.port),
+            merge.o.ready.eq(self.take),
+        ]
+        for k, port in enumerate(self.config.ports):
+            fields = token.body[: port.layout.width - len(token.kind)]
+            m.d.comb += self.spike(k).as_value().eq(Cat(token.kind, fields))
+        if len(self.config.hosts) > 1:
+            m.d.comb += merge.again.eq(self.again)
+
+
+def _delta_unit(port: PortConfig, mode: Mode) -> DeltaUnit | None:
+    if port.delta is None:
+        return None
+    return DeltaUnit(
+        source=port.source,
+        target=port.layout,
+        delta=port.delta,
+        x_low=port.x.low,
+        x_high=port.x.high,
+        channels=port.channels,
+        keeps=mode is not Mode.COLLAPSED,
+    )

@@ -1,0 +1,75 @@
+"""Queues that must hold a whole step, so that cores with several hosts cannot block each other."""
+
+from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.spec import Connection, Network
+
+from .checks import connection_name
+from .plan import CorePlan, HardwarePlan
+
+__all__ = ["check_depths", "minimum_depths", "port_connections"]
+
+_LEAST = 2
+
+
+def port_connections(network: Network, core: CorePlan) -> tuple[Connection, ...]:
+    """The connection of each port of a core, in order."""
+    return tuple(
+        connection for host in core.hosts for connection in network.sources(host.population)
+    )
+
+
+def minimum_depths(network: Network, plan: HardwarePlan) -> tuple[tuple[int, ...], ...]:
+    """The least depth of every core's ports at which nothing can deadlock.
+
+    ``Merge`` says why: where direct connections between cores with several hosts form a circle, the
+    queue of each of them must hold one whole step of its source, its neurons and the marker;
+    everywhere else any queue will do.
+    """
+    shared = {index for index, core in enumerate(plan.cores) if len(core.hosts) > 1}
+    place = {host.population: index for index in shared for host in plan.cores[index].hosts}
+    feeds: dict[int, set[int]] = {index: set() for index in shared}
+    for connection in network.connections:
+        if connection.source in place and connection.target in place:
+            feeds[place[connection.source]].add(place[connection.target])
+    depths = []
+    for index, core in enumerate(plan.cores):
+        needed = []
+        for connection in port_connections(network, core):
+            source = place.get(connection.source)
+            loops = index in shared and source is not None and source in _reached(feeds, index)
+            needed.append(network.node(connection.source).n + 1 if loops else _LEAST)
+        depths.append(tuple(needed))
+    return tuple(depths)
+
+
+def _reached(feeds: dict[int, set[int]], start: int) -> set[int]:
+    """Cores that a core reaches, itself included."""
+    reached, waiting = set(), [start]
+    while waiting:
+        core = waiting.pop()
+        if core not in reached:
+            reached.add(core)
+            waiting += feeds[core]
+    return reached
+
+
+def check_depths(network: Network, plan: HardwarePlan) -> None:
+    """Refuse a plan that leaves out a queue, or has one in which tokens could deadlock."""
+    for core, least in zip(plan.cores, minimum_depths(network, plan), strict=True):
+        connections = port_connections(network, core)
+        if len(core.queue_depths) != len(connections):
+            raise ConfigurationError(
+                f"queue_depths must have one entry for each of {len(connections)} connections",
+                found=str(len(core.queue_depths)),
+                where=core.where,
+                action="have them computed",
+            )
+        for connection, needed, depth in zip(connections, least, core.queue_depths, strict=True):
+            if depth < needed:
+                raise ConfigurationError(
+                    f"the queue must hold a whole step, {needed} tokens, or queues could deadlock",
+                    found=str(depth),
+                    where=f"{core.where}, {connection_name(connection)}",
+                    action=f"have the depth computed, or give {connection.target!r} a core of its "
+                    "own",
+                )

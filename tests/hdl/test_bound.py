@@ -1,0 +1,67 @@
+"""The bound is the busiest core's: its rows, its sweeps, or the spikes into a delta unit."""
+
+import numpy as np
+import pytest
+
+from spikewright.golden.spec import Mode
+from spikewright.hdl import bound_cycles, core_configs
+from spikewright.hdl.bound import rows
+from support.branching import branching, convolution, dense, max_pool
+from support.graphs import check_graph, plan_for
+
+
+def network():
+    rng = np.random.default_rng(3)
+    wires = [
+        ("x", "a", convolution(rng, 4, 1, (3, 3), padding=1)),
+        ("a", "b", max_pool((2, 2), stride=2)),
+        ("b", "out", dense(rng, 16, 3)),
+    ]
+    populations = {"a": (4, 4, 4), "b": (4, 2, 2), "out": (3,)}
+    return branching({"x": (1, 4, 4)}, populations, wires, seed=1, relays=("b",))
+
+
+def configs(**options):
+    return core_configs(network(), plan_for(network(), Mode.SETTLE, **options))
+
+
+def ones(**spikes):
+    sizes = {"x": 16, "a": 64, "b": 16}
+    return {name: np.full(sizes[name], spikes[name]) for name in sizes}
+
+
+def test_rows_follow_the_schedule():
+    # One row and column bank: a row a tap. In the middle 9 taps, at an edge 6, at a corner 4.
+    cores = configs(lanes=4)
+    assert rows(cores[0], ones(x=1.0, a=0.0, b=0.0)) == 4 * 9 + 8 * 6 + 4 * 4
+    banked = configs(lanes={"a": 36, "out": 3}, banks={"a": (3, 3)})
+    assert rows(banked[0], ones(x=0.5, a=0.0, b=0.0)) == 16 * 0.5
+    assert rows(cores[1], ones(x=0.0, a=9.0, b=0.0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("spikes", "bound"),
+    [
+        ({"x": 1.0, "a": 0.0, "b": 0.0}, 100 + 2 * 16),  # rows of a and its sweeps
+        ({"x": 0.0, "a": 2.0, "b": 0.0}, 128),  # spikes into the max pooling
+        ({"x": 0.0, "a": 0.0, "b": 3.0}, 48 + 2),  # rows of the readout
+    ],
+)
+def test_the_bound_is_the_busiest_core(spikes, bound):
+    steps = {"a": 2.0, "b": 2.0, "out": 2.0}
+    assert bound_cycles(configs(lanes=4), spikes=ones(**spikes), steps=steps) == bound
+
+
+def test_no_run_is_faster():
+    net = network()
+    x = {"x": np.full((3, 16), 2)}
+    plan = plan_for(net, Mode.COLLAPSED, lanes=36, banks={"a": (3, 3)})
+    seen = check_graph(net, plan, x)
+    spikes = {"x": np.ones(16), "a": np.zeros(64), "b": np.zeros(16)}
+    for name in ("a", "b"):
+        for kind, neuron, _ in seen.streams[name]:
+            if kind == 0:
+                spikes[name][neuron] += 1 / 3
+    steps = dict.fromkeys(("a", "b", "out"), 1.0)
+    bound = bound_cycles(core_configs(net, plan), spikes=spikes, steps=steps)
+    assert 0 < 3 * bound < seen.cycles

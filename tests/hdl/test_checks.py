@@ -1,0 +1,224 @@
+"""What hardware does not offer, and what a plan must not say, is refused by name."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spikewright.golden.errors import ConfigurationError, UnsupportedError
+from spikewright.golden.spec import (
+    Connection,
+    Decision,
+    Dense,
+    Fire,
+    Input,
+    Leak,
+    Mode,
+    Network,
+    Payload,
+    Population,
+    Product,
+    Readout,
+    ReadoutKind,
+    Soma,
+)
+from spikewright.hdl.checks import check_network, check_plan
+from spikewright.hdl.plan import CorePlan, HardwarePlan, Host
+
+
+def dense(pre, post):
+    return Dense(weights=np.ones((pre, post), dtype=int), weight_bits=2)
+
+
+def network(*, soma=None, other=None, readout="membrane", out=None, extra=(), payload=Payload.SIGN):
+    """Inputs of 6, two populations of (3, 2) and 6 neurons beside each other, one of 2 behind."""
+    hidden = soma or Soma(fire=Fire.BINARY, threshold=3)
+    return Network(
+        name="t",
+        inputs=(
+            Input(name="x", shape=(6,), payload=Payload.UNIT, low=0, high=1, encoding="events"),
+        ),
+        populations=(
+            Population(name="a", shape=(3, 2), soma=hidden, payload=payload),
+            Population(
+                name="b", shape=(6,), soma=other or Soma(fire=Fire.BINARY), payload=Payload.SIGN
+            ),
+            Population(
+                name="out", shape=(2,), soma=out or Soma(fire=Fire.NONE), payload=Payload.UNIT
+            ),
+        ),
+        connections=(
+            Connection(source="x", target="a", operator=dense(6, 6)),
+            Connection(source="x", target="b", operator=dense(6, 6)),
+            Connection(source="a", target="out", operator=dense(6, 2)),
+            Connection(source="b", target="out", operator=dense(6, 2)),
+            *extra,
+        ),
+        readout=Readout(population="out", kind=readout, decision=Decision.ARGMAX),
+        modes=(Mode.STEPWISE,),
+        max_steps=8,
+    )
+
+
+def core(*names, lanes=1, **options):
+    hosts = tuple(name if isinstance(name, Host) else Host(population=name) for name in names)
+    return CorePlan(hosts=hosts, lanes=lanes, **options)
+
+
+def plan(*cores, mode=Mode.STEPWISE):
+    return HardwarePlan(mode=mode, cores=tuple(cores))
+
+
+def part(name, first, last):
+    return Host(population=name, channels=(first, last))
+
+
+@pytest.mark.parametrize(
+    ("soma", "found"),
+    [
+        (Soma(fire=Fire.BURST, threshold=3, max_level=2), "fire burst"),
+        (Soma(fire=Fire.ONEHOT, threshold=3, max_level=2), "fire onehot"),
+        (Soma(fire=Fire.BINARY, current=True, leak_i=Leak(shift=1)), "a current state"),
+        (Soma(fire=Fire.BINARY, threshold=3, reset_delay=True), "a delayed reset"),
+        (
+            Soma(fire=Fire.BINARY, threshold=3, reset_amount=[3, 2, 3]),
+            "a reset amount that differs from the threshold",
+        ),
+        (Soma(fire=Fire.BINARY, threshold=3, v_min=-9, v_max=9), "a clipped membrane"),
+    ],
+)
+def test_a_soma_that_is_not_built(soma, found):
+    graded = soma.fire in (Fire.BURST, Fire.ONEHOT)
+    net = network(soma=soma, payload=Payload.GRADED if graded else Payload.SIGN)
+    with pytest.raises(
+        UnsupportedError, match=rf"^population 'a': hardware offers .*, found {found}$"
+    ):
+        check_network(net)
+
+
+def test_a_reset_amount_that_equals_the_threshold_is_built():
+    check_network(network(soma=Soma(fire=Fire.BINARY, threshold=3, reset_amount=[3, 3, 3])))
+
+
+def test_connections_that_are_not_built():
+    product = Product(keys="a", values="b", heads=1, tokens=1)
+    square = Connection(source="b", target="b", operator=dense(6, 6), delay=1)
+    with pytest.raises(
+        UnsupportedError,
+        match=r"^connection 'b' -> 'b': hardware offers connections without delay, found delay 1$",
+    ):
+        check_network(network(extra=(square,)))
+    where = Connection(source="b", target="c", operator=product)
+    net = network()
+    more = Population(name="c", shape=(6,), soma=Soma(fire=Fire.BINARY), payload=Payload.SIGN)
+    net = replace(
+        net,
+        populations=(*net.populations, more),
+        connections=(
+            *net.connections,
+            where,
+            Connection(source="c", target="out", operator=dense(6, 2)),
+        ),
+    )
+    with pytest.raises(
+        UnsupportedError,
+        match=r"^connection 'b' -> 'c': hardware offers dense, window, identity and delta "
+        r"connections, found product$",
+    ):
+        check_network(net)
+
+
+def test_readouts_that_are_not_built():
+    spiking = Soma(fire=Fire.BINARY, threshold=2)
+    with pytest.raises(
+        UnsupportedError,
+        match=r"^readout: hardware reads membranes or counts, raw or by argmax, "
+        r"found first_spike with argmax$",
+    ):
+        check_network(network(readout=ReadoutKind.FIRST_SPIKE, out=spiking))
+
+
+REST = (core("b"), core("out"))
+
+
+@pytest.mark.parametrize(
+    ("cores", "message"),
+    [
+        (
+            (core("a"), core("b")),
+            r"population 'out': cores must host each of the 2 channels once, found no core",
+        ),
+        (
+            (core("a"), core("a"), *REST),
+            r"population 'a': cores must host each of the 3 channels once, found 0 to 2, 0 to 2",
+        ),
+        (
+            (core(part("a", 0, 1)), core(part("a", 2, 3)), *REST),
+            r"population 'a': cores must host each of the 3 channels once, found 0 to 0, 2 to 2",
+        ),
+        (
+            (core("a"), core("c"), *REST),
+            r"core of 'c': a core must host populations of the network: a, b, out, found 'c'",
+        ),
+        ((core("a"), core(), *REST), r"a core must host a population, found none"),
+        (
+            (core(part("a", 0, 1)), core(part("a", 1, 3), lanes=2), *REST),
+            r"population 'a': cores that share a population must have the same lanes and banks, "
+            r"found 2 lanes, banks \(1, 1\), and 1 lanes, banks \(1, 1\)",
+        ),
+        (
+            (core(part("a", 0, 1), lanes=2), core(part("a", 1, 3), lanes=2), *REST),
+            r"population 'a': a slice must begin at a multiple of 2 channel lanes, "
+            r"found channel 1",
+        ),
+        (
+            (core("b", part("a", 0, 3)), core("out")),
+            r"core of 'b', 'a': a core with several hosts must host whole populations, "
+            r"found a slice; give the slice a core of its own",
+        ),
+        (
+            (core("a"), core("b", "out")),
+            r"core of 'b', 'out': populations that share a core must have the same fire, "
+            r"found none of 'out' and binary of 'b'; give 'out' a core of its own",
+        ),
+    ],
+)
+def test_a_plan_that_does_not_host_every_population_once(cores, message):
+    with pytest.raises(ConfigurationError, match=rf"^{message}$"):
+        check_plan(network(), plan(*cores))
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "found"),
+    [
+        ({"leak_v": Leak(shift=2)}, "leak", r"\(Leak\(multiplier=1, shift=2\), 'before'\)"),
+        ({"reset": "value", "reset_value": 1}, "reset", "value"),
+        ({"bias_when": "first"}, "bias_when", "first"),
+        ({"s_max": 3}, "bounds of S", r"\(None, 3\)"),
+    ],
+)
+def test_populations_that_share_a_core_are_alike(change, what, found):
+    net = network(other=Soma(fire=Fire.BINARY, threshold=5, **change))
+    with pytest.raises(
+        ConfigurationError,
+        match=rf"^core of 'a', 'b': populations that share a core must have the same {what}, "
+        rf"found {found} of 'b' and .* of 'a'; give 'b' a core of its own$",
+    ):
+        check_plan(net, plan(core("a", "b"), core("out")))
+
+
+def test_parameters_of_populations_that_share_a_core_may_differ():
+    other = Soma(fire=Fire.BINARY, threshold=[1, 2, 3, 4, 5, 6], bias=-2, initial_v=1)
+    check_plan(network(other=other), plan(core("a", "b"), core("out")))
+
+
+def test_slices_may_come_in_any_order():
+    check_plan(network(), plan(core(part("a", 2, 3)), core(part("a", 0, 2)), *REST))
+
+
+def test_the_mode_must_be_the_networks():
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^network 't': the plan's mode must be one of stepwise, found settle$",
+    ):
+        check_plan(network(), plan(core("a"), *REST, mode=Mode.SETTLE))

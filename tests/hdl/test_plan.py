@@ -1,0 +1,45 @@
+"""A plan's parts are checked where they are made."""
+
+import pytest
+
+from spikewright.golden.errors import ConfigurationError
+from spikewright.hdl.plan import CorePlan, Host
+
+
+def test_a_core_in_lanes():
+    core = CorePlan(hosts=(Host(population="a"), Host(population="b")), lanes=24, banks=(2, 3))
+    assert core.channel_lanes == 4
+    assert core.where == "core of 'a', 'b'"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"lanes": 0}, r"lanes must be integers of at least 1, found 0"),
+        ({"lanes": True}, r"lanes must be integers of at least 1, found True"),
+        ({"banks": (0, 1)}, r"banks must be integers of at least 1, found 0"),
+        ({"queue_depths": (4, 1)}, r"queue_depths must be integers of at least 2, found 1"),
+        (
+            {"banks": (2, 3)},
+            r"lanes must be a multiple of the product of two banks, found 4 lanes, "
+            r"banks \(2, 3\)",
+        ),
+        (
+            {"banks": (2,)},
+            r"lanes must be a multiple of the product of two banks, found 4 lanes, banks \(2,\)",
+        ),
+    ],
+)
+def test_an_illegal_core(options, message):
+    with pytest.raises(ConfigurationError, match=rf"^core of 'a': {message}$"):
+        CorePlan(**{"hosts": (Host(population="a"),), "lanes": 4, **options})
+
+
+@pytest.mark.parametrize("channels", [(2, 2), (-1, 2), (1, 2, 3)])
+def test_an_illegal_slice(channels):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^host of population 'a': a slice must be first and last \(exclusive\) channel, "
+        rf"found \({', '.join(map(str, channels))}\)$",
+    ):
+        Host(population="a", channels=channels)
