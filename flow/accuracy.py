@@ -5,9 +5,10 @@ from typing import Any
 
 import torch
 
-from spikewright.flow.convert import Reference
+from spikewright.flow.convert import Reference, encode_input
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.model import Model, Result
+from spikewright.golden.model.readout import first_largest
 from spikewright.golden.spec import Mode, Network
 
 __all__ = ["evaluate"]
@@ -17,7 +18,7 @@ DEFAULT_STEPS = (1, 2, 4, 8, 16)
 
 def evaluate(
     network: Network,
-    reference: Reference,
+    reference: Reference | None,
     float_module: torch.nn.Module | None,
     x: torch.Tensor,
     y: torch.Tensor,
@@ -30,9 +31,13 @@ def evaluate(
 ) -> dict[str, Any]:
     """Classify samples ``x`` with labels ``y`` in every way there is; fractions of 1.
 
+    ``y`` is [N]; or [N, ...], a label for each position of a readout that has several: then
+    fractions count positions.
+
     Parameters
     ----------
-    network, reference : the integer network and its closed form, which says ``quantised``.
+    network, reference : the integer network and its closed form, which says ``quantised``; left
+        out where the network has none.
     float_module : the trained network, which says ``float``; left out where there is none.
     steps : each T of ``stepwise``; those above the network's ``max_steps`` are left out.
     quantised_module : the fake-quantised module; adds ``label_agreement``, how often its label is
@@ -45,18 +50,22 @@ def evaluate(
     ``equal_logits`` {mode: samples whose logits are exactly the reference's}, ``label_agreement``,
     and ``events`` {mode: {name: mean number of spikes per sample}}.
     """
-    _check(x, y, batch)
+    _check(network, x, y, batch)
+    y = y.reshape(len(y), -1)
     report: dict[str, Any] = {"samples": len(x)}
     tick = progress or _silent
     if float_module is not None:
         labels = _module_labels(float_module, x, batch, tick, "float")
         report["float"] = _fraction(labels == y)
-    values = reference.encode(x)
-    logits = torch.cat([reference(part) for part in _parts(values, batch, tick, "quantised")])
-    report["quantised"] = _fraction(logits.argmax(1) == y)
-    if quantised_module is not None:
-        labels = _module_labels(quantised_module, x, batch, tick, "fake-quantised")
-        report["label_agreement"] = _fraction(labels == logits.argmax(1))
+    values = encode_input(network.inputs[0], x)
+    logits = None
+    if reference is not None:
+        logits = torch.cat([reference(part) for part in _parts(values, batch, tick, "quantised")])
+        expected = _rows(reference.labels(logits))
+        report["quantised"] = _fraction(expected == y)
+        if quantised_module is not None:
+            labels = _module_labels(quantised_module, x, batch, tick, "fake-quantised")
+            report["label_agreement"] = _fraction(labels == expected)
     model = Model(network, device=device)
     events: dict[str, dict[str, float]] = {}
     report["stepwise"] = {}
@@ -68,14 +77,15 @@ def evaluate(
                 model.run(part, mode=Mode.STEPWISE, steps=T)
                 for part in _parts(values, batch, tick, stage)
             ]
-            report["stepwise"][str(T)] = _fraction(_labels(results) == y)
+            report["stepwise"][str(T)] = _fraction(_labels(network, results) == y)
             events[stage] = _events(results, len(x))
     for mode in (Mode.SETTLE, Mode.COLLAPSED):
         if mode in network.modes:
             results = [model.run(part, mode=mode) for part in _parts(values, batch, tick, mode)]
-            report[mode.value] = _fraction(_labels(results) == y)
-            got = torch.cat([result.values.cpu() for result in results])
-            report["equal_logits"][mode.value] = int((got == logits).all(1).sum())
+            report[mode.value] = _fraction(_labels(network, results) == y)
+            if logits is not None:
+                got = torch.cat([result.values.cpu() for result in results])
+                report["equal_logits"][mode.value] = int((got == logits).all(1).sum())
             events[mode.value] = _events(results, len(x))
     report["events"] = events
     return report
@@ -100,17 +110,28 @@ def _module_labels(
 ) -> torch.Tensor:
     was_training = module.training
     module.eval()
-    labels = [module(part).argmax(1) for part in _parts(x, batch, tick, stage)]
+    labels = []
+    for part in _parts(x, batch, tick, stage):
+        logits = module(part)
+        labels.append(first_largest(logits.reshape(*logits.shape[:2], -1)))
     module.train(was_training)
     return torch.cat(labels)
 
 
-def _labels(results: Sequence[Result]) -> torch.Tensor:
+def _labels(network: Network, results: Sequence[Result]) -> torch.Tensor:
+    """Labels [N, positions]; of values that are read raw, the largest's lowest channel."""
+    channels = network.population(network.readout.population).channels
     parts = []
     for result in results:
-        values = result.values.argmax(1) if result.labels is None else result.labels
-        parts.append(values.cpu())
+        labels = result.labels
+        if labels is None:
+            labels = first_largest(result.values.reshape(len(result.values), channels, -1))
+        parts.append(_rows(labels.cpu()))
     return torch.cat(parts)
+
+
+def _rows(labels: torch.Tensor) -> torch.Tensor:
+    return labels.reshape(len(labels), -1)
 
 
 def _events(results: Sequence[Result], samples: int) -> dict[str, float]:
@@ -121,14 +142,14 @@ def _events(results: Sequence[Result], samples: int) -> dict[str, float]:
 
 
 def _fraction(right: torch.Tensor) -> float:
-    return int(right.sum()) / len(right)
+    return int(right.sum()) / right.numel()
 
 
 def _silent(stage: str, done: int, samples: int) -> None:
     """No progress wanted."""
 
 
-def _check(x: torch.Tensor, y: torch.Tensor, batch: int) -> None:
+def _check(network: Network, x: torch.Tensor, y: torch.Tensor, batch: int) -> None:
     if len(x) == 0 or len(x) != len(y):
         raise ConfigurationError(
             "evaluation needs as many labels as samples, and at least one",
@@ -137,3 +158,10 @@ def _check(x: torch.Tensor, y: torch.Tensor, batch: int) -> None:
         )
     if batch < 1:
         raise ConfigurationError("must be at least 1", found=str(batch), where="batch")
+    positions = network.population(network.readout.population).positions
+    if y[0].numel() != positions:
+        raise ConfigurationError(
+            f"a sample must have {positions} labels, one for each position of the readout",
+            found=str(y[0].numel()),
+            where="evaluation data",
+        )

@@ -4,114 +4,187 @@ A project keeps it beside the integer network, so that no later command needs th
 """
 
 import json
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 import torch
 
-from spikewright.flow.importers import Activation, FloatArray, Norm, Stage
-from spikewright.golden.errors import FileError
+from spikewright.flow.importers import (
+    Activation,
+    AverageStage,
+    Branch,
+    BranchKind,
+    FloatArray,
+    Graph,
+    MaxStage,
+    Node,
+    Norm,
+    Pool,
+    Shape,
+    Stage,
+    UpsampleStage,
+    check_graph,
+    evaluate,
+)
+from spikewright.golden.errors import ConfigurationError, FileError
 
 __all__ = ["Original"]
 
-SCHEMA = 1
+SCHEMA = 2
 ENTRY = "spikewright-original"
-NORM_ARRAYS = ("gamma", "beta", "mean", "variance")
+BATCH = 256
+"""Samples evaluated at once, so that a data set's maps need not all fit in memory."""
+
+AGAIN = "convert the network again"
+NODES = {kind.__name__: kind for kind in (Stage, MaxStage, AverageStage, UpsampleStage)}
 
 
 class Original(torch.nn.Module):
-    """Evaluates imported stages in float64, which float training does not reach.
+    """Evaluates an imported graph.
 
-    ``forward`` takes samples [N, ...] and returns logits [N, classes].
+    ``forward`` takes samples [N, ...] and returns logits [N, classes], or [N, classes, *places]
+    where the readout has more than one place. It computes in float32 where the samples are float32,
+    else in float64.
     """
 
-    def __init__(self, stages: tuple[Stage, ...]) -> None:
+    def __init__(self, graph: Graph) -> None:
         super().__init__()
-        self.stages = stages
+        self.graph = graph
 
+    @torch.no_grad()
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits."""
-        a: FloatArray = np.asarray(x.flatten(1).numpy(), dtype=np.float64)
-        for stage in self.stages:
-            a = a @ stage.weight.T + stage.bias
-            if stage.norm_before is not None:
-                a = a * stage.norm_before.gain + stage.norm_before.shift
-            if stage.activation is not None:
-                a = stage.activation(a)
-            if stage.norm_after is not None:
-                a = a * stage.norm_after.gain + stage.norm_after.shift
-        return torch.from_numpy(a)
+        if x.dtype != torch.float32:
+            x = x.to(torch.float64)
+        x = x.reshape(len(x), *self.graph.input_shape)
+        logits = torch.cat([evaluate(self.graph, part) for part in torch.split(x, BATCH)])
+        readout = self.graph.readout
+        return logits.flatten(1) if readout.n == readout.shape[0] else logits
 
     def save(self, path: Path) -> None:
         """Write safetensors with a JSON header."""
         arrays: dict[str, FloatArray] = {}
-        header = []
-        for index, stage in enumerate(self.stages):
-            arrays[f"{index}.weight"] = stage.weight
-            arrays[f"{index}.bias"] = stage.bias
-            entry: dict[str, object] = {"name": stage.name, "activation": None}
-            if stage.activation is not None:
-                entry["activation"] = asdict(stage.activation)
-            for place in ("norm_before", "norm_after"):
-                norm: Norm | None = getattr(stage, place)
-                entry[place] = None
-                if norm is not None:
-                    entry[place] = {"eps": norm.eps, "momentum": norm.momentum}
-                    for key in NORM_ARRAYS:
-                        arrays[f"{index}.{place}.{key}"] = getattr(norm, key)
-            header.append(entry)
-        text = json.dumps({"schema": SCHEMA, "stages": header})
-        contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        path.write_bytes(safetensors.numpy.save(contiguous, metadata={ENTRY: text}))
+        stages = [
+            {"node": type(stage).__name__, **_encoded(stage, str(index), arrays)}
+            for index, stage in enumerate(self.graph.stages)
+        ]
+        header = {"schema": SCHEMA, "input_shape": self.graph.input_shape, "stages": stages}
+        path.write_bytes(safetensors.numpy.save(arrays, metadata={ENTRY: json.dumps(header)}))
 
     @classmethod
     def load(cls, path: Path) -> "Original":
-        """Read what ``save`` wrote; raises FileError."""
+        """Read what ``save`` wrote and check it whole; raises FileError."""
         try:
             with safetensors.safe_open(path, framework="numpy") as file:
                 header = json.loads((file.metadata() or {})[ENTRY])
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             if header["schema"] != SCHEMA:
                 raise ValueError(f"schema {header['schema']}")
-            stages = tuple(_stage(index, e, arrays) for index, e in enumerate(header["stages"]))
-        except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
+            decoder = _Decoder(arrays)
+            stages = tuple(decoder.node(raw) for raw in header["stages"])
+            decoder.finish()
+            graph = Graph(input_shape=_shape(header["input_shape"]), stages=stages)
+            check_graph(graph)
+        except (
+            OSError,
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            safetensors.SafetensorError,
+            ConfigurationError,
+        ) as error:
             raise FileError(
                 "the float network must be a whole file of this version",
                 found=f"{type(error).__name__}: {error}",
                 where=str(path),
-                action="convert the network again",
+                action=AGAIN,
             ) from error
-        return cls(stages)
+        return cls(graph)
 
 
-def _stage(index: int, entry: dict[str, dict[str, float]], arrays: dict[str, FloatArray]) -> Stage:
-    def norm(place: str) -> Norm | None:
-        if entry[place] is None:
-            return None
-        return Norm(
-            gamma=arrays[f"{index}.{place}.gamma"],
-            beta=arrays[f"{index}.{place}.beta"],
-            mean=arrays[f"{index}.{place}.mean"],
-            variance=arrays[f"{index}.{place}.variance"],
-            eps=entry[place]["eps"],
-            momentum=entry[place]["momentum"],
-        )
+# --- file -----------------------------------------------------------------------------------------
 
-    raw = entry["activation"]
-    activation = None
-    if raw is not None:
-        levels = raw["levels"]
-        activation = Activation(
-            clip=raw["clip"], levels=None if levels is None else int(levels), step=raw["step"]
-        )
-    return Stage(
-        name=str(entry["name"]),
-        weight=arrays[f"{index}.weight"],
-        bias=arrays[f"{index}.bias"],
-        norm_before=norm("norm_before"),
-        activation=activation,
-        norm_after=norm("norm_after"),
-    )
+
+def _encoded(part: Any, path: str, arrays: dict[str, FloatArray]) -> dict[str, Any]:
+    """The fields of a part as JSON, its arrays by the path of their field."""
+    result: dict[str, Any] = {}
+    for item in fields(part):
+        value, place = getattr(part, item.name), f"{path}.{item.name}"
+        if isinstance(value, np.ndarray):
+            arrays[place] = np.ascontiguousarray(value)
+            value = {"array": place}
+        elif isinstance(value, Norm):
+            value = _encoded(value, place, arrays)
+        elif isinstance(value, Activation | Pool):
+            value = asdict(value)
+        elif item.name == "branches":
+            value = [_encoded(b, f"{place}.{i}", arrays) for i, b in enumerate(value)]
+        result[item.name] = value
+    return result
+
+
+class _Decoder:
+    """Parts from exactly their fields; every array of the file must be used once."""
+
+    def __init__(self, arrays: dict[str, FloatArray]) -> None:
+        self._arrays = arrays
+        self._fields: dict[str, Callable[[Any], Any]] = {
+            **dict.fromkeys(("name", "source"), _exactly(str)),
+            **dict.fromkeys(("groups", "offset", "factor", "levels"), _exactly(int)),
+            **dict.fromkeys(("gain", "eps", "momentum", "clip", "step"), _exactly(float)),
+            **dict.fromkeys(("shape", "kernel", "stride", "padding"), _shape),
+            **dict.fromkeys(("dilation", "output_padding"), _shape),
+            **dict.fromkeys(("weight", "bias"), self._array),
+            **dict.fromkeys(("gamma", "beta", "mean", "variance"), self._array),
+            **dict.fromkeys(("norm", "norm_before", "norm_after"), partial(self.part, Norm)),
+            "kind": BranchKind,
+            "activation": partial(self.part, Activation),
+            "pool": partial(self.part, Pool),
+            "branches": lambda raw: tuple(self.part(Branch, branch) for branch in raw),
+        }
+
+    def node(self, raw: dict[str, Any]) -> Node:
+        """A stage of any kind."""
+        rest = {key: value for key, value in raw.items() if key != "node"}
+        node: Node = self.part(NODES[raw["node"]], rest)
+        return node
+
+    def part(self, kind: type[Any], raw: dict[str, Any]) -> Any:
+        """A dataclass; None stands where a field may be absent."""
+        surplus = set(raw) ^ {item.name for item in fields(kind)}
+        if surplus:
+            raise ValueError(f"{kind.__name__}: missing or surplus {min(surplus)}")
+        optional = {item.name for item in fields(kind) if item.default is None}
+        values = {}
+        for name, value in raw.items():
+            absent = value is None and name in optional
+            values[name] = None if absent else self._fields[name](value)
+        return kind(**values)
+
+    def finish(self) -> None:
+        """All arrays are used."""
+        if self._arrays:
+            raise ValueError(f"a surplus array {min(self._arrays)}")
+
+    def _array(self, raw: dict[str, str]) -> FloatArray:
+        return self._arrays.pop(raw["array"])
+
+
+def _exactly(kind: type[Any]) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if type(value) is not kind:
+            raise TypeError(f"{value!r} instead of {kind.__name__}")
+        return value
+
+    return read
+
+
+def _shape(value: Any) -> Shape:
+    return tuple(_exactly(int)(size) for size in value)

@@ -1,7 +1,7 @@
 """Turn a trained network into one integer network: calibrate, quantise, train on, lower."""
 
-from spikewright.flow.convert.config import ConvertConfig, TrainConfig
-from spikewright.flow.convert.layers import QatLayer
+from spikewright.flow.convert.config import ConvertConfig, MaxPool, TrainConfig
+from spikewright.flow.convert.layers import QatRelay, QatStage
 from spikewright.flow.convert.pipeline import Conversion, convert
 from spikewright.flow.convert.qat import QatNetwork, prepare
 from spikewright.flow.convert.reference import Reference, encode_input
@@ -12,9 +12,11 @@ __all__ = [
     "Conversion",
     "ConvertConfig",
     "Epoch",
+    "MaxPool",
     "Progress",
-    "QatLayer",
     "QatNetwork",
+    "QatRelay",
+    "QatStage",
     "QuantisedReLU",
     "Reference",
     "TrainConfig",

@@ -1,19 +1,34 @@
 """Choose the steps of inputs, weights and activations from data and trained weights."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
 import torch
 
 from spikewright.flow.convert.config import ConvertConfig
-from spikewright.flow.importers import Stage
+from spikewright.flow.convert.geometry import Geometry, outward, plane, relayed
+from spikewright.flow.importers import INPUT, Branch, FloatArray, Graph, Norm, Stage
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
 
-__all__ = ["InputRange", "activation_step", "check_calibration", "input_range", "weight_steps"]
+__all__ = [
+    "InputRange",
+    "Measured",
+    "activation_step",
+    "check_calibration",
+    "folded_weight",
+    "input_range",
+    "measure",
+    "weight_error",
+    "weight_steps",
+]
 
 N_CLIPS = 33
 LEAST_CLIP = 0.3
+MOST_SAMPLES = 2048  # of calibration; of more, evenly spread ones
+MOST_RANKED = 1 << 22  # values that a percentile is taken of; of more, evenly spread ones
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +40,22 @@ class InputRange:
     step: float
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measured:
+    """What calibration data say of a graph, by the names of INPUT and the stages.
+
+    ``steps``: of the input and of every activation; ``means``: mean map [1, C, H, W] of the values.
+    """
+
+    steps: Mapping[str, float]
+    means: Mapping[str, torch.Tensor]
+
+
 def check_calibration(data: Any) -> torch.Tensor:
-    """The calibration data as float64 [N, ...], checked."""
+    """The calibration data as float64 [N, ...], checked: of more than 2,048, evenly spread ones.
+
+    Every map of every sample is held at once while steps are measured, hence the bound.
+    """
     where = "calibration data"
     if not isinstance(data, torch.Tensor | np.ndarray):
         raise ConfigurationError(
@@ -43,14 +72,15 @@ def check_calibration(data: Any) -> torch.Tensor:
         raise ConfigurationError(
             "must hold at least one sample", found=f"shape {list(x.shape)}", where=where
         )
-    x = x.detach().cpu().to(torch.float64)
+    x = x.detach().cpu()
     bad = (~torch.isfinite(x)).nonzero()
     if len(bad):
         index = bad[0].tolist()
         raise ConfigurationError(
             "must be finite", found=f"{float(x[tuple(index)])} at {index}", where=where
         )
-    return x
+    count = min(len(x), MOST_SAMPLES)
+    return x[torch.arange(count) * len(x) // count].to(torch.float64)
 
 
 def input_range(x: torch.Tensor, config: ConvertConfig) -> InputRange:
@@ -65,10 +95,73 @@ def input_range(x: torch.Tensor, config: ConvertConfig) -> InputRange:
     return InputRange(low=-high if bool((x < 0).any()) else 0, high=high, step=top / high)
 
 
+def measure(
+    graph: Graph,
+    x: torch.Tensor,
+    source: InputRange,
+    levels: Mapping[str, int],
+    percentile: float,
+) -> Measured:
+    """Run the float graph on the quantised input; ``levels`` are those of the activations."""
+    a = torch.floor(x / source.step + 0.5).clamp(source.low, source.high) * source.step
+    values = {INPUT: a.reshape(len(x), *plane(graph.input_shape))}
+    steps = {INPUT: source.step}
+    means = {INPUT: values[INPUT].mean(0, keepdim=True)}
+    last = {name: reader.name for reader in graph.stages for name in reader.sources}
+    for stage in graph.stages:
+        if not isinstance(stage, Stage):
+            value = relayed(stage, values[stage.source])
+        elif stage.activation is not None:
+            value, gain = _activated(stage, _charge(stage, values))
+            steps[stage.name] = activation_step(
+                stage, value, gain.abs(), levels[stage.name], percentile
+            )
+            value = _normed(value, stage.norm_after)
+        else:
+            break  # the readout needs no step
+        values[stage.name] = value
+        means[stage.name] = value.mean(0, keepdim=True)
+        for name in stage.sources:
+            if last[name] == stage.name:
+                del values[name]
+    return Measured(steps=steps, means=means)
+
+
+def _charge(stage: Stage, values: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """norm_before(sum of the branches + bias) in float64."""
+    z = torch.tensor(stage.full_bias).reshape(plane(stage.shape))
+    for branch in stage.branches:
+        weight = None
+        if branch.weight is not None:
+            weight = torch.tensor(folded_weight(branch)) * branch.gain
+        part = Geometry.of(branch, stage.shape)(values[branch.source], weight)
+        part = part * branch.gain if weight is None else part
+        z = z + part if branch.norm is None else z + part + _map(branch.norm.shift)
+    return _normed(z, stage.norm_before)
+
+
+def _activated(stage: Stage, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The activation's values, and the gains [channels] behind it."""
+    assert stage.activation is not None
+    gain = torch.ones(stage.shape[0], dtype=torch.float64)
+    if stage.norm_after is not None:
+        gain = torch.tensor(stage.norm_after.gain)
+    return torch.tensor(stage.activation(z.numpy())), gain
+
+
+def folded_weight(branch: Branch) -> FloatArray:
+    """A weighted branch's weights, target's channels first, with the gain of its own norm."""
+    assert branch.weight is not None
+    weight = outward(branch.weight, branch.kind, branch.groups)
+    if branch.norm is not None:
+        weight = weight * branch.norm.gain.reshape(-1, *(1,) * (weight.ndim - 1))
+    return weight
+
+
 def activation_step(
     stage: Stage, y: torch.Tensor, gain: torch.Tensor, levels: int, percentile: float
 ) -> float:
-    """One level of the activations ``y`` after their channels' ``gain``."""
+    """One level of the activations ``y`` [N, C, H, W] after their channels' ``gain``."""
     activation = stage.activation
     assert activation is not None
     limited = activation.clip is not None or activation.step is not None
@@ -82,7 +175,7 @@ def activation_step(
         )
     if activation.step is not None:
         return activation.step * (1.0 if stage.norm_after is None else float(gain.max()))
-    scaled = y * gain
+    scaled = y * gain[:, None, None]
     top = _percentile(scaled[scaled > 0], percentile)
     if top is None:
         raise ConfigurationError(
@@ -97,21 +190,39 @@ def activation_step(
 
 
 def weight_steps(weight: torch.Tensor, limit: int, *, per_channel: bool) -> torch.Tensor:
-    """Steps [out, 1] or [1, 1] with the least squared error among clips of the largest weight."""
+    """Steps [out] or [1] with the least squared error among clips of the largest weight.
+
+    ``weight`` is [out, weights of that channel].
+    """
     rows = weight if per_channel else weight.reshape(1, -1)
-    top = rows.abs().amax(1, keepdim=True) / limit
+    top = rows.abs().amax(1) / limit
     top = torch.where(top > 0, top, torch.ones_like(top))
     best, least = top.clone(), torch.full_like(top, torch.inf)
     for clip in torch.linspace(LEAST_CLIP, 1.0, N_CLIPS, dtype=torch.float64):
         step = top * clip
-        codes = torch.floor(rows / step + 0.5).clamp(-limit, limit)
-        error = (rows - codes * step).square().sum(1, keepdim=True)
+        error = weight_error(rows, step, limit)
         best = torch.where(error < least, step, best)
         least = torch.minimum(error, least)
     return best
 
 
+def weight_error(rows: torch.Tensor, steps: torch.Tensor, limit: int) -> torch.Tensor:
+    """Squared error [out] of ``rows`` [out, weights] quantised with ``steps`` [out]."""
+    step = steps[:, None]
+    codes = torch.floor(rows / step + 0.5).clamp(-limit, limit)
+    return (rows - codes * step).square().sum(1)
+
+
+def _map(values: FloatArray) -> torch.Tensor:
+    return torch.tensor(values)[:, None, None]
+
+
+def _normed(z: torch.Tensor, norm: Norm | None) -> torch.Tensor:
+    return z if norm is None else z * _map(norm.gain) + _map(norm.shift)
+
+
 def _percentile(values: torch.Tensor, percentile: float) -> float | None:
     if values.numel() == 0:
         return None
-    return float(np.percentile(values.numpy(), percentile))
+    stride = ceil(values.numel() / MOST_RANKED)
+    return float(np.percentile(values[::stride].numpy(), percentile))

@@ -1,16 +1,21 @@
 """What a user chooses about a conversion and about training."""
 
+import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import Encoding
 
-__all__ = ["ConvertConfig", "TrainConfig"]
+__all__ = ["MOST_AUTOMATIC_BITS", "MOST_SHIFT", "ConvertConfig", "MaxPool", "TrainConfig"]
 
 WEIGHT_BITS = (2, 8)
 MOST_LEVELS = 255
 MOST_INPUT_LEVELS = 32767
 MOST_FRACTION_BITS = 12
+MOST_AUTOMATIC_BITS = 8
+MOST_SHIFT = 16  # of any connection
 
 
 def _require(condition: bool, must: str, found: object, where: str) -> None:
@@ -18,34 +23,59 @@ def _require(condition: bool, must: str, found: object, where: str) -> None:
         raise ConfigurationError(must, found=str(found), where=where)
 
 
+class MaxPool(enum.StrEnum):
+    """How max pooling runs: the exact maximum of net counts, or an OR of the spikes of a step."""
+
+    EXACT = "exact"
+    OR = "or"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConvertConfig:
     """How a network becomes integers.
 
+    Layers count in the order of the imported graph: one for each sum of branches with weights (a
+    convolution and the one on its skip connection are one layer), and one hidden layer for each
+    activation. Pooling and upsampling have neither weights nor levels of their own.
+
     Parameters
     ----------
     weight_bits : 2 to 8, for all layers or one entry per layer; codes are symmetric around 0.
-    levels : largest net spike count of a hidden neuron, for all or one entry per hidden layer.
+    levels : largest net spike count of a hidden neuron, for all or one entry per hidden layer; a
+        quantised activation keeps its own.
     input_levels : largest level of an input; 1 makes the input binary (split at half its range).
     encoding : ``once`` (the whole value in step 0) or ``spread`` (as evenly as possible).
     percentile : of the positive activations in calibration; what lies above is clipped.
     fraction_bits : extra bits of threshold and bias; None takes the fewest that keep the rounding
         of a threshold below 1/16 level, up to 8.
     max_steps : largest T of stepwise runs; every register is proven up to it.
+    max_pool : ``exact``, or ``or``: cheaper, and meant for networks trained with it. Where a
+        network has max pooling, ``or`` depends on when spikes come: it then runs stepwise only,
+        its hidden neurons fire 0 or 1 and take no spike back, and it has no closed form that it
+        could be held against.
     name : the network's name.
     """
 
-    weight_bits: int | tuple[int, ...] = 4
-    levels: int | tuple[int, ...] = 15
+    weight_bits: int | Sequence[int] = 4
+    levels: int | Sequence[int] = 15
     input_levels: int = 15
     encoding: Encoding = Encoding.ONCE
     percentile: float = 99.9
     fraction_bits: int | None = None
     max_steps: int = 64
+    max_pool: MaxPool = MaxPool.EXACT
     name: str = "network"
 
     def __post_init__(self) -> None:
-        """Check every field by itself."""
+        """Check every field by itself; sequences become tuples."""
+        for name in ("weight_bits", "levels"):
+            object.__setattr__(self, name, _whole_or_many(getattr(self, name), name))
+        for name in ("input_levels", "max_steps"):
+            object.__setattr__(self, name, _whole(getattr(self, name), name))
+        if self.fraction_bits is not None:
+            whole = _whole(self.fraction_bits, "fraction_bits")
+            object.__setattr__(self, "fraction_bits", whole)
+        object.__setattr__(self, "percentile", _number(self.percentile, "percentile"))
         low, high = WEIGHT_BITS
         for bits in _entries(self.weight_bits):
             _require(low <= bits <= high, f"must be {low} to {high}", bits, "weight_bits")
@@ -64,6 +94,13 @@ class ConvertConfig:
                 where="encoding",
             )
         _require(
+            self.max_pool in tuple(MaxPool),
+            f"must be one of {', '.join(MaxPool)}",
+            self.max_pool,
+            "max_pool",
+        )
+        object.__setattr__(self, "max_pool", MaxPool(self.max_pool))
+        _require(
             0 < self.percentile <= 100,
             "must be above 0 and at most 100",
             self.percentile,
@@ -78,11 +115,17 @@ class ConvertConfig:
         _require(self.max_steps >= 1, "must be at least 1", self.max_steps, "max_steps")
 
     def layer_bits(self, n_layers: int) -> tuple[int, ...]:
-        """Weight bits of each layer."""
+        """Weight bits of each layer with weights."""
         return _spread(self.weight_bits, n_layers, "weight_bits", "layers")
 
+    @property
+    def most_exponent(self) -> int:
+        """Largest power of two that a shift can hold beside the fraction bits, at most 8."""
+        taken = MOST_AUTOMATIC_BITS if self.fraction_bits is None else self.fraction_bits
+        return min(MOST_AUTOMATIC_BITS, MOST_SHIFT - taken)
+
     def layer_levels(self, n_hidden: int) -> tuple[int, ...]:
-        """Levels of each hidden layer."""
+        """Levels of each hidden layer, that is of each activation."""
         return _spread(self.levels, n_hidden, "levels", "hidden layers")
 
 
@@ -94,8 +137,10 @@ class TrainConfig:
     ----------
     epochs, batch, learning_rate, weight_decay, smoothing : as usual; ``smoothing`` is of labels.
     sparsity : weight of the mean hidden level in the loss (quantised modules only).
-    image : height and width of a sample seen as an image; needed for ``shift``.
+    image : height and width of a sample seen as an image; needed for all augmentation.
     shift : augmentation by up to so many pixels in each direction.
+    turn : augmentation by up to so many degrees, either way.
+    stretch : augmentation by up to this share of width and of height, and as much shear.
     threads : torch threads while training, fixed because it changes the order of sums.
     """
 
@@ -107,6 +152,8 @@ class TrainConfig:
     sparsity: float = 0.0
     image: tuple[int, int] | None = None
     shift: int = 0
+    turn: float = 0.0
+    stretch: float = 0.0
     threads: int = 1
 
     def __post_init__(self) -> None:
@@ -116,17 +163,50 @@ class TrainConfig:
         _require(self.learning_rate > 0, "must be positive", self.learning_rate, "learning_rate")
         _require(self.threads >= 1, "must be at least 1", self.threads, "threads")
         _require(self.shift >= 0, "must not be negative", self.shift, "shift")
+        _require(0 <= self.turn <= 180, "must be 0 to 180", self.turn, "turn")
+        _require(0 <= self.stretch < 1, "must be at least 0 and below 1", self.stretch, "stretch")
         _require(
-            self.shift == 0 or self.image is not None, "must be given for shift", "None", "image"
+            not self.augments or self.image is not None,
+            "must be given for augmentation",
+            "None",
+            "image",
         )
 
+    @property
+    def augments(self) -> bool:
+        """Whether samples are changed at random."""
+        return bool(self.shift or self.turn or self.stretch)
 
-def _entries(value: int | tuple[int, ...]) -> tuple[int, ...]:
-    return value if isinstance(value, tuple) else (value,)
+
+def _whole(value: object, where: str) -> int:
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    _require(whole, "must be a whole number", repr(value), where)
+    assert isinstance(value, Integral)
+    return int(value)
 
 
-def _spread(value: int | tuple[int, ...], n: int, where: str, of: str) -> tuple[int, ...]:
+def _number(value: object, where: str) -> float:
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    _require(number, "must be a number", repr(value), where)
+    assert isinstance(value, Real)
+    return float(value)
+
+
+def _whole_or_many(value: object, where: str) -> int | tuple[int, ...]:
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return tuple(_whole(entry, where) for entry in value)
+    return _whole(value, where)
+
+
+def _entries(value: int | Sequence[int]) -> tuple[int, ...]:
+    return (value,) if isinstance(value, int) else tuple(value)
+
+
+def _spread(value: int | Sequence[int], n: int, where: str, of: str) -> tuple[int, ...]:
+    entries = _entries(value)
     if isinstance(value, int):
-        return (value,) * n
-    _require(len(value) == n, f"must have one entry for each of the {n} {of}", len(value), where)
-    return value
+        return entries * n
+    _require(
+        len(entries) == n, f"must have one entry for each of the {n} {of}", len(entries), where
+    )
+    return entries

@@ -1,49 +1,51 @@
-"""The quantised layers that train: integer codes times learned steps, in floating point."""
+"""The quantised stages that train: integer codes times learned steps, in floating point.
 
-from dataclasses import dataclass
+All maps are [N, C, H, W] (see geometry). A stage's charge is a whole number of units, one unit per
+channel: every weighted branch quantises its weights with the step unit / (step of its source *
+|gain|), and a branch that passes values on is worth unit * 2**exponent a level.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from spikewright.flow.importers import FloatArray, Norm, round_half_up
-from spikewright.golden.spec import IntArray
+from spikewright.flow.convert.geometry import Geometry, outward, relayed
+from spikewright.flow.convert.quantised import QuantisedBranch, QuantisedStage, weight_limit
+from spikewright.flow.convert.units import StagePlan
+from spikewright.flow.importers import (
+    AverageStage,
+    Branch,
+    FloatArray,
+    MaxStage,
+    Norm,
+    Shape,
+    Stage,
+    UpsampleStage,
+    round_half_up,
+)
 
-__all__ = ["QatLayer", "QuantisedLayer", "weight_limit"]
+__all__ = [
+    "LearnedStep",
+    "QatBranch",
+    "QatRelay",
+    "QatStage",
+    "Value",
+]
 
 SMALLEST_STEP = 1e-12
 
 
-def weight_limit(bits: int) -> int:
-    """Largest weight code; the smallest is its negative, so that a sign can flip."""
-    return (1 << (bits - 1)) - 1
+class Value(NamedTuple):
+    """What a stage hands on: net levels, what they are worth, and the worth of one level."""
+
+    level: torch.Tensor
+    real: torch.Tensor
+    step: torch.Tensor
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class QuantisedLayer:
-    """A layer ready for integers, with payloads S_j in units of the source's step p.
-
-    ::
-
-        z_i = gain_i * (weight_step_i * p * sum_j codes_ij * source_sign_j * S_j + constant_i)
-              + shift_i
-        S_i = clip(floor(scale_i * z_i / step + 1/2), 0, levels)      hidden
-        z_i                                                           readout: step is None
-    """
-
-    name: str
-    codes: IntArray
-    weight_bits: int
-    weight_step: FloatArray
-    constant: FloatArray
-    gain: FloatArray
-    shift: FloatArray
-    scale: FloatArray
-    source_sign: IntArray
-    step: float | None
-    levels: int
-
-
-class _LearnedStep(torch.nn.Module):
+class LearnedStep(torch.nn.Module):
     """A positive step whose gradient is scaled as in LSQ, by 1 / sqrt(values * largest code)."""
 
     def __init__(self, initial: torch.Tensor, n_values: int, limit: int) -> None:
@@ -58,141 +60,251 @@ class _LearnedStep(torch.nn.Module):
         return value.abs().clamp_min(SMALLEST_STEP)
 
 
-class QatLayer(torch.nn.Module):
-    """Linear with quantised weights, norm, quantised ReLU, norm: one stage in training.
+class QatBranch(torch.nn.Module):
+    """One summand. Its own batch norm keeps its statistics: gamma and beta alone train on.
+
+    The norm's gain is part of the weights that are quantised (fold, then quantise), so that what
+    trains is what is lowered; batch statistics would make the weights depend on the batch.
+    """
+
+    def __init__(self, branch: Branch, shape: Shape, *, exponent: int) -> None:
+        super().__init__()
+        self.branch, self.exponent = branch, exponent
+        self.geometry = Geometry.of(branch, shape)
+        self.weight: torch.nn.Parameter | None = None
+        if branch.weight is not None:
+            weight = outward(branch.weight, branch.kind, branch.groups)
+            self.weight = torch.nn.Parameter(torch.tensor(weight, dtype=torch.float32))
+        self.norm = None if branch.norm is None else _batch_norm(branch.norm)
+
+    def folded(self) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Weights with the norm's gain, and the norm's shift; only of weighted branches."""
+        weight = self.weight
+        assert weight is not None
+        if self.norm is None:
+            return weight, None
+        mean, variance = _statistics(self.norm)
+        gain = self.norm.weight / torch.sqrt(variance + self.norm.eps)
+        return weight * _column(gain, weight), self.norm.bias - gain * mean
+
+    def codes(self, step: torch.Tensor, limit: int) -> torch.Tensor:
+        """Integer weights for steps [out], as floats that carry the gradient."""
+        weight, _ = self.folded()
+        return round_half_up((weight / _column(step, weight)).clamp(-limit, limit))
+
+    def forward(self, x: torch.Tensor, step: torch.Tensor | None, limit: int) -> torch.Tensor:
+        """The summand of values ``x``; ``step`` [out] of the weights, None where they pass."""
+        gain = self.branch.gain
+        if step is None:
+            result = self.geometry(x, None)
+            return result if gain == 1 else result * gain
+        weight, shift = self.folded()
+        quantised = self.codes(step, limit) * _column(step, weight)
+        result = self.geometry(x, quantised if gain == 1 else quantised * gain)
+        return result if shift is None else result + shift[:, None, None]
+
+
+class QatStage(torch.nn.Module):
+    """Sum of quantised branches, norm, quantised ReLU, norm: one stage in training.
 
     A norm after the activation is applied as a gain of the value that is quantised, per channel,
     so that all payloads of a population keep one quantum. ``activity`` is the mean level of the
     last batch in training.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        weight: torch.Tensor,
-        bias: torch.Tensor,
-        weight_bits: int,
-        weight_step: torch.Tensor,
-        norm_before: Norm | None,
-        norm_after: Norm | None,
-        step: float | None,
-        levels: int,
-        clip: float | None,
-    ) -> None:
+    def __init__(self, stage: Stage, plan: StagePlan) -> None:
         super().__init__()
-        self.name, self.weight_bits, self.levels, self.clip = name, weight_bits, levels, clip
-        self.limit = weight_limit(weight_bits)
-        self.weight = torch.nn.Parameter(weight.to(torch.float32))
-        self.bias = torch.nn.Parameter(bias.to(torch.float32))
-        per_step = weight.numel() // weight_step.numel()
-        self.weight_step = _LearnedStep(weight_step, per_step, self.limit)
-        self.norm_before = None if norm_before is None else _batch_norm(norm_before)
-        self.norm_after = None if norm_after is None else _batch_norm(norm_after)
-        self.step: _LearnedStep | None = None
-        if step is not None:
-            self.step = _LearnedStep(torch.tensor(step), weight.shape[0], levels)
+        self.name, self.shape = stage.name, stage.shape
+        self.weight_bits, self.levels = plan.weight_bits, plan.levels
+        self.limit = weight_limit(plan.weight_bits)
+        self.clip = None if stage.activation is None else stage.activation.clip
+        self.branches = torch.nn.ModuleList(
+            QatBranch(branch, stage.shape, exponent=exponent)
+            for branch, exponent in zip(stage.branches, plan.exponents, strict=True)
+        )
+        self.bias = torch.nn.Parameter(plan.bias.to(torch.float32))
+        self.weight_step: LearnedStep | None = None
+        if plan.weight_step is not None:
+            n_weights = sum(b.weight.size for b in stage.branches if b.weight is not None)
+            per_step = n_weights // plan.weight_step.numel()
+            self.weight_step = LearnedStep(plan.weight_step, per_step, self.limit)
+        self.norm_before = None if stage.norm_before is None else _batch_norm(stage.norm_before)
+        self.norm_after = None if stage.norm_after is None else _batch_norm(stage.norm_after)
+        self.forced = plan.forced
         self.activity = torch.zeros(())
 
-    def weight_codes(self) -> torch.Tensor:
-        """Integer weights, as floats that carry the gradient."""
-        return round_half_up((self.weight / self.weight_step()).clamp(-self.limit, self.limit))
+    @property
+    def parts(self) -> tuple[QatBranch, ...]:
+        """The branches, typed."""
+        return tuple(branch for branch in self.branches if isinstance(branch, QatBranch))
 
-    def train(self, mode: bool = True) -> "QatLayer":
+    def train(self, mode: bool = True) -> "QatStage":
         """As torch; what the last batch left behind is dropped, so that the layer can be copied."""
         self.activity = torch.zeros(())
         return super().train(mode)
 
-    def forward(self, a: torch.Tensor) -> torch.Tensor:
-        """Values for the next layer, or logits."""
-        z: torch.Tensor = torch.nn.functional.linear(
-            a, self.weight_codes() * self.weight_step(), self.bias
-        )
-        if self.norm_before is not None:
-            z = self.norm_before(z)
-        if self.step is None:
-            return z
-        step: torch.Tensor = self.step()
+    def units(self, steps: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """The real value [channels] of one unit of charge, given the sources' steps."""
+        channels = self.shape[0]
+        unit = torch.ones(channels)
+        if self.weight_step is not None:
+            lead = next(part for part in self.parts if part.weight is not None).branch
+            unit = (self.weight_step() * steps[lead.source] * abs(lead.gain)).expand(channels)
+        place = torch.arange(channels)
+        for each in self.forced:
+            branch = self.parts[each.branch].branch
+            value = steps[branch.source] * (abs(branch.gain) / 2.0**each.exponent)
+            unit = torch.where((place >= each.first) & (place < each.last), value, unit)
+        return unit
+
+    def charge(self, values: Mapping[str, Value]) -> torch.Tensor:
+        """Sum of the branches and the bias, behind the norm: the logits of a readout."""
+        steps = {name: value.step for name, value in values.items()}
+        unit = self.units(steps)
+        bias = self.bias
+        z = bias.reshape(1, -1, 1, 1) if bias.dim() == 1 else bias
+        for part in self.parts:
+            step = None if part.weight is None else _weight_step(part, unit, steps)
+            z = z + part(values[part.branch.source].real, step, self.limit)
+        return z if self.norm_before is None else self.norm_before(z)
+
+    def forward(self, values: Mapping[str, Value], step: torch.Tensor) -> Value:
+        """Values for the next stages, quantised with ``step``."""
+        z = self.charge(values)
         if self.norm_after is None:
             level = round_half_up((z / step).clamp(0, self.levels))
-            value = level * step
+            real = level * step
         else:
-            gain, shift = self._after(z)
+            gain, shift = self._after(self.norm_after, z)
             level = round_half_up((z * gain.abs() / step).clamp(0, self.levels))
-            value = level * step * gain.sign() + shift
+            real = level * step * gain.sign() + shift
         if self.training:
             self.activity = level.mean()
-        return value
+        return Value(level, real, step)
 
-    def _after(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _after(
+        self, norm: torch.nn.BatchNorm2d, z: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Gain and shift of the norm behind the activation; in training, of this batch."""
-        norm = self.norm_after
-        assert norm is not None
-        mean, variance = norm.running_mean, norm.running_var
-        assert mean is not None and variance is not None
+        mean, variance = _statistics(norm)
         if self.training:
             y = z.clamp(0, self.clip)
-            batch_mean, batch_variance = y.mean(0), y.var(0, unbiased=False)
+            axes, count = (0, 2, 3), z.numel() // z.shape[1]
+            batch_mean, batch_variance = y.mean(axes), y.var(axes, unbiased=False)
             momentum = 0.1 if norm.momentum is None else norm.momentum
             with torch.no_grad():
-                unbiased = batch_variance * (len(y) / max(1, len(y) - 1))
                 mean.lerp_(batch_mean, momentum)
-                variance.lerp_(unbiased, momentum)
+                variance.lerp_(batch_variance * (count / max(1, count - 1)), momentum)
             mean, variance = batch_mean, batch_variance
         gain = norm.weight / torch.sqrt(variance + norm.eps)
-        return gain, norm.bias - gain * mean
+        return gain[:, None, None], (norm.bias - gain * mean)[:, None, None]
 
     @torch.no_grad()
-    def quantised(self, source_sign: IntArray, source_shift: FloatArray) -> QuantisedLayer:
-        """The layer in numbers that conversion needs; ``source_*`` come from the layer before."""
-        n = self.weight.shape[0]
-        codes = self.weight_codes().to(torch.int64).numpy()
-        weight_step = np.broadcast_to(_float64(self.weight_step()).reshape(-1), (n,))
-        constant = _float64(self.bias) + (codes * weight_step[:, None]) @ source_shift
-        gain, shift = _affine(self.norm_before, n)
-        after, _ = _affine(self.norm_after, n)
-        return QuantisedLayer(
+    def quantised(self, steps: Mapping[str, torch.Tensor]) -> QuantisedStage:
+        """The stage in numbers that conversion needs; ``steps``: of all values, and its own."""
+        channels = self.shape[0]
+        unit = self.units(steps)
+        constant = _float64(self.bias)
+        branches = []
+        for part in self.parts:
+            codes = None
+            if part.weight is not None:
+                step = _weight_step(part, unit, steps)
+                codes = part.codes(step, self.limit).to(torch.int64).numpy()
+                _, shift = part.folded()
+                if shift is not None:
+                    constant = constant + _wide(_float64(shift), constant.ndim)
+            branches.append(
+                QuantisedBranch(
+                    branch=part.branch,
+                    geometry=part.geometry,
+                    codes=codes,
+                    exponent=part.exponent,
+                )
+            )
+        gain, shift_before = _affine(self.norm_before, channels)
+        after, shift_after = _affine(self.norm_after, channels)
+        own = steps.get(self.name)
+        return QuantisedStage(
             name=self.name,
-            codes=codes,
+            shape=self.shape,
+            branches=tuple(branches),
             weight_bits=self.weight_bits,
-            weight_step=weight_step,
+            unit=self._units64(steps),
             constant=constant,
             gain=gain,
-            shift=shift,
+            shift=shift_before,
             scale=np.abs(after),
-            source_sign=source_sign,
-            step=None if self.step is None else float(self.step()),
+            sign=np.sign(after).astype(np.int64),
+            after=shift_after,
+            step=None if own is None else float(own),
             levels=self.levels,
         )
 
-    def sent(self) -> tuple[IntArray, FloatArray]:
-        """Sign and shift per channel with which the next layer must read this one's payloads."""
-        after, shift = _affine(self.norm_after, self.weight.shape[0])
-        return np.sign(after).astype(np.int64), shift
+    def _units64(self, steps: Mapping[str, torch.Tensor]) -> FloatArray:
+        """The units without the rounding of float32 products."""
+        return _float64(self.units({name: step.to(torch.float64) for name, step in steps.items()}))
 
 
-def _batch_norm(norm: Norm) -> torch.nn.BatchNorm1d:
-    layer = torch.nn.BatchNorm1d(len(norm.gamma), eps=norm.eps, momentum=norm.momentum)
+class QatRelay(torch.nn.Module):
+    """Max pooling, a rounded mean, or nearest upsampling of levels: nothing to train."""
+
+    def __init__(self, stage: MaxStage | AverageStage | UpsampleStage) -> None:
+        super().__init__()
+        self.stage = stage
+
+    def forward(self, values: Mapping[str, Value]) -> Value:
+        """Values of the same step as the source's."""
+        source = values[self.stage.source]
+        level = relayed(self.stage, source.level)
+        if isinstance(self.stage, AverageStage):
+            level = round_half_up(level)
+        return Value(level, level * source.step, source.step)
+
+
+def _weight_step(
+    part: QatBranch, unit: torch.Tensor, steps: Mapping[str, torch.Tensor]
+) -> torch.Tensor:
+    return unit / (steps[part.branch.source] * abs(part.branch.gain))
+
+
+def _column(values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Values [out] in the shape that spreads them over the weights."""
+    return values.reshape(-1, *(1,) * (weight.dim() - 1))
+
+
+def _wide(values: FloatArray, dimensions: int) -> FloatArray:
+    return values.reshape(-1, *(1,) * (dimensions - 1))
+
+
+def _batch_norm(norm: Norm) -> torch.nn.BatchNorm2d:
+    layer = torch.nn.BatchNorm2d(len(norm.gamma), eps=norm.eps, momentum=norm.momentum)
     layer.load_state_dict(
         {
-            "weight": torch.from_numpy(norm.gamma),
-            "bias": torch.from_numpy(norm.beta),
-            "running_mean": torch.from_numpy(norm.mean),
-            "running_var": torch.from_numpy(norm.variance),
+            "weight": torch.tensor(norm.gamma),
+            "bias": torch.tensor(norm.beta),
+            "running_mean": torch.tensor(norm.mean),
+            "running_var": torch.tensor(norm.variance),
             "num_batches_tracked": torch.tensor(0),
         }
     )
     return layer
 
 
-def _affine(norm: torch.nn.BatchNorm1d | None, n: int) -> tuple[FloatArray, FloatArray]:
-    if norm is None:
-        return np.ones(n), np.zeros(n)
+def _statistics(norm: torch.nn.BatchNorm2d) -> tuple[torch.Tensor, torch.Tensor]:
     mean, variance = norm.running_mean, norm.running_var
     assert mean is not None and variance is not None
+    return mean, variance
+
+
+def _affine(norm: torch.nn.BatchNorm2d | None, n: int) -> tuple[FloatArray, FloatArray]:
+    if norm is None:
+        return np.ones(n), np.zeros(n)
+    mean, variance = _statistics(norm)
     gain = _float64(norm.weight) / np.sqrt(_float64(variance) + norm.eps)
     return gain, _float64(norm.bias) - gain * _float64(mean)
 
 
 def _float64(tensor: torch.Tensor) -> FloatArray:
-    return tensor.detach().to(torch.float64).numpy()
+    array: FloatArray = tensor.detach().to(torch.float64).numpy()
+    return array

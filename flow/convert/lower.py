@@ -1,28 +1,43 @@
-"""Quantised layers become one integer network: thresholds, biases, initial membranes.
+"""Quantised stages become one integer network: thresholds, biases, initial membranes.
 
-With acc the integer sum of codes times payloads, a hidden neuron must reach
-S = clip(floor((acc + c) / theta + 1/2), 0, levels), where theta = step / (scale |gain| weight_step
-p) and c holds every constant. With F fraction bits, th = round(theta 2**F) and the constants are
+With acc the integer charge of a hidden neuron, it must reach
+S = clip(floor((acc + c) / theta + 1/2), 0, levels), where theta = step / (scale |gain| unit) and c
+holds every constant. With F fraction bits, th = round(theta 2**F) and the constants are
 floor(c 2**F + th / 2): exact for that th, since floor((A + y) / th) = floor((A + floor(y)) / th)
-for integer A.
+for integer A. A constant that meets zero padding differs by position: then the bias is per neuron.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, log2, prod
 
 import numpy as np
 
 from spikewright.flow.convert.calibrate import InputRange
-from spikewright.flow.convert.config import ConvertConfig
-from spikewright.flow.convert.layers import QuantisedLayer, weight_limit
-from spikewright.flow.importers import FloatArray
+from spikewright.flow.convert.config import (
+    MOST_AUTOMATIC_BITS,
+    MOST_SHIFT,
+    ConvertConfig,
+    MaxPool,
+)
+from spikewright.flow.convert.connect import Sender, constants, operator, reach
+from spikewright.flow.convert.quantised import QuantisedStage, weight_limit
+from spikewright.flow.convert.relay import relay
+from spikewright.flow.importers import (
+    INPUT,
+    BranchKind,
+    FloatArray,
+    Graph,
+    MaxStage,
+    Shape,
+    Stage,
+)
 from spikewright.golden.errors import RangeError
 from spikewright.golden.spec import (
+    LIMITS,
     BiasWhen,
     Connection,
     Decision,
-    Dense,
     Fire,
     Input,
     IntArray,
@@ -39,10 +54,14 @@ from spikewright.golden.spec import (
 
 __all__ = ["Lowered", "lower"]
 
-MOST_AUTOMATIC_BITS = 8
 ROUNDING_LEVELS = 1 / 16
 READOUT_RESOLUTION = 64
-INT_LIMIT = float(2**62)
+TOO_FINE = "convert with fewer fraction_bits"
+TOO_LARGE = (
+    "check the layer for a batch norm of almost no gain, and for a bias far above what its weights "
+    "can add"
+)
+FEWER = "convert with fewer weight_bits, levels, input_levels, fraction_bits or max_steps"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,172 +73,319 @@ class Lowered:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Source:
-    """Who sends: payloads within low..high for each of its neurons, each worth ``step``."""
+class _Neurons:
+    """A population, and what its connections need: fraction bits, and 1, -1 or 0 per channel."""
 
-    name: str
-    low: int
-    high: int
-    step: float
+    population: Population
+    fraction: int
+    factor: IntArray
 
 
 def lower(
-    layers: Sequence[QuantisedLayer],
+    graph: Graph,
+    stages: Mapping[str, QuantisedStage],
     *,
-    shape: tuple[int, ...],
     input_range: InputRange,
     config: ConvertConfig,
-    provenance: dict[str, str],
+    provenance: Mapping[str, str],
 ) -> Lowered:
-    """Integers for ``layers``; the last is the readout."""
-    spikes = Input(
-        name="input",
-        shape=(prod(shape),),
-        payload=_input_payload(input_range, config),
-        low=input_range.low,
-        high=input_range.high,
+    """Integers for ``graph``, whose stages with branches are quantised in ``stages``, by name."""
+    source = _input(graph, input_range, config)
+    max_pool = _max_pool(graph, config)
+    # What is sent cannot be taken back where an OR may have passed it on.
+    payload = Payload.UNIT if max_pool is MaxPool.OR else Payload.SIGN
+    senders = {INPUT: _sender(INPUT, graph.input_shape, source.payload, input_range)}
+    made: list[Population] = []
+    connections: list[Connection] = []
+    for node in graph.stages:
+        name = node.name
+        if not isinstance(node, Stage):
+            sender = senders[node.source]
+            population, connection = relay(name, node, sender, max_pool)
+            made.append(population)
+            connections.append(connection)
+            high = sender.high
+            if isinstance(node, MaxStage) and max_pool is MaxPool.OR:
+                # Spikes under the window need not coincide, but an OR fires once a step.
+                high = min(high * prod(node.kernel), config.max_steps)
+            levels = InputRange(low=sender.low, high=high, step=sender.step)
+            senders[node.name] = _sender(name, node.shape, population.payload, levels)
+            continue
+        stage = stages[node.name]
+        neurons = _neurons(name, stage, senders, config, payload)
+        made.append(neurons.population)
+        connections += _connections(name, stage, senders, neurons)
+        if stage.step is not None:
+            senders[node.name] = Sender(
+                name=name,
+                seen=stage.shape,
+                payload=neurons.population.payload,
+                low=0,
+                high=stage.levels,
+                step=stage.step,
+                sign=stage.sign,
+                after=stage.after,
+            )
+    network = _network(config, source, made, connections, _modes(max_pool), provenance)
+    readout = stages[graph.readout.name]
+    return Lowered(network=network, logit_step=float(readout.unit[0]) / 2.0**neurons.fraction)
+
+
+def _sender(name: str, shape: Shape, payload: Payload, levels: InputRange) -> Sender:
+    return Sender(
+        name=name,
+        seen=shape,
+        payload=payload,
+        low=levels.low,
+        high=levels.high,
+        step=levels.step,
+        sign=np.ones(shape[0], dtype=np.int64),
+        after=np.zeros(shape[0]),
+    )
+
+
+def _network(
+    config: ConvertConfig,
+    source: Input,
+    made: list[Population],
+    connections: list[Connection],
+    modes: tuple[Mode, ...],
+    provenance: Mapping[str, str],
+) -> Network:
+    try:
+        return Network(
+            name=config.name,
+            inputs=(source,),
+            populations=tuple(made),
+            connections=tuple(connections),
+            readout=Readout(
+                population=made[-1].name, kind=ReadoutKind.MEMBRANE, decision=Decision.ARGMAX
+            ),
+            modes=modes,
+            max_steps=config.max_steps,
+            provenance=provenance,
+        )
+    except RangeError as error:
+        if not error.action:
+            raise  # one value by itself; what all of them add up to comes with an action
+        raise RangeError(error.must, found=error.found, where=error.where, action=FEWER) from error
+
+
+def _max_pool(graph: Graph, config: ConvertConfig) -> MaxPool:
+    """How the network pools; one without a maximum is exact."""
+    pools = any(isinstance(stage, MaxStage) for stage in graph.stages)
+    return config.max_pool if pools else MaxPool.EXACT
+
+
+def _modes(max_pool: MaxPool) -> tuple[Mode, ...]:
+    if max_pool is MaxPool.OR:
+        return (Mode.STEPWISE,)
+    return (Mode.STEPWISE, Mode.SETTLE, Mode.COLLAPSED)
+
+
+def _input(graph: Graph, levels: InputRange, config: ConvertConfig) -> Input:
+    """The network's input; flat where nothing looks at its positions."""
+    payload = Payload.GRADED
+    if levels.high <= 1:
+        payload = Payload.SIGN if levels.low < 0 else Payload.UNIT
+    flat = all(
+        isinstance(stage, Stage)
+        and all(
+            branch.kind is BranchKind.LINEAR and branch.pool is None
+            for branch in stage.branches
+            if branch.source == INPUT
+        )
+        for stage in graph.stages
+        if INPUT in stage.sources
+    )
+    return Input(
+        name=INPUT,
+        shape=(prod(graph.input_shape),) if flat else graph.input_shape,
+        payload=payload,
+        low=levels.low,
+        high=levels.high,
         encoding=config.encoding,
-        step=input_range.step,
+        step=levels.step,
     )
-    source = _Source(
-        name="input", low=input_range.low, high=input_range.high, step=input_range.step
-    )
-    populations, connections = [], []
-    for index, layer in enumerate(layers[:-1], start=1):
-        name = f"hidden{index}"
-        population, connection = _hidden(name, layer, source, config)
-        populations.append(population)
-        connections.append(connection)
-        assert layer.step is not None
-        source = _Source(name=name, low=0, high=layer.levels, step=layer.step)
-    population, connection, logit_step = _readout(layers[-1], source, config)
-    network = Network(
-        name=config.name,
-        inputs=(spikes,),
-        populations=(*populations, population),
-        connections=(*connections, connection),
-        readout=Readout(population="readout", kind=ReadoutKind.MEMBRANE, decision=Decision.ARGMAX),
-        modes=(Mode.STEPWISE, Mode.SETTLE, Mode.COLLAPSED),
-        max_steps=config.max_steps,
-        provenance=provenance,
-    )
-    return Lowered(network=network, logit_step=logit_step)
 
 
-def _input_payload(levels: InputRange, config: ConvertConfig) -> Payload:
-    if levels.high > 1:
-        return Payload.GRADED
-    return Payload.SIGN if levels.low < 0 else Payload.UNIT
+def _shape(stage: QuantisedStage, senders: Mapping[str, Sender]) -> Shape:
+    """The population's shape: a window over a whole plane leaves its axes, of size 1."""
+    for part in stage.branches:
+        branch = part.branch
+        if branch.kind is BranchKind.LINEAR and branch.pool is not None:
+            rank = len(senders[branch.source].seen)
+            return (*stage.shape, *(1,) * (rank - 1))
+    return stage.shape
+
+
+def _connections(
+    name: str, stage: QuantisedStage, senders: Mapping[str, Sender], neurons: _Neurons
+) -> list[Connection]:
+    return [
+        Connection(
+            source=senders[part.branch.source].name,
+            target=name,
+            operator=operator(
+                part,
+                senders[part.branch.source],
+                neurons.factor,
+                bits=stage.weight_bits,
+                fraction=neurons.fraction,
+            ),
+        )
+        for part in stage.branches
+    ]
+
+
+def _neurons(
+    name: str,
+    stage: QuantisedStage,
+    senders: Mapping[str, Sender],
+    config: ConvertConfig,
+    payload: Payload,
+) -> _Neurons:
+    """The population of a stage; all constants are in units, [channels, 1 or positions]."""
+    constant = stage.constant.reshape(len(stage.unit), -1) / stage.unit[:, None]
+    for part in stage.branches:
+        constant = constant + constants(part, senders[part.branch.source])
+    shape = _shape(stage, senders)
+    most = MOST_SHIFT - max(part.exponent for part in stage.branches)
+    if config.fraction_bits is not None and config.fraction_bits > most:
+        raise RangeError(
+            f"fraction_bits must be at most {most}, so that shifts fit {MOST_SHIFT}",
+            found=str(config.fraction_bits),
+            where=f"population {name!r}",
+            action="convert with fewer fraction_bits",
+        )
+    if stage.step is None:
+        return _readout(name, shape, stage, senders, constant, config.fraction_bits)
+    return _hidden(name, shape, stage, senders, constant, config.fraction_bits, most, payload)
 
 
 def _hidden(
-    name: str, layer: QuantisedLayer, source: _Source, config: ConvertConfig
-) -> tuple[Population, Connection]:
-    assert layer.step is not None
-    sign = np.where(layer.gain < 0, -1, 1)
-    codes = layer.codes * sign[:, None] * layer.source_sign
-    size = np.abs(layer.gain)
-    unit = layer.weight_step * source.step
+    name: str,
+    shape: Shape,
+    stage: QuantisedStage,
+    senders: Mapping[str, Sender],
+    constant: FloatArray,
+    given: int | None,
+    most: int,
+    payload: Payload,
+) -> _Neurons:
+    assert stage.step is not None
+    sign = np.where(stage.gain < 0, -1, 1)
+    size = np.abs(stage.gain)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        theta = layer.step / (layer.scale * size * unit)
-        c = (sign * layer.constant + layer.shift / size) / unit
-    fixed = _constant_levels(layer, codes, source, theta, c)
-    free = fixed < 0
-    codes[~free] = 0
-    fraction = _fraction_bits(theta[free], layer.levels, config.fraction_bits)
-    threshold = np.full(len(codes), 2, dtype=np.int64)
-    initial = np.ones(len(codes), dtype=np.int64)
+        theta = stage.step / (stage.scale * size * stage.unit)
+        c = sign[:, None] * constant + (stage.shift / (size * stage.unit))[:, None]
+    fixed = _constant_levels(stage, senders, sign, theta, c)
+    free = (fixed < 0).any(1)
+    fraction = _fraction_bits(theta[free], stage.levels, most) if given is None else given
+    threshold = np.full(len(sign), 2, dtype=np.int64)
+    initial = np.ones(len(sign), dtype=np.int64)
     bias = 2 * fixed
-    _check_int(layer.name, theta[free] * 2.0**fraction, c[free] * 2.0**fraction)
+    _check_register(stage.name, fraction, theta[free], c[free])
     # A threshold below one half saturates at the first unit of charge: 1 does so too.
     threshold[free] = np.maximum(1, np.floor(theta[free] * 2.0**fraction + 0.5)).astype(np.int64)
     initial[free] = threshold[free] // 2
-    constants = np.floor(c[free] * 2.0**fraction + threshold[free] / 2).astype(np.int64)
-    bias[free] = constants - initial[free]
+    half = threshold[free, None] / 2
+    bias[free] = np.floor(c[free] * 2.0**fraction + half).astype(np.int64) - initial[free, None]
+    unit = payload is Payload.UNIT
     soma = Soma(
-        fire=Fire.TERNARY,
+        fire=Fire.BINARY if unit else Fire.TERNARY,
         threshold=int_vector(threshold),
-        threshold_negative=int_vector(1),
+        threshold_negative=None if unit else int_vector(1),
         initial_v=int_vector(initial),
-        bias=int_vector(bias),
+        bias=_bias(bias),
         bias_when=BiasWhen.FIRST,
         reset=Reset.SUBTRACT,
-        s_min=0,
-        s_max=layer.levels,
+        s_min=None if unit else 0,
+        s_max=stage.levels,
     )
-    population = Population(name=name, shape=(len(codes),), soma=soma, payload=Payload.SIGN)
-    return population, _connection(source.name, name, codes, layer.weight_bits, fraction)
+    population = Population(name=name, shape=shape, soma=soma, payload=payload)
+    return _Neurons(population=population, fraction=fraction, factor=sign * free)
 
 
 def _constant_levels(
-    layer: QuantisedLayer, codes: IntArray, source: _Source, theta: FloatArray, c: FloatArray
+    stage: QuantisedStage,
+    senders: Mapping[str, Sender],
+    sign: IntArray,
+    theta: FloatArray,
+    c: FloatArray,
 ) -> IntArray:
-    """The level of each channel that no legal input can change, -1 for all others.
+    """The level of each neuron that no legal input can change, -1 for all others.
 
-    Such channels (dead, or with a gain of zero) need no synapse, and their threshold may be out of
-    any range.
+    Channels of nothing else (dead, or with a gain of zero) need no synapse, and their threshold
+    may be out of any range.
     """
-    highest = np.where(codes > 0, codes * source.high, codes * source.low).sum(1)
-    lowest = np.where(codes > 0, codes * source.low, codes * source.high).sum(1)
+    lowest = highest = np.zeros(len(sign), dtype=np.int64)
+    for part in stage.branches:
+        least, most = reach(part, senders[part.branch.source], sign)
+        lowest, highest = lowest + least, highest + most
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         low, high = (
-            np.clip(np.floor((acc + c) / theta + 0.5), 0, layer.levels) for acc in (lowest, highest)
+            np.clip(np.floor((acc[:, None] + c) / theta[:, None] + 0.5), 0, stage.levels)
+            for acc in (lowest, highest)
         )
-    assert layer.step is not None
-    still = np.clip(np.floor(layer.scale * layer.shift / layer.step + 0.5), 0, layer.levels)
-    no_gain = (layer.gain == 0) | (layer.scale == 0)
+    assert stage.step is not None
+    still = np.clip(np.floor(stage.scale * stage.shift / stage.step + 0.5), 0, stage.levels)
+    no_gain = (stage.gain == 0) | (stage.scale == 0)
     result = np.where(low == high, low, -1)
-    return np.where(no_gain, still, result).astype(np.int64)
+    return np.where(no_gain[:, None], still[:, None], result).astype(np.int64)
 
 
 def _readout(
-    layer: QuantisedLayer, source: _Source, config: ConvertConfig
-) -> tuple[Population, Connection, float]:
-    codes = layer.codes * layer.source_sign
-    fraction = config.fraction_bits
+    name: str,
+    shape: Shape,
+    stage: QuantisedStage,
+    senders: Mapping[str, Sender],
+    constant: FloatArray,
+    fraction: int | None,
+) -> _Neurons:
     if fraction is None:
-        largest = source.high * weight_limit(layer.weight_bits)
+        largest = max(
+            senders[part.branch.source].high
+            * (weight_limit(stage.weight_bits) if part.codes is not None else 1 << part.exponent)
+            for part in stage.branches
+        )
         fraction = max(0, ceil(log2(READOUT_RESOLUTION / largest)))
-    unit = layer.weight_step * source.step
-    exact = layer.constant / unit * 2.0**fraction
-    _check_int(layer.name, exact)
+    _check_register(stage.name, fraction, constant)
     soma = Soma(
         fire=Fire.NONE,
-        bias=int_vector(np.floor(exact + 0.5).astype(np.int64)),
+        bias=_bias(np.floor(constant * 2.0**fraction + 0.5).astype(np.int64)),
         bias_when=BiasWhen.FIRST,
         reset=Reset.NONE,
     )
-    population = Population(name="readout", shape=(len(codes),), soma=soma, payload=Payload.GRADED)
-    connection = _connection(source.name, "readout", codes, layer.weight_bits, fraction)
-    return population, connection, float(unit[0]) / 2.0**fraction
+    population = Population(name=name, shape=shape, soma=soma, payload=Payload.GRADED)
+    ones = np.ones(len(stage.unit), dtype=np.int64)
+    return _Neurons(population=population, fraction=fraction, factor=ones)
 
 
-def _connection(source: str, target: str, codes: IntArray, bits: int, shift: int) -> Connection:
-    weights = np.ascontiguousarray(codes.T)
-    weights.setflags(write=False)
-    return Connection(
-        source=source,
-        target=target,
-        operator=Dense(weights=weights, weight_bits=bits, shift=shift),
-    )
+def _bias(values: IntArray) -> IntArray:
+    """A bias [channels, 1 or positions], per channel where positions do not differ."""
+    if (values == values[:, :1]).all():
+        return int_vector(values[:, 0])
+    return int_vector(values.reshape(-1))
 
 
-def _fraction_bits(theta: FloatArray, levels: int, given: int | None) -> int:
+def _fraction_bits(theta: FloatArray, levels: int, most: int) -> int:
     """The fewest bits that keep half a unit of threshold, S times over, below 1/16 level."""
-    if given is not None:
-        return given
     if theta.size == 0:
         return 0
     needed = levels / 2 / ROUNDING_LEVELS / float(theta.min())
-    return int(np.clip(ceil(log2(needed)), 0, MOST_AUTOMATIC_BITS))
+    return int(np.clip(ceil(log2(needed)), 0, min(MOST_AUTOMATIC_BITS, most)))
 
 
-def _check_int(name: str, *values: FloatArray) -> None:
-    for array in values:
-        if array.size and not float(np.abs(array).max()) < INT_LIMIT:
-            raise RangeError(
-                "thresholds and biases must fit 62 bits",
-                found=f"{float(np.abs(array).max()):.3g}",
-                where=name,
-                action="check the layer's batch norm for channels of almost no gain",
-            )
+def _check_register(name: str, fraction: int, *values: FloatArray) -> None:
+    """Thresholds and biases, in units, fit a register with ``fraction`` bits more."""
+    limit = 2.0 ** (LIMITS.register - 1)
+    magnitudes = np.abs(np.concatenate([array.reshape(-1) for array in values]))
+    largest = float(magnitudes.max(initial=0.0))
+    if not largest * 2.0**fraction < limit:
+        raise RangeError(
+            f"thresholds and biases must fit {LIMITS.register} bits",
+            found=f"{largest * 2.0**fraction:.3g}",
+            where=name,
+            action=TOO_FINE if largest < limit else TOO_LARGE,
+        )

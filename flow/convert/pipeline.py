@@ -1,19 +1,18 @@
 """The whole conversion: a torch module in, the integer network and its closed form out."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-import numpy as np
 import torch
 
 from spikewright.flow.convert.calibrate import InputRange, check_calibration
 from spikewright.flow.convert.config import ConvertConfig
-from spikewright.flow.convert.layers import QuantisedLayer
 from spikewright.flow.convert.lower import lower
 from spikewright.flow.convert.qat import QatNetwork, prepare
+from spikewright.flow.convert.quantised import QuantisedStage
 from spikewright.flow.convert.reference import Reference
-from spikewright.flow.importers import FloatArray
 from spikewright.golden.errors import ConfigurationError
-from spikewright.golden.spec import IntArray, Network
+from spikewright.golden.spec import Network
 
 __all__ = ["Conversion", "convert"]
 
@@ -22,22 +21,27 @@ __all__ = ["Conversion", "convert"]
 class Conversion:
     """What a conversion yields.
 
-    ``reference`` is the integer network's closed form, ``quantised`` the same in floating point
-    (the fake-quantised module), ``logit_step`` the real value of one unit of the integer logits.
+    ``quantised`` is the network in floating point (the fake-quantised module), ``logit_step`` the
+    real value of one unit of the integer logits.
     """
 
     network: Network
-    reference: Reference
     quantised: QatNetwork
     logit_step: float
+
+    @cached_property
+    def reference(self) -> Reference:
+        """The integer network's closed form; UnsupportedError where OR pooling leaves none."""
+        return Reference(self.network)
 
 
 def convert(
     module: torch.nn.Module, calibration: torch.Tensor, config: ConvertConfig | None = None
 ) -> Conversion:
-    """Convert ``module`` to one integer network that all three modes run.
+    """Convert ``module`` to one integer network that all its modes run.
 
-    A float module is calibrated on ``calibration`` [N, ...] first. One that ``prepare`` made keeps
+    A float module is calibrated on ``calibration`` [N, ...] first, on at most 2,048 evenly spread
+    samples of it. One that ``prepare`` made keeps
     its learned steps; then the choices that it was made with must not change.
     """
     if isinstance(module, QatNetwork):
@@ -55,39 +59,29 @@ def convert(
         quantised = prepare(module, calibration, chosen)
         method = f"calibration at percentile {chosen.percentile}"
     lowered = lower(
-        _quantised_layers(quantised),
-        shape=quantised.shape,
+        quantised.graph,
+        _quantised_stages(quantised),
         input_range=InputRange(
             low=quantised.low, high=quantised.high, step=float(quantised.input_step)
         ),
         config=chosen,
         provenance={"source": type(module).__name__, "method": method},
     )
-    return Conversion(
-        network=lowered.network,
-        reference=Reference(lowered.network),
-        quantised=quantised,
-        logit_step=lowered.logit_step,
-    )
+    return Conversion(network=lowered.network, quantised=quantised, logit_step=lowered.logit_step)
 
 
-def _quantised_layers(module: QatNetwork) -> tuple[QuantisedLayer, ...]:
-    n_in = module.stages[0].weight.shape[1]
-    sign: IntArray = np.ones(n_in, dtype=np.int64)
-    shift: FloatArray = np.zeros(n_in)
-    layers = []
-    for stage in module.stages:
-        for name, tensor in stage.state_dict().items():
-            if not bool(torch.isfinite(tensor).all()):
-                raise ConfigurationError(
-                    "every weight and step must be finite",
-                    found=f"NaN or inf in {name}",
-                    where=stage.name,
-                    action="train again with a lower learning rate",
-                )
-        layers.append(stage.quantised(sign, shift))
-        sign, shift = stage.sent()
-    return tuple(layers)
+@torch.no_grad()
+def _quantised_stages(module: QatNetwork) -> dict[str, QuantisedStage]:
+    for name, tensor in module.state_dict().items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise ConfigurationError(
+                "every weight and step must be finite",
+                found=f"NaN or inf in {name}",
+                where=module.owner(name),
+                action="train again with a lower learning rate",
+            )
+    steps = module.level_steps()
+    return {stage.name: stage.quantised(steps) for stage in module.stages}
 
 
 def _same_choices(module: QatNetwork, config: ConvertConfig | None) -> ConvertConfig:

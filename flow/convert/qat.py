@@ -1,61 +1,108 @@
 """A trained network with quantised weights and activations, which can train further."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import prod
 
 import torch
 
 from spikewright.flow.convert.calibrate import (
     InputRange,
-    activation_step,
     check_calibration,
     input_range,
-    weight_steps,
+    measure,
 )
 from spikewright.flow.convert.config import ConvertConfig
-from spikewright.flow.convert.layers import QatLayer, weight_limit
-from spikewright.flow.importers import FloatArray, Stage, import_module, round_half_up
+from spikewright.flow.convert.geometry import plane
+from spikewright.flow.convert.layers import (
+    LearnedStep,
+    QatRelay,
+    QatStage,
+    Value,
+)
+from spikewright.flow.convert.scales import Scales, tie
+from spikewright.flow.convert.units import plan_stage
+from spikewright.flow.importers import INPUT, Graph, Stage, import_module
+from spikewright.golden.errors import UnsupportedError
 
 __all__ = ["QatNetwork", "prepare"]
 
+LEAST_BITS = 2
+
 
 class QatNetwork(torch.nn.Module):
-    """Quantised input, then layers with learned steps; made by ``prepare``, read by ``convert``."""
+    """Quantised input, then stages with learned steps; made by ``prepare``, read by ``convert``.
+
+    Steps that are tied to each other are one parameter; those tied to the input's are fixed.
+    """
 
     def __init__(
         self,
-        layers: Sequence[QatLayer],
+        graph: Graph,
+        layers: Sequence[QatStage | QatRelay],
         *,
-        shape: tuple[int, ...],
+        steps: Mapping[str, LearnedStep],
+        scales: Scales,
         input_range: InputRange,
         config: ConvertConfig,
     ) -> None:
         super().__init__()
+        self.graph, self.config, self.scales = graph, config, scales
         self.layers = torch.nn.ModuleList(layers)
-        self.shape, self.config = shape, config
+        self.steps = torch.nn.ModuleList(steps.values())
         self.low, self.high = input_range.low, input_range.high
+        self._place = {name: index for index, name in enumerate(steps)}
         self.input_step: torch.Tensor
         self.register_buffer("input_step", torch.tensor(input_range.step, dtype=torch.float64))
 
     @property
-    def stages(self) -> tuple[QatLayer, ...]:
-        """The layers, typed."""
-        return tuple(layer for layer in self.layers if isinstance(layer, QatLayer))
+    def shape(self) -> tuple[int, ...]:
+        """Shape of a sample."""
+        return self.graph.input_shape
+
+    @property
+    def stages(self) -> tuple[QatStage, ...]:
+        """The layers that train, typed."""
+        return tuple(layer for layer in self.layers if isinstance(layer, QatStage))
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         """Input levels as float64: clip(floor(x / step + 0.5), low, high), flat per sample."""
         levels = torch.floor(x.flatten(1).to(torch.float64) / self.input_step + 0.5)
         return levels.clamp(self.low, self.high)
 
+    def level_steps(self) -> dict[str, torch.Tensor]:
+        """The worth of one level of the input and of each stage but the readout."""
+        roots = {name: self.steps[place]() for name, place in self._place.items()}
+        roots[INPUT] = self.input_step.to(torch.float32)
+        names = [INPUT, *(stage.name for stage in self.graph.stages[:-1])]
+        return {name: roots[self.scales.root(name)] * self.scales.ratio(name) for name in names}
+
+    def owner(self, key: str) -> str:
+        """The user's name of the layer that an entry of the state dictionary belongs to."""
+        kind, _, rest = key.partition(".")
+        place = int(rest.partition(".")[0]) if rest else -1
+        if kind == "layers":
+            return self.graph.stages[place].name
+        return tuple(self._place)[place] if kind == "steps" else INPUT
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits."""
-        a = (self.encode(x) * self.input_step).to(torch.float32)
-        for layer in self.layers:
-            a = layer(a)
-        return a
+        """Logits [N, classes], or [N, classes, *space] where each position has its own."""
+        steps = self.level_steps()
+        level = self.encode(x).reshape(len(x), *plane(self.shape))
+        real = (level * self.input_step).to(torch.float32)
+        values = {INPUT: Value(level.to(torch.float32), real, steps[INPUT])}
+        for layer in self.layers[:-1]:
+            if isinstance(layer, QatRelay):
+                values[layer.stage.name] = layer(values)
+            else:
+                assert isinstance(layer, QatStage)
+                values[layer.name] = layer(values, steps[layer.name])
+        logits = self.stages[-1].charge(values)
+        shape = self.graph.readout.shape
+        return logits.reshape(len(x), *(shape if prod(shape[1:]) > 1 else shape[:1]))
 
     def activity(self) -> torch.Tensor:
-        """Mean over hidden layers of the mean level in the last batch."""
-        hidden = [layer.activity for layer in self.stages if layer.step is not None]
+        """Mean over hidden stages of the mean level in the last batch."""
+        hidden = [layer.activity for layer in self.stages[:-1]]
         return torch.stack(hidden).mean() if hidden else torch.zeros(())
 
 
@@ -64,66 +111,69 @@ def prepare(
 ) -> QatNetwork:
     """Quantise ``module`` after training: calibrate every step on ``calibration`` [N, ...].
 
+    Of more than 2,048 samples, as many evenly spread ones are used.
     The result can be converted as it is, or trained further first (steps are parameters).
     """
     x = check_calibration(calibration)
-    stages = import_module(module, tuple(x.shape[1:]))
-    bits = config.layer_bits(len(stages))
-    levels = config.layer_levels(len(stages) - 1)
+    graph = import_module(module, tuple(x.shape[1:]))
+    _check_norms(graph)
+    stages = [stage for stage in graph.stages if isinstance(stage, Stage)]
+    weighted = [stage for stage in stages if _weighted(stage)]
+    bits = dict(zip((s.name for s in weighted), config.layer_bits(len(weighted)), strict=True))
+    chosen = config.layer_levels(len(stages) - 1)
+    levels = {
+        stage.name: (stage.activation and stage.activation.levels) or level
+        for stage, level in zip(stages, chosen, strict=False)
+    }
     source = input_range(x, config)
-    step = source.step
-    a = torch.floor(x.flatten(1) / step + 0.5).clamp(source.low, source.high) * step
-    layers = []
-    for index, stage in enumerate(stages):
-        hidden = index < len(stages) - 1
-        layer, a = _calibrated(
-            stage, a, bits[index], levels[index] if hidden else 0, config.percentile
+    measured = measure(graph, x, source, levels, config.percentile)
+    scales = tie(graph, measured.steps)
+    layers: list[QatStage | QatRelay] = []
+    for stage in graph.stages:
+        if isinstance(stage, Stage):
+            plan = plan_stage(
+                graph,
+                stage,
+                measured,
+                scales,
+                bits=bits.get(stage.name, LEAST_BITS),
+                levels=levels.get(stage.name, 0),
+                most_exponent=config.most_exponent,
+            )
+            layers.append(QatStage(stage, plan))
+        else:
+            layers.append(QatRelay(stage))
+    steps = {
+        stage.name: LearnedStep(torch.tensor(scales.steps[stage.name]), stage.n, levels[stage.name])
+        for stage in stages
+        if stage.name in scales.steps
+    }
+    return QatNetwork(
+        graph, layers, steps=steps, scales=scales, input_range=source, config=config
+    ).eval()
+
+
+def _weighted(stage: Stage) -> bool:
+    return any(branch.weight is not None for branch in stage.branches)
+
+
+def _check_norms(graph: Graph) -> None:
+    """A norm behind an activation needs readers that take its sign and shift into weights."""
+    normed = {
+        stage.name
+        for stage in graph.stages
+        if isinstance(stage, Stage) and stage.norm_after is not None
+    }
+    for stage in graph.stages:
+        reads = (
+            {stage.source}
+            if not isinstance(stage, Stage)
+            else {branch.source for branch in stage.branches if branch.weight is None}
         )
-        layers.append(layer)
-    network = QatNetwork(layers, shape=tuple(x.shape[1:]), input_range=source, config=config)
-    return network.eval()
-
-
-def _calibrated(
-    stage: Stage, a: torch.Tensor, bits: int, levels: int, percentile: float
-) -> tuple[QatLayer, torch.Tensor]:
-    """The layer with its steps, and what the float stage makes of ``a`` (float64)."""
-    weight, bias = torch.from_numpy(stage.weight), torch.from_numpy(stage.bias)
-    # A readout's outputs are compared with each other: they must share one step.
-    steps = weight_steps(weight, weight_limit(bits), per_channel=stage.activation is not None)
-    quantised = steps * round_half_up(
-        (weight / steps).clamp(-weight_limit(bits), weight_limit(bits))
-    )
-    z = a @ weight.T + bias
-    if stage.norm_before is not None:
-        z = z * _tensor(stage.norm_before.gain) + _tensor(stage.norm_before.shift)
-    step: float | None = None
-    value = z
-    if stage.activation is not None:
-        levels = stage.activation.levels or levels
-        gain = torch.ones(stage.n_out, dtype=torch.float64)
-        if stage.norm_after is not None:
-            gain = _tensor(stage.norm_after.gain)
-        y = torch.from_numpy(stage.activation(z.numpy()))
-        step = activation_step(stage, y, gain.abs(), levels, percentile)
-        value = y
-        if stage.norm_after is not None:
-            value = y * gain + _tensor(stage.norm_after.shift)
-    layer = QatLayer(
-        stage.name,
-        weight=weight,
-        # Rounding the weights moves the mean of the charge: the bias takes that back.
-        bias=bias + (weight - quantised) @ a.mean(0),
-        weight_bits=bits,
-        weight_step=steps,
-        norm_before=stage.norm_before,
-        norm_after=stage.norm_after,
-        step=step,
-        levels=levels,
-        clip=None if stage.activation is None else stage.activation.clip,
-    )
-    return layer, value
-
-
-def _tensor(array: FloatArray) -> torch.Tensor:
-    return torch.from_numpy(array)
+        for name in sorted(reads & normed):
+            raise UnsupportedError(
+                "a batch norm behind an activation must be read by layers with weights alone",
+                found=f"{name!r}, whose values are used as they are",
+                where=stage.name,
+                action="put the batch norm before the activation",
+            )

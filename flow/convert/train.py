@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import cos, pi
+from math import cos, pi, prod
 
 import torch
 
+from spikewright.flow.convert.augment import augmented
 from spikewright.flow.convert.config import TrainConfig
 from spikewright.flow.convert.qat import QatNetwork
 from spikewright.golden.errors import ConfigurationError
@@ -43,10 +44,13 @@ def train(
 ) -> tuple[Epoch, ...]:
     """Train ``module`` in place on samples ``x`` and labels ``y``; it is left in evaluation mode.
 
+    ``y`` is [N] for logits [N, classes], or [N, ...] with a label for every position of logits
+    [N, classes, *space].
+
     The same seed gives the same result on the same machine: threads are fixed, every random number
     is drawn after one seed, and the caller's generator is left as it was.
     """
-    _check(x, y)
+    _check(x, y, config)
     history = []
     quantised = module if isinstance(module, QatNetwork) else None
     with _reproducible(seed, config.threads):
@@ -60,14 +64,14 @@ def train(
             loss_sum = activity_sum = 0.0
             right = seen = 0
             order = torch.randperm(len(x))
-            samples = _shifted(x, config)
+            samples = augmented(x, config)
             for index in range(n_batches):
                 done = (epoch * n_batches + index) / (config.epochs * n_batches)
                 for group in optimiser.param_groups:
                     group["lr"] = config.learning_rate * 0.5 * (1 + cos(pi * done))
                 chosen = order[index * config.batch : (index + 1) * config.batch]
-                labels = y[chosen]
                 logits = module(samples[chosen])
+                labels = _placed(y[chosen], logits)
                 loss = torch.nn.functional.cross_entropy(
                     logits, labels, label_smoothing=config.smoothing
                 )
@@ -80,7 +84,7 @@ def train(
                 torch.autograd.backward([loss])
                 optimiser.step()
                 right += int((logits.argmax(1) == labels).sum())
-                seen += len(labels)
+                seen += labels.numel()
             record = Epoch(
                 phase=phase,
                 epoch=epoch + 1,
@@ -109,25 +113,18 @@ def _reproducible(seed: int, threads: int) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-def _shifted(x: torch.Tensor, config: TrainConfig) -> torch.Tensor:
-    """Every sample moved by its own random offset, zeros moving in."""
-    if config.shift == 0 or config.image is None:
-        return x
-    height, width = config.image
-    reach = config.shift
-    images = x.reshape(len(x), height, width)
-    padded = torch.nn.functional.pad(images, (reach, reach, reach, reach))
-    side = 2 * reach + 1
-    offsets = torch.randint(side * side, (len(x),))
-    result = torch.empty_like(images)
-    for offset in range(side * side):
-        rows = (offsets == offset).nonzero().squeeze(1)
-        top, left = divmod(offset, side)
-        result[rows] = padded[rows, top : top + height, left : left + width]
-    return result.reshape(x.shape)
+def _placed(labels: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    """Labels in the shape of the logits' positions."""
+    if labels[0].numel() != logits[0, 0].numel():
+        raise ConfigurationError(
+            f"a sample must have {logits[0, 0].numel()} labels, one for each position",
+            found=str(labels[0].numel()),
+            where="training data",
+        )
+    return labels.reshape(len(labels), *logits.shape[2:])
 
 
-def _check(x: torch.Tensor, y: torch.Tensor) -> None:
+def _check(x: torch.Tensor, y: torch.Tensor, config: TrainConfig) -> None:
     if len(x) == 0 or len(x) != len(y):
         raise ConfigurationError(
             "training needs as many labels as samples, and at least one",
@@ -136,3 +133,15 @@ def _check(x: torch.Tensor, y: torch.Tensor) -> None:
         )
     if not bool(torch.isfinite(x).all()):
         raise ConfigurationError("must be finite", found="NaN or inf", where="training data")
+    if config.augments and y.dim() > 1:
+        raise ConfigurationError(
+            "must be 0 where every position has a label, which does not move with the sample",
+            found=f"{config.shift}, {config.turn}, {config.stretch}",
+            where="shift, turn, stretch",
+        )
+    if config.augments and config.image is not None and x[0].numel() % prod(config.image):
+        raise ConfigurationError(
+            f"a sample must be whole images of {prod(config.image)} values",
+            found=str(x[0].numel()),
+            where="image",
+        )

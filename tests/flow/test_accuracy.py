@@ -9,7 +9,7 @@ from torch import nn
 from spikewright.flow.accuracy import evaluate
 from spikewright.flow.convert import Conversion, ConvertConfig, Reference, convert
 from spikewright.golden.errors import ConfigurationError
-from spikewright.golden.spec import int_vector
+from spikewright.golden.spec import Decision, int_vector
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +47,8 @@ def test_report(case: tuple[nn.Module, Conversion, torch.Tensor, torch.Tensor]) 
     values = conversion.reference.encode(x)
     levels = conversion.reference.levels(values)
     assert collapsed["input"] == pytest.approx(float((values != 0).sum()) / 130)
-    assert collapsed["hidden1"] == pytest.approx(float((levels[0] != 0).sum()) / 130)
-    assert report["events"]["settle"]["hidden1"] >= collapsed["hidden1"]
+    assert collapsed["layer_0"] == pytest.approx(float((levels[0] != 0).sum()) / 130)
+    assert report["events"]["settle"]["layer_0"] >= collapsed["layer_0"]
     assert stages[0] == ("float", 0, 130) and stages[-1] == ("collapsed", 130, 130)
 
 
@@ -68,6 +68,63 @@ def test_a_broken_network_is_seen(
     expected = int(same.all(1).sum())
     assert expected < int(same.any(1).sum())
     assert report["equal_logits"] == {"settle": expected, "collapsed": expected}
+
+
+def test_maps_count_positions() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 3, 1)).eval()
+    x = torch.rand(20, 1, 4, 5)
+    conversion = convert(module, x, ConvertConfig(levels=7, max_steps=32))
+    y = conversion.reference.classify(x).reshape(20, 4, 5)
+    y[:10, 0, 0] = (y[:10, 0, 0] + 1) % 3
+    report = evaluate(
+        conversion.network,
+        conversion.reference,
+        module,
+        x,
+        y,
+        steps=(32,),
+        batch=7,
+        quantised_module=conversion.quantised,
+    )
+    assert report["quantised"] == report["settle"] == report["collapsed"] == 1 - 10 / 400
+    assert report["stepwise"] == {"32": report["settle"]}
+    assert report["equal_logits"] == {"settle": 20, "collapsed": 20}
+    assert 0.8 < report["float"] < 1 and 0.95 < report["label_agreement"] <= 1
+    message = "^evaluation data: a sample must have 20 labels, one for each position of the readou"
+    with pytest.raises(ConfigurationError, match=message):
+        evaluate(conversion.network, conversion.reference, None, x, y[:, 0, 0])
+
+
+def test_raw_maps_count_the_first_largest_at_each_position() -> None:
+    """Read raw, the same values give the same labels as the readout's own decision."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 3, 1)).eval()
+    x = torch.rand(20, 1, 4, 5)
+    made = convert(module, x, ConvertConfig(weight_bits=2, levels=1, input_levels=1)).network
+    y = Reference(made).classify(x)
+    raw = replace(made, readout=replace(made.readout, decision=Decision.RAW))
+    y[:5, 7] = (y[:5, 7] + 1) % 3
+    for network in (made, raw):
+        report = evaluate(network, None, None, x, y, steps=())
+        assert report["settle"] == report["collapsed"] == 1 - 5 / 400
+
+
+class Tied(nn.Module):
+    """Every class is as likely."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(len(x), 5)
+
+
+def test_the_lowest_class_wins_whatever_torch_names(
+    case: tuple[nn.Module, Conversion, torch.Tensor, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, conversion, x, _ = case
+    last = torch.full((len(x),), 4)
+    monkeypatch.setattr(torch.Tensor, "argmax", lambda values, dim: last[: len(values)])
+    report = evaluate(conversion.network, None, Tied(), x, torch.zeros_like(last), steps=())
+    assert report["float"] == 1.0
 
 
 def test_refuses(case: tuple[nn.Module, Conversion, torch.Tensor, torch.Tensor]) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from spikewright.flow.convert import convert
 from spikewright.flow.convert.calibrate import (
     activation_step,
     check_calibration,
@@ -11,7 +12,7 @@ from spikewright.flow.convert.calibrate import (
     weight_steps,
 )
 from spikewright.flow.convert.config import ConvertConfig
-from spikewright.flow.importers import Activation, Norm, Stage
+from spikewright.flow.importers import INPUT, Activation, Branch, BranchKind, Norm, Stage
 from spikewright.golden.errors import ConfigurationError
 
 
@@ -35,6 +36,27 @@ def test_takes_arrays_and_integers() -> None:
     assert check_calibration(np.ones((2, 3), dtype=np.int64)).dtype == torch.float64
 
 
+def test_of_many_samples_evenly_spread_ones_calibrate() -> None:
+    every = torch.arange(5000.0)[:, None]
+    chosen = check_calibration(every)[:, 0]
+    assert len(chosen) == 2048 and chosen[0] == 0 and chosen[-1] == 4997
+    assert set(chosen.diff().tolist()) == {2.0, 3.0}
+    assert torch.equal(check_calibration(every[:2048]), every[:2048].double())
+    every[1] = torch.nan
+    with pytest.raises(ConfigurationError, match=r"must be finite, found nan at \[1, 0\]$"):
+        check_calibration(every)
+
+
+def test_what_lies_between_the_samples_that_calibrate_changes_nothing() -> None:
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    x = torch.rand(6144, 3)
+    few = convert(module, x[::3]).network
+    x[1::3] *= 9
+    assert convert(module, x).network.content_hash == few.content_hash
+    assert convert(module, x[1::3]).network.content_hash != few.content_hash
+
+
 def test_input_levels() -> None:
     config = ConvertConfig(input_levels=4, percentile=100.0)
     unsigned = input_range(torch.tensor([[0.0, 2.0, 1.0]]), config)
@@ -46,12 +68,19 @@ def test_input_levels() -> None:
 
 
 def stage(activation: Activation, norm_after: Norm | None = None) -> Stage:
-    weight, bias = np.ones((1, 1)), np.zeros(1)
-    return Stage(name="fc", weight=weight, bias=bias, activation=activation, norm_after=norm_after)
+    branch = Branch(name="fc", source=INPUT, kind=BranchKind.LINEAR, weight=np.ones((1, 1)))
+    return Stage(
+        name="fc",
+        shape=(1,),
+        branches=(branch,),
+        bias=np.zeros(1),
+        activation=activation,
+        norm_after=norm_after,
+    )
 
 
 def test_activation_steps() -> None:
-    y = torch.tensor([[0.0], [1.0], [3.0]])
+    y = torch.tensor([0.0, 1.0, 3.0]).reshape(3, 1, 1, 1)
     gain = torch.tensor([2.0])
     assert activation_step(stage(Activation()), y, gain, 3, 100.0) == 2.0
     assert activation_step(stage(Activation(clip=1.5)), y, gain, 3, 100.0) == 1.0
@@ -68,10 +97,10 @@ def test_activation_steps() -> None:
 def test_weight_steps_are_exact_where_weights_are_on_a_grid() -> None:
     weight = torch.tensor([[0.5, -1.0, 1.5], [0.0, 0.0, 0.0]], dtype=torch.float64)
     assert weight_steps(weight, 3, per_channel=True).tolist() == [
-        [0.5],
-        [weight_steps(weight[1:], 3, per_channel=True).item()],
+        0.5,
+        weight_steps(weight[1:], 3, per_channel=True).item(),
     ]
-    assert weight_steps(weight, 3, per_channel=False).tolist() == [[0.5]]
+    assert weight_steps(weight, 3, per_channel=False).tolist() == [0.5]
 
 
 def test_weight_steps_clip_where_that_errs_less() -> None:

@@ -1,5 +1,6 @@
 """Whole conversions: closed form == golden model in every mode, and close to floating point."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -198,8 +199,9 @@ def test_a_norm_that_stretches_a_clip_is_refused(activation: nn.Module) -> None:
     norm = random_norm(6)
     module = nn.Sequential(nn.Linear(8, 6), activation, norm, nn.Linear(6, 3)).eval()
     message = (
-        "^0: a batch norm after a clipped or quantised activation must have one gain, found gains "
-        "that differ by channel; put the batch norm before the activation, or use a plain ReLU$"
+        "^layer_0: a batch norm after a clipped or quantised activation must have one gain, found "
+        "gains that differ by channel; put the batch norm before the activation, or use a plain "
+        "ReLU$"
     )
     with pytest.raises(UnsupportedError, match=message):
         convert(module, data(32, 8), ConvertConfig())
@@ -218,7 +220,7 @@ def test_a_quantised_activation_keeps_its_step() -> None:
     module = nn.Sequential(nn.Linear(8, 6), QuantisedReLU(5, 0.125), nn.Linear(6, 3))
     conversion = convert(module, data(32, 8), ConvertConfig(levels=15))
     assert conversion.network.populations[0].soma.s_max == 5
-    assert conversion.quantised.state_dict()["layers.0.step.value"] == 0.125
+    assert conversion.quantised.state_dict()["steps.0.value"] == 0.125
 
 
 @pytest.mark.parametrize(
@@ -264,8 +266,8 @@ def prepared() -> nn.Module:
     return prepare(mlp((8, 6, 2), plain), data(32, 8), ConvertConfig(levels=7))
 
 
-def conv() -> nn.Module:
-    return nn.Sequential(nn.Conv1d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(12, 2))
+def curved() -> nn.Module:
+    return nn.Sequential(nn.Linear(8, 6), nn.Sigmoid(), nn.Linear(6, 2))
 
 
 def huge() -> nn.Module:
@@ -282,7 +284,7 @@ BAD: dict[str, tuple[nn.Module, Any, ConvertConfig, type[Exception], str]] = {
         data(32, 8),
         ConvertConfig(),
         ConfigurationError,
-        "^4: activations must not always be zero, found 0 for all 32 calibration samples; check",
+        "^layer_4: activations must not always be zero, found 0 for all 32 calibration samples; ",
     ),
     "empty": (
         mlp((8, 6, 2), plain),
@@ -320,13 +322,13 @@ BAD: dict[str, tuple[nn.Module, Any, ConvertConfig, type[Exception], str]] = {
         "^weight_bits: must have one entry for each of the 2 layers, found 3",
     ),
     "layer": (
-        conv(),
-        data(32, 8)[:, None],
+        curved(),
+        data(32, 8),
         ConvertConfig(),
         UnsupportedError,
-        "^0: every layer must be a supported one, found Conv1d; supported are Linear, ReLU",
+        "^1: every layer must be a supported one, found Sigmoid; use ReLU, which",
     ),
-    "overflow": (mlp((8, 6, 2), plain), data(32, 8), ConvertConfig(), RangeError, "readout"),
+    "overflow": (mlp((8, 6, 2), plain), data(32, 8), ConvertConfig(), RangeError, "layer_4"),
     "prepared_shape": (
         prepared(),
         data(32, 9),
@@ -354,8 +356,11 @@ def test_bad_input(name: str) -> None:
 
 def test_weights_lost_in_training_are_refused() -> None:
     module = prepared()
-    next(iter(module.parameters())).data[0, 0] = float("inf")
-    with pytest.raises(
-        ConfigurationError, match=r"^1: every weight and step must be finite, found"
-    ):
-        convert(module, data(32, 8))
+    for key, where in (("layers.0.branches.0.weight", "layer_1"), ("steps.0.value", "layer_1")):
+        broken = copy.deepcopy(module)
+        broken.state_dict()[key].fill_(float("inf"))
+        message = (
+            f"^{where}: every weight and step must be finite, found NaN or inf in {key}; train"
+        )
+        with pytest.raises(ConfigurationError, match=message):
+            convert(broken, data(32, 8))

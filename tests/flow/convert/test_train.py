@@ -1,4 +1,4 @@
-"""Training: quantised steps learn, results repeat, augmentation shifts, bad data are refused."""
+"""Training: quantised steps learn, results repeat, bad data are refused."""
 
 import copy
 
@@ -15,7 +15,6 @@ from spikewright.flow.convert import (
     prepare,
     train,
 )
-from spikewright.flow.convert.train import _shifted
 from spikewright.golden.errors import ConfigurationError
 
 BITS = ConvertConfig(weight_bits=2, levels=3, input_levels=3)
@@ -104,16 +103,6 @@ def test_a_trained_module_can_be_copied() -> None:
     again = copy.deepcopy(module)
     assert isinstance(again, QatNetwork)
     assert convert(again, x).network.content_hash == convert(module, x).network.content_hash
-
-
-def test_shifts_move_whole_images() -> None:
-    x = torch.zeros(400, 9)
-    x[:, 4] = 1.0
-    torch.manual_seed(0)
-    moved = _shifted(x, TrainConfig(image=(3, 3), shift=1))
-    assert moved.sum(1).tolist() == [1.0] * 400
-    assert set(moved.argmax(1).tolist()) == set(range(9))
-    assert x[:, 4].all()
 
 
 def test_refuses_bad_data() -> None:
