@@ -10,7 +10,7 @@ JOBS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint format clean
+.PHONY: help setup demo test fuzz bench lint format clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ bench: $(STAMP) build/demo/summary.json  ## MNIST 784-128-10 on the ULX3S, into 
 
 build/demo/summary.json: | $(STAMP)
 	$(MAKE) demo
+
+fuzz: $(STAMP)  ## N random networks (300) from SEED (1), golden model against Verilog
+	OMP_NUM_THREADS=1 FUZZ_N=$(or $(N),300) FUZZ_SEED=$(or $(SEED),1) \
+		$(BIN)/pytest -n $(JOBS) --dist worksteal -q tests/flow/cosim/test_fuzz.py
 
 test: $(STAMP)  ## all tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist worksteal

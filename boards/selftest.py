@@ -1,42 +1,53 @@
-"""Runs one stored sample again and again, and says whether its label is the expected one."""
+"""Runs one stored sample again and again, and says whether every token of the output is right."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+import numpy as np
+import numpy.typing as npt
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.golden.errors import ConfigurationError, RangeError
+from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import TokenKind
 from spikewright.hdl.token import TokenLayout
 
-__all__ = ["SelfTest"]
+__all__ = ["SelfTest", "Tokens"]
+
+Tokens = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]
+"""Kind, neuron (END's flag or label) and payload of tokens, each [tokens]."""
+
+_LOGIC_ROWS = 64
 
 
 class SelfTest(wiring.Component):  # type: ignore[type-arg]  # generic only in its stubs
-    """Sends a sample's tokens, waits for the output's END, keeps its label, pauses, starts again.
+    """Sends a sample's tokens, compares all that comes back until END, pauses, starts again.
+
+    A result is right if every SPIKE of the output has the payload that its neuron must have, if
+    there are as many SPIKEs and STEPs as there must be, and if END carries the right label. A
+    neuron sends one SPIKE on an output, so that their order does not matter.
 
     Parameters
     ----------
-    input_layout, output_layout : tokens of the accelerator.
-    tokens : the sample as words of ``input_layout``, END last.
-    expected : label that the sample must get; None where there is none, then ``match`` stays 0.
+    input_layouts : tokens of each of the accelerator's inputs. output_layout : of its output.
+    tokens : the sample for each input, END last. expected : the output's, END last, at most one
+    SPIKE a neuron.
     pause : cycles between a result and the next run, at least 1.
 
     Members
     -------
-    o : Out(stream), to the accelerator. i : In(stream), from it; always ready.
+    o_0, o_1, ... : Out(stream), to the accelerator's inputs. i : In(stream), from it; always ready.
     start : In, ends the pause at once. label : Out, of the last result. done : Out, there was a
-    result. match : Out, the last label was the expected one. mismatch : Out, it was not.
-    beat : Out, changes with every result.
+    result. match : Out, the last result was right. mismatch : Out, it was not. beat : Out, changes
+    with every result.
 
     Timing
     ------
-    latency : cycles from the start of a run to the offer of its first token. interval : cycles a
-    token takes where the accelerator does not stall.
+    latency : cycles from the start of a run to the offer of its first tokens. interval : cycles a
+    token takes where the accelerator does not stall. A result is known two cycles after its END.
 
-    Storage: len(tokens) words, read only. Reset forgets the results.
+    Storage: the tokens and the expected payloads, read only. Reset forgets the results.
     """
 
     latency = 1
@@ -45,41 +56,37 @@ class SelfTest(wiring.Component):  # type: ignore[type-arg]  # generic only in i
     def __init__(
         self,
         *,
-        input_layout: TokenLayout,
+        input_layouts: Sequence[TokenLayout],
         output_layout: TokenLayout,
-        tokens: Sequence[int],
-        expected: int | None,
+        tokens: Sequence[Tokens],
+        expected: Tokens,
         pause: int,
     ) -> None:
-        words = [int(token) for token in tokens]
-        kinds = [word & 3 for word in words]
-        if kinds.count(TokenKind.END) != 1 or kinds[-1] != TokenKind.END:
-            raise ConfigurationError(
-                "the stored tokens must be one sample with its END last",
-                found=f"{len(words)} tokens with {kinds.count(TokenKind.END)} END",
-            )
-        for at, word in enumerate(words):
-            if not 0 <= word < (1 << input_layout.width):
-                raise RangeError(
-                    f"a stored token must fit {input_layout.width} bits",
-                    found=str(word),
-                    where=f"token {at}",
-                )
-        if expected is not None and not 0 <= expected < output_layout.neurons:
-            raise RangeError(
-                f"the expected label must lie in 0..{output_layout.neurons - 1}",
-                found=str(expected),
-            )
+        for sample in (*tokens, expected):
+            _check_sample(sample)
         if pause < 1:
             raise ConfigurationError("pause must be at least 1", found=str(pause))
-        self.input_layout = input_layout
+        self.input_layouts = tuple(input_layouts)
         self.output_layout = output_layout
-        self.tokens = words
-        self.expected = expected
+        self.words = [
+            [int(word) for word in layout.pack(*sample)]
+            for layout, sample in zip(input_layouts, tokens, strict=True)
+        ]
+        kind, neuron, _ = expected
+        self.spikes = int(np.count_nonzero(kind == TokenKind.SPIKE))
+        self.steps = int(np.count_nonzero(kind == TokenKind.STEP))
+        if np.unique(neuron[kind == TokenKind.SPIKE]).size != self.spikes:
+            raise ConfigurationError(
+                "a neuron must send at most one spike on the output", found="more of one"
+            )
+        expected_words = output_layout.pack(*expected)
+        self.end = int(expected_words[-1])
+        self.payloads = self._payloads(expected_words)
         self.pause = pause
+        senders = {f"o_{k}": Out(stream.Signature(e.struct)) for k, e in enumerate(input_layouts)}
         super().__init__(
             {
-                "o": Out(stream.Signature(input_layout.struct)),
+                **senders,
                 "i": In(stream.Signature(output_layout.struct)),
                 "start": In(1),
                 "label": Out(output_layout.address_bits),
@@ -90,60 +97,126 @@ class SelfTest(wiring.Component):  # type: ignore[type-arg]  # generic only in i
             }
         )
 
+    @property
+    def outputs(self) -> list[Any]:
+        """The streams to the accelerator's inputs, in order."""
+        return [getattr(self, f"o_{k}") for k in range(len(self.input_layouts))]
+
+    @property
+    def _few(self) -> bool:
+        """Whether the expected payloads are better kept in logic."""
+        return len(self.payloads) <= _LOGIC_ROWS
+
+    def _payloads(self, words: npt.NDArray[np.int64]) -> list[int]:
+        """By address the payload's bits, above them whether there must be one."""
+        layout = self.output_layout
+        spikes = words[words & 3 == TokenKind.SPIKE] >> 2
+        addresses = spikes & ((1 << layout.address_bits) - 1)
+        table = np.zeros(1 << layout.address_bits, dtype=np.int64)
+        table[addresses] = spikes >> layout.address_bits | 1 << layout.payload_shape.width
+        return [int(entry) for entry in table]
+
     def elaborate(self, platform: object) -> Module:
-        """Read a word, send it; at the last one wait for the result, then pause."""
+        """Every input sends its tokens; when the output's END has come, pause."""
         m = Module()
-        last = len(self.tokens) - 1
-        # Block RAM hides the contents from the optimiser: it must not tailor the accelerator
-        # to this one sample.
-        mem: Any = memory.Memory(
-            shape=self.input_layout.width,
-            depth=len(self.tokens),
-            init=self.tokens,
-            attrs={"ram_style": "block"},
-        )
-        m.submodules.memory = mem
-        read = mem.read_port()
-        address = Signal(range(len(self.tokens)))
+        begins = Signal()
+        for k, words in enumerate(self.words):
+            self._send(m, k, words, begins)
+        ended = self._judge(m)
         pause = Signal(range(self.pause))
-        ended = Signal()
-        label = Signal.like(self.label)
-        m.d.comb += [
-            read.addr.eq(address),
-            self.o.payload.as_value().eq(read.data),
-            self.i.ready.eq(1),
-            ended.eq(self.i.valid & (self.i.payload.kind == TokenKind.END)),
-            label.eq(self.i.payload.address),
-        ]
         with m.FSM():
-            with m.State("READ"):
-                m.d.comb += read.en.eq(1)
-                m.next = "SEND"
-            with m.State("SEND"):
-                # The port keeps its word while it is not enabled, as a waiting stream must.
-                m.d.comb += [self.o.valid.eq(1), read.en.eq(0)]
-                with m.If(self.o.ready):
-                    with m.If(address == last):
-                        m.d.sync += address.eq(0)
-                        m.next = "WAIT"
-                    with m.Else():
-                        m.d.sync += address.eq(address + 1)
-                        m.next = "READ"
+            with m.State("BEGIN"):
+                m.d.comb += begins.eq(1)
+                m.next = "WAIT"
             with m.State("WAIT"), m.If(ended):
                 m.d.sync += pause.eq(self.pause - 1)
                 m.next = "PAUSE"
             with m.State("PAUSE"):
                 m.d.sync += pause.eq(pause - 1)
                 with m.If(self.start | (pause == 0)):
-                    m.next = "READ"
-        with m.If(ended):
-            equal = (label == self.expected) if self.expected is not None else 0
-            differs = (label != self.expected) if self.expected is not None else 0
+                    m.next = "BEGIN"
+        return m
+
+    def _send(self, m: Module, index: int, words: list[int], begins: Signal) -> None:
+        """Read a word, send it, until the last one is taken."""
+        output = self.outputs[index]
+        last = len(words) - 1
+        # Block RAM hides its contents from the optimiser, which must not tailor the accelerator to
+        # this one sample.
+        read = _stored(m, f"memory_{index}", words, self.input_layouts[index].width, "block")
+        address = Signal(range(len(words)), name=f"address_{index}")
+        sends = Signal(name=f"sends_{index}")
+        reads = Signal(name=f"reads_{index}")
+        m.d.comb += [
+            read.addr.eq(address),
+            # The port keeps its word while it is not enabled, as a waiting stream must.
+            read.en.eq(begins | reads),
+            output.payload.as_value().eq(read.data),
+            output.valid.eq(sends),
+        ]
+        with m.If(begins | reads):
+            m.d.sync += [reads.eq(0), sends.eq(1)]
+        with m.Elif(sends & output.ready):
             m.d.sync += [
-                self.label.eq(label),
+                sends.eq(0),
+                reads.eq(address != last),
+                address.eq(Mux(address == last, 0, address + 1)),
+            ]
+
+    def _judge(self, m: Module) -> Value:
+        """Compare each token a cycle after it came; returns when an END comes."""
+        shape = self.output_layout.payload_shape
+        token = self.i.payload
+        style = "logic" if self._few else "block"
+        read = _stored(m, "expected", self.payloads, shape.width + 1, style)
+        seen = Signal(self.output_layout.struct)
+        came = Signal()
+        m.d.comb += [self.i.ready.eq(1), read.addr.eq(token.address), read.en.eq(1)]
+        m.d.sync += [seen.eq(token), came.eq(self.i.valid)]
+        spikes = Signal(range(self.spikes + 2))
+        steps = Signal(range(self.steps + 2))
+        wrong = Signal()
+        right = Signal()
+        # Too many are as wrong as one too many.
+        more_spikes = Mux(spikes <= self.spikes, spikes + 1, spikes)
+        more_steps = Mux(steps <= self.steps, steps + 1, steps)
+        with m.If(came):
+            with m.Switch(seen.kind):
+                with m.Case(TokenKind.SPIKE):
+                    differs = read.data != Cat(seen.payload, 1)
+                    m.d.sync += [spikes.eq(more_spikes), wrong.eq(wrong | differs)]
+                with m.Case(TokenKind.STEP):
+                    m.d.sync += steps.eq(more_steps)
+                with m.Default():
+                    m.d.sync += [spikes.eq(0), steps.eq(0), wrong.eq(0)]
+        end = seen.as_value()[: 2 + self.output_layout.address_bits]
+        ended: Value = came & (seen.kind == TokenKind.END)
+        m.d.comb += right.eq(
+            ~wrong & (spikes == self.spikes) & (steps == self.steps) & (end == self.end)
+        )
+        with m.If(ended):
+            m.d.sync += [
+                self.label.eq(seen.address),
                 self.done.eq(1),
-                self.match.eq(equal),
-                self.mismatch.eq(differs),
+                self.match.eq(right),
+                self.mismatch.eq(~right),
                 self.beat.eq(~self.beat),
             ]
-        return m
+        return ended
+
+
+def _stored(m: Module, name: str, words: list[int], width: int, style: str) -> Any:
+    """Read port of a memory."""
+    mem: Any = memory.Memory(shape=width, depth=len(words), init=words, attrs={"ram_style": style})
+    m.submodules[name] = mem
+    return mem.read_port()
+
+
+def _check_sample(tokens: Tokens) -> None:
+    kinds = tokens[0]
+    ends = int(np.count_nonzero(kinds == TokenKind.END))
+    if ends != 1 or kinds[-1] != TokenKind.END:
+        raise ConfigurationError(
+            "the stored tokens must be one sample with its END last",
+            found=f"{kinds.size} tokens with {ends} END",
+        )

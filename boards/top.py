@@ -12,7 +12,7 @@ from spikewright.hdl.accelerator import Accelerator
 from .board import Board, Light
 from .pll import Pll
 from .reset import PowerOnReset
-from .selftest import SelfTest
+from .selftest import SelfTest, Tokens
 
 __all__ = ["BoardTop"]
 
@@ -21,7 +21,7 @@ _PAUSE_SECONDS = 0.25
 
 
 class BoardTop(Elaboratable):
-    """An accelerator that classifies a stored sample over and over on a board.
+    """An accelerator that works on a stored sample over and over on a board.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ class BoardTop(Elaboratable):
         pll: Pll,
         constraint_mhz: float,
         accelerator: Accelerator,
-        tokens: Sequence[int],
-        expected: int | None,
+        tokens: Sequence[Tokens],
+        expected: Tokens,
     ) -> None:
         self.board = board
         self.pll = pll
@@ -46,7 +46,7 @@ class BoardTop(Elaboratable):
         self.accelerator = accelerator
         # The same counters at every clock: only the PLL's settings may differ between two builds.
         self.selftest = SelfTest(
-            input_layout=accelerator.input_layout,
+            input_layouts=[each.layout for each in accelerator.inputs],
             output_layout=accelerator.output_layout,
             tokens=tokens,
             expected=expected,
@@ -60,7 +60,8 @@ class BoardTop(Elaboratable):
         self._clock(m, platform)
         m.submodules.selftest = test = self.selftest
         m.submodules.accelerator = accelerator = self.accelerator
-        wiring.connect(m, test.o, accelerator.i)
+        for sender, port in zip(test.outputs, accelerator.inputs, strict=True):
+            wiring.connect(m, sender, getattr(accelerator, port.member))
         wiring.connect(m, accelerator.o, test.i)
         m.d.comb += accelerator.clear.eq(0)
 

@@ -3,7 +3,8 @@
 import gzip
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 
 from spikewright.golden.errors import ConfigurationError, FileError, ToolError
 
-__all__ = ["Dataset", "digits", "mnist"]
+__all__ = ["N_CLASSES", "Dataset", "digits", "digits_segmentation", "mnist"]
 
 IDX_BYTES = 0x08
 N_CLASSES = 10
@@ -26,7 +27,7 @@ MNIST_FILES = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
-    """Samples as float32 [N, features] in [0, 1], labels as int64 [N]."""
+    """Samples as float32 [N, ...] in [0, 1], labels as int64 [N], or [N, height, width]."""
 
     name: str
     image: tuple[int, int]
@@ -34,6 +35,19 @@ class Dataset:
     y_train: torch.Tensor
     x_test: torch.Tensor
     y_test: torch.Tensor
+
+    def shaped(self, shape: tuple[int, ...]) -> "Dataset":
+        """The same samples, each of ``shape``; raises ConfigurationError where they cannot be."""
+        n = self.x_train[0].numel()
+        if prod(shape) != n:
+            raise ConfigurationError(
+                f"samples must be of shape {list(shape)}, {prod(shape)} values",
+                found=f"{n} values",
+                where=self.name,
+            )
+        return replace(
+            self, x_train=self.x_train.reshape(-1, *shape), x_test=self.x_test.reshape(-1, *shape)
+        )
 
 
 def digits(seed: int = 0, test_fraction: float = 0.2) -> Dataset:
@@ -66,6 +80,25 @@ def digits(seed: int = 0, test_fraction: float = 0.2) -> Dataset:
         x_test=torch.from_numpy(x[is_test]),
         y_test=torch.from_numpy(y[is_test]),
     )
+
+
+def digits_segmentation(seed: int = 0, test_fraction: float = 0.2) -> Dataset:
+    """The digits with a label for every pixel: the digit where it is at least half dark, else 10.
+
+    Labels are [N, 8, 8]; to name the class of one pixel, a network must have seen the others.
+    """
+    data = digits(seed, test_fraction)
+    return replace(
+        data,
+        name="digits-segmentation",
+        y_train=_by_pixel(data.x_train, data.y_train, data.image),
+        y_test=_by_pixel(data.x_test, data.y_test, data.image),
+    )
+
+
+def _by_pixel(x: torch.Tensor, y: torch.Tensor, image: tuple[int, int]) -> torch.Tensor:
+    dark = x.reshape(-1, *image) >= 0.5
+    return torch.where(dark, y[:, None, None], N_CLASSES)
 
 
 def mnist(folder: Path) -> Dataset:

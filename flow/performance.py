@@ -5,62 +5,52 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
+from spikewright.flow.cosim.streams import TokenStream
 from spikewright.golden.model import Model
-from spikewright.golden.spec import Fire, Mode, Network
+from spikewright.golden.spec import Fire, Mode, Network, TokenKind
 from spikewright.hdl.bound import bound_cycles
 from spikewright.hdl.config import core_configs
 from spikewright.hdl.plan import HardwarePlan
 
 __all__ = ["Workload", "bound", "golden_speed", "performance", "workload"]
 
-BATCH = 500
+_BATCH = 500
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Workload:
-    """Means over samples, by population: spikes it receives, sweeps it cannot avoid."""
+    """Means over samples: spikes [neurons] of each input and population, and the sweeps that each
+    population cannot avoid.
+    """
 
-    spikes_in: Mapping[str, float]
+    spikes: Mapping[str, npt.NDArray[np.float64]]
     sweeps: Mapping[str, float]
 
 
-def workload(
-    network: Network, values: torch.Tensor, mode: Mode, steps: int | None = None
-) -> Workload:
-    """Count the work of integer inputs [N, n] in the golden model."""
-    model = Model(network)
-    emitted: dict[str, int] = {}
-    sweeps = {population.name: 0 for population in network.populations}
-    for start in range(0, len(values), BATCH):
-        batch = values[start : start + BATCH]
-        # Only settle mode has as many steps as the data ask for; they are in the trace.
-        result = model.run(batch, mode=mode, steps=steps, trace=mode is Mode.SETTLE)
-        for name, events in result.events.items():
-            emitted[name] = emitted.get(name, 0) + int(events.sum())
-        for name in sweeps:
-            if result.trace is not None:
-                sweeps[name] += int(result.trace.steps[name].sum())
-            else:
-                each = 1 if mode is Mode.COLLAPSED else (steps or network.max_steps)
-                sweeps[name] += each * len(batch)
+def workload(network: Network, mode: Mode, streams: Mapping[str, TokenStream]) -> Workload:
+    """Count the work in the tokens that the golden model says each stream carries."""
+    samples = len(next(iter(streams.values())).starts) - 1
+    spikes = {}
+    for name in (*(i.name for i in network.inputs), *(p.name for p in network.populations)):
+        fired = streams[name].address[streams[name].kind == TokenKind.SPIKE]
+        spikes[name] = np.bincount(fired, minlength=network.node(name).n) / samples
+    sweeps = {}
     for population in network.populations:
+        steps = np.count_nonzero(streams[population.name].kind == TokenKind.STEP) / samples
         # Who never fires and has nothing to do between steps is swept once, when it is read.
-        if population.soma.fire is Fire.NONE and not population.soma.changes_alone:
-            sweeps[population.name] = len(values)
-    received = dict.fromkeys(sweeps, 0.0)
-    for connection in network.connections:
-        received[connection.target] += emitted[connection.source] / len(values)
-    return Workload(
-        spikes_in=received, sweeps={name: n / len(values) for name, n in sweeps.items()}
-    )
+        once = population.soma.fire is Fire.NONE and not population.soma.changes_alone
+        sweeps[population.name] = 1.0 if once or mode is Mode.COLLAPSED else float(steps)
+    return Workload(spikes=spikes, sweeps=sweeps)
 
 
 def golden_speed(network: Network, values: torch.Tensor, steps: int) -> dict[str, Any]:
     """Samples a second of the golden model, stepwise, over all of ``values`` after one warm-up."""
     model = Model(network)
-    model.run(values[:BATCH], mode=Mode.STEPWISE, steps=steps)
+    model.run(values[:_BATCH], mode=Mode.STEPWISE, steps=steps)
     start = time.perf_counter()
     model.run(values, mode=Mode.STEPWISE, steps=steps)
     seconds = time.perf_counter() - start
@@ -75,7 +65,7 @@ def golden_speed(network: Network, values: torch.Tensor, steps: int) -> dict[str
 
 def bound(network: Network, plan: HardwarePlan, load: Workload) -> float:
     """The fewest cycles a sample that the plan's cores can take for that work, in the mean."""
-    return bound_cycles(core_configs(network, plan), spikes_in=load.spikes_in, steps=load.sweeps)
+    return bound_cycles(core_configs(network, plan), spikes=load.spikes, steps=load.sweeps)
 
 
 def performance(cosim: Mapping[str, Any], build: Mapping[str, Any] | None) -> dict[str, Any]:

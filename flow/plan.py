@@ -1,33 +1,43 @@
 """Hardware plans: the one that suits a network, their file, their hash."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
 from spikewright.flow.files import read_json, text_hash, write_json
+from spikewright.flow.lanes import Banks, LaneLayout, choose_layout, groups, weight_rows
 from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.spec import Mode, Network
-from spikewright.hdl.plan import CorePlan, HardwarePlan, MembraneStore, WeightStore
+from spikewright.hdl.depths import sized
+from spikewright.hdl.plan import CorePlan, HardwarePlan, Host, MembraneStore, WeightStore
+from spikewright.hdl.token import axes_of
 
 __all__ = [
     "DEFAULT_LANES",
     "PLAN_SCHEMA",
     "default_plan",
     "load_plan",
+    "membrane_store",
     "plan_as_dict",
     "plan_from_dict",
     "plan_hash",
     "save_plan",
+    "with_depths",
 ]
 
-PLAN_SCHEMA = 1
+PLAN_SCHEMA = 2
 DEFAULT_LANES = 16
+# Deeper registers are mostly multiplexers; deeper LUT RAM takes more of an ECP5 than block RAM.
 _REGISTER_GROUPS = 4
-
+_LUTRAM_GROUPS = 64
+# A block RAM has 512 words; fewer than these are better made of lookup tables.
+_LOGIC_ROWS = 32
 _Choice = TypeVar("_Choice", bound=StrEnum)
+_Value = TypeVar("_Value")
 
 
 def default_plan(
@@ -35,65 +45,75 @@ def default_plan(
     mode: Mode,
     *,
     lanes: int | Sequence[int] | Mapping[str, int] | None = None,
+    banks: Banks | Sequence[Banks] | Mapping[str, Banks] | None = None,
     membranes: MembraneStore | None = None,
-    weights: WeightStore = WeightStore.BLOCK,
-    queue_depth: int = 16,
+    weights: WeightStore | None = None,
+    partition: Mapping[str, int] | None = None,
+    share: Sequence[Sequence[str]] = (),
 ) -> HardwarePlan:
     """One core for each population, no wider than its population.
 
+    Lanes of a core whose population has rows and columns are split into banks of neighbouring
+    positions, which the taps of a spike update in the same cycle, and neighbouring channels, as
+    ``choose_layout`` says: with lanes enough, as many banks as a spike reaches rows and columns.
+
     Parameters
     ----------
-    lanes : of all cores, of each in the order of the data's way, or by population; populations
-        that a mapping leaves out, and None, get ``DEFAULT_LANES``.
-    membranes : where membranes live; by default registers where a population has few groups of
-        lanes, LUT RAM otherwise.
+    lanes : the most accumulator lanes of all cores, of each population in the network's order, or
+        by population; populations that a mapping leaves out, and None, get ``DEFAULT_LANES``.
+    banks : of rows and columns, likewise; no more are built than a population has.
+    membranes : where membranes live; by default registers where a core has at most 4 words of
+        them, one word for each group of lanes, LUT RAM up to 64, block RAM beyond. Up to 4 words
+        are in registers too where block RAM is asked for.
+    weights : where weights live; by default logic where a core has at most 32 words of them for
+        each connection, block RAM beyond.
+    partition : populations that are split over so many cores, each with a part of the channels.
+    share : populations that one core hosts together.
 
     Raises
     ------
     ConfigurationError
-        If ``lanes`` names an unknown population, has another number of entries than there are
-        populations, or holds a number below 1.
+        If an argument names an unknown population, has another number of entries than there are
+        populations, or holds a number below 1; if lanes are fewer than the banks asked for.
     """
-    order = _order(network)
-    cores = []
-    for name, wanted in zip(order, _lanes(order, lanes), strict=True):
-        n = network.population(name).n
-        if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 1:
-            raise ConfigurationError(
-                "lanes must be integers of at least 1", found=repr(wanted), where=f"core {name!r}"
-            )
-        built = min(n, wanted)
-        groups = -(-n // built)
-        chosen = MembraneStore.REGISTERS if groups <= _REGISTER_GROUPS else MembraneStore.LUTRAM
-        if membranes is not None and (groups > 1 or membranes is not MembraneStore.BLOCK):
-            # One group is read and written in every cycle, which block RAM cannot do.
-            chosen = membranes
-        cores.append(
-            CorePlan(
-                population=name,
-                lanes=built,
-                membranes=chosen,
-                weights=weights,
-                queue_depth=queue_depth,
-            )
+    order = [population.name for population in network.order()]
+    wanted = _each(order, lanes, "lanes", single=_is_number, default=DEFAULT_LANES)
+    asked = _each(order, banks, "banks", single=_is_pair, default=None)
+    parts = dict(partition or {})
+    _check_partition(network, order, parts)
+    cores: list[CorePlan] = []
+    for together in _together(order, parts, share):
+        layout = choose_layout(
+            network,
+            together,
+            lanes=min(wanted[name] for name in together),
+            banks=asked[together[0]],
+            parts=parts.get(together[0], 1),
         )
-    return HardwarePlan(mode=Mode(mode), cores=tuple(cores))
+        few = weight_rows(network, together, layout) <= _LOGIC_ROWS
+        store = weights or (WeightStore.LOGIC if few else WeightStore.BLOCK)
+        for hosts in _hosts(network, together, layout, parts.get(together[0], 1)):
+            words = sum(groups(network, host, layout) for host in hosts)
+            cores.append(
+                CorePlan(
+                    hosts=hosts,
+                    lanes=layout.lanes,
+                    banks=layout.banks,
+                    membranes=membrane_store(words, membranes),
+                    weights=store,
+                )
+            )
+    return sized(network, HardwarePlan(mode=Mode(mode), cores=tuple(cores)))
 
 
 def plan_as_dict(plan: HardwarePlan) -> dict[str, Any]:
     """The plan as JSON."""
-    return {
-        "schema": PLAN_SCHEMA,
-        "mode": str(plan.mode),
-        "cores": [
-            {k: str(v) if isinstance(v, StrEnum) else v for k, v in asdict(core).items()}
-            for core in plan.cores
-        ],
-    }
+    plain: dict[str, Any] = json.loads(json.dumps({"schema": PLAN_SCHEMA, **asdict(plan)}))
+    return plain
 
 
 def plan_from_dict(data: Mapping[str, Any], *, where: str = "plan") -> HardwarePlan:
-    """Read what ``plan_as_dict`` wrote.
+    """Read what ``plan_as_dict`` wrote; depths of queues that are left out are for ``with_depths``.
 
     Raises
     ------
@@ -104,30 +124,27 @@ def plan_from_dict(data: Mapping[str, Any], *, where: str = "plan") -> HardwareP
     """
     if data.get("schema") != PLAN_SCHEMA:
         raise FileError(
-            f"the plan's schema must be {PLAN_SCHEMA}", found=repr(data.get("schema")), where=where
+            f"the plan's schema must be {PLAN_SCHEMA}",
+            found=repr(data.get("schema")),
+            where=where,
+            action="generate the accelerator again, or write the plan anew",
         )
     _check_keys(data, {"schema", "mode", "cores"}, {"schema", "mode", "cores"}, where)
-    if not isinstance(data["cores"], list) or not data["cores"]:
-        raise ConfigurationError(
-            "cores must be a list of at least one core", found=repr(data["cores"]), where=where
-        )
-    cores = []
-    for index, core in enumerate(data["cores"]):
-        place = f"{where}, core {index}"
-        if not isinstance(core, dict):
-            raise ConfigurationError("a core must be an object", found=repr(core), where=place)
-        _check_keys(core, {f.name for f in fields(CorePlan)}, {"population", "lanes"}, place)
-        if not isinstance(core["population"], str):
-            raise ConfigurationError(
-                "population must be a name", found=repr(core["population"]), where=place
-            )
-        values = dict(core)
-        if "membranes" in core:
-            values["membranes"] = _choice(MembraneStore, core["membranes"], f"{place}, membranes")
-        if "weights" in core:
-            values["weights"] = _choice(WeightStore, core["weights"], f"{place}, weights")
-        cores.append(CorePlan(**values))
-    return HardwarePlan(mode=_choice(Mode, data["mode"], f"{where}, mode"), cores=tuple(cores))
+    cores = tuple(
+        _core(core, f"{where}, core {index}")
+        for index, core in enumerate(_list(data["cores"], "cores", where))
+    )
+    return HardwarePlan(mode=_choice(Mode, data["mode"], f"{where}, mode"), cores=cores)
+
+
+def with_depths(network: Network, plan: HardwarePlan) -> HardwarePlan:
+    """The plan with the depths of those cores' queues computed that say none."""
+    computed = sized(network, plan)
+    cores = tuple(
+        core if core.queue_depths else replace(core, queue_depths=full.queue_depths)
+        for core, full in zip(plan.cores, computed.cores, strict=True)
+    )
+    return HardwarePlan(mode=plan.mode, cores=cores)
 
 
 def load_plan(path: Path) -> HardwarePlan:
@@ -145,37 +162,157 @@ def plan_hash(plan: HardwarePlan) -> str:
     return text_hash(json.dumps(plan_as_dict(plan), sort_keys=True, separators=(",", ":")))
 
 
-def _order(network: Network) -> list[str]:
-    """Populations along the data's way; those off a chain follow in the network's order."""
-    feeds = {connection.source: connection.target for connection in network.connections}
-    order: list[str] = []
-    name = feeds.get(network.inputs[0].name)
-    while name is not None and name not in order:
-        order.append(name)
-        name = feeds.get(name)
-    return order + [p.name for p in network.populations if p.name not in order]
+def membrane_store(words: int, asked: MembraneStore | None) -> MembraneStore:
+    """Where a core's words of membranes live; a few are never worth a block RAM."""
+    few = words <= _REGISTER_GROUPS
+    if asked is None:
+        asked = MembraneStore.LUTRAM if words <= _LUTRAM_GROUPS else MembraneStore.BLOCK
+        return MembraneStore.REGISTERS if few else asked
+    return MembraneStore.REGISTERS if few and asked is MembraneStore.BLOCK else asked
 
 
-def _lanes(
-    order: list[str], lanes: int | Sequence[int] | Mapping[str, int] | None
-) -> Sequence[int]:
-    if lanes is None or isinstance(lanes, int):
-        return [DEFAULT_LANES if lanes is None else lanes] * len(order)
-    if isinstance(lanes, Mapping):
-        unknown = sorted(set(lanes) - set(order))
+def _hosts(
+    network: Network, together: Sequence[str], layout: LaneLayout, parts: int
+) -> list[tuple[Host, ...]]:
+    """Hosts of each core: all of ``together`` on one, or the slices of one population."""
+    if parts == 1:
+        return [tuple(Host(population=name) for name in together)]
+    channels = axes_of(network.population(together[0]).shape)[0].size
+    blocks = -(-channels // layout.channel_lanes)
+    cuts = [k * blocks // parts * layout.channel_lanes for k in range(parts)] + [channels]
+    return [
+        (Host(population=together[0], channels=(first, last)),) for first, last in pairwise(cuts)
+    ]
+
+
+def _together(
+    order: Sequence[str], parts: Mapping[str, int], share: Sequence[Sequence[str]]
+) -> list[tuple[str, ...]]:
+    """The populations of each core, in the order of the first of each."""
+    place: dict[str, tuple[str, ...]] = {}
+    for names in share:
+        unknown = sorted(set(names) - set(order))
+        twice = sorted(name for name in names if name in place or list(names).count(name) > 1)
+        sliced = sorted(name for name in names if parts.get(name, 1) > 1)
+        for what, wrong in (("known", unknown), ("named once", twice), ("whole", sliced)):
+            if wrong:
+                raise ConfigurationError(
+                    f"populations that share a core must be {what}",
+                    found=", ".join(wrong),
+                    action=f"the network has {', '.join(order)}",
+                )
+        members = tuple(name for name in order if name in names)
+        place |= dict.fromkeys(members, members)
+    cores = []
+    for name in order:
+        members = place.get(name, (name,))
+        if name == members[0]:
+            cores.append(members)
+    return cores
+
+
+def _check_partition(network: Network, order: Sequence[str], parts: Mapping[str, int]) -> None:
+    unknown = sorted(set(parts) - set(order))
+    if unknown:
+        raise ConfigurationError(
+            f"a partition may be given for {', '.join(order)}", found=", ".join(unknown)
+        )
+    for name, n in parts.items():
+        channels = axes_of(network.population(name).shape)[0].size
+        if not _is_number(n) or not 1 <= n <= channels:
+            raise ConfigurationError(
+                f"a partition must have 1 to {channels} parts, the population's channels",
+                found=repr(n),
+                where=f"population {name!r}",
+            )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and all(map(_is_number, value))
+
+
+def _each(
+    order: Sequence[str],
+    given: Any,
+    what: str,
+    *,
+    single: Callable[[object], bool],
+    default: _Value,
+) -> dict[str, _Value]:
+    """A value for each population from one for all, one for each, or some by name."""
+    if single(given) or not isinstance(given, (Mapping, Sequence)):
+        values = dict.fromkeys(order, default if given is None else given)
+    elif isinstance(given, Mapping):
+        unknown = sorted(set(given) - set(order))
         if unknown:
             raise ConfigurationError(
-                f"lanes may be given for {', '.join(order)}", found=", ".join(unknown)
+                f"{what} may be given for {', '.join(order)}", found=", ".join(unknown)
             )
-        return [lanes.get(name, DEFAULT_LANES) for name in order]
-    if len(lanes) == 1:
-        return list(lanes) * len(order)
-    if len(lanes) != len(order):
+        values = {name: given.get(name, default) for name in order}
+    else:
+        listed = list(given)
+        if len(listed) not in (1, len(order)):
+            raise ConfigurationError(
+                f"{what} must be given once, or once for each of {', '.join(order)}",
+                found=f"{len(listed)} of them",
+            )
+        values = dict(zip(order, listed * (len(order) // len(listed)), strict=True))
+    for name, value in values.items():
+        if value is default:
+            continue
+        if not single(value) or min(value if isinstance(value, tuple) else (value,)) < 1:
+            raise ConfigurationError(
+                f"{what} must be integers of at least 1", found=repr(value), where=f"core {name!r}"
+            )
+    return values
+
+
+def _core(data: Any, where: str) -> CorePlan:
+    if not isinstance(data, dict):
+        raise ConfigurationError("a core must be an object", found=repr(data), where=where)
+    _check_keys(data, {f.name for f in fields(CorePlan)}, {"hosts", "lanes"}, where)
+    values = dict(data)
+    values["hosts"] = tuple(_host(each, where) for each in _list(data["hosts"], "hosts", where))
+    if "banks" in data:
+        values["banks"] = tuple(_list(data["banks"], "banks", where))
+    if "queue_depths" in data:
+        values["queue_depths"] = tuple(_list(data["queue_depths"], "queue_depths", where, least=0))
+    for name, kind in (("membranes", MembraneStore), ("weights", WeightStore)):
+        if name in data:
+            values[name] = _choice(kind, data[name], f"{where}, {name}")
+    return CorePlan(**values)
+
+
+def _host(data: Any, where: str) -> Host:
+    if not isinstance(data, dict):
+        raise ConfigurationError("a host must be an object", found=repr(data), where=where)
+    _check_keys(data, {"population", "channels"}, {"population"}, where)
+    if not isinstance(data["population"], str):
         raise ConfigurationError(
-            f"lanes must be one number, or one for each of {', '.join(order)}",
-            found=f"{len(lanes)} numbers",
+            "population must be a name", found=repr(data["population"]), where=where
         )
-    return list(lanes)
+    channels = data.get("channels")
+    if channels is None:
+        return Host(population=data["population"])
+    if not isinstance(channels, list) or len(channels) != 2 or not all(map(_is_number, channels)):
+        raise ConfigurationError(
+            "channels must be the first and last (exclusive) of a slice",
+            found=repr(channels),
+            where=where,
+        )
+    return Host(population=data["population"], channels=(channels[0], channels[1]))
+
+
+def _list(value: object, what: str, where: str, *, least: int = 1) -> list[Any]:
+    if not isinstance(value, list) or len(value) < least:
+        raise ConfigurationError(
+            f"{what} must be a list of at least {least}", found=repr(value), where=where
+        )
+    return value
 
 
 def _check_keys(data: Mapping[str, Any], known: set[str], needed: set[str], where: str) -> None:

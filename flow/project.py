@@ -22,7 +22,7 @@ from spikewright.flow.original import Original
 from spikewright.flow.samples import Samples, load_samples, save_samples
 from spikewright.flow.tools import package_versions
 from spikewright.golden.errors import FileError
-from spikewright.golden.spec import Dense, Mode, Network
+from spikewright.golden.spec import Dense, Input, Mode, Network, Population, Window
 from spikewright.golden.spec.file import load, save
 
 __all__ = ["SCHEMA", "Project", "check_output", "describe"]
@@ -180,13 +180,20 @@ class Project:
 
 def describe(network: Network) -> dict[str, Any]:
     """What a reader wants to know of a network at a glance."""
-    operators = [c.operator for c in network.connections if isinstance(c.operator, Dense)]
+    nodes: list[Input | Population] = [*network.inputs, *network.order()]
+    weighted = [
+        (operator.weights, operator.weight_bits)
+        for operator in (connection.operator for connection in network.connections)
+        if isinstance(operator, (Dense, Window)) and operator.weights is not None
+    ]
     return {
         "name": network.name,
         "hash": network.content_hash,
-        "sizes": [*(part.n for part in network.inputs), *(p.n for p in network.populations)],
-        "weight_bits": [operator.weight_bits for operator in operators],
-        "weights": sum(int(operator.weights.size) for operator in operators),
+        "sizes": [node.n for node in nodes],
+        "shapes": ["x".join(map(str, node.shape)) for node in nodes],
+        "connections": len(network.connections),
+        "weight_bits": [bits for _, bits in weighted],
+        "weights": sum(int(weights.size) for weights, _ in weighted),
         "input_levels": [[part.low, part.high] for part in network.inputs],
         "modes": [str(mode) for mode in network.modes],
         "max_steps": network.max_steps,

@@ -1,7 +1,8 @@
 """Recipes: networks that this project trains itself, from nothing, the same way every time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
+from functools import partial
 
 import torch
 
@@ -14,25 +15,37 @@ from spikewright.flow.convert import (
     prepare,
     train,
 )
-from spikewright.flow.datasets import Dataset
-from spikewright.golden.errors import ConfigurationError
+from spikewright.flow.datasets import N_CLASSES, Dataset
+from spikewright.flow.networks import EncoderDecoder, cnn, mlp, residual, separable
 
-__all__ = ["DIGITS_MLP", "MNIST_MLP", "RECIPES", "Recipe", "Trained", "build_mlp", "train_recipe"]
+__all__ = [
+    "DIGITS_CNN",
+    "DIGITS_MLP",
+    "DIGITS_RESNET",
+    "DIGITS_SEGMENTATION",
+    "DIGITS_SEPARABLE",
+    "MNIST_CNN",
+    "MNIST_MLP",
+    "RECIPES",
+    "Recipe",
+    "Trained",
+    "train_recipe",
+]
 
 N_CALIBRATION = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A fully connected network, how it is quantised, and how it is trained before and after.
+    """A network, how it is quantised, and how it is trained before and after.
 
-    ``sizes`` are the layers from the input on; hidden layers are Linear, BatchNorm1d, ReLU and
-    Dropout. ``pretrain`` trains in floating point, ``finetune`` quantised.
+    ``build`` makes the untrained float module, which takes samples of ``shape``. ``pretrain``
+    trains in floating point, ``finetune`` quantised.
     """
 
     name: str
-    sizes: tuple[int, ...]
-    dropout: float
+    shape: tuple[int, ...]
+    build: Callable[[], torch.nn.Module]
     convert: ConvertConfig
     pretrain: TrainConfig
     finetune: TrainConfig
@@ -42,16 +55,43 @@ class Recipe:
 class Trained:
     """Both trained modules, in evaluation mode, and every epoch of both phases."""
 
-    float_module: torch.nn.Sequential
+    float_module: torch.nn.Module
     qat_module: QatNetwork
     calibration: torch.Tensor
     history: tuple[Epoch, ...] = field(repr=False)
 
 
+def _digits(epochs: int, learning_rate: float, *, sparsity: float = 0.0) -> TrainConfig:
+    return TrainConfig(
+        epochs=epochs,
+        batch=64,
+        learning_rate=learning_rate,
+        smoothing=0.1,
+        sparsity=sparsity,
+        image=(8, 8),
+        turn=10.0,
+        stretch=0.1,
+    )
+
+
+def _warped_mnist(epochs: int, learning_rate: float, *, sparsity: float = 0.0) -> TrainConfig:
+    return TrainConfig(
+        epochs=epochs,
+        batch=128,
+        learning_rate=learning_rate,
+        sparsity=sparsity,
+        image=(28, 28),
+        shift=2,
+        turn=10.0,
+        stretch=0.1,
+        threads=2,
+    )
+
+
 DIGITS_MLP = Recipe(
     name="digits-mlp",
-    sizes=(64, 32, 10),
-    dropout=0.1,
+    shape=(64,),
+    build=partial(mlp, (64, 32, N_CLASSES), 0.1),
     convert=ConvertConfig(name="digits-mlp", weight_bits=4, levels=7, input_levels=7),
     pretrain=TrainConfig(epochs=80, batch=64, learning_rate=5e-3, smoothing=0.1),
     finetune=TrainConfig(epochs=80, batch=64, learning_rate=2e-3, smoothing=0.1, sparsity=0.01),
@@ -59,8 +99,8 @@ DIGITS_MLP = Recipe(
 
 MNIST_MLP = Recipe(
     name="mnist-mlp",
-    sizes=(784, 128, 10),
-    dropout=0.1,
+    shape=(784,),
+    build=partial(mlp, (784, 128, N_CLASSES), 0.1),
     # Binary pixels need no multiplier, and 3 levels settle in a few steps.
     convert=ConvertConfig(name="mnist-mlp", weight_bits=4, levels=3, input_levels=1),
     pretrain=TrainConfig(epochs=12, batch=256, learning_rate=4e-3, image=(28, 28), shift=1),
@@ -69,39 +109,78 @@ MNIST_MLP = Recipe(
     ),
 )
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (DIGITS_MLP, MNIST_MLP)}
+MNIST_CNN = Recipe(
+    name="mnist-cnn",
+    shape=(1, 28, 28),
+    build=partial(
+        cnn, (1, 28, 28), (32, 32), (256,), N_CLASSES, padding=0, pool=torch.nn.MaxPool2d
+    ),
+    convert=ConvertConfig(name="mnist-cnn", weight_bits=4, levels=3, input_levels=1),
+    pretrain=_warped_mnist(4, 4e-3),
+    # Every spike costs rows: fewer of them are more samples a second.
+    finetune=_warped_mnist(16, 4e-3, sparsity=0.15),
+)
 
+DIGITS_CNN = Recipe(
+    name="digits-cnn",
+    shape=(1, 8, 8),
+    # Small enough for an iCE40UP5K: means are part of the next layer and need no hardware.
+    build=partial(cnn, (1, 8, 8), (8, 16), (), N_CLASSES, padding=1, pool=torch.nn.AvgPool2d),
+    convert=ConvertConfig(name="digits-cnn", weight_bits=4, levels=3, input_levels=3),
+    pretrain=_digits(80, 5e-3),
+    finetune=_digits(80, 3e-3, sparsity=0.02),
+)
 
-def build_mlp(sizes: tuple[int, ...], dropout: float, *, seed: int) -> torch.nn.Sequential:
-    """The untrained float network of a recipe."""
-    layers: list[torch.nn.Module] = [torch.nn.Flatten()]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for n_in, n_out in pairwise(sizes[:-1]):
-            layers += [
-                torch.nn.Linear(n_in, n_out, bias=False),
-                torch.nn.BatchNorm1d(n_out),
-                torch.nn.ReLU(),
-            ]
-            if dropout > 0:
-                layers.append(torch.nn.Dropout(dropout))
-        layers.append(torch.nn.Linear(sizes[-2], sizes[-1]))
-    return torch.nn.Sequential(*layers)
+DIGITS_RESNET = Recipe(
+    name="digits-resnet",
+    shape=(1, 8, 8),
+    build=partial(residual, (8, 16), N_CLASSES),
+    convert=ConvertConfig(name="digits-resnet", weight_bits=4, levels=7, input_levels=7),
+    pretrain=_digits(60, 5e-3),
+    finetune=_digits(60, 5e-3, sparsity=0.02),
+)
+
+DIGITS_SEPARABLE = Recipe(
+    name="digits-separable",
+    shape=(1, 8, 8),
+    build=partial(separable, (16, 32, 64), N_CLASSES),
+    convert=ConvertConfig(name="digits-separable", weight_bits=4, levels=3, input_levels=3),
+    pretrain=_digits(60, 5e-3),
+    finetune=_digits(60, 5e-3, sparsity=0.05),
+)
+
+DIGITS_SEGMENTATION = Recipe(
+    name="digits-segmentation",
+    shape=(1, 8, 8),
+    build=partial(EncoderDecoder, (8, 16, 32), N_CLASSES + 1),
+    convert=ConvertConfig(name="digits-segmentation", weight_bits=4, levels=7, input_levels=7),
+    pretrain=TrainConfig(epochs=80, batch=64, learning_rate=1e-2, smoothing=0.05),
+    finetune=TrainConfig(epochs=80, batch=64, learning_rate=1e-2, smoothing=0.05, sparsity=0.02),
+)
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        DIGITS_MLP,
+        MNIST_MLP,
+        MNIST_CNN,
+        DIGITS_CNN,
+        DIGITS_RESNET,
+        DIGITS_SEPARABLE,
+        DIGITS_SEGMENTATION,
+    )
+}
 
 
 def train_recipe(
     recipe: Recipe, dataset: Dataset, *, seed: int = 0, progress: Progress | None = None
 ) -> Trained:
     """Train ``recipe`` on ``dataset``: float first, then quantised with learned steps."""
-    x, y = dataset.x_train, dataset.y_train
-    n_features = x.flatten(1).shape[1]
-    if n_features != recipe.sizes[0]:
-        raise ConfigurationError(
-            f"{recipe.name} needs samples of {recipe.sizes[0]} values",
-            found=str(n_features),
-            where=dataset.name,
-        )
-    module = build_mlp(recipe.sizes, recipe.dropout, seed=seed)
+    data = dataset.shaped(recipe.shape)
+    x, y = data.x_train, data.y_train
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = recipe.build()
     history = train(module, x, y, recipe.pretrain, progress, seed=seed, phase="float")
     calibration = x[:N_CALIBRATION]
     quantised = prepare(module, calibration, recipe.convert)

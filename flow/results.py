@@ -44,7 +44,7 @@ def _compared(summary: Summary) -> str:
 
 
 _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
-    ("network", lambda s: "-".join(map(str, s["network"]["sizes"]))),
+    ("network", lambda s: "-".join(s["network"]["shapes"])),
     (
         "weights",
         lambda s: f"{s['network']['weights']:,} of {max(s['network']['weight_bits'])} bits",
@@ -57,7 +57,7 @@ _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("spikes that differ in co-simulation", _compared),
     ("simulated cycles per second (lanes)", lambda s: _speed(s["cosim_modes"])),
     ("board", lambda s: str(s["build"]["board"])),
-    ("lanes", lambda s: " ".join(map(str, s["hardware"]["lanes"]))),
+    ("lanes (banks)", lambda s: _lanes(s["hardware"])),
     ("LUTs, flip-flops, block RAMs", lambda s: _area(s["build"])),
     ("fmax", lambda s: f"{s['build']['fmax_mhz']:.1f} MHz"),
     ("cycles a sample, mean", lambda s: _number(s["performance"]["cycles_per_sample"])),
@@ -72,6 +72,14 @@ def _both(accuracy: Summary) -> str:
     if accuracy["collapsed"] == accuracy["settle"]:
         return _percent(accuracy["collapsed"])
     return f"{_percent(accuracy['collapsed'])} and {_percent(accuracy['settle'])}"
+
+
+def _lanes(hardware: Summary) -> str:
+    """Lanes of every core, and the rows and columns that they span where it is more than one."""
+    cores = zip(hardware["lanes"], hardware["banks"], strict=True)
+    return " ".join(
+        f"{lanes}" if banks == "1x1" else f"{lanes} ({banks})" for lanes, banks in cores
+    )
 
 
 def _golden(golden: Summary) -> str:

@@ -1,4 +1,4 @@
-"""Samples in npz files: ``x`` [N, ...] and, where they are known, labels ``y`` [N]."""
+"""Samples in npz files: ``x`` [N, ...] and, where they are known, labels ``y`` [N] or [N, ...]."""
 
 import zipfile
 import zlib
@@ -15,7 +15,9 @@ __all__ = ["Samples", "load_samples", "save_samples"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Samples:
-    """``x`` float32 [N, ...]; ``y`` int64 [N] or None."""
+    """``x`` float32 [N, ...]; ``y`` int64 [N], or [N, ...] with a label for each position of a
+    readout that has several, or None.
+    """
 
     x: torch.Tensor
     y: torch.Tensor | None = None
@@ -33,12 +35,13 @@ class Samples:
             raise ConfigurationError(
                 "the data must have labels", found="no array y", where=where, action="add y [N]"
             )
-        wrong = (self.y < 0) | (self.y >= n_classes)
+        flat = self.y.reshape(len(self.y), -1)
+        wrong = (flat < 0) | (flat >= n_classes)
         if bool(wrong.any()):
-            at = int(wrong.to(torch.int64).argmax())
+            at = int(wrong.any(dim=1).to(torch.int64).argmax())
             raise ConfigurationError(
                 f"labels must lie in 0..{n_classes - 1}, one for each output",
-                found=f"{int(self.y[at])} at sample {at}",
+                found=f"{int(flat[at][wrong[at]][0])} at sample {at}",
                 where=where,
             )
         return self.y
@@ -94,9 +97,9 @@ def load_samples(path: Path) -> Samples:
 def _labels(y: np.ndarray | None, n: int, where: str) -> torch.Tensor | None:
     if y is None:
         return None
-    if y.dtype.kind not in "iu" or y.shape != (n,):
+    if y.dtype.kind not in "iu" or y.ndim < 1 or len(y) != n or y.size == 0:
         raise ConfigurationError(
-            f"y must be {n} integers",
+            f"y must be {n} integers, or as many arrays of integers",
             found=f"{y.dtype} of shape {list(y.shape)}",
             where=where,
         )

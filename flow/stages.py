@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from spikewright.boards import Board, get_board
+from spikewright.boards import get_board
 from spikewright.flow.accuracy import evaluate
 from spikewright.flow.convert import (
     ConvertConfig,
@@ -24,9 +24,11 @@ from spikewright.flow.cosim.manifest import read_manifest
 from spikewright.flow.files import read_json, text_hash
 from spikewright.flow.generate import generate, verilog_text
 from spikewright.flow.importers import import_module
+from spikewright.flow.lanes import Banks
+from spikewright.flow.memories import core_name
 from spikewright.flow.original import Original
-from spikewright.flow.performance import bound, performance, workload
-from spikewright.flow.plan import default_plan, load_plan, plan_hash
+from spikewright.flow.performance import performance
+from spikewright.flow.plan import default_plan, load_plan, plan_hash, with_depths
 from spikewright.flow.progress import Advance, Working, silent
 from spikewright.flow.project import Project, check_output
 from spikewright.flow.samples import Samples
@@ -37,7 +39,6 @@ from spikewright.hdl.plan import HardwarePlan, MembraneStore
 
 __all__ = [
     "build_stage",
-    "check_membranes",
     "choose_plan",
     "convert_stage",
     "cosim_stage",
@@ -77,10 +78,10 @@ def convert_stage(
     """Convert ``module``, after training it quantised if asked, into a new project."""
     check_output(out)
     stages = import_module(module, tuple(data.x.shape[1:]))
-    n_outputs = stages[-1].n_out
-    if n_outputs < 2:
+    n_classes = stages.readout.shape[0]
+    if n_classes < 2:
         raise ConfigurationError(
-            "a network that chooses a class must have at least 2 outputs", found=str(n_outputs)
+            "a network that chooses a class must have at least 2 outputs", found=str(n_classes)
         )
     original = Original(stages)
     seconds = {}
@@ -88,7 +89,7 @@ def convert_stage(
         start = time.perf_counter()
         with working("train quantised") as advance:
             module = prepare(module, data.x, config)
-            labels = data.labels("calibration data", n_outputs)
+            labels = data.labels("calibration data", n_classes)
             train(module, data.x, labels, training, epochs(advance), seed=seed)
         seconds["train"] = time.perf_counter() - start
     start = time.perf_counter()
@@ -111,7 +112,8 @@ def evaluate_stage(
     """Measure the accuracy of the original and of every mode."""
     start = time.perf_counter()
     network = project.network
-    labels = samples.labels("evaluation data", network.population(network.readout.population).n)
+    classes = network.population(network.readout.population).channels
+    labels = samples.labels("evaluation data", classes)
     for wanted in steps:
         if not 1 <= wanted <= network.max_steps:
             raise ConfigurationError(
@@ -130,7 +132,7 @@ def evaluate_stage(
 
         figures = evaluate(
             network,
-            Reference(network),
+            Reference(network) if Mode.COLLAPSED in network.modes else None,
             project.original,
             samples.x,
             labels,
@@ -143,16 +145,23 @@ def evaluate_stage(
 
 def choose_plan(
     project: Project,
-    mode: Mode,
+    mode: Mode | None,
     lanes: tuple[int, ...],
     *,
+    banks: tuple[Banks, ...] | None = None,
     membranes: MembraneStore | None = None,
     path: Path | None = None,
 ) -> HardwarePlan:
-    """The plan of a file, or the one that suits mode and lanes."""
+    """The plan of a file, or the one that suits mode and lanes.
+
+    Without a mode it is collapsed, or the last that a network without collapsed has.
+    """
+    network = project.network
     if path is not None:
-        return load_plan(path)
-    return default_plan(project.network, mode, lanes=lanes, membranes=membranes)
+        return with_depths(network, load_plan(path))
+    if mode is None:
+        mode = Mode.COLLAPSED if Mode.COLLAPSED in network.modes else network.modes[-1]
+    return default_plan(network, mode, lanes=lanes, banks=banks, membranes=membranes)
 
 
 def generate_stage(project: Project, plan: HardwarePlan, *, working: Working = silent) -> None:
@@ -166,7 +175,10 @@ def generate_stage(project: Project, plan: HardwarePlan, *, working: Working = s
         {
             "hardware": {
                 "mode": str(plan.mode),
+                "cores": [core_name(core) for core in plan.cores],
                 "lanes": [core.lanes for core in plan.cores],
+                "banks": ["x".join(map(str, core.banks)) for core in plan.cores],
+                "membranes": [str(core.membranes) for core in plan.cores],
                 "verilog": str((folder / "accelerator.v").relative_to(project.root)),
             }
         },
@@ -206,7 +218,6 @@ def cosim_stage(
     figures["lanes"] = [core.lanes for core in plan.cores]
     figures["steps"] = n_steps
     figures["stalled"] = stall_input is not None or stall_output is not None
-    figures["bound_cycles"] = bound(network, plan, workload(network, values, mode, n_steps))
     modes = {**project.summary.get("cosim_modes", {}), str(mode): figures}
     project.record(
         {"cosim": figures, "cosim_modes": modes}, {f"cosim_{mode}": time.perf_counter() - start}
@@ -266,20 +277,6 @@ def record_performance(project: Project) -> None:
         project.record({"performance": performance(cosim, build)})
 
 
-def check_membranes(project: Project, mode: Mode, board: Board) -> None:
-    """Refuse LUT RAM where the device has none, before any tool runs."""
-    plan = hardware_plan(project, mode)
-    for core in plan.cores:
-        if core.membranes is MembraneStore.LUTRAM and not board.lut_ram:
-            raise ConfigurationError(
-                f"membranes must be in registers or block RAM: {board.name} has no LUT RAM",
-                found=str(core.membranes),
-                where=f"core {core.population!r}",
-                action=f"run: spikewright generate {project.root} --mode {mode} "
-                "--membranes registers",
-            )
-
-
 def build_stage(
     project: Project,
     mode: Mode,
@@ -291,7 +288,7 @@ def build_stage(
     steps: int = 8,
     working: Working = silent,
 ) -> None:
-    """Make a bitstream that classifies one of the project's samples."""
+    """Make a bitstream that works on one of the project's samples."""
     start = time.perf_counter()
     network, samples = project.network, project.samples
     if not 0 <= sample < len(samples):
@@ -299,22 +296,20 @@ def build_stage(
             f"the sample must be one of the project's {len(samples)}", found=str(sample)
         )
     check_fits(network, hardware_plan(project, mode), get_board(board))
-    check_membranes(project, mode, get_board(board))
     check_verilog(project, mode)
     values = encode_input(network.inputs[0], samples.x[sample : sample + 1]).numpy()
     plan = hardware_plan(project, mode)
     folder = project.build(board)
     with working(f"build {board}") as advance:
         stored = stored_sample(
-            network, plan, values, steps=steps if mode is Mode.STEPWISE else None
+            network, mode, values, steps=steps if mode is Mode.STEPWISE else None
         )
         report = synthesize(
             network,
             plan,
             board,
             folder,
-            tokens=stored.tokens,
-            expected_label=stored.label,
+            sample=stored,
             clock_mhz=clock_mhz,
             seed=seed,
             progress=advance,

@@ -1,7 +1,7 @@
 """The whole way: train a recipe, convert it, and take it to a bitstream."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from spikewright.boards import get_board
 from spikewright.flow.convert import convert, encode_input
 from spikewright.flow.datasets import Dataset
 from spikewright.flow.importers import import_module
+from spikewright.flow.lanes import Banks
 from spikewright.flow.machine import measured
 from spikewright.flow.original import Original
 from spikewright.flow.performance import golden_speed
@@ -29,6 +30,8 @@ from spikewright.hdl.plan import MembraneStore
 
 __all__ = ["Target", "whole_way"]
 
+Lanes = tuple[int, ...] | Mapping[str, int]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
@@ -37,20 +40,22 @@ class Target:
     Parameters
     ----------
     board : the board of the bitstream.
-    lanes : lanes of each core.
+    lanes : the most lanes of each population's core, in order or by name, as ``default_plan``.
+    banks : its rows and columns of lanes, likewise; None is as takes the fewest cycles.
     samples : held-out samples to co-simulate; None is all.
     mode : how the hardware of the bitstream runs.
     other_modes : modes that are co-simulated too.
-    other_lanes : lanes of their hardware; None is the same.
+    other_lanes : lanes of their hardware, with banks as they suit; None is the same hardware.
     steps : the T of a stepwise co-simulation.
     """
 
     board: str
-    lanes: tuple[int, ...]
+    lanes: Lanes
+    banks: Mapping[str, Banks] | None = None
     samples: int | None = None
     mode: Mode = Mode.COLLAPSED
     other_modes: tuple[Mode, ...] = ()
-    other_lanes: tuple[int, ...] | None = None
+    other_lanes: Lanes | None = None
     steps: int = 8
 
 
@@ -65,7 +70,7 @@ def whole_way(
 ) -> Project:
     """Go from data to a bitstream in the project folder ``out``; every stage is recorded."""
     check_output(out)
-    data = dataset()
+    data = dataset().shaped(recipe.shape)
     with working("train") as advance:
         start = time.perf_counter()
         n_float, n_all = recipe.pretrain.epochs, recipe.pretrain.epochs + recipe.finetune.epochs
@@ -75,19 +80,20 @@ def whole_way(
     with working("convert"):
         start = time.perf_counter()
         conversion = convert(trained.qat_module, trained.calibration)
-        shape = tuple(data.x_test.shape[1:])
-        original = Original(import_module(trained.float_module, shape))
+        original = Original(import_module(trained.float_module, recipe.shape))
         held_out = Samples(x=data.x_test, y=data.y_test)
         project = Project.create(out, conversion.network, original, held_out)
         project.record({}, {"train": train_seconds, "convert": time.perf_counter() - start})
     evaluate_stage(project, held_out, steps=(1, 2, 4, 8, 16), working=working)
     values = encode_input(project.network.inputs[0], held_out.x)
     project.record({"golden": golden_speed(project.network, values, target.steps)})
-    membranes = None if get_board(target.board).lut_ram else MembraneStore.REGISTERS
+    membranes = None if get_board(target.board).lut_ram else MembraneStore.BLOCK
     # The main mode comes last, so that what the project names as its hardware is what is built.
     for mode in (*target.other_modes, target.mode):
-        lanes = target.lanes if mode is target.mode else target.other_lanes or target.lanes
-        plan = default_plan(project.network, mode, lanes=lanes, membranes=membranes)
+        lanes, banks = target.lanes, target.banks
+        if mode is not target.mode and target.other_lanes is not None:
+            lanes, banks = target.other_lanes, None
+        plan = default_plan(project.network, mode, lanes=lanes, banks=banks, membranes=membranes)
         generate_stage(project, plan, working=working)
         cosim_stage(
             project, mode, held_out.first(target.samples), steps=target.steps, working=working

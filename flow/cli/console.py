@@ -20,9 +20,9 @@ ERR = Console(stderr=True)
 
 # Figures of summary.json in the order a reader wants them: title, section, keys.
 _SECTIONS = (
-    ("Network", "network", ("name", "sizes", "weight_bits", "weights", "modes", "hash")),
+    ("Network", "network", ("name", "shapes", "weight_bits", "weights", "modes", "hash")),
     ("Accuracy", "accuracy", ("float", "quantised", "stepwise", "settle", "collapsed", "samples")),
-    ("Hardware", "hardware", ("mode", "lanes", "verilog")),
+    ("Hardware", "hardware", ("mode", "cores", "lanes", "banks", "membranes", "verilog")),
     (
         "Co-simulation",
         "cosim",

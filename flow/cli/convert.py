@@ -21,7 +21,10 @@ def convert(
     out: Annotated[Path, typer.Option(help="Project folder to make.")],
     calibrate: Annotated[
         Path,
-        typer.Option(help="npz with x [N, ...]: typical samples. With labels y [N] for training."),
+        typer.Option(
+            help="npz with x [N, ...]: typical samples, of which at most 2,048 evenly spread ones "
+            "calibrate. With labels y [N] for training."
+        ),
     ],
     weights: Annotated[
         Path | None,
@@ -46,6 +49,13 @@ def convert(
         int | None,
         typer.Option(help="Extra bits of thresholds and biases.", show_default="as needed"),
     ] = None,
+    max_pool: Annotated[
+        str,
+        typer.Option(
+            help="exact: the maximum, in every mode. or: any spike under the window, stepwise "
+            "only, for networks trained with it."
+        ),
+    ] = "exact",
     max_steps: Annotated[
         int, typer.Option(help="Largest T that stepwise runs may have; widths are proven up to it.")
     ] = 64,
@@ -62,8 +72,10 @@ def convert(
 ) -> None:
     """Make a project: the integer network of a trained one.
 
-    The function returns a torch.nn.Module of Linear, ReLU (also clipped or
-    quantised), BatchNorm1d, Dropout and Flatten.
+    The function returns a torch.nn.Module: Linear, Conv1d, Conv2d and their
+    transposed forms, ReLU (also clipped or quantised), batch norm, maximum and
+    average pooling, nearest upsampling, Flatten, Dropout, and additions and
+    concatenations of branches.
 
     [bold]Examples[/]
 
@@ -72,7 +84,7 @@ def convert(
       spikewright convert network.py:make --weights w.safetensors --out p
         --calibrate train.npz --weight-bits 8,2,4 --qat-epochs 20
     """
-    from spikewright.flow.convert import ConvertConfig, TrainConfig
+    from spikewright.flow.convert import ConvertConfig, MaxPool, TrainConfig
     from spikewright.flow.importers import load_module
     from spikewright.flow.project import check_output
     from spikewright.flow.samples import load_samples
@@ -92,6 +104,7 @@ def convert(
         encoding=one_of(Encoding, encoding, "--encoding", but=(Encoding.CONSTANT, Encoding.EVENTS)),
         percentile=percentile,
         fraction_bits=fraction_bits,
+        max_pool=one_of(MaxPool, max_pool, "--max-pool"),
         max_steps=max_steps,
     )
     training = None

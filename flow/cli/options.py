@@ -8,7 +8,7 @@ import typer
 
 from spikewright.golden.errors import ConfigurationError
 
-__all__ = ["Data", "ModeName", "ProjectFolder", "integers", "one_of"]
+__all__ = ["Data", "ModeName", "ProjectFolder", "integers", "one_of", "pairs"]
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -42,6 +42,19 @@ def integers(text: str, where: str) -> tuple[int, ...]:
     if min(numbers) < 1:
         raise ConfigurationError("must be at least 1", found=str(min(numbers)), where=where)
     return numbers
+
+
+def pairs(text: str, where: str) -> tuple[tuple[int, int], ...]:
+    """Pairs of positive integers from a list such as 3x3,1x5."""
+    found = []
+    for part in text.split(","):
+        rows, cross, columns = part.partition("x")
+        if not cross:
+            raise ConfigurationError(
+                "must be ROWSxCOLUMNS, separated by commas", found=repr(part), where=where
+            )
+        found.append((integers(rows, where)[0], integers(columns, where)[0]))
+    return tuple(found)
 
 
 def one_of(kind: type[Choice], text: str, where: str, *, but: tuple[Choice, ...] = ()) -> Choice:

@@ -30,22 +30,29 @@ def demo(
 
 
 def bench(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The benchmark: mnist-mlp.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The benchmark: mnist-mlp or mnist-cnn.")
+    ],
     data: Annotated[Path, typer.Option(help="Folder of its data, as their IDX files.")],
     out: Annotated[Path, typer.Option(help="Project folder to make.")],
     samples: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Held-out samples to co-simulate in each mode.", show_default="all"
+            min=1,
+            help="Held-out samples to co-simulate in each mode.",
+            show_default="all; mnist-cnn: 200",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of training.")] = 0,
 ) -> None:
-    """Go the whole way on a benchmark: mnist-mlp is 784-128-10 with 4-bit weights on the ULX3S.
+    """Go the whole way on a benchmark with 4-bit weights on the ULX3S.
+
+    mnist-mlp is 784-128-10. mnist-cnn has two convolutions of 32 channels,
+    each with a maximum of 2x2, and 256 hidden neurons; it takes most of an hour.
 
     [bold]Example[/]
 
-      spikewright bench mnist-mlp --data mnist --out build/bench/mnist-mlp
+      spikewright bench mnist-cnn --data mnist --out build/bench/mnist-cnn
     """
     from spikewright.flow.bench import run_bench
 

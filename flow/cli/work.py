@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from spikewright.flow.cli.console import show_summary, working
-from spikewright.flow.cli.options import Data, ModeName, ProjectFolder, integers, one_of
+from spikewright.flow.cli.options import Data, ModeName, ProjectFolder, integers, one_of, pairs
 
 __all__ = ["build", "cosim", "evaluate", "generate"]
 
@@ -35,27 +35,53 @@ def evaluate(
 def generate(
     folder: ProjectFolder,
     mode: Annotated[
-        str, typer.Option(help="What the hardware runs: stepwise, settle or collapsed.")
-    ] = "collapsed",
+        str | None,
+        typer.Option(
+            help="What the hardware runs: stepwise, settle or collapsed.",
+            show_default="collapsed, or else the last that the network has",
+        ),
+    ] = None,
     lanes: Annotated[
-        str, typer.Option(help="Weights applied in a cycle: one number, or one a core, as in 16,4.")
+        str,
+        typer.Option(
+            help="Neurons that a core updates in a cycle, at most: one number, or one for each "
+            "population in order, as in 144,16."
+        ),
     ] = "16",
+    banks: Annotated[
+        str | None,
+        typer.Option(
+            help="How many rows and columns of neurons those lanes span, as 3x3: once, or once for "
+            "each population. The other factor of lanes is channels.",
+            show_default="as takes the fewest cycles",
+        ),
+    ] = None,
     membranes: Annotated[
         str | None,
         typer.Option(
-            help="Where membranes live: registers, lutram or block.", show_default="as suits lanes"
+            help="Where membranes live: registers, lutram or block.",
+            show_default="registers up to 4 words, LUT RAM up to 64, block RAM beyond",
         ),
     ] = None,
     plan: Annotated[
         Path | None,
-        typer.Option(help="A plan.json instead, which says mode and lanes and where things live."),
+        typer.Option(help="A plan.json instead of all of these."),
     ] = None,
 ) -> None:
     """Write the Verilog, its plan and its manifest into DIR/generated/MODE.
 
+    A core applies a row of weights a cycle. For a convolution of 3x3, 9 lanes in
+    banks of 3x3 update all taps of a spike at once; 144 do so for 16 channels.
+
+    plan.json of a generated folder is a plan to start from. Its cores have
+    "hosts": several populations share a core that lists them all, and one is split
+    over cores that give "channels" [first, last). "queue_depths" may be left out.
+
     [bold]Examples[/]
 
       spikewright generate p --mode settle --lanes 16,4
+
+      spikewright generate p --lanes 144,72,10 --banks 3x3
 
       spikewright generate p --plan plan.json
     """
@@ -67,8 +93,9 @@ def generate(
     project = Project(folder)
     chosen = choose_plan(
         project,
-        one_of(Mode, mode, "--mode"),
+        None if mode is None else one_of(Mode, mode, "--mode"),
         integers(lanes, "--lanes"),
+        banks=None if banks is None else pairs(banks, "--banks"),
         membranes=None if membranes is None else one_of(MembraneStore, membranes, "--membranes"),
         path=plan,
     )
@@ -89,7 +116,10 @@ def cosim(
     ] = 8,
     stall_input: Annotated[
         str | None,
-        typer.Option(help="Cycles in which the input waits, as 0010: repeated, 1 waits."),
+        typer.Option(
+            help="Cycles in which the input waits, as 0010: repeated, 1 waits. Several inputs may "
+            "have one each, as 01,001."
+        ),
     ] = None,
     stall_output: Annotated[
         str | None, typer.Option(help="Cycles in which the output is not taken, likewise.")
@@ -97,8 +127,8 @@ def cosim(
 ) -> None:
     """Simulate the Verilog and compare every spike with the golden model.
 
-    Address, payload and step of every spike of every population, the
-    readout and the counters; the first difference ends it.
+    Neuron, payload and step of every spike of every population, the readout
+    and the counters; the first difference ends it.
 
     [bold]Examples[/]
 
@@ -134,11 +164,12 @@ def build(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of place and route.")] = 1,
     sample: Annotated[
-        int, typer.Option(min=0, help="Which of the project's samples the board classifies.")
+        int, typer.Option(min=0, help="Which of the project's samples the board works on.")
     ] = 0,
     steps: Annotated[int, typer.Option(min=1, help="T of that sample in a stepwise run.")] = 8,
 ) -> None:
-    """Make a bitstream that classifies a stored sample and shows the label on the LEDs.
+    """Make a bitstream that works on a stored sample, judges every token that comes out and shows
+    the label on the LEDs.
 
     Written into DIR/build/BOARD with utilisation, timing and the tools' logs.
 

@@ -1,6 +1,6 @@
 """Runs the golden model and hands its trace over as numpy arrays; the only part with torch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy.typing as npt
@@ -13,21 +13,26 @@ from .streams import Golden, TokenStream, concatenate, expected_streams
 
 __all__ = ["golden_streams"]
 
+Values = torch.Tensor | npt.NDArray[Any]
+
 _CHUNK = 64
 
 
 def golden_streams(
     network: Network,
     mode: Mode,
-    inputs: torch.Tensor | npt.NDArray[Any],
+    inputs: Values | Mapping[str, Values],
     steps: int | None,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, TokenStream]:
     """Expected tokens of all samples; traces are taken in pieces, for they are large."""
     model = Model(network)
+    by_name = inputs if isinstance(inputs, Mapping) else {network.inputs[0].name: inputs}
+    total = len(next(iter(by_name.values())))
     parts: dict[str, list[TokenStream]] = {}
-    for start in range(0, len(inputs), _CHUNK):
-        result = model.run(inputs[start : start + _CHUNK], mode=mode, steps=steps, trace=True)
+    for start in range(0, total, _CHUNK):
+        piece = {name: values[start : start + _CHUNK] for name, values in by_name.items()}
+        result = model.run(piece, mode=mode, steps=steps, trace=True)
         assert result.trace is not None  # it was asked for
         golden = Golden(
             spikes={name: spikes.cpu().numpy() for name, spikes in result.trace.spikes.items()},
@@ -38,5 +43,5 @@ def golden_streams(
         for name, stream in expected_streams(network, mode, golden).items():
             parts.setdefault(name, []).append(stream)
         if progress is not None:
-            progress(min(start + _CHUNK, len(inputs)))
+            progress(min(start + _CHUNK, total))
     return {name: concatenate(streams) for name, streams in parts.items()}

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,19 +12,41 @@ import numpy.typing as npt
 from spikewright.golden.errors import FileError, RangeError
 from spikewright.golden.spec import TokenKind
 
-__all__ = ["Layout", "Words"]
+__all__ = ["AxisField", "Fields", "Layout", "Words"]
 
 Words = npt.NDArray[np.uint64]
 Fields = npt.NDArray[np.int64]
 
 _WORD_BITS = 64
+_ADDRESS_BITS = 24
+_AXES = ("c", "y", "x")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AxisField:
+    """One axis inside an address: coordinate = block * banks + place.
+
+    ``place`` is in ``place_bits`` from ``offset`` up, ``block`` in ``block_bits`` above it.
+    """
+
+    size: int
+    banks: int
+    offset: int
+    place_bits: int
+    block_bits: int
+
+    def encode(self, coordinate: Fields) -> Fields:
+        """The bits of an address that say this coordinate."""
+        block, place = np.divmod(coordinate, self.banks)
+        return ((block << self.place_bits) | place) << self.offset
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
     """Where kind, address and payload of a token lie; each is (offset, width) in bits.
 
-    A payload of no bits stands for +1.
+    A payload of no bits stands for +1. ``axes`` are c, y and x of the address; neurons are counted
+    in C order over their sizes, and what is no neuron's address counts as a negative one.
     """
 
     width: int
@@ -30,6 +54,7 @@ class Layout:
     address: tuple[int, int]
     payload: tuple[int, int]
     signed: bool
+    axes: tuple[AxisField, AxisField, AxisField]
 
     @classmethod
     def from_manifest(cls, data: Mapping[str, Any], *, where: str) -> "Layout":
@@ -39,38 +64,106 @@ class Layout:
                 name: (int(data[name][0]), int(data[name][1]))
                 for name in ("kind", "address", "payload")
             }
-            layout = cls(width=int(data["width"]), signed=bool(data["signed"]), **fields)
+            c, y, x = (
+                AxisField(**{name: int(axis[name]) for name in AxisField.__dataclass_fields__})
+                for axis in data["axes"]
+            )
+            layout = cls(
+                width=int(data["width"]), signed=bool(data["signed"]), axes=(c, y, x), **fields
+            )
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise FileError(
-                "a layout must give width, kind, address, payload and signed",
+                "a layout must give width, kind, address, axes, payload and signed",
                 found=f"{type(error).__name__} {error}",
                 where=where,
             ) from error
-        if not 1 <= layout.width <= _WORD_BITS:
-            raise FileError(
-                f"a token must have 1 to {_WORD_BITS} bits", found=str(layout.width), where=where
-            )
+        layout._check(where)
         return layout
 
-    def pack(self, kind: Fields, address: Fields, payload: Fields, *, where: str = "") -> Words:
+    def _check(self, where: str) -> None:
+        if not 1 <= self.width <= _WORD_BITS:
+            raise FileError(
+                f"a token must have 1 to {_WORD_BITS} bits", found=str(self.width), where=where
+            )
+        if not 1 <= self.address[1] <= _ADDRESS_BITS:
+            raise FileError(
+                f"an address must have 1 to {_ADDRESS_BITS} bits",
+                found=str(self.address[1]),
+                where=where,
+            )
+        for name, axis in zip(_AXES, self.axes, strict=True):
+            place_fits = 1 <= min(axis.banks, axis.size) <= 1 << axis.place_bits
+            block_fits = axis.size <= axis.banks << axis.block_bits
+            inside = 0 <= axis.offset <= self.address[1] - axis.place_bits - axis.block_bits
+            if not (place_fits and block_fits and inside):
+                raise FileError(
+                    "the coordinates of an axis must fit their bits of the address",
+                    found=f"axis {name} with {axis}",
+                    where=where,
+                )
+        if np.unique(self.addresses).size != self.neurons:
+            raise FileError(
+                "every neuron must have an address of its own",
+                found="axes that overlap",
+                where=where,
+            )
+
+    @property
+    def neurons(self) -> int:
+        """Number of neurons that an address can mean."""
+        return prod(axis.size for axis in self.axes)
+
+    @cached_property
+    def addresses(self) -> Fields:
+        """[neurons] the address of each."""
+        grid = np.indices([axis.size for axis in self.axes], dtype=np.int64)
+        codes = [a.encode(g) for a, g in zip(self.axes, grid, strict=True)]
+        return (codes[0] | codes[1] | codes[2]).reshape(-1)
+
+    @cached_property
+    def _address_of(self) -> Fields:
+        """As ``addresses``, and END's flag where there is one neuron."""
+        return self.addresses if self.neurons > 1 else np.arange(2)
+
+    @cached_property
+    def _neuron_of(self) -> Fields:
+        """[addresses] its neuron; -1 - address where it has none."""
+        table = -1 - np.arange(1 << self.address[1], dtype=np.int64)
+        table[self._address_of] = np.arange(self._address_of.size)
+        return table
+
+    def pack(self, kind: Fields, neuron: Fields, payload: Fields, *, where: str = "") -> Words:
         """Words of tokens; raises RangeError at the first field that the layout cannot carry.
 
-        What STEP and END carry beside their kind (and END's address) is zero.
+        ``neuron`` is END's flag or label where the token is an END, and nothing in a STEP. What
+        else STEP and END carry is zero.
         """
-        spike = kind == TokenKind.SPIKE
+        spike, addressed = kind == TokenKind.SPIKE, kind != TokenKind.STEP
         low, high = self._bounds()
+        known = np.where(spike, self.neurons, self._address_of.size)
         checks = (
-            ("address", address, (address < 0) | (address >> self.address[1] != 0)),
-            ("payload", payload, spike & ((payload < low) | (payload > high))),
+            (
+                "neuron",
+                f"{self.neurons} neurons",
+                neuron,
+                addressed & ((neuron < 0) | (neuron >= known)),
+            ),
+            (
+                "payload",
+                f"{self.payload[1]} bits",
+                payload,
+                spike & ((payload < low) | (payload > high)),
+            ),
         )
-        for name, values, bad in checks:
+        for name, room, values, bad in checks:
             if bad.any():
                 at = int(np.argmax(bad))
                 raise RangeError(
-                    f"the {name} of a token must fit its {getattr(self, name)[1]} bits",
+                    f"the {name} of a token must fit its layout of {room}",
                     found=f"{int(values[at])} in token {at}",
                     where=where,
                 )
+        address = self._address_of[np.where(addressed, neuron, 0)]
         words = kind.astype(np.uint64) << np.uint64(self.kind[0])
         words |= address.astype(np.uint64) << np.uint64(self.address[0])
         if self.payload[1]:
@@ -79,9 +172,9 @@ class Layout:
         return words
 
     def unpack(self, words: Words) -> tuple[Fields, Fields, Fields]:
-        """Kind, address and payload of words; the payload of STEP and END is 0."""
+        """Kind, neuron (END's flag or label) and payload of words; a marker's payload is 0."""
         kind = self._field(words, self.kind)
-        address = self._field(words, self.address)
+        neuron = self._neuron_of[self._field(words, self.address)]
         if self.payload[1]:
             payload = self._field(words, self.payload)
             if self.signed:
@@ -89,7 +182,7 @@ class Layout:
                 payload = (payload ^ top) - top
         else:
             payload = np.ones(words.shape, dtype=np.int64)
-        return kind, address, np.where(kind == TokenKind.SPIKE, payload, 0)
+        return kind, neuron, np.where(kind == TokenKind.SPIKE, payload, 0)
 
     def significant(self, words: Words) -> Words:
         """Words with the bits that mean nothing cleared: STEP's all but the kind, END's payload."""
@@ -102,15 +195,33 @@ class Layout:
         mask[kind == TokenKind.END] = with_address
         return words & mask
 
+    def in_order(self, words: Words) -> Words:
+        """Significant words with the spikes in front of each STEP or END in ascending order.
+
+        The order of spikes within a step means nothing; a marker stays where it is. Spikes of one
+        neuron keep their order.
+        """
+        kind, neuron, _ = self.unpack(words)
+        marker = (kind == TokenKind.STEP) | (kind == TokenKind.END)
+        # Addresses that are no neuron's come first, a marker after all spikes in front of it.
+        span = np.int64(2 << self.address[1])
+        key = (np.cumsum(marker) - marker) * (2 * span)
+        key += np.where(marker, 2 * span - 1, neuron + span)
+        words = self.significant(words)
+        if np.all(key[1:] >= key[:-1]):
+            return words
+        return words[np.argsort(key, kind="stable")]
+
     def describe(self, word: int) -> str:
         """One token in words, for messages."""
-        kind, address, payload = (int(f[0]) for f in self.unpack(np.array([word], dtype=np.uint64)))
+        kind, neuron, payload = (int(f[0]) for f in self.unpack(np.array([word], dtype=np.uint64)))
+        place = f"{neuron}" if neuron >= 0 else f"address {-1 - neuron}, which is none's"
         if kind == TokenKind.SPIKE:
-            return f"SPIKE(neuron {address}, payload {payload})"
+            return f"SPIKE(neuron {place}, payload {payload})"
         if kind == TokenKind.STEP:
             return "STEP"
         if kind == TokenKind.END:
-            return f"END({address})"
+            return f"END({place})"
         return f"a token of unknown kind {kind}"
 
     def _bounds(self) -> tuple[int, int]:

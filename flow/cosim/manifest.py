@@ -11,10 +11,27 @@ from spikewright.golden.spec import Mode
 from .layout import Layout
 from .streams import OUTPUT
 
-__all__ = ["COUNTER_NAMES", "CoreCounters", "Manifest", "Probe", "read_manifest"]
+__all__ = [
+    "COUNTER_NAMES",
+    "CoreCounters",
+    "Host",
+    "Manifest",
+    "Probe",
+    "Source",
+    "read_manifest",
+]
 
-SCHEMA = 1
+SCHEMA = 2
 COUNTER_NAMES = ("rows", "synops", "spikes_in", "spikes_out", "stalls", "busy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A network input: ``port`` is what its ports' names begin with."""
+
+    name: str
+    port: str
+    layout: Layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +46,19 @@ class Probe:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CoreCounters:
-    """Counter ports of the core that hosts a population, in the order of COUNTER_NAMES."""
+class Host:
+    """A population on a core; ``channels`` first and last (exclusive), None where it is whole."""
 
     population: str
-    lanes: int
+    channels: tuple[int, int] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoreCounters:
+    """Counter ports of a core, in the order of COUNTER_NAMES, its name and whom it hosts."""
+
+    name: str
+    hosts: tuple[Host, ...]
     ports: tuple[str, ...]
 
 
@@ -46,7 +71,7 @@ class Manifest:
     mode: Mode
     network_name: str
     network_hash: str
-    input_layout: Layout
+    inputs: tuple[Source, ...]
     probes: tuple[Probe, ...]
     cycles_port: str
     cores: tuple[CoreCounters, ...]
@@ -90,7 +115,14 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def _parse(data: dict[str, Any], folder: Path, where: str) -> Manifest:
-    lanes = {core["population"]: int(core["lanes"]) for core in data["plan"]["cores"]}
+    inputs = tuple(
+        Source(
+            name=source["name"],
+            port=source["port"],
+            layout=Layout.from_manifest(source["layout"], where=where),
+        )
+        for source in data["streams"]["inputs"]
+    )
     probes = [
         Probe(
             name=probe["population"],
@@ -107,24 +139,34 @@ def _parse(data: dict[str, Any], folder: Path, where: str) -> Manifest:
             valid="o_valid",
             ready="o_ready",
             payload="o_payload",
-            layout=Layout.from_manifest(data["streams"]["output"], where=where),
+            layout=Layout.from_manifest(data["streams"]["output"]["layout"], where=where),
         )
     )
+    if not inputs:
+        raise ValueError("no input")
     return Manifest(
         top=data["top"],
         verilog=folder / data["verilog"],
         mode=Mode(data["mode"]),
         network_name=data["network"]["name"],
         network_hash=data["network"]["hash"],
-        input_layout=Layout.from_manifest(data["streams"]["input"], where=where),
+        inputs=inputs,
         probes=tuple(probes),
         cycles_port=data["counters"]["cycles"],
         cores=tuple(
             CoreCounters(
-                population=core["population"],
-                lanes=lanes[core["population"]],
+                name=core["name"],
+                hosts=tuple(_host(host) for host in core["hosts"]),
                 ports=tuple(core[name] for name in COUNTER_NAMES),
             )
             for core in data["counters"]["cores"]
         ),
     )
+
+
+def _host(data: dict[str, Any]) -> Host:
+    channels = data["channels"]
+    if channels is not None:
+        first, last = channels
+        channels = (int(first), int(last))
+    return Host(population=data["population"], channels=channels)

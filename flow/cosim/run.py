@@ -20,6 +20,9 @@ from .testbench import PATTERN_LIMIT
 if TYPE_CHECKING:
     import torch
 
+    Values = torch.Tensor | npt.NDArray[Any]
+    Inputs = Values | Mapping[str, Values]
+
 __all__ = ["CosimReport", "cosimulate"]
 
 _BATCH_LIMIT = 64
@@ -34,9 +37,10 @@ class CosimReport:
     ``spikes_compared``: spikes of all populations; the values of a readout are compared too, but
     are not spikes. ``cycles``: simulated cycles;
     ``cycles_per_second``: of wall time in the simulator alone. ``cycles_per_sample``: between the
-    ENDs of samples sent back to back. ``latency_cycles``: from the first input token of a
-    sample that finds the accelerator empty to its END on the output. ``counters``: by population, a
-    mean over samples. ``build_seconds``: of the simulator's compilation.
+    ENDs of samples sent back to back; ``bound_cycles``: the fewest that the plan's memory ports
+    allow for these samples. ``latency_cycles``: from the first input token of a
+    sample that finds the accelerator empty to its END on the output. ``counters``: by core, which
+    goes by its populations, a mean over samples. ``build_seconds``: of the simulator's compilation.
     """
 
     simulator: str
@@ -47,6 +51,7 @@ class CosimReport:
     cycles: int
     cycles_per_second: float
     cycles_per_sample: float
+    bound_cycles: float
     latency_cycles: float
     counters: Mapping[str, Mapping[str, float]]
     build_seconds: float
@@ -55,7 +60,7 @@ class CosimReport:
 def cosimulate(
     network: Network,
     generated_dir: Path,
-    inputs: "torch.Tensor | npt.NDArray[Any]",
+    inputs: "Inputs",
     *,
     steps: int | None = None,
     simulator: str = "verilator",
@@ -68,18 +73,20 @@ def cosimulate(
 ) -> CosimReport:
     """Simulate a generated accelerator on ``inputs`` and compare all it does.
 
-    Kind, address, payload, order and step of every token of every population and of the output,
-    and the counters rows, synops, spikes in and out, must equal the golden model's; streams must
-    hold their token while it waits and must not be X after reset. The simulation is built in
-    ``generated_dir/sim/SIMULATOR``.
+    Kind, address, payload and step of every token of every population and of the output, and the
+    counters rows, synops, spikes in and out, must equal the golden model's; only the order of
+    spikes within a step is free. Streams must hold their token while it waits and must not be X
+    after reset. The simulation is built in ``generated_dir/sim/SIMULATOR``.
 
     Parameters
     ----------
-    inputs : integers [samples, n], or [samples, steps, n] for events.
+    inputs : integers [samples, n], or [samples, steps, n] for events; by name where the network has
+        several inputs.
     steps : T of a stepwise run; in other modes the steps over which ``spread`` inputs come.
     samples : how many of the inputs; all by default.
     stall_input, stall_output : cycles in which the input pauses, in which the output is not taken:
-        1 waits, 0 goes; repeated for ever.
+        1 waits, 0 goes; repeated for ever. Several inputs may each have their own, separated by
+        commas.
     batch : samples sent back to back; by default a sixteenth of all, 2 to 64.
     watchdog_cycles : cycles without any token after which the hardware counts as stuck.
     progress : called with (samples done, samples in all).
@@ -93,18 +100,21 @@ def cosimulate(
     ConfigurationError, FileError
         If an option is not legal, or the folder does not hold this network's hardware.
     """
-    # torch takes seconds to load; the simulation's own process imports this package without it.
+    # These take seconds to load; the simulation's own process imports this package without them.
+    from spikewright.flow.performance import bound, workload
+    from spikewright.flow.plan import load_plan
+
     from .golden import golden_streams
+    from .schedule import core_work
 
     generated_dir = Path(generated_dir).absolute()
     manifest = read_manifest(generated_dir)
     _check(network, manifest, simulator)
-    patterns = [_go_pattern(p, n) for p, n in ((stall_input, "input"), (stall_output, "output"))]
-    wanted = inputs if samples is None else inputs[:samples]
-    if not len(wanted):
-        raise ConfigurationError("there must be at least one sample", found="none", where="inputs")
-    streams = golden_streams(network, manifest.mode, wanted, steps)
-    vectors = build_vectors(network, manifest, streams)
+    input_patterns = _input_patterns(stall_input, len(manifest.inputs))
+    output_pattern = _go_pattern(stall_output, "stall_output")
+    streams = golden_streams(network, manifest.mode, _first(inputs, samples), steps)
+    plan = load_plan(generated_dir / "plan.json")
+    vectors = build_vectors(network, manifest, streams, core_work(network, manifest, plan))
     total = vectors.samples
     size = batch if batch is not None else min(_BATCH_LIMIT, max(2, -(-total // _BATCHES)))
     if size < 1:
@@ -114,13 +124,15 @@ def cosimulate(
         simulator=simulator,
         folder=str(generated_dir / "sim" / simulator),
         batch=size,
-        watchdog=watchdog_cycles or _watchdog(network, patterns),
-        input_pattern=patterns[0],
-        output_pattern=patterns[1],
+        watchdog=watchdog_cycles or _watchdog(network, [*input_patterns, output_pattern]),
+        input_patterns=input_patterns,
+        output_pattern=output_pattern,
         # A short run is over sooner than the C++ compiler has optimised.
         optimise="-O3" if vectors.counters[:, 0].sum() >= _LONG_ROWS else "-O0",
     )
-    return _report(network, manifest, simulator, launch(setup, vectors, progress))
+    result = launch(setup, vectors, progress)
+    least = bound(network, plan, workload(network, manifest.mode, streams))
+    return _report(network, manifest, simulator, result, least)
 
 
 def _check(network: Network, manifest: Manifest, simulator: str) -> None:
@@ -138,7 +150,28 @@ def _check(network: Network, manifest: Manifest, simulator: str) -> None:
         )
 
 
-def _go_pattern(stalls: str | None, side: str) -> str:
+def _first(inputs: "Inputs", samples: int | None) -> "Mapping[str, Values] | Values":
+    """The first so many samples; raises ConfigurationError where there are none."""
+    by_name = inputs if isinstance(inputs, Mapping) else {"inputs": inputs}
+    wanted = {name: values[:samples] for name, values in by_name.items()}
+    if not all(map(len, wanted.values())):
+        raise ConfigurationError("there must be at least one sample", found="none", where="inputs")
+    return wanted if isinstance(inputs, Mapping) else wanted["inputs"]
+
+
+def _input_patterns(stalls: str | None, n_inputs: int) -> list[str]:
+    parts = [None] if stalls is None else stalls.split(",")
+    if len(parts) not in (1, n_inputs):
+        raise ConfigurationError(
+            f"stalls must be one pattern, or one for each of {n_inputs} inputs",
+            found=f"{len(parts)} patterns",
+            where="stall_input",
+        )
+    patterns = [_go_pattern(part, "stall_input") for part in parts]
+    return patterns if len(patterns) == n_inputs else patterns * n_inputs
+
+
+def _go_pattern(stalls: str | None, where: str) -> str:
     """The testbench's pattern has 1 where a token may move."""
     if stalls is None:
         return "1"
@@ -146,7 +179,7 @@ def _go_pattern(stalls: str | None, side: str) -> str:
         raise ConfigurationError(
             f"stalls must be 1 to {PATTERN_LIMIT} characters 0 (go) and 1 (wait), with one 0",
             found=repr(stalls[:40]),
-            where=f"stall_{side}",
+            where=where,
         )
     return stalls.translate(str.maketrans("01", "10"))
 
@@ -158,9 +191,14 @@ def _watchdog(network: Network, patterns: list[str]) -> int:
 
 
 def _report(
-    network: Network, manifest: Manifest, simulator: str, result: Mapping[str, Any]
+    network: Network,
+    manifest: Manifest,
+    simulator: str,
+    result: Mapping[str, Any],
+    bound_cycles: float,
 ) -> CosimReport:
     samples, cycles = result["samples"], result["cycles"]
+    # Who never fires sends its values.
     read = [p.n for p in network.populations if p.soma.fire is Fire.NONE]
     gaps = result["gaps"]
     return CosimReport(
@@ -172,6 +210,7 @@ def _report(
         cycles=cycles,
         cycles_per_second=cycles / result["seconds"],
         cycles_per_sample=result["gap_cycles"] / gaps if gaps else cycles / samples,
+        bound_cycles=bound_cycles,
         latency_cycles=result["latency_cycles"] / result["latencies"],
         counters={
             name: {counter: count / samples for counter, count in counts.items()}

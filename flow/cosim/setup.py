@@ -15,22 +15,28 @@ from spikewright.golden.spec import Network
 from .layout import Layout, Words
 from .manifest import Manifest
 from .streams import OUTPUT, TokenStream
+from .work import CoreWork
 
 __all__ = ["Setup", "Vectors", "build_vectors", "load_vectors", "save_vectors"]
 
 Array = npt.NDArray[np.int64]
+_INPUT_LISTS = ("input_words", "input_starts")
+_LISTS = (*_INPUT_LISTS, "words", "starts")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """One co-simulation: where it runs and how. Stored as ``setup.json`` beside its vectors."""
+    """One co-simulation: where it runs and how. Stored as ``setup.json`` beside its vectors.
+
+    A pattern has 1 in the cycles in which a token may move; there is one for each input.
+    """
 
     generated: str
     simulator: str
     folder: str
     batch: int
     watchdog: int
-    input_pattern: str
+    input_patterns: list[str]
     output_pattern: str
     optimise: str = "-O3"
 
@@ -50,26 +56,32 @@ class Setup:
 class Vectors:
     """Words that go in, words that must come out, and what the counters must count.
 
-    ``words[k]`` and ``starts[k]`` belong to stream k of the manifest's probes; ``counters``
-    [cores, 4, samples] are rows, synops, spikes in and spikes out.
+    ``input_words[k]`` and ``input_starts[k]`` belong to input k, ``words[k]`` and ``starts[k]`` to
+    stream k of the manifest's probes; ``counters`` [cores, 4, samples] are rows, synops, spikes in
+    and spikes out. ``exact`` [cores]: whether rows and synops are all of the core's; elsewhere it
+    has more of them, as many as the order of its events asks for.
     """
 
-    input_words: Words
-    input_starts: Array
+    input_words: tuple[Words, ...]
+    input_starts: tuple[Array, ...]
     words: tuple[Words, ...]
     starts: tuple[Array, ...]
     counters: Array
+    exact: npt.NDArray[np.bool_]
 
     @property
     def samples(self) -> int:
         """Number of samples."""
-        return self.input_starts.size - 1
+        return self.input_starts[0].size - 1
 
 
 def build_vectors(
-    network: Network, manifest: Manifest, streams: Mapping[str, TokenStream]
+    network: Network,
+    manifest: Manifest,
+    streams: Mapping[str, TokenStream],
+    work: Sequence[CoreWork],
 ) -> Vectors:
-    """Pack the expected streams as the hardware lays them out.
+    """Pack the expected streams as the hardware lays them out; ``work`` is that of each core.
 
     Raises
     ------
@@ -84,39 +96,38 @@ def build_vectors(
                 found="no probe",
                 where=f"population {population.name!r}",
             )
-    source = network.inputs[0].name
     return Vectors(
-        input_words=_pack(manifest.input_layout, streams[source], f"input {source!r}"),
-        input_starts=streams[source].starts,
+        input_words=tuple(
+            _pack(source.layout, streams[source.name], f"input {source.name!r}")
+            for source in manifest.inputs
+        ),
+        input_starts=tuple(streams[source.name].starts for source in manifest.inputs),
         words=tuple(_pack(p.layout, streams[p.name], _title(p.name)) for p in manifest.probes),
         starts=tuple(streams[p.name].starts for p in manifest.probes),
-        counters=_counters(network, manifest, streams),
+        counters=np.array([core.counters(streams) for core in work], dtype=np.int64),
+        exact=np.array([core.exact for core in work], dtype=np.bool_),
     )
 
 
 def save_vectors(path: Path, vectors: Vectors) -> None:
     """Write vectors as npz."""
-    arrays: dict[str, npt.NDArray[Any]] = {
-        "input_words": vectors.input_words,
-        "input_starts": vectors.input_starts,
-        "counters": vectors.counters,
-    }
-    for index, (words, starts) in enumerate(zip(vectors.words, vectors.starts, strict=True)):
-        arrays[f"words_{index}"] = words
-        arrays[f"starts_{index}"] = starts
+    arrays: dict[str, npt.NDArray[Any]] = {"counters": vectors.counters, "exact": vectors.exact}
+    for name in _LISTS:
+        for index, array in enumerate(getattr(vectors, name)):
+            arrays[f"{name}_{index}"] = array
     np.savez(path, allow_pickle=False, **arrays)
 
 
-def load_vectors(path: Path, streams: int) -> Vectors:
-    """Read vectors of so many streams."""
+def load_vectors(path: Path, *, inputs: int, streams: int) -> Vectors:
+    """Read vectors of so many inputs and streams."""
     with np.load(path, allow_pickle=False) as data:
-        return Vectors(
-            input_words=data["input_words"],
-            input_starts=data["input_starts"],
-            words=tuple(data[f"words_{k}"] for k in range(streams)),
-            starts=tuple(data[f"starts_{k}"] for k in range(streams)),
-            counters=data["counters"],
-        )
+        lists = {
+            name: tuple(
+                data[f"{name}_{k}"] for k in range(inputs if name in _INPUT_LISTS else streams)
+            )
+            for name in _LISTS
+        }
+        return Vectors(counters=data["counters"], exact=data["exact"], **lists)
 
 
 def _title(name: str) -> str:
@@ -132,15 +143,3 @@ def _pack(layout: Layout, stream: TokenStream, where: str) -> Words:
             found=error.found,
             where=where,
         ) from error
-
-
-def _counters(network: Network, manifest: Manifest, streams: Mapping[str, TokenStream]) -> Array:
-    n = {population.name: population.n for population in network.populations}
-    rows: list[Sequence[Array]] = []
-    for core in manifest.cores:
-        sources = [c.source for c in network.connections if c.target == core.population]
-        spikes_in = np.sum([streams[s].spikes_per_sample for s in sources], axis=0)
-        groups = -(-n[core.population] // core.lanes)
-        spikes_out = streams[core.population].spikes_per_sample
-        rows.append((spikes_in * groups, spikes_in * n[core.population], spikes_in, spikes_out))
-    return np.array(rows, dtype=np.int64)

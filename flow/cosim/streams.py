@@ -23,7 +23,7 @@ class Golden:
 
     ``spikes`` [steps, batch, n] levels by source (inputs and populations; collapsed: one step);
     ``steps`` [batch] STEPs that a source emits; ``values`` [batch, n_out] what the readout reads;
-    ``labels`` [batch], None for a raw decision.
+    ``labels`` [batch], of a readout with positions [batch, positions], None for a raw decision.
     """
 
     spikes: Mapping[str, Array]
@@ -41,18 +41,20 @@ class TokenStream:
     payload: Array
     starts: Array
 
-    @property
-    def spikes_per_sample(self) -> Array:
-        """Number of SPIKE tokens of each sample."""
-        seen = np.concatenate(([0], np.cumsum(self.kind == TokenKind.SPIKE)))
-        return np.asarray(np.diff(seen[self.starts]), dtype=np.int64)
+    def per_sample(self, worth: Array) -> Array:
+        """[samples] what the SPIKE tokens of each are worth, by neuron: ``worth`` [n]."""
+        spike = self.kind == TokenKind.SPIKE
+        seen = np.zeros(spike.size + 1, dtype=np.int64)
+        seen[1:][spike] = worth[self.address[spike]]
+        return np.asarray(np.diff(np.cumsum(seen)[self.starts]), dtype=np.int64)
 
 
 def expected_streams(network: Network, mode: Mode, golden: Golden) -> dict[str, TokenStream]:
     """Tokens of every input, every population and the accelerator's output (key ``OUTPUT``).
 
-    Spikes of a step are in ascending order of their neuron. A readout that is read as membrane
-    emits the value of every neuron at END, zero too.
+    Addresses are neurons; spikes of a step are in ascending order of theirs. A readout that is read
+    as membrane emits the value of every neuron at END, zero too. The output has those values and
+    the label in END's address; of a readout with positions it has the label of each instead.
     """
     samples = golden.values.shape[0]
     streams = {}
@@ -66,13 +68,14 @@ def expected_streams(network: Network, mode: Mode, golden: Golden) -> dict[str, 
             values=golden.values if membrane else None,
             ends=np.full(samples, EndFlag.RESET, dtype=np.int64),
         )
-    labels = golden.labels if golden.labels is not None else np.zeros(samples, dtype=np.int64)
+    labels = golden.labels
+    maps = labels is not None and labels.ndim == 2
     streams[OUTPUT] = _stream(
         OUTPUT,
         None,
         _step_counts(golden, read, mode, samples),
-        values=golden.values,
-        ends=labels,
+        values=labels if maps else golden.values,
+        ends=np.zeros(samples, dtype=np.int64) if labels is None or maps else labels,
     )
     return streams
 

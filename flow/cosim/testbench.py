@@ -40,9 +40,10 @@ class BatchResult:
     """What a batch left behind.
 
     ``culprit`` is the stream that a status other than DONE or HANG is about, as index into the
-    probes (one beyond: the input). ``counters`` [ports] are differences over the batch; ``stalls``
-    [probes] cycles in which a token waited, as the testbench counts them; ``starts`` and
-    ``finishes`` are the cycles of each sample's first input token and of its END.
+    probes and, beyond them, the inputs. ``accepted``: input tokens. ``counters`` [ports] are
+    differences over the batch; ``stalls`` [probes] cycles in which a token waited, as the testbench
+    counts them; ``start`` is the cycle of the first input token, ``finishes`` those of each
+    sample's END.
     """
 
     status: Status
@@ -51,7 +52,7 @@ class BatchResult:
     accepted: int
     counters: Array
     stalls: Array
-    starts: Array
+    start: int
     finishes: Array
     streams: tuple[Words, ...]
 
@@ -65,8 +66,14 @@ def render(manifest: Manifest, *, public: bool) -> str:
     return environment.from_string(template).render(
         top=manifest.top,
         public="/*verilator public_flat_rw*/" if public else "",
-        input=manifest.input_layout,
-        input_word=_word_bits(manifest.input_layout.width),
+        inputs=[
+            {
+                "width": source.layout.width,
+                "word": _word_bits(source.layout.width),
+                "port": source.port,
+            }
+            for source in manifest.inputs
+        ],
         output=manifest.output.layout,
         pattern_limit=PATTERN_LIMIT,
         chunk=_CHUNK,
@@ -88,21 +95,27 @@ def render(manifest: Manifest, *, public: bool) -> str:
 def write_batch(
     folder: Path,
     manifest: Manifest,
-    words: Words,
+    words: Sequence[Words],
     *,
     samples: int,
     limits: Sequence[int],
     watchdog: int,
-    patterns: tuple[str, str],
+    input_patterns: Sequence[str],
+    output_pattern: str,
 ) -> None:
-    """Write what the testbench reads when ``go`` changes: big-endian, as $fread wants it."""
-    control = [samples, words.size, watchdog, DRAIN_CYCLES]
-    for pattern in patterns:
-        control += [len(pattern), *(int(bit) for bit in pattern)]
+    """Write what the testbench reads when ``go`` changes: big-endian, as $fread wants it.
+
+    ``words`` and ``input_patterns`` are by input, ``limits`` the most tokens of each probe.
+    """
+    control = [samples, watchdog, DRAIN_CYCLES, len(output_pattern), *map(int, output_pattern)]
+    for index, (source, sent, pattern) in enumerate(
+        zip(manifest.inputs, words, input_patterns, strict=True)
+    ):
+        control += [sent.size, len(pattern), *map(int, pattern)]
+        word_bytes = _word_bits(source.layout.width) // 8
+        sent.astype(f">u{word_bytes}").tofile(folder / f"input_{index}.bin")
     control += limits
     np.array(control, dtype=">u4").tofile(folder / "control.bin")
-    word_bytes = _word_bits(manifest.input_layout.width) // 8
-    words.astype(f">u{word_bytes}").tofile(folder / "input.bin")
 
 
 def read_batch(folder: Path, manifest: Manifest) -> BatchResult:
@@ -110,27 +123,26 @@ def read_batch(folder: Path, manifest: Manifest) -> BatchResult:
     report = np.fromfile(folder / "status.bin", dtype="=u4").astype(np.int64)
     ports = len(_ports(manifest))
     before, after = report[:ports], report[ports : 2 * ports]
-    status, culprit, cycles, accepted = (int(w) for w in report[2 * ports : 2 * ports + 4])
-    counts, stalls = report[2 * ports + 4 :].reshape(-1, 2).T
+    rest = report[2 * ports :]
+    status, culprit, cycles = (int(word) for word in rest[:3])
+    n_inputs = len(manifest.inputs)
+    counts, stalls = rest[3 + n_inputs :].reshape(-1, 2).T
     streams = []
     for index, probe in enumerate(manifest.probes):
         word_bytes = _word_bits(probe.layout.width) // 8
         words = np.fromfile(folder / f"stream_{index}.bin", dtype=f"=u{word_bytes}")
         # The testbench writes whole chunks.
         streams.append(words[: counts[index]].astype(np.uint64))
-    starts, finishes = (
-        np.fromfile(folder / f"{name}.bin", dtype="=u4").astype(np.int64)
-        for name in ("starts", "finishes")
-    )
+    starts = [np.fromfile(folder / f"starts_{k}.bin", dtype="=u4") for k in range(n_inputs)]
     return BatchResult(
         status=Status(status),
         culprit=culprit,
         cycles=cycles,
-        accepted=accepted,
+        accepted=int(rest[3 : 3 + n_inputs].sum()),
         counters=(after - before) % (1 << _WORD),
         stalls=stalls,
-        starts=starts,
-        finishes=finishes,
+        start=min((int(each[0]) for each in starts if each.size), default=0),
+        finishes=np.fromfile(folder / "finishes.bin", dtype="=u4").astype(np.int64),
         streams=tuple(streams),
     )
 

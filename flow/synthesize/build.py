@@ -13,11 +13,13 @@ from spikewright.flow.tools import package_versions
 from spikewright.golden.errors import ConfigurationError, RangeError, ToolError
 from spikewright.golden.spec import Network
 from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.config import node_layouts
 from spikewright.hdl.plan import HardwarePlan
 
 from .fit import check_fits
 from .report import BuildReport
 from .results import overflow, read_path, read_speed, read_used, sizes
+from .sample import StoredSample
 from .tools import Tool, ToolStop, nextpnr_tool, packer_tool, run, yosys_tool
 
 __all__ = ["synthesize"]
@@ -26,6 +28,7 @@ _NAME = "top"
 _ATTEMPTS = 4
 # Some nets that reach hundreds of cells keep nextpnr's first router busy for ever.
 _ROUTER_SECONDS = 600.0
+_ROUTES = "Info: Routing.."
 _ROUTERS = ("router1", "router2")
 
 _DEVICE = {
@@ -48,8 +51,7 @@ class _Job:
 
     accelerator: Accelerator
     board: Board
-    tokens: Sequence[int]
-    expected: int | None
+    sample: StoredSample
     requested: Pll
     constraint_mhz: float
     seed: int
@@ -67,13 +69,12 @@ def synthesize(
     board: Board | str,
     folder: Path,
     *,
-    tokens: Sequence[int],
-    expected_label: int | None,
+    sample: StoredSample,
     clock_mhz: float | None = None,
     seed: int = 1,
     progress: Advance | None = None,
 ) -> BuildReport:
-    """Build a bitstream that classifies a stored sample on a board.
+    """Build a bitstream that works on a stored sample on a board and judges every output token.
 
     Where the slowest path is too slow for the clock asked for, the bitstream gets the fastest clock
     that its PLL can make below it: a bitstream is written only if it works.
@@ -82,7 +83,7 @@ def synthesize(
     ----------
     board : a board or its name. folder : where bitstream, ``timing.txt``, ``report.json`` and logs
         go; all of them or none.
-    tokens, expected_label : the sample, as ``stored_sample`` gives it.
+    sample : as ``stored_sample`` gives it.
     clock_mhz : the clock asked for; by default the board's. seed : of place and route.
     progress : is told the share that is done.
 
@@ -102,12 +103,16 @@ def synthesize(
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ConfigurationError("seed must be an integer of at least 0", found=repr(seed))
     requested = _requested(board, clock_mhz)
-    check_fits(network, plan, board, tokens=len(tokens))
+    layouts = node_layouts(network, plan)
+    stored = [
+        (len(tokens[0]), layouts[each.name].width)
+        for each, tokens in zip(network.inputs, sample.inputs, strict=True)
+    ]
+    check_fits(network, plan, board, stored=stored)
     job = _Job(
         accelerator=Accelerator(network=network, plan=plan),
         board=board,
-        tokens=tokens,
-        expected=expected_label,
+        sample=sample,
         requested=requested,
         constraint_mhz=max(board.goal_mhz, requested.mhz),
         seed=seed,
@@ -213,8 +218,8 @@ def _route(job: _Job, pll: Pll, folder: Path) -> str:
         pll=pll,
         constraint_mhz=job.constraint_mhz,
         accelerator=job.accelerator,
-        tokens=job.tokens,
-        expected=job.expected,
+        tokens=job.sample.inputs,
+        expected=job.sample.output,
     )
     prepared = job.board.platform().prepare(top, _NAME, debug_verilog=False)
     for name, content in prepared.files.items():
@@ -234,9 +239,10 @@ def _route(job: _Job, pll: Pll, folder: Path) -> str:
             *_ROUTED[family],
         )
         try:
-            _run(job, job.nextpnr, arguments, folder, limit=_ROUTER_SECONDS)
+            limit = _ROUTER_SECONDS if router != _ROUTERS[-1] else None
+            _run(job, job.nextpnr, arguments, folder, limit=limit)
         except ToolStop as stop:
-            if not stop.late or router == _ROUTERS[-1]:
+            if not stop.late:
                 raise
         else:
             return router
@@ -247,7 +253,7 @@ def _run(
     job: _Job, tool: Tool, arguments: Sequence[str], folder: Path, *, limit: float | None = None
 ) -> None:
     log = f"{tool.name}.log"
-    done = run(tool, arguments, folder, log=log, limit=limit)
+    done = run(tool, arguments, folder, log=log, limit=limit, after=_ROUTES)
     job.seconds[tool.name] = job.seconds.get(tool.name, 0.0) + done.seconds
     if log not in job.logs:
         job.logs.append(log)

@@ -1,133 +1,235 @@
 """Whether a network's memories fit a board, before any tool runs; and what would fit."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from spikewright.boards import BOARDS, BlockRam, Board
-from spikewright.golden.errors import RangeError
+from spikewright.boards import BOARDS, Board
+from spikewright.flow.memories import ANYWHERE, Memory, core_memories, memories
+from spikewright.flow.plan import default_plan, membrane_store, with_depths
+from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import Network
 from spikewright.hdl.config import CoreConfig, core_configs
-from spikewright.hdl.plan import HardwarePlan, MembraneStore, WeightStore
+from spikewright.hdl.plan import HardwarePlan, MembraneStore
 
 __all__ = ["MemoryUse", "check_fits", "memory_use"]
 
-# Bits in flip-flops that Yosys holds to be as dear as one block RAM.
+# What Yosys holds a block RAM to cost: bits of flip-flops, and elsewhere LUT RAMs of 16 x 4 bits.
 _BLOCK_COST = 64
+_LUTRAM_COST = 32
+# A LUT RAM of 16 x 4 bits: the lookup tables it is made of and those of its write port.
+_LUTRAM_LUTS = 6
 _LANES = tuple(1 << k for k in range(11))
 
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryUse:
-    """One memory: ``rows`` x ``bits``; ``blocks`` block RAMs, or 0 where it is flip-flops."""
+    """What one memory takes of a board: block RAMs, lookup tables (about), flip-flops."""
 
-    name: str
-    rows: int
-    bits: int
-    blocks: int
+    memory: Memory
+    blocks: int = 0
+    luts: int = 0
+    registers: int = 0
+
+    def __str__(self) -> str:
+        rows = sorted({rows for rows, _ in self.memory.parts})
+        bits = sum(bits for _, bits in self.memory.parts)
+        return f"{self.memory}, {max(rows)} rows of {bits} bits"
 
 
 def memory_use(network: Network, plan: HardwarePlan, board: Board) -> tuple[MemoryUse, ...]:
-    """Memories that a plan puts in block RAM or flip-flops of a board, core by core.
-
-    Weights, membranes, and queues where the board has no LUT RAM. Tables of per-neuron constants
-    are left out: Yosys chooses where they go.
-    """
-    return _uses(core_configs(network, plan), board)
+    """What the memories of a plan take of a board, core by core."""
+    return _uses(network, plan, core_configs(network, plan), board)
 
 
-def check_fits(network: Network, plan: HardwarePlan, board: Board, *, tokens: int = 1) -> None:
+def check_fits(
+    network: Network, plan: HardwarePlan, board: Board, *, stored: Sequence[tuple[int, int]] = ()
+) -> None:
     """Refuse a network whose memories exceed the board's.
 
     Parameters
     ----------
-    tokens : words of the self-test's stored sample, which is in block RAM too.
+    stored : (rows, bits) of what the self-test keeps in block RAM.
 
     Raises
     ------
     RangeError
         Which memory, by how much, and what would fit.
+    ConfigurationError
+        If a memory is to live in LUT RAM where there is none.
     """
     configs = core_configs(network, plan)
-    ram = board.block_ram
-    uses = _uses(configs, board)
-    spare = ram.count - ram.blocks(tokens, configs[0].source.width)
-    needed = sum(use.blocks for use in uses)
-    if needed > spare:
-        largest = max(uses, key=lambda use: use.blocks)
-        raise RangeError(
-            f"the memories in block RAM must fit the {spare} of {ram.count} {ram.name} that are "
-            f"left beside the self-test's",
-            found=f"{needed}, {needed - spare} too many; the largest are {largest.name}, "
-            f"{largest.rows} rows of {largest.bits} bits in {largest.blocks} {ram.name}",
-            where=f"network {network.name!r} on {board.name}",
-            action="; ".join(_advice(configs, board, spare, tokens)),
+    uses = _uses(network, plan, configs, board)
+    _check_stores(uses, board)
+    need = _Need(uses, board, stored)
+    excess = need.excess()
+    if excess is None:
+        return
+    what, needed, there, unit, largest = excess
+    raise RangeError(
+        f"{what} must fit the {there} of {board.name} that are left beside the self-test's",
+        found=f"{needed} {unit}, {needed - there} too many; the largest are {largest}",
+        where=f"network {network.name!r} on {board.name}",
+        action="; ".join(_advice(network, plan, configs, board, stored)) or "make it smaller",
+    )
+
+
+def _check_stores(uses: Sequence[MemoryUse], board: Board) -> None:
+    for use in uses:
+        if use.memory.store == MembraneStore.LUTRAM and not board.lut_ram:
+            raise ConfigurationError(
+                f"{use.memory} must be in block RAM or registers: {board.name} has no LUT RAM",
+                found=use.memory.store,
+                action=f"generate with --membranes {MembraneStore.BLOCK}, or "
+                f"{MembraneStore.REGISTERS} where they are few"
+                if use.memory.kind == "membranes"
+                else "choose a board that has it",
+            )
+
+
+class _Need:
+    """What memories take of a board in all."""
+
+    def __init__(
+        self, uses: Sequence[MemoryUse], board: Board, stored: Sequence[tuple[int, int]]
+    ) -> None:
+        self._uses = uses
+        self._board = board
+        self._stored = sum(board.block_ram.blocks(rows, bits) for rows, bits in stored)
+
+    def excess(self) -> tuple[str, int, int, str, str] | None:
+        """What exceeds the board: name, needed, there, unit, the largest part; None if it fits."""
+        ram = self._board.block_ram
+        kinds: tuple[tuple[str, str, int, str, Callable[[MemoryUse], int]], ...] = (
+            ("the memories in block RAM", ram.name, ram.count - self._stored, ram.name, _blocks),
+            ("the memories in lookup tables", "LUT", self._board.luts, "LUTs", _luts),
+            ("the memories in flip-flops", "FF", self._board.ffs, "flip-flops", _registers),
         )
-    registers = sum(use.rows * use.bits for use in uses if use.blocks == 0)
-    if registers > board.ffs:
-        raise RangeError(
-            f"membranes in flip-flops must fit the {board.ffs} of the board",
-            found=f"{registers} bits, {registers - board.ffs} too many",
-            where=f"network {network.name!r} on {board.name}",
-            action="put the membranes in block RAM",
-        )
+        for what, short, there, unit, count in kinds:
+            needed = sum(map(count, self._uses))
+            if needed > there:
+                largest = max(self._uses, key=count)
+                return what, needed, there, unit, f"{largest} in {count(largest)} {short}"
+        return None
+
+
+def _blocks(use: MemoryUse) -> int:
+    return use.blocks
+
+
+def _luts(use: MemoryUse) -> int:
+    return use.luts
+
+
+def _registers(use: MemoryUse) -> int:
+    return use.registers
 
 
 def _uses(
+    network: Network, plan: HardwarePlan, configs: Sequence[CoreConfig], board: Board
+) -> tuple[MemoryUse, ...]:
+    return tuple(_use(memory, board) for memory in memories(network, plan, configs))
+
+
+def _use(memory: Memory, board: Board) -> MemoryUse:
+    blocks = sum(board.block_ram.blocks(rows, bits) for rows, bits in memory.parts)
+    units = sum(-(-rows // 16) * -(-bits // 4) for rows, bits in memory.parts)
+    store = memory.store
+    if store == ANYWHERE and board.lut_ram:
+        store = "block" if units > _LUTRAM_COST * blocks else "lutram"
+    elif store == ANYWHERE:
+        store = "block" if memory.bits >= _BLOCK_COST * blocks else "registers"
+    if store == "block":
+        return MemoryUse(memory=memory, blocks=blocks)
+    if store == "logic":
+        return MemoryUse(memory=memory, luts=-(-memory.bits // 16))
+    if store == "lutram" and board.lut_ram:
+        return MemoryUse(memory=memory, luts=units * _LUTRAM_LUTS)
+    return MemoryUse(memory=memory, registers=memory.bits)
+
+
+def _advice(
+    network: Network,
+    plan: HardwarePlan,
     configs: Sequence[CoreConfig],
     board: Board,
-    *,
-    weight_bits: int | None = None,
-    lanes: int | None = None,
-) -> tuple[MemoryUse, ...]:
-    """The memories, if weights had at most ``weight_bits``, or cores at most ``lanes``."""
-    uses = []
-    ram = board.block_ram
-    for config in configs:
-        built = min(config.lanes, lanes or config.lanes)
-        groups = -(-config.n // built)
-        each = min(config.weight_bits, weight_bits or config.weight_bits)
-        name = config.population.name
-        if config.plan.weights is WeightStore.BLOCK:
-            rows, bits = groups * config.pre, built * each
-            uses.append(_use(f"the weights of {name!r}", rows, bits, ram))
-        state = built * (config.v_bits + (config.tracer.width if config.tracer else 0))
-        where = config.plan.membranes
-        if where is MembraneStore.BLOCK:
-            uses.append(_use(f"the membranes of {name!r}", groups, state, ram))
-        elif where is MembraneStore.REGISTERS or not board.lut_ram:
-            uses.append(
-                MemoryUse(name=f"the membranes of {name!r}", rows=groups, bits=state, blocks=0)
-            )
-        queue = _use(f"the queue of {name!r}", config.plan.queue_depth, config.source.width, ram)
-        # As Yosys weighs a block RAM against flip-flops; one word of a queue is in its output.
-        if not board.lut_ram and (queue.rows - 1) * queue.bits >= _BLOCK_COST * queue.blocks:
-            uses.append(queue)
-    return tuple(uses)
+    stored: Sequence[tuple[int, int]],
+) -> list[str]:
+    """What would fit: another store, fewer lanes or weight bits, another mode or board."""
 
+    def fits(on: Board, other: HardwarePlan, those: Sequence[CoreConfig] = ()) -> bool:
+        uses = _uses(network, other, those or core_configs(network, other), on)
+        possible = on.lut_ram or all(use.memory.store != MembraneStore.LUTRAM for use in uses)
+        return possible and _Need(uses, on, stored).excess() is None
 
-def _use(name: str, rows: int, bits: int, ram: BlockRam) -> MemoryUse:
-    return MemoryUse(name=name, rows=rows, bits=bits, blocks=ram.blocks(rows, bits))
-
-
-def _advice(configs: Sequence[CoreConfig], board: Board, spare: int, tokens: int) -> list[str]:
-    """What would fit: fewer lanes or weight bits, or another board."""
-
-    def blocks(on: Board, *, weight_bits: int | None = None, lanes: int | None = None) -> int:
-        uses = _uses(configs, on, weight_bits=weight_bits, lanes=lanes)
-        return sum(use.blocks for use in uses)
-
-    advice = []
-    widest = max(config.lanes for config in configs)
-    fewer = [n for n in _LANES if n < widest and blocks(board, lanes=n) <= spare]
-    if fewer:
-        advice.append(f"at most {fewer[-1]} lanes would fit")
-    most = max(config.weight_bits for config in configs)
-    for bits in range(most - 1, 1, -1):
-        if blocks(board, weight_bits=bits) <= spare:
+    stores = (MembraneStore.BLOCK, MembraneStore.LUTRAM, MembraneStore.REGISTERS)
+    advice = [
+        f"membranes in {store} would fit"
+        for store in stores
+        if fits(board, _with_store(plan, configs, store))
+    ][:1]
+    widest = max(core.lanes for core in plan.cores)
+    if sum(_weights(config) for config in configs) > _room(board):
+        widest = 0  # in whatever shape
+    for lanes in reversed([n for n in _LANES if n < widest]):
+        if fits(board, _with_lanes(network, plan, board, lanes)):
+            advice.append(f"at most {lanes} lanes would fit")
+            break
+    for bits in range(max(_weight_bits(configs)) - 1, 1, -1):
+        if fits(board, plan, [_with_weights(config, bits) for config in configs]):
             advice.append(f"weights of at most {bits} bits would fit")
             break
-    for other in BOARDS.values():
-        left = other.block_ram.count - other.block_ram.blocks(tokens, configs[0].source.width)
-        if blocks(other) <= left:
-            advice.append(f"the board {other.name} would do")
-    return advice or ["make the network smaller"]
+    for mode in network.modes:
+        other = with_depths(network, _without_depths(replace(plan, mode=mode)))
+        if mode is not plan.mode and fits(board, other):
+            advice.append(f"the mode {mode} would fit")
+            break
+    advice += [f"the board {name} would do" for name, on in BOARDS.items() if fits(on, plan)]
+    return advice
+
+
+def _room(board: Board) -> int:
+    """The most bits of weights that a board holds."""
+    return board.block_ram.count * board.block_ram.bits + board.luts * 16
+
+
+def _weights(config: CoreConfig) -> int:
+    return sum(memory.bits for memory in core_memories(config) if memory.kind == "weights")
+
+
+def _with_store(
+    plan: HardwarePlan, configs: Sequence[CoreConfig], store: MembraneStore
+) -> HardwarePlan:
+    cores = (
+        replace(core, membranes=membrane_store(config.groups, store))
+        for core, config in zip(plan.cores, configs, strict=True)
+    )
+    return replace(plan, cores=tuple(cores))
+
+
+def _with_lanes(network: Network, plan: HardwarePlan, board: Board, lanes: int) -> HardwarePlan:
+    """What a user gets who asks for so many lanes."""
+    return default_plan(
+        network,
+        plan.mode,
+        lanes=lanes,
+        membranes=None if board.lut_ram else MembraneStore.BLOCK,
+    )
+
+
+def _without_depths(plan: HardwarePlan) -> HardwarePlan:
+    return replace(plan, cores=tuple(replace(core, queue_depths=()) for core in plan.cores))
+
+
+def _weight_bits(configs: Sequence[CoreConfig]) -> list[int]:
+    return [port.schedule.weight_bits for config in configs for port in config.ports]
+
+
+def _with_weights(config: CoreConfig, bits: int) -> CoreConfig:
+    ports = tuple(
+        replace(
+            port,
+            schedule=replace(port.schedule, weight_bits=min(bits, port.schedule.weight_bits)),
+        )
+        for port in config.ports
+    )
+    return replace(config, ports=ports)

@@ -1,59 +1,66 @@
-"""The sample that a bitstream carries: its tokens, and the label that the golden model gives it."""
+"""The sample that a bitstream carries: its tokens, and all that the golden model answers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from spikewright.flow.cosim.golden import golden_streams
+from spikewright.flow.cosim.streams import OUTPUT, TokenStream
 from spikewright.golden.errors import ConfigurationError
-from spikewright.golden.model import Model
-from spikewright.golden.spec import EndFlag, Mode, Network, TokenKind
-from spikewright.hdl.config import core_configs
-from spikewright.hdl.plan import HardwarePlan
+from spikewright.golden.spec import Decision, Mode, Network
 
-__all__ = ["StoredSample", "stored_sample"]
+__all__ = ["StoredSample", "Tokens", "stored_sample"]
+
+Values = npt.NDArray[np.int64]
+Tokens = tuple[Values, Values, Values]
+"""Kind, neuron and payload of tokens, each [tokens]."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class StoredSample:
-    """``tokens``: words of the accelerator's input, END last; ``label``: None if undecided."""
+    """``inputs``: the tokens of each input in the network's order. ``output``: those that must come
+    out; their order within a step means nothing. ``label``: None where there is none, or a map.
+    """
 
-    tokens: tuple[int, ...]
+    inputs: tuple[Tokens, ...]
+    output: Tokens
     label: int | None
 
 
 def stored_sample(
     network: Network,
-    plan: HardwarePlan,
-    values: npt.NDArray[np.int64],
+    mode: Mode,
+    values: Values | Mapping[str, Values],
     *,
     steps: int | None = None,
 ) -> StoredSample:
-    """Encode one sample for a plan's mode and classify it.
+    """Encode one sample for a mode and run it through the golden model.
 
     Parameters
     ----------
-    values : integer inputs [1, n], or [1, steps, n] for events. steps : as ``Model.run``.
+    values : integer inputs [1, n], or [1, steps, n] for events; by name where there are several.
+    steps : as ``Model.run``.
 
     Raises
     ------
     ConfigurationError
         If there is not exactly one sample.
     """
-    if len(values) != 1:
-        raise ConfigurationError("one sample can be stored", found=f"{len(values)}")
-    result = Model(network).run(values, mode=plan.mode, steps=steps, trace=True)
-    assert result.trace is not None  # asked for
-    source = network.inputs[0].name
-    spikes = result.trace.spikes[source][:, 0].cpu().numpy()
-    sent = int(result.trace.steps[source][0])
-    tokens: list[tuple[int, int, int]] = []
-    for step, levels in enumerate(spikes[: max(1, sent)]):
-        tokens += [(int(TokenKind.SPIKE), int(n), int(levels[n])) for n in np.flatnonzero(levels)]
-        if step < sent and plan.mode is not Mode.COLLAPSED:
-            tokens.append((int(TokenKind.STEP), 0, 0))
-    tokens.append((int(TokenKind.END), int(EndFlag.RESET), 0))
-    fields = np.array(tokens, dtype=np.int64).T
-    words = core_configs(network, plan)[0].source.pack(*fields)
-    label = None if result.labels is None else int(result.labels[0])
-    return StoredSample(tokens=tuple(int(word) for word in words), label=label)
+    arrays = list(values.values()) if isinstance(values, Mapping) else [values]
+    if any(len(array) != 1 for array in arrays):
+        raise ConfigurationError("one sample can be stored", found=f"{len(arrays[0])}")
+    streams = golden_streams(network, mode, values, steps)
+    output = _tokens(streams[OUTPUT])
+    read = network.population(network.readout.population)
+    labelled = network.readout.decision is Decision.ARGMAX and read.positions == 1
+    return StoredSample(
+        inputs=tuple(_tokens(streams[each.name]) for each in network.inputs),
+        output=output,
+        label=int(output[1][-1]) if labelled else None,
+    )
+
+
+def _tokens(stream: TokenStream) -> Tokens:
+    return stream.kind, stream.address, stream.payload

@@ -14,6 +14,7 @@ __all__ = ["Tool", "ToolRun", "ToolStop", "nextpnr_tool", "packer_tool", "run", 
 
 _TAIL_LINES = 15
 _TAIL_CHARACTERS = 1500
+_POLL_SECONDS = 0.1
 
 _YOWASP = "import sys; from {package} import run_{name} as run; sys.exit(run(sys.argv[1:]))"
 
@@ -98,16 +99,26 @@ class ToolRun:
 
 
 def run(
-    tool: Tool, arguments: Sequence[str], folder: Path, *, log: str, limit: float | None = None
+    tool: Tool,
+    arguments: Sequence[str],
+    folder: Path,
+    *,
+    log: str,
+    limit: float | None = None,
+    after: str = "",
 ) -> ToolRun:
     """Run a tool in ``folder`` and keep what it says in ``folder / log``.
+
+    Parameters
+    ----------
+    limit : the most seconds that it may take once it has said ``after``; None is no limit.
 
     Raises
     ------
     ToolError
         If it is not installed.
     ToolStop
-        If it failed, or took more than ``limit`` seconds.
+        If it failed, or took too long.
     """
     tool.require()
     path = folder / log
@@ -121,13 +132,25 @@ def run(
             stderr=subprocess.STDOUT,
         )
         try:
-            status = process.wait(timeout=limit)
-        except subprocess.TimeoutExpired as error:
-            raise ToolStop(tool, path, f"no end after {limit:g} s", late=True) from error
+            status = process.wait() if limit is None else _wait(process, path, limit, after)
         finally:
             if process.poll() is None:
                 process.kill()
                 process.wait()
+    if status is None:
+        raise ToolStop(tool, path, f"no end after {limit:g} s", late=True)
     if status != 0:
         raise ToolStop(tool, path, f"exit status {status}")
     return ToolRun(log=path, seconds=time.perf_counter() - start)
+
+
+def _wait(process: "subprocess.Popen[bytes]", log: Path, limit: float, after: str) -> int | None:
+    """The exit status; None where there is none in time."""
+    began = None
+    while process.poll() is None:
+        if began is None and after.encode() in log.read_bytes():
+            began = time.perf_counter()
+        if began is not None and time.perf_counter() - began > limit:
+            return None
+        time.sleep(_POLL_SECONDS)
+    return process.returncode

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from spikewright.flow.datasets import MNIST_FILES, digits, mnist
+from spikewright.flow.datasets import MNIST_FILES, digits, digits_segmentation, mnist
 from spikewright.golden.errors import ConfigurationError, FileError
 
 
@@ -76,3 +76,22 @@ def test_mnist_refuses(folder: Path) -> None:
     check(r"images and labels must belong together, found shapes \[5, 28, 28\] and \[6\]$")
     images.unlink()
     check("the folder must hold train-images-idx3-ubyte.gz, found no such file; put the four IDX")
+
+
+def test_samples_take_the_shape_that_is_asked_for() -> None:
+    data = digits().shaped((1, 8, 8))
+    assert data.x_train.shape == (1438, 1, 8, 8) and data.x_test.shape == (359, 1, 8, 8)
+    assert torch.equal(data.shaped((64,)).x_test, digits().x_test)
+    message = r"^digits: samples must be of shape \[1, 28, 28\], 784 values, found 64 values$"
+    with pytest.raises(ConfigurationError, match=message):
+        data.shaped((1, 28, 28))
+
+
+def test_segmentation_labels_dark_pixels_with_the_digit() -> None:
+    whole, data = digits(), digits_segmentation()
+    assert data.y_train.shape == (1438, 8, 8) and data.y_test.shape == (359, 8, 8)
+    assert torch.equal(data.x_test, whole.x_test) and data.y_test.dtype == torch.int64
+    dark = whole.x_test.reshape(-1, 8, 8) * 16 >= 8
+    for labels, digit, where in zip(data.y_test, whole.y_test, dark, strict=True):
+        assert labels[where].unique().tolist() == [int(digit)]
+        assert labels[~where].unique().tolist() == [10]

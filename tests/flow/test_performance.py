@@ -1,46 +1,42 @@
 """The bound and the figures that follow from it."""
 
-import pytest
-import torch
+import numpy as np
 
-from spikewright.flow.convert import ConvertConfig, convert
-from spikewright.flow.importers import load_module
+from spikewright.flow.cosim.golden import golden_streams
 from spikewright.flow.performance import bound, performance, workload
 from spikewright.flow.plan import default_plan
 from spikewright.golden.spec import Mode
+from support.chains import bounded_chain
+
+NETWORK = bounded_chain((12, 9, 4), seed=7)
 
 
-@pytest.fixture
-def network(source):
-    x = torch.rand(40, 12, generator=torch.Generator().manual_seed(0))
-    return convert(load_module(source), x, ConvertConfig(name="tiny", input_levels=3)).network
+def load(values, mode, steps=None):
+    return workload(NETWORK, mode, golden_streams(NETWORK, mode, values, steps))
 
 
-def test_work_counted_by_hand(network):
-    values = torch.zeros(4, 12, dtype=torch.int64)
+def test_work_counted_by_hand():
+    values = np.zeros((4, 12), dtype=np.int64)
     values[0] = 1
     values[1, 5] = 3
-    load = workload(network, values, Mode.COLLAPSED)
-    first, second = (population.name for population in network.populations)
-    assert load.spikes_in[first] == 13 / 4
-    assert load.sweeps == {first: 1, second: 1}
-    assert 0 <= load.spikes_in[second] <= 9
-    load = workload(network, values, Mode.STEPWISE, steps=3)
+    work = load(values, Mode.COLLAPSED)
+    assert work.spikes["x"].tolist() == [0.25] * 5 + [0.5] + [0.25] * 6
+    assert work.sweeps == {"h0": 1, "out": 1}
+    assert work.spikes["h0"].shape == (9,)
+    work = load(values, Mode.STEPWISE, steps=3)
     # The readout has no leak and no bias of its own time: it is swept when it is read.
-    assert load.sweeps == {first: 3, second: 1}
-    load = workload(network, values, Mode.SETTLE)
-    assert all(sweeps >= 1 for sweeps in load.sweeps.values())
+    assert work.sweeps == {"h0": 3, "out": 1}
+    assert all(sweeps >= 1 for sweeps in load(values, Mode.SETTLE).sweeps.values())
 
 
-def test_bound_is_the_busiest_core(network):
-    values = torch.ones(2, 12, dtype=torch.int64)
-    second = network.populations[1].name
-    load = workload(network, values, Mode.COLLAPSED)
-    plan = default_plan(network, Mode.COLLAPSED, lanes=(4, 4))
+def test_bound_is_the_busiest_core():
+    work = load(np.ones((2, 12), dtype=np.int64), Mode.COLLAPSED)
+    second = work.spikes["h0"].sum()
+    plan = default_plan(NETWORK, Mode.COLLAPSED, lanes=(4, 4))
     # 12 spikes and one sweep, in 3 groups of 4 lanes for 9 neurons.
-    assert bound(network, plan, load) == max((12 + 1) * 3, load.spikes_in[second] + 1)
-    plan = default_plan(network, Mode.COLLAPSED, lanes=(9, 1))
-    assert bound(network, plan, load) == max(12 + 1, (load.spikes_in[second] + 1) * 4)
+    assert bound(NETWORK, plan, work) == max((12 + 1) * 3, second + 1)
+    plan = default_plan(NETWORK, Mode.COLLAPSED, lanes=(9, 1))
+    assert bound(NETWORK, plan, work) == max(12 + 1, (second + 1) * 4)
 
 
 def test_figures():

@@ -10,13 +10,20 @@ from spikewright.flow.plan import (
     plan_from_dict,
     plan_hash,
     save_plan,
+    with_depths,
 )
 from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.spec import Mode
-from spikewright.hdl.plan import CorePlan, HardwarePlan, MembraneStore
+from spikewright.hdl.config import core_configs
+from spikewright.hdl.plan import CorePlan, HardwarePlan, Host, MembraneStore, WeightStore
 from support.chains import bounded_chain
+from support.maps import convolution, map_network
 
 NETWORK = bounded_chain((30, 200, 5), seed=1)
+
+
+def hosts(*names):
+    return tuple(Host(population=name) for name in names)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +40,7 @@ NETWORK = bounded_chain((30, 200, 5), seed=1)
 def test_lanes(lanes, built):
     plan = default_plan(NETWORK, Mode.SETTLE, lanes=lanes)
     assert plan.mode is Mode.SETTLE
-    assert [core.population for core in plan.cores] == ["h0", "out"]
+    assert [core.hosts for core in plan.cores] == [hosts("h0"), hosts("out")]
     assert [core.lanes for core in plan.cores] == built
 
 
@@ -54,9 +61,10 @@ def test_membranes_by_groups():
 @pytest.mark.parametrize(
     ("lanes", "message"),
     [
-        ((1, 2, 3), "^lanes must be one number, or one for each of h0, out, found 3 numbers$"),
-        ((), "found 0 numbers$"),
+        ((1, 2, 3), "^lanes must be given once, or once for each of h0, out, found 3 of them$"),
+        ((), "found 0 of them$"),
         ({"h1": 3}, "^lanes may be given for h0, out, found h1$"),
+        (True, "^core 'h0': lanes must be integers of at least 1, found True$"),
         (0, "^core 'h0': lanes must be integers of at least 1, found 0$"),
         ((4, True), "^core 'out': lanes must be integers of at least 1, found True$"),
     ],
@@ -66,13 +74,127 @@ def test_bad_lanes(lanes, message):
         default_plan(NETWORK, Mode.SETTLE, lanes=lanes)
 
 
+SAME = map_network((16, 8, 8), convolution((16, 4, 3, 3)))
+
+
+def test_banks_that_are_asked_for():
+    cores = default_plan(SAME, Mode.STEPWISE, lanes=32, banks=(2, 3)).cores
+    # 5 channels on 30 lanes would need 4 blocks of 16 channels; so do 4.
+    assert (cores[0].banks, cores[0].channel_lanes) == ((2, 3), 4)
+    assert cores[1].banks == (1, 1)
+    cores = default_plan(SAME, Mode.STEPWISE, lanes=144, banks={"map": (9, 1)}).cores
+    assert cores[0].banks == (8, 1)
+    with pytest.raises(
+        ConfigurationError, match=r"^core of 'map': lanes must be at least the 3 x 3 banks, found 8"
+    ):
+        default_plan(SAME, Mode.STEPWISE, lanes=8, banks=((3, 3), (1, 1)))
+    for bad in ((0, 3), {"map": 3}):
+        with pytest.raises(ConfigurationError, match="'map': banks must be integers of at least 1"):
+            default_plan(SAME, Mode.STEPWISE, banks=bad)
+
+
+def test_membranes_by_words():
+    def store(**options):
+        return default_plan(SAME, Mode.STEPWISE, **options).cores[0].membranes
+
+    assert store(lanes=1024, banks=(8, 8)) is MembraneStore.REGISTERS
+    assert store(lanes=16, banks=(1, 1)) is MembraneStore.LUTRAM
+    assert store(lanes=8, banks=(1, 1)) is MembraneStore.BLOCK
+
+
+def test_weights_by_words():
+    def store(**options):
+        return default_plan(SAME, Mode.STEPWISE, **options).cores[0].weights
+
+    # A word of all taps for each source channel; with one bank a word a tap.
+    assert store(lanes=144) is WeightStore.LOGIC
+    assert store(lanes=16) is WeightStore.BLOCK
+    assert store(lanes=144, weights=WeightStore.BLOCK) is WeightStore.BLOCK
+
+
+def test_partition():
+    plan = default_plan(SAME, Mode.STEPWISE, lanes=36, banks=(3, 3), partition={"map": 3})
+    parts = [core.hosts[0].channels for core in plan.cores[:3]]
+    assert parts == [(0, 4), (4, 8), (8, 16)]
+    assert {core.lanes for core in plan.cores[:3]} == {36}
+    # As few channel lanes as it takes to give every core a block.
+    plan = default_plan(SAME, Mode.STEPWISE, lanes=144, partition={"map": 5})
+    assert [core.hosts[0].channels for core in plan.cores[:5]] == [
+        (0, 3), (3, 6), (6, 9), (9, 12), (12, 16),
+    ]  # fmt: skip
+    assert core_configs(SAME, plan)[4].hosts[0].n == 4 * 64
+
+
+@pytest.mark.parametrize(
+    ("partition", "message"),
+    [
+        ({"none": 2}, "^a partition may be given for map, out, found none$"),
+        ({"map": 17}, "^population 'map': a partition must have 1 to 16 parts, .* found 17$"),
+        ({"out": 0}, "'out': a partition must have 1 to 5 parts, the population's channels"),
+        ({"out": True}, "found True$"),
+    ],
+)
+def test_bad_partition(partition, message):
+    with pytest.raises(ConfigurationError, match=message):
+        default_plan(SAME, Mode.STEPWISE, partition=partition)
+
+
+DEEP = bounded_chain((6, 8, 8, 5), seed=1)
+
+
+def test_shared_core():
+    plan = default_plan(DEEP, Mode.SETTLE, lanes=(4, 2, 5), share=[("h1", "h0")])
+    assert [core.hosts for core in plan.cores] == [hosts("h0", "h1"), hosts("out")]
+    assert plan.cores[0].lanes == 2
+    assert len(plan.cores[0].queue_depths) == 2
+    # A path from the core back to itself holds a step's spikes and its marker.
+    assert plan.cores[0].queue_depths[1] >= 8 + 1
+
+
+@pytest.mark.parametrize(
+    ("share", "message"),
+    [
+        ([("h0", "h9")], "^populations that share a core must be known, found h9; the network has"),
+        ([("h0", "h0")], "must be named once, found h0, h0"),
+        ([("h0", "h1"), ("h1", "out")], "must be named once, found h1"),
+    ],
+)
+def test_bad_sharing(share, message):
+    with pytest.raises(ConfigurationError, match=message):
+        default_plan(DEEP, Mode.SETTLE, share=share)
+
+
+def test_slices_are_not_shared():
+    with pytest.raises(ConfigurationError, match="must be whole, found h0"):
+        default_plan(DEEP, Mode.SETTLE, share=[("h0", "h1")], partition={"h0": 2})
+
+
 def test_file_round_trip(tmp_path):
     plan = HardwarePlan(
         mode=Mode.COLLAPSED,
-        cores=(CorePlan(population="a", lanes=3, membranes=MembraneStore.BLOCK, queue_depth=4),),
+        cores=(
+            CorePlan(
+                hosts=(Host(population="a", channels=(0, 3)),),
+                lanes=12,
+                banks=(2, 2),
+                membranes=MembraneStore.BLOCK,
+                queue_depths=(4, 9),
+            ),
+            CorePlan(hosts=hosts("b", "c"), lanes=1),
+        ),
     )
     save_plan(plan, tmp_path / "plan.json")
     assert load_plan(tmp_path / "plan.json") == plan
+
+
+def test_depths_that_are_left_out_are_computed():
+    full = default_plan(DEEP, Mode.SETTLE, lanes=4)
+    data = plan_as_dict(full)
+    data["cores"][0]["queue_depths"] = [77]
+    del data["cores"][1]["queue_depths"]
+    plan = with_depths(DEEP, plan_from_dict(data))
+    assert plan.cores[0].queue_depths == (77,)
+    assert plan.cores[1:] == full.cores[1:]
 
 
 def test_hash_tells_plans_apart():
@@ -83,25 +205,39 @@ def test_hash_tells_plans_apart():
 
 
 def test_defaults_may_be_left_out():
-    core = {"population": "a", "lanes": 2}
-    plan = plan_from_dict({"schema": 1, "mode": "settle", "cores": [core]})
-    assert plan.cores == (CorePlan(population="a", lanes=2),)
+    core = {"hosts": [{"population": "a"}], "lanes": 2}
+    plan = plan_from_dict({"schema": 2, "mode": "settle", "cores": [core]})
+    assert plan.cores == (CorePlan(hosts=hosts("a"), lanes=2),)
+
+
+def host(data):
+    return data["cores"][0]["hosts"][0]
 
 
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        (lambda d: d.update(schema=2), FileError, "^plan: the plan's schema must be 1, found 2$"),
+        (lambda d: d.update(schema=1), FileError, "^plan: the plan's schema must be 2, found 1;"),
         (lambda d: d.update(speed=1), ConfigurationError, "found unknown speed; the keys are"),
         (lambda d: d.pop("mode"), ConfigurationError, "found missing mode"),
         (lambda d: d.update(mode="fast"), ConfigurationError, "^plan, mode: must be one of step"),
-        (lambda d: d.update(cores=[]), ConfigurationError, "at least one core, found \\[\\]$"),
+        (lambda d: d.update(cores=[]), ConfigurationError, "at least 1, found \\[\\]$"),
         (lambda d: d["cores"].append(3), ConfigurationError, "core 2: a core must be an object"),
         (lambda d: d["cores"][0].update(lane=1), ConfigurationError, "core 0: .*unknown lane;"),
         (lambda d: d["cores"][0].pop("lanes"), ConfigurationError, "found missing lanes"),
         (lambda d: d["cores"][0].update(lanes=0), ConfigurationError, "at least 1, found 0"),
         (lambda d: d["cores"][0].update(lanes="4"), ConfigurationError, "at least 1, found '4'"),
-        (lambda d: d["cores"][0].update(population=1), ConfigurationError, "must be a name"),
+        (lambda d: d["cores"][0].update(population="h0"), ConfigurationError, "unknown population"),
+        (lambda d: d["cores"][0].update(hosts=[]), ConfigurationError, "at least 1, found \\[\\]$"),
+        (lambda d: d["cores"][0].update(hosts="h0"), ConfigurationError, "hosts must be a list"),
+        (lambda d: d["cores"][0].update(hosts=["h0"]), ConfigurationError, "must be an object"),
+        (lambda d: host(d).update(name="h0"), ConfigurationError, "found unknown name;"),
+        (lambda d: host(d).update(population=1), ConfigurationError, "must be a name"),
+        (lambda d: host(d).update(channels=[1]), ConfigurationError, "first and last"),
+        (lambda d: host(d).update(channels=[4, 4]), ConfigurationError, "first and last"),
+        (lambda d: d["cores"][0].update(banks=[2]), ConfigurationError, "banks"),
+        (lambda d: d["cores"][0].update(banks=[3, 1]), ConfigurationError, "lanes must be a multi"),
+        (lambda d: d["cores"][0].update(queue_depths=[1]), ConfigurationError, "queue_depths"),
         (lambda d: d["cores"][0].update(membranes="x"), ConfigurationError, "membranes: must be"),
         (lambda d: d["cores"][0].update(weights=None), ConfigurationError, "weights: must be"),
     ],

@@ -8,7 +8,7 @@ from spikewright.flow.results import BEGIN, END, main, replace_table
 from spikewright.golden.errors import FileError
 
 SUMMARY = {
-    "network": {"name": "tiny", "sizes": [4, 3, 2], "weights": 18, "weight_bits": [4, 2]},
+    "network": {"name": "tiny", "shapes": ["4x2", "3", "2"], "weights": 18, "weight_bits": [4, 2]},
     "accuracy": {
         "float": 0.98765,
         "quantised": 0.97,
@@ -33,7 +33,7 @@ SUMMARY = {
             "lanes": [3, 2],
         },
     },
-    "hardware": {"lanes": [3, 2]},
+    "hardware": {"lanes": [18, 2], "banks": ["3x3", "1x1"]},
     "golden": {"mode": "stepwise", "steps": 8, "threads": 2, "samples_per_second": 12345},
     "measured": {"date": "2026-02-03", "processor": "x86_64", "cores": 2, "memory_gib": 23.4},
     "versions": {"spikewright": "0.1.0", "torch": "2.13.0"},
@@ -62,6 +62,8 @@ def test_replaces_only_what_is_between_the_markers(tmp_path):
     assert "| | tiny | tiny |" in lines
     joined = "\n".join(lines)
     for figure in (
+        "| 4x2-3-2 |",
+        "| lanes (banks) | 18 (3x3) 2 |",
         "98.77 %",
         "90.00, 96.50 % (T = 1, 8)",
         "0 of 3,000,000 (1,000 samples, collapsed, settle)",

@@ -81,6 +81,16 @@ def test_a_single_array_is_refused(tmp_path):
         load_samples(path)
 
 
+def test_labels_of_every_position(tmp_path):
+    path = tmp_path / "s.npz"
+    y = torch.arange(12).reshape(3, 2, 2) % 5
+    save_samples(Samples(x=torch.rand(3, 2), y=y), path)
+    loaded = load_samples(path)
+    assert torch.equal(loaded.labels("here", 5), y)
+    with pytest.raises(ConfigurationError, match=r"found 4 at sample 1$"):
+        loaded.labels("here", 4)
+
+
 @pytest.mark.parametrize("label", [-1, 3])
 def test_labels_are_classes(label):
     samples = Samples(x=torch.rand(3, 2), y=torch.tensor([0, label, 2]))

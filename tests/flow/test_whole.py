@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from spikewright.flow.bench import run_bench
 from spikewright.flow.cli.console import show_summary
 from spikewright.flow.datasets import digits
+from spikewright.flow.networks import mlp
 from spikewright.flow.progress import silent
 from spikewright.flow.project import Project
 from spikewright.flow.recipes import DIGITS_MLP
@@ -21,7 +23,7 @@ from spikewright.golden.spec import Mode
 def project(tmp_path_factory):
     recipe = replace(
         DIGITS_MLP,
-        sizes=(64, 10, 10),
+        build=partial(mlp, (64, 10, 10), 0.1),
         pretrain=replace(DIGITS_MLP.pretrain, epochs=8),
         finetune=replace(DIGITS_MLP.finetune, epochs=4),
     )

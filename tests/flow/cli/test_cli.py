@@ -138,6 +138,101 @@ def test_converting_again_starts_anew(project, source, data, tmp_path):
     assert not (project / "generated").exists()
 
 
+CONVOLUTIONS = """import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU())
+        self.second = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.ReLU())
+        self.pool = nn.MaxPool2d(2)
+        self.last = nn.Linear(16, 3)
+
+    def forward(self, x):
+        x = self.pool(self.first(x))
+        return self.last(torch.flatten(self.second(x), 1))
+
+
+def make():
+    torch.manual_seed(1)
+    return Net()
+"""
+
+
+@pytest.fixture
+def convolutions(tmp_path):
+    (tmp_path / "conv.py").write_text(CONVOLUTIONS)
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "maps.npz", x=rng.random((40, 1, 4, 4)), y=rng.integers(0, 3, 40))
+    spikewright(
+        "convert", "conv.py:make", "--calibrate", "maps.npz", "--out", "c", "--levels", "3",
+        "--input-levels", "3", cwd=tmp_path,
+    )  # fmt: skip
+    return tmp_path / "c"
+
+
+def test_the_way_of_convolutions(convolutions):
+    assert summary(convolutions)["network"]["shapes"] == ["1x4x4", "4x4x4", "4x2x2", "4x2x2", "3"]
+    spikewright("evaluate", convolutions, "--steps", "2", cwd=convolutions)
+    accuracy = summary(convolutions)["accuracy"]
+    assert accuracy["settle"] == accuracy["collapsed"] == accuracy["quantised"]
+    spikewright("generate", convolutions, "--lanes", "36", "--banks", "3x3", cwd=convolutions)
+    made = summary(convolutions)["hardware"]
+    assert made["mode"] == "collapsed"
+    assert made["lanes"] == [36, 16, 16, 3]
+    assert made["banks"] == ["3x3", "2x2", "2x2", "1x1"]
+    spikewright(
+        "cosim", convolutions, "--simulator", "icarus", "--samples", 4, cwd=convolutions
+    )  # fmt: skip
+    made = summary(convolutions)
+    assert made["cosim"]["mismatches"] == 0
+    assert 0 < made["performance"]["efficiency"] <= 1
+
+
+def test_a_plan_by_hand(convolutions):
+    """Slices and a shared core are written into a plan file; depths are left to be computed."""
+    spikewright("generate", convolutions, "--mode", "settle", "--lanes", 4, cwd=convolutions)
+    path = convolutions / "generated/settle/plan.json"
+    plan = json.loads(path.read_text())
+    first, pool, second, last = plan["cores"]
+    (name,) = (host["population"] for host in second["hosts"])
+    slices = [second | {"hosts": [{"population": name, "channels": [k, k + 2]}]} for k in (0, 2)]
+    for core in slices:
+        core["lanes"] = 2
+        del core["queue_depths"]
+    plan["cores"] = [first, pool, *slices, last]
+    (convolutions / "mine.json").write_text(json.dumps(plan))
+    spikewright("generate", convolutions, "--plan", convolutions / "mine.json", cwd=convolutions)
+    assert summary(convolutions)["hardware"]["cores"][2:4] == [f"{name}[0:2]", f"{name}[2:4]"]
+    spikewright("cosim", convolutions, "--simulator", "icarus", "--samples", 2, cwd=convolutions)
+    assert f"{name}[0:2]" in summary(convolutions)["cosim"]["counters"]
+    plan["cores"][2]["hosts"][0]["channels"] = [0, 3]
+    (convolutions / "mine.json").write_text(json.dumps(plan))
+    result = spikewright(
+        "generate", convolutions, "--plan", convolutions / "mine.json", cwd=convolutions, ok=False
+    )
+    assert f"population {name!r}: cores must host each of the 4 channels" in failure(result, 2)
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        ("3", "--banks: must be ROWSxCOLUMNS, separated by commas, found '3'"),
+        ("3x0", "--banks: must be at least 1"),
+        ("1x1,2x2", "banks must be given once, or once for each of"),
+        ("5x5", "lanes must be at least the"),
+    ],
+)
+def test_bad_banks(convolutions, option, text):
+    result = spikewright(
+        "generate", convolutions, "--lanes", 8, "--banks", option, cwd=convolutions, ok=False
+    )
+    assert text in failure(result, 2)
+    assert not (convolutions / "generated").exists()
+
+
 BAD_CONVERSIONS = {
     "no such file": ("none.py:make", {}, 6, "the source file must exist"),
     "no function": ("network.py:other", {}, 2, "must define a function named other"),
@@ -145,6 +240,7 @@ BAD_CONVERSIONS = {
     "not a number": (None, {"--weight-bits": "4,x"}, 2, "separated by commas"),
     "too many levels": (None, {"--levels": "3,3"}, 2, "levels"),
     "encoding": (None, {"--encoding": "events"}, 2, "once, spread"),
+    "pooling": (None, {"--max-pool": "mean"}, 2, "--max-pool: must be one of exact, or"),
     "epochs": (None, {"--qat-epochs": "-1"}, 2, "must not be negative"),
     "weights": (None, {"--weights": "none.pt"}, 6, "weights file must exist"),
     "data": (None, {"--calibrate": "none.npz"}, 6, "readable npz"),
@@ -215,7 +311,7 @@ def test_steps_out_of_order_say_what_comes_first(project, tmp_path):
 def test_a_board_without_lut_ram_says_what_to_do(project, tmp_path):
     spikewright("generate", project, "--lanes", "1", "--membranes", "lutram", cwd=tmp_path)
     result = spikewright("build", project, "--board", "icebreaker", cwd=tmp_path, ok=False)
-    assert "--membranes registers" in failure(result, 2)
+    assert "generate with --membranes block" in failure(result, 2)
     result = spikewright("build", project, "--board", "other", cwd=tmp_path, ok=False)
     assert "icebreaker, ulx3s-85f" in failure(result, 2)
     result = spikewright(

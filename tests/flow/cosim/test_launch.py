@@ -12,7 +12,8 @@ from support.standin import LAYOUT, VERILOG, make_vectors, write_standin
 
 
 def run(folder, *, simulator="icarus", samples=6, progress=None, **changes):
-    options = {"batch": 2, "watchdog": 100, "input_pattern": "1", "output_pattern": "1"} | changes
+    options = {"batch": 2, "watchdog": 100, "input_patterns": ["1"], "output_pattern": "1"}
+    options |= changes
     setup = Setup(
         generated=str(folder),
         simulator=simulator,
@@ -36,7 +37,7 @@ def test_stand_in_passes(tmp_path, simulator):
     told = []
     write_standin(tmp_path)
     result = run(tmp_path, simulator=simulator, progress=lambda *done: told.append(done))
-    spikes = int((LAYOUT.unpack(make_vectors(6, 3).input_words)[0] == 0).sum())
+    spikes = int((LAYOUT.unpack(make_vectors(6, 3).input_words[0])[0] == 0).sum())
     assert result["difference"] is None
     assert result["spikes_compared"] == spikes
     assert result["counters"]["relay"]["synops"] == 8 * spikes
@@ -47,14 +48,14 @@ def test_stalls_change_no_token(tmp_path):
     write_standin(tmp_path)
     free = run(tmp_path)
     for input_pattern, output_pattern in (("01", "1"), ("1", "001"), ("1101", "10110")):
-        stalled = run(tmp_path, input_pattern=input_pattern, output_pattern=output_pattern)
+        stalled = run(tmp_path, input_patterns=[input_pattern], output_pattern=output_pattern)
         assert stalled["spikes_compared"] == free["spikes_compared"]
         assert stalled["cycles"] > free["cycles"]
 
 
 def test_cycles_and_latency_of_the_stand_in(tmp_path):
     write_standin(tmp_path)
-    lengths = np.diff(make_vectors(6, 3).input_starts)
+    lengths = np.diff(make_vectors(6, 3).input_starts[0])
     result = run(tmp_path, batch=6)
     # One token a cycle through two registers.
     assert result["gap_cycles"] == lengths[1:].sum()

@@ -120,6 +120,7 @@ def test_report(made):
         ({"stall_input": "2"}, "^stall_input: stalls must be .* found '2'$"),
         ({"stall_output": "111"}, "^stall_output: stalls must be .* with one 0, found '111'$"),
         ({"stall_output": ""}, "^stall_output: "),
+        ({"stall_input": "0,1,0"}, "^stall_input: .* one for each of 1 inputs, found 3 patterns$"),
         ({"samples": 0}, "^inputs: there must be at least one sample, found none$"),
         ({"batch": 0}, "^batch must be at least 1, found 0$"),
     ],

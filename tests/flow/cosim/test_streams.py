@@ -47,8 +47,9 @@ def test_stepwise_and_settle():
     ]  # fmt: skip
     assert tokens(streams["out"], 0) == [(1, 0, 0)] * 3 + [(0, 0, 0), (0, 1, -5), (2, 0, 0)]
     assert tokens(streams[OUTPUT], 1) == [(1, 0, 0)] * 2 + [(0, 0, 7), (0, 1, 0), (2, 1, 0)]
-    assert streams["h0"].spikes_per_sample.tolist() == [2, 2]
-    assert streams[OUTPUT].spikes_per_sample.tolist() == [2, 2]
+    assert streams["h0"].per_sample(array(10, 1)).tolist() == [10 + 1, 10 + 1]
+    assert streams["x"].per_sample(array(1, 10, 100)).tolist() == [110, 1]
+    assert streams[OUTPUT].per_sample(array(1, 1)).tolist() == [2, 2]
 
 
 def test_collapsed_has_no_steps():
@@ -63,6 +64,18 @@ def test_collapsed_has_no_steps():
     assert tokens(streams["h0"], 0) == [(0, 0, 3), (2, 0, 0)]
     assert tokens(streams["out"], 0) == [(0, 0, 4), (0, 1, 9), (2, 0, 0)]
     assert tokens(streams[OUTPUT], 0) == [(0, 0, 4), (0, 1, 9), (2, 1, 0)]
+
+
+def test_labels_of_a_map_are_sent_one_by_one():
+    golden = Golden(
+        spikes={"x": array([[0, 2, 3]]), "h0": array([[3, 0]]), "out": array([[0, 0]])},
+        steps={"x": array(0), "h0": array(0), "out": array(0)},
+        values=array([4, 9]),
+        labels=array([0, 2]),
+    )
+    streams = expected_streams(NETWORK, Mode.COLLAPSED, golden)
+    assert tokens(streams["out"], 0) == [(0, 0, 4), (0, 1, 9), (2, 0, 0)]
+    assert tokens(streams[OUTPUT], 0) == [(0, 0, 0), (0, 1, 2), (2, 0, 0)]
 
 
 def test_count_readout_and_raw_decision():

@@ -20,15 +20,16 @@ def test_batch_files_are_big_endian(manifest, tmp_path):
     write_batch(
         tmp_path,
         manifest,
-        np.array([1, 258], dtype=np.uint64),
+        [np.array([1, 258], dtype=np.uint64)],
         samples=1,
         limits=[7, 8],
         watchdog=99,
-        patterns=("1", "01"),
+        input_patterns=["011"],
+        output_pattern="01",
     )
-    assert (tmp_path / "input.bin").read_bytes() == bytes([0, 0, 0, 1, 0, 0, 1, 2])
+    assert (tmp_path / "input_0.bin").read_bytes() == bytes([0, 0, 0, 1, 0, 0, 1, 2])
     control = np.fromfile(tmp_path / "control.bin", dtype=">u4").tolist()
-    assert control == [1, 2, 99, 64, 1, 1, 2, 0, 1, 7, 8]
+    assert control == [1, 99, 64, 2, 0, 1, 2, 3, 0, 1, 1, 7, 8]
 
 
 def test_counters_wrap(manifest, tmp_path):
@@ -36,11 +37,12 @@ def test_counters_wrap(manifest, tmp_path):
     after = [5, 1, 2, 3, 4, 5, 6]
     report = [*before, *after, Status.DONE, 0, 10, 4, 2, 9, 1, 8]
     np.array(report, dtype="=u4").tofile(tmp_path / "status.bin")
-    for name in ("stream_0", "stream_1", "starts", "finishes"):
+    for name in ("stream_0", "stream_1", "starts_0", "finishes"):
         np.arange(32, dtype="=u4").tofile(tmp_path / f"{name}.bin")
     result = read_batch(tmp_path, manifest)
     assert result.status is Status.DONE
     assert (result.cycles, result.accepted) == (10, 4)
     assert result.counters.tolist() == [10, 1, 2, 3, 4, 5, 6]
+    assert result.start == 0
     assert result.stalls.tolist() == [9, 8]
     assert [stream.tolist() for stream in result.streams] == [[0, 1], [0]]

@@ -18,7 +18,7 @@ def made(tmp_path_factory):
 def test_identity(made):
     network, plan, generated = made
     manifest = generated.manifest
-    assert manifest["schema"] == 1
+    assert manifest["schema"] == 2
     assert manifest["mode"] == "collapsed"
     assert manifest["network"] == {"name": network.name, "hash": network.content_hash}
     assert manifest["plan"]["hash"] == plan_hash(plan)
@@ -43,28 +43,42 @@ def test_ports_are_those_of_the_verilog(made):
 def test_streams_and_probes(made):
     _, _, generated = made
     manifest = generated.manifest
-    assert manifest["streams"]["input"] == {
+    (source,) = manifest["streams"]["inputs"]
+    assert (source["name"], source["port"]) == ("x", "i")
+    flat = {"size": 1, "banks": 1, "offset": 0, "place_bits": 0, "block_bits": 0}
+    assert source["layout"] == {
         "width": 7,
         "kind": [0, 2],
         "address": [2, 3],
+        "axes": [flat | {"size": 6, "block_bits": 3}, flat, flat],
         "payload": [5, 2],
         "signed": False,
     }
+    # Seven neurons on four lanes: the lane is in the low bits.
+    channels = manifest["probes"][0]["layout"]["axes"][0]
+    assert channels == flat | {"size": 7, "banks": 4, "place_bits": 2, "block_bits": 1}
     assert [probe["population"] for probe in manifest["probes"]] == ["h0", "out"]
     assert manifest["probes"][1]["valid"] == "probe_1_valid"
-    assert manifest["counters"]["cores"][1]["spikes_out"] == "counters__core1__spikes_out"
+    core = manifest["counters"]["cores"][1]
+    assert core["name"] == "out"
+    assert core["hosts"] == [{"population": "out", "channels": None}]
+    assert core["spikes_out"] == "counters__core1__spikes_out"
 
 
 def test_memories(made):
     _, _, generated = made
-    first, second = generated.manifest["memories"]
-    assert (first["population"], first["rows"], first["word"]) == ("h0", 2 * 6, 4 * 4)
-    assert (second["population"], second["rows"], second["word"]) == ("out", 7, 3 * 4)
-    assert first["bits"] == first["rows"] * first["word"]
+    listed = generated.manifest["memories"]
+    first, second = (each for each in listed if each["kind"] == "weights")
+    assert (first["core"], first["parts"]) == ("h0", [[2 * 6, 4 * 4]])
+    assert (second["core"], second["parts"]) == ("out", [[7, 3 * 4]])
+    word = first["word"]
+    assert [word[name] for name in ("rows", "columns", "lanes", "weight_bits")] == [1, 1, 4, 4]
+    kinds = [each["kind"] for each in listed if each["core"] == "h0"]
+    assert kinds == ["queue", "weights", "membranes"]
 
 
 def test_count_readout_has_its_own_output_layout(tmp_path):
     network = counting_chain((4, 3), seed=1)
     manifest = generate(network, default_plan(network, Mode.STEPWISE), tmp_path).manifest
     assert manifest["probes"][0]["layout"]["payload"][1] == 0
-    assert manifest["streams"]["output"]["payload"][1] == 3
+    assert manifest["streams"]["output"]["layout"]["payload"][1] == 3

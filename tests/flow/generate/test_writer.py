@@ -47,7 +47,9 @@ def test_other_files_stay(tmp_path):
 
 def test_bad_plan_leaves_nothing(tmp_path):
     plan = HardwarePlan(mode=Mode.SETTLE, cores=())
-    with pytest.raises(ConfigurationError, match="one core for each of h0, out"):
+    with pytest.raises(
+        ConfigurationError, match="cores must host each of the 7 channels once, found no core"
+    ):
         generate(NETWORK, plan, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 

@@ -21,7 +21,7 @@ class Case:
     def __init__(self, sizes=(8, 4, 3), *, lanes=2, mode=Mode.COLLAPSED, bits=4):
         self.network = bounded_chain(sizes, seed=3, bits=bits)
         self.plan = default_plan(self.network, mode, lanes=lanes)
-        self.sample = stored_sample(self.network, self.plan, inputs_for(self.network, 3)[2:])
+        self.sample = stored_sample(self.network, mode, inputs_for(self.network, 3)[2:])
 
     def build(self, board, folder, **options):
         return synthesize(
@@ -29,8 +29,7 @@ class Case:
             self.plan,
             board,
             folder,
-            tokens=self.sample.tokens,
-            expected_label=self.sample.label,
+            sample=self.sample,
             **options,
         )
 
@@ -62,6 +61,7 @@ import json, os, re, sys
 settings = json.loads(os.environ["PRETEND"])
 arguments = dict(zip(sys.argv[1:], sys.argv[2:]))
 print(settings.get("says", "nothing to say"))
+print("Info: Routing..")
 sys.stdout.flush()
 if settings.get("late") and arguments["--router"] in settings["late"]:
     import time

@@ -1,14 +1,16 @@
 """What is too large for a board is refused with the memory, the excess and what would fit."""
 
+import numpy as np
 import pytest
 
 from spikewright.boards import get_board
 from spikewright.flow.plan import default_plan
 from spikewright.flow.synthesize import check_fits, memory_use
-from spikewright.golden.errors import RangeError
+from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.plan import MembraneStore, WeightStore
-from support.chains import bounded_chain
+from support.branching import branching, convolution, dense
+from support.chains import bounded_chain, counting_chain
 
 
 def made(sizes, *, bits=4, **plan):
@@ -16,47 +18,52 @@ def made(sizes, *, bits=4, **plan):
     return network, default_plan(network, Mode.COLLAPSED, **plan)
 
 
-def names(uses):
-    return {use.name: (use.rows, use.bits, use.blocks) for use in uses}
+def uses(network, plan, board):
+    return {str(use.memory): use for use in memory_use(network, plan, get_board(board))}
 
 
 def test_memories_of_a_chain():
-    network, plan = made((64, 32, 10), lanes=8)
-    uses = names(memory_use(network, plan, get_board("icebreaker")))
-    assert uses["the weights of 'h0'"] == (4 * 64, 8 * 4, 2)
-    assert uses["the weights of 'out'"] == (2 * 32, 8 * 4, 2)
-    assert uses["the queue of 'h0'"][2] == 1
-    assert uses["the membranes of 'h0'"][0] == 4
-    assert uses["the membranes of 'h0'"][2] == 0
+    used = uses(*made((64, 32, 10), lanes=8), "icebreaker")
+    weights = used["the weights of 'h0'"]
+    assert (weights.memory.parts, weights.blocks) == (((4 * 64, 8 * 4),), 2)
+    assert used["the weights of 'out'"].blocks == 2
+    assert used["the queue of 'h0'"].blocks == 1
+    membranes = used["the membranes of 'h0'"]
+    assert membranes.blocks == 0
+    assert membranes.registers == membranes.memory.bits == 4 * 8 * membranes.memory.bits // 32
 
 
 def test_queues_are_not_block_ram_where_there_is_lut_ram():
-    network, plan = made((64, 32, 10), lanes=8)
-    assert not any("queue" in use.name for use in memory_use(network, plan, get_board("ulx3s-85f")))
+    used = uses(*made((64, 32, 10), lanes=8), "ulx3s-85f")
+    queue = used["the queue of 'h0'"]
+    assert queue.blocks == queue.registers == 0 < queue.luts
 
 
 def test_memories_follow_the_plan():
     network, plan = made(
-        (64, 32, 10), lanes=8, weights=WeightStore.LOGIC, membranes=MembraneStore.BLOCK
+        (64, 32, 10), lanes=2, weights=WeightStore.LOGIC, membranes=MembraneStore.BLOCK
     )
-    uses = names(memory_use(network, plan, get_board("ulx3s-85f")))
-    assert set(uses) == {"the membranes of 'h0'", "the membranes of 'out'"}
-    assert all(blocks > 0 for _, _, blocks in uses.values())
+    used = uses(network, plan, "ulx3s-85f")
+    assert all(used[f"the membranes of {name!r}"].blocks > 0 for name in ("h0", "out"))
+    assert all(used[f"the weights of {name!r}"].blocks == 0 for name in ("h0", "out"))
+    assert used["the weights of 'h0'"].luts == 64 * 32 * 4 // 16
 
 
 @pytest.mark.parametrize("board", ["icebreaker", "ulx3s-85f"])
 def test_a_small_network_fits(board):
-    check_fits(*made((64, 32, 10), lanes=8), get_board(board), tokens=65)
+    check_fits(*made((64, 32, 10), lanes=8), get_board(board), stored=[(65, 12)])
 
 
 def test_weights_too_many_for_the_small_board():
+    network, plan = made((784, 128, 10), lanes=16, membranes=MembraneStore.BLOCK)
     with pytest.raises(
         RangeError,
-        match=r"^network 'chain-1' on icebreaker: the memories in block RAM must fit the 29 of 30 "
-        r"EBR that are left beside the self-test's, found \d+, \d+ too many; the largest are the "
-        r"weights of 'h0', 6272 rows of 64 bits in 100 EBR; the board ulx3s-85f would do$",
+        match=r"^network 'chain-1' on icebreaker: the memories in block RAM must fit the 27 of "
+        r"icebreaker that are left beside the self-test's, found \d+ EBR, \d+ too many; the "
+        r"largest are the weights of 'h0', 6272 rows of 64 bits in 128 EBR; the board ulx3s-85f "
+        r"would do$",
     ):
-        check_fits(*made((784, 128, 10), lanes=16), get_board("icebreaker"))
+        check_fits(network, plan, get_board("icebreaker"), stored=[(700, 10)])
 
 
 def test_fewer_bits_or_lanes_are_offered_where_they_help():
@@ -72,28 +79,69 @@ def test_fewer_bits_or_lanes_are_offered_where_they_help():
 
 def test_advice_on_lanes_holds():
     """Wide, shallow rows waste block RAM; narrower ones would not."""
-    network, plan = made((16, 128, 10), lanes=128)
+    network, plan = made((40, 128, 10), lanes=128)
     board = get_board("icebreaker")
     with pytest.raises(RangeError, match=r"at most (\d+) lanes would fit") as caught:
         check_fits(network, plan, board)
     lanes = int(caught.value.action.split("at most ")[1].split()[0])
-    check_fits(network, default_plan(network, Mode.COLLAPSED, lanes=lanes), board)
+    fewer = default_plan(network, Mode.COLLAPSED, lanes=lanes, membranes=MembraneStore.BLOCK)
+    check_fits(network, fewer, board)
 
 
 def test_too_large_for_every_board():
-    with pytest.raises(RangeError, match=r"make the network smaller$"):
-        check_fits(*made((4000, 1000, 10), lanes=64), get_board("ulx3s-85f"))
+    with pytest.raises(RangeError, match=r"make it smaller$"):
+        check_fits(*made((2600, 500, 10), lanes=64), get_board("ulx3s-85f"))
 
 
 def test_the_stored_sample_counts():
     network, plan = made((64, 32, 10), lanes=8)
-    with pytest.raises(RangeError, match=r"must fit the -?\d+ of 30 EBR"):
-        check_fits(network, plan, get_board("icebreaker"), tokens=20000)
+    with pytest.raises(RangeError, match=r"must fit the -?\d+ of icebreaker that are left beside"):
+        check_fits(network, plan, get_board("icebreaker"), stored=[(20000, 10)])
 
 
 def test_membranes_too_many_for_flip_flops():
-    network, plan = made((8, 700, 10), lanes=8, membranes=MembraneStore.REGISTERS)
+    network, plan = made((8, 600, 10), lanes=8, membranes=MembraneStore.REGISTERS)
     with pytest.raises(
-        RangeError, match=r"membranes in flip-flops must fit the 5280 of the board, found \d+ bits"
+        RangeError,
+        match=r"the memories in flip-flops must fit the 5280 of icebreaker .* the largest are the "
+        r"membranes of 'h0', 75 rows of \d+ bits in \d+ FF; membranes in block would fit",
+    ):
+        check_fits(network, plan, get_board("icebreaker"))
+
+
+def test_membranes_of_a_map_too_many_for_block_ram():
+    """The population, the bits that it needs, and what would fit."""
+    rng = np.random.default_rng(1)
+    wires = [
+        ("x", "a", convolution(rng, 12, 1, (3, 3), padding=1)),
+        ("a", "b", convolution(rng, 4, 12, (5, 5), stride=5)),
+        ("b", "out", dense(rng, 4 * 4 * 4, 5)),
+    ]
+    shapes = {"a": (12, 20, 20), "b": (4, 4, 4), "out": (5,)}
+    network = branching({"x": (1, 20, 20)}, shapes, wires, seed=2)
+    plan = default_plan(network, Mode.COLLAPSED, lanes=108, membranes=MembraneStore.BLOCK)
+    with pytest.raises(
+        RangeError,
+        match=r"the largest are the membranes of 'a', 49 rows of \d+ bits in \d+ EBR; at",
+    ) as caught:
+        check_fits(network, plan, get_board("icebreaker"))
+    lanes = int(caught.value.action.split("at most ")[1].split()[0])
+    fewer = default_plan(network, Mode.COLLAPSED, lanes=lanes, membranes=MembraneStore.BLOCK)
+    check_fits(network, fewer, get_board("icebreaker"))
+
+
+def test_counts_are_flip_flops():
+    network = counting_chain((20, 8), seed=1)
+    used = uses(network, default_plan(network, Mode.STEPWISE), "ulx3s-85f")
+    counts = used["the counts of 'out'"]
+    assert counts.registers == counts.memory.bits == 8 * 3
+
+
+def test_no_lut_ram():
+    network, plan = made((8, 40, 10), lanes=2)
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^the membranes of 'h0' must be in block RAM or registers: icebreaker has no LUT "
+        r"RAM, found lutram; generate with --membranes block, or registers where they are few$",
     ):
         check_fits(network, plan, get_board("icebreaker"))

@@ -41,6 +41,18 @@ def test_too_late(tmp_path):
     assert time.perf_counter() - start < 10
 
 
+def test_the_limit_counts_from_what_the_tool_says(tmp_path):
+    code = (
+        "import time; time.sleep(1); print('now', flush=True);"
+        " import sys; time.sleep(60 if sys.argv[1:] else 0)"
+    )
+    tools.run(tool(code), (), tmp_path, log="thing.log", limit=0.5, after="now")
+    start = time.perf_counter()
+    with pytest.raises(ToolStop, match=r"^no end after 0\.5 s$"):
+        tools.run(tool(code), ("long",), tmp_path, log="thing.log", limit=0.5, after="now")
+    assert 1.4 < time.perf_counter() - start < 20
+
+
 def test_missing(tmp_path):
     with pytest.raises(
         ToolError,

@@ -1,0 +1,202 @@
+"""What a plan keeps in memories: weights, membranes, queues, running sums, tables of constants."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from amaranth.hdl import Shape, signed
+
+from spikewright.golden.spec import (
+    BiasWhen,
+    Decision,
+    Delta,
+    IntArray,
+    Interval,
+    Network,
+    ReadoutKind,
+    analyse,
+)
+from spikewright.hdl.config import CoreConfig, HostConfig, PortConfig, node_layouts, shape_of
+from spikewright.hdl.delta import epoch_bits
+from spikewright.hdl.plan import CorePlan, HardwarePlan, MembraneStore
+from spikewright.hdl.update import cheapest_store
+from spikewright.hdl.weights import column_slices
+from spikewright.hdl.windows import window_axis
+
+__all__ = [
+    "ANYWHERE",
+    "Memory",
+    "core_memories",
+    "core_name",
+    "memories",
+    "readout_memories",
+]
+
+ANYWHERE = "any"
+"""Store of a memory that Yosys places as it sees fit."""
+
+# Fewer constants than these are logic.
+_LOGIC_ROWS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """One memory of a core or of the readout behind it, in as many parts as it is built of.
+
+    Parameters
+    ----------
+    core : the core's name, or the population that is read. kind : weights, membranes, queue, sums
+        and function (of a delta), counts and labels (of the readout), or a soma's parameter.
+    port, source : the core's port that it is for, and whose spikes come there; None where it is for
+        all. Where there is one port, ``source`` is None too.
+    store : block, lutram, registers or logic, as the plan says; ``ANYWHERE`` where it says nothing.
+    parts : (rows, bits) of each.
+    """
+
+    core: str
+    kind: str
+    port: int | None
+    source: str | None
+    store: str
+    parts: tuple[tuple[int, int], ...]
+
+    @property
+    def bits(self) -> int:
+        """Bits in all."""
+        return sum(rows * bits for rows, bits in self.parts)
+
+    def __str__(self) -> str:
+        origin = "" if self.source is None else f" from {self.source!r}"
+        return f"the {self.kind} of {self.core!r}{origin}"
+
+
+def core_name(core: CorePlan) -> str:
+    """A core by what it hosts: ``conv``, ``conv[0:8]`` for a slice of channels, ``a+b``."""
+    parts = []
+    for host in core.hosts:
+        first_last = "" if host.channels is None else f"[{host.channels[0]}:{host.channels[1]}]"
+        parts.append(host.population + first_last)
+    return "+".join(parts)
+
+
+def memories(
+    network: Network, plan: HardwarePlan, configs: Sequence[CoreConfig]
+) -> tuple[Memory, ...]:
+    """The memories of all cores and of the readout; small tables that are logic are left out."""
+    inside = [memory for config in configs for memory in core_memories(config)]
+    return (*inside, *readout_memories(network, plan))
+
+
+def readout_memories(network: Network, plan: HardwarePlan) -> tuple[Memory, ...]:
+    """The counts of a readout that counts, and the best so far at each position of a map."""
+    name = network.readout.population
+    layout = node_layouts(network, plan)[name]
+
+    def made(kind: str, store: str, rows: int, bits: int) -> Memory:
+        parts = ((rows, bits),)
+        return Memory(core=name, kind=kind, port=None, source=None, store=store, parts=parts)
+
+    found = []
+    bits = layout.payload_shape.width
+    if network.readout.kind is ReadoutKind.COUNT:
+        total = analyse(network, plan.mode)[name].total
+        bits = shape_of(Interval(min(total.low, 0), max(total.high, 0))).width
+        found.append(made("counts", str(MembraneStore.REGISTERS), layout.neurons, bits))
+    channels, rows, columns = layout.axes
+    if network.readout.decision is Decision.ARGMAX and rows.size * columns.size > 1:
+        depth = ((rows.codes - 1) << columns.bits) + columns.codes
+        store = str(cheapest_store(depth))
+        found.append(made("labels", store, max(2, depth), 1 + bits + channels.bits))
+    return tuple(found)
+
+
+def core_memories(config: CoreConfig) -> tuple[Memory, ...]:
+    """The memories of one core."""
+    name = core_name(config.plan)
+    several = len(config.ports) > 1
+    several = len(config.ports) > 1
+    found = []
+    for k, port in enumerate(config.ports):
+        source = port.connection.source if several else None
+        found += [
+            Memory(core=name, kind=kind, port=k, source=source, store=store, parts=parts)
+            for kind, store, parts in _port_memories(config, port)
+        ]
+    word = (config.groups, config.channel_lanes * config.lane_bits)
+    whole = [("membranes", str(config.plan.membranes), (word,) * prod(config.banks))]
+    for kind, values, shape in _parameters(config):
+        rows, _ = config.rows(values)
+        if len(rows) > _LOGIC_ROWS and any(row != rows[0] for row in rows):
+            bits = (shape or _shape(rows)).width
+            whole.append((kind, ANYWHERE, ((len(rows), len(rows[0]) * bits),)))
+    return (
+        *found,
+        *(
+            Memory(core=name, kind=kind, port=None, source=None, store=store, parts=parts)
+            for kind, store, parts in whole
+        ),
+    )
+
+
+_Part = tuple[str, str, tuple[tuple[int, int], ...]]
+
+
+def _port_memories(config: CoreConfig, port: PortConfig) -> list[_Part]:
+    """Kind, store and parts of what one port needs."""
+    # One word of a queue is in its output register.
+    found: list[_Part] = [("queue", ANYWHERE, ((port.queue_depth - 1, port.source.width),))]
+    if port.schedule.weights is not None:
+        rows, *word = port.schedule.weights.shape
+        slices = column_slices(rows, prod(word) * port.schedule.weight_bits, config.plan.weights)
+        parts = tuple((rows, bits) for bits in slices)
+        found.append(("weights", str(config.plan.weights), parts))
+    if port.delta is not None:
+        found += _delta_memories(port, port.delta)
+    return found
+
+
+def _delta_memories(port: PortConfig, delta: Delta) -> list[_Part]:
+    """The running sums under each window, each with a bit that says of which sample it is."""
+    reshapes = delta.window is None and port.source.shape != port.layout.shape
+    seen = port.layout if reshapes else port.source
+    sides = [
+        window_axis(delta.window, seen.axes[1 + k], port.layout.axes[1 + k], k) for k in (0, 1)
+    ]
+    first, last = port.channels
+    depth = prod(side.blocks for side in sides) * (last - first)
+    bits = shape_of(Interval(min(port.x.low, 0), max(port.x.high, 0))).width
+    sums = (max(2, depth), bits + epoch_bits(depth))
+    found: list[_Part] = [
+        ("sums", str(cheapest_store(depth)), (sums,) * prod(side.banks for side in sides))
+    ]
+    if delta.table is not None:
+        found.append(("function", ANYWHERE, ((1 << bits, _shape([delta.table.tolist()]).width),)))
+    return found
+
+
+def _parameters(
+    config: CoreConfig,
+) -> list[tuple[str, Callable[[HostConfig], IntArray], Shape | None]]:
+    """Constants that the somas need, and their shape where the values do not say it."""
+    soma = config.soma
+    found: list[tuple[str, Callable[[HostConfig], IntArray], Shape | None]] = [
+        ("initial state", lambda host: host.stored_initial_v, signed(config.v_bits))
+    ]
+    if config.fires:
+        found.append(("thresholds", lambda host: host.population.soma.threshold, None))
+    if not config.divides:
+        if soma.threshold_negative is not None:
+            found.append(("negative thresholds", _threshold_negative, None))
+        if soma.bias_when is BiasWhen.EVERY:
+            found.append(("bias", lambda host: host.population.soma.bias, None))
+    return found
+
+
+def _threshold_negative(host: HostConfig) -> IntArray:
+    given = host.population.soma.threshold_negative
+    return given if given is not None else host.population.soma.threshold
+
+
+def _shape(rows: list[list[int]]) -> Shape:
+    values = [value for row in rows for value in row]
+    return shape_of(Interval(min(values), max(values)))

@@ -1,0 +1,115 @@
+"""Every memory of the hardware is known before it is built."""
+
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+from amaranth.hdl import Fragment, MemoryInstance, Shape
+
+from spikewright.flow.memories import core_memories, core_name, memories, readout_memories
+from spikewright.flow.plan import default_plan
+from spikewright.golden.spec import Delta, DeltaFunction, Identity, Mode
+from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.config import core_configs
+from spikewright.hdl.plan import MembraneStore
+from support.branching import branching, convolution, dense, max_pool
+
+
+def elaborated(network, plan):
+    """(style, rows, bits) of every memory of the hardware, by core, as Amaranth elaborates it."""
+    found = Counter()
+
+    def walk(fragment, core):
+        if isinstance(fragment, MemoryInstance):
+            data = fragment._data
+            style = fragment._attrs.get("ram_style")
+            if style != "logic":
+                found[core, style, data.depth, Shape.cast(data.shape).width] += 1
+        for sub, name, _ in fragment.subfragments:
+            inside = re.fullmatch(r"core_(\d+)", name or "")
+            walk(sub, int(inside[1]) if inside and core is None else core)
+
+    walk(Fragment.get(Accelerator(network=network, plan=plan), None), None)
+    return found
+
+
+def positions():
+    """A map that is read by position, large enough for block RAM."""
+    rng = np.random.default_rng(1)
+    wires = [("x", "out", convolution(rng, 3, 1, (3, 3), padding=1))]
+    return branching({"x": (1, 9, 12)}, {"out": (3, 9, 12)}, wires, seed=2)
+
+
+def graph(**options):
+    rng = np.random.default_rng(1)
+    wires = [
+        ("x", "a", convolution(rng, 6, 2, (3, 3), padding=1)),
+        ("a", "peak", max_pool((2, 2), stride=2)),
+        ("peak", "b", convolution(rng, 6, 6, (3, 3), padding=1)),
+        ("peak", "b", Identity()),
+        ("b", "table", Delta(function=DeltaFunction.TABLE, table=rng.integers(-3, 4, 9), low=-4)),
+        ("table", "out", dense(rng, 6 * 12, 5)),
+    ]
+    shapes = {"a": (6, 6, 8), "peak": (6, 3, 4), "b": (6, 3, 4), "table": (6, 3, 4), "out": (5,)}
+    return branching(
+        {"x": (2, 6, 8)}, shapes, wires, seed=2, relays=("peak",), per="neuron", **options
+    )
+
+
+STYLES = {"block": "block", "lutram": "distributed", "any": None}
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize(
+    ("network", "options"),
+    [
+        (graph(signed=True), {"lanes": 18, "banks": (1, 1)}),
+        (graph(signed=True), {"lanes": 18, "banks": (3, 3), "membranes": MembraneStore.BLOCK}),
+        (
+            graph(signed=True),
+            {"lanes": 2, "membranes": MembraneStore.LUTRAM, "partition": {"b": 2, "peak": 3}},
+        ),
+        (graph(signed=True), {"lanes": 6, "share": [("a", "b")]}),
+        (positions(), {"lanes": 9, "banks": (1, 3)}),
+    ],
+)
+def test_every_memory_of_the_hardware_is_counted(mode, network, options):
+    plan = default_plan(network, mode, **options)
+    listed = [
+        (core, memory)
+        for core, config in enumerate(core_configs(network, plan))
+        for memory in core_memories(config)
+    ]
+    listed += [(None, memory) for memory in readout_memories(network, plan)]
+    counted = Counter(
+        (core, STYLES[memory.store], *part)
+        for core, memory in listed
+        if memory.store in STYLES
+        for part in memory.parts
+        if part[0]
+    )
+    built = elaborated(network, plan)
+    # Parameters that a mode leaves unused are elaborated, and removed by Yosys.
+    assert not counted - built
+    spare = built - counted
+    assert all(style is None for _, style, _, _ in spare), spare
+
+
+def test_names():
+    network = graph()
+    plan = default_plan(network, Mode.COLLAPSED, lanes=3, partition={"b": 2})
+    assert [core_name(core) for core in plan.cores] == [
+        "a",
+        "peak",
+        "b[0:3]",
+        "b[3:6]",
+        "table",
+        "out",
+    ]
+    listed = memories(network, plan, core_configs(network, plan))
+    names = [str(memory) for memory in listed if memory.core == "b[0:3]"]
+    assert names[:2] == ["the queue of 'b[0:3]' from 'peak'", "the weights of 'b[0:3]' from 'peak'"]
+    assert [memory.port for memory in listed if memory.core == "b[0:3]"][:3] == [0, 0, 1]
+    shared = default_plan(network, Mode.COLLAPSED, lanes=3, share=[("a", "b")])
+    assert core_name(shared.cores[0]) == "a+b"
