@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import TokenKind
 from spikewright.hdl.token import TokenLayout
+from spikewright.hdl.windows import by_code
 
 __all__ = ["SelfTest", "Tokens"]
 
@@ -196,13 +197,22 @@ class SelfTest(wiring.Component):  # type: ignore[type-arg]  # generic only in i
         )
         with m.If(ended):
             m.d.sync += [
-                self.label.eq(seen.address),
+                self.label.eq(self._neuron(m, seen.address)),
                 self.done.eq(1),
                 self.match.eq(right),
                 self.mismatch.eq(~right),
                 self.beat.eq(~self.beat),
             ]
         return ended
+
+    def _neuron(self, m: Module, address: Value) -> Value:
+        """The neuron of an address; they differ where lanes are no power of two."""
+        layout = self.output_layout
+        if layout.shape[1:] != (1, 1):
+            return address  # a map has no label
+        neurons = range(layout.neurons)
+        codes = layout.encode(np.arange(layout.neurons)).tolist()
+        return by_code(m, address, dict(zip(codes, neurons, strict=True)), "label_of")
 
 
 def _stored(m: Module, name: str, words: list[int], width: int, style: str) -> Any:

@@ -18,7 +18,8 @@ from spikewright.golden.spec import (
 )
 from spikewright.hdl.config import CoreConfig, HostConfig, PortConfig, node_layouts, shape_of
 from spikewright.hdl.delta import epoch_bits
-from spikewright.hdl.plan import CorePlan, HardwarePlan, MembraneStore
+from spikewright.hdl.plan import CorePlan, HardwarePlan, MembraneStore, WeightStore
+from spikewright.hdl.rows import RowTables
 from spikewright.hdl.update import cheapest_store
 from spikewright.hdl.weights import column_slices
 from spikewright.hdl.windows import window_axis
@@ -45,8 +46,9 @@ class Memory:
 
     Parameters
     ----------
-    core : the core's name, or the population that is read. kind : weights, membranes, queue, sums
-        and function (of a delta), counts and labels (of the readout), or a soma's parameter.
+    core : the core's name, or the population that is read. kind : weights, addresses (tables of
+        what a spike reaches), membranes, queue, sums and function (of a delta), counts and labels
+        (of the readout), or a soma's parameter.
     port, source : the core's port that it is for, and whose spikes come there; None where it is for
         all. Where there is one port, ``source`` is None too.
     store : block, lutram, registers or logic, as the plan says; ``ANYWHERE`` where it says nothing.
@@ -114,7 +116,6 @@ def core_memories(config: CoreConfig) -> tuple[Memory, ...]:
     """The memories of one core."""
     name = core_name(config.plan)
     several = len(config.ports) > 1
-    several = len(config.ports) > 1
     found = []
     for k, port in enumerate(config.ports):
         source = port.connection.source if several else None
@@ -150,6 +151,13 @@ def _port_memories(config: CoreConfig, port: PortConfig) -> list[_Part]:
         slices = column_slices(rows, prod(word) * port.schedule.weight_bits, config.plan.weights)
         parts = tuple((rows, bits) for bits in slices)
         found.append(("weights", str(config.plan.weights), parts))
+    tables = RowTables(
+        layout=port.layout,
+        schedule=port.schedule,
+        first_group=config.hosts[port.host].first_group,
+    )
+    if tables.block_rams:
+        found.append(("addresses", str(WeightStore.BLOCK), tables.block_rams))
     if port.delta is not None:
         found += _delta_memories(port, port.delta)
     return found

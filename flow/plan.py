@@ -83,6 +83,7 @@ def default_plan(
     _check_partition(network, order, parts)
     cores: list[CorePlan] = []
     for together in _together(order, parts, share):
+        _check_banks(together, asked)
         layout = choose_layout(
             network,
             together,
@@ -104,6 +105,17 @@ def default_plan(
                 )
             )
     return sized(network, HardwarePlan(mode=Mode(mode), cores=tuple(cores)))
+
+
+def _check_banks(together: Sequence[str], asked: Mapping[str, Banks | None]) -> None:
+    """One core has one choice of banks, asked for with each of its populations or with none."""
+    wishes = {asked[name] for name in together}
+    if len(wishes) > 1:
+        raise ConfigurationError(
+            "populations that share a core must be given the same banks",
+            found=", ".join(f"{asked[name]} for {name!r}" for name in together),
+            where="banks",
+        )
 
 
 def plan_as_dict(plan: HardwarePlan) -> dict[str, Any]:

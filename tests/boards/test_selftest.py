@@ -127,6 +127,24 @@ def test_the_sample_is_sent_again_and_again(ready):
     assert [words for words, _, _ in runs] == [WORDS] * 3
 
 
+def test_the_label_is_a_neuron_whatever_its_address():
+    """With 3 lanes neuron 3 has address 4: the lights show a class, not an address."""
+    axes = axes_of((5,), (3, 1, 1))
+    layout = TokenLayout(axes=axes, low=0, high=1, valued=True)
+    dut = SelfTest(
+        input_layouts=[INPUT],
+        output_layout=layout,
+        tokens=[fields(TOKENS)],
+        expected=fields([(END, 3, 0)]),
+        pause=5,
+    )
+    address = int(layout.encode(np.array(3)))
+    assert address == 4
+    _, lights = drive(dut, [[(END, address, 0)]] * 2)
+    assert [label for label, *_ in lights] == [3, 3]
+    assert [match for _, _, match, *_ in lights] == [1, 1]
+
+
 def test_a_sample_of_one_token():
     runs, _ = drive(make(tokens=TOKENS[-1:]), [ANSWER] * 2)
     assert [words for words, _, _ in runs] == [WORDS[-1:]] * 2

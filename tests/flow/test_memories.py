@@ -41,6 +41,13 @@ def positions():
     return branching({"x": (1, 9, 12)}, {"out": (3, 9, 12)}, wires, seed=2)
 
 
+def odd():
+    """An identity whose ends have other planes: a table of addresses, in block RAM."""
+    rng = np.random.default_rng(1)
+    wires = [("x", "a", Identity(offset=11)), ("a", "out", dense(rng, 9 * 7 * 5, 3))]
+    return branching({"x": (23, 11)}, {"a": (9, 7, 5), "out": (3,)}, wires, seed=2)
+
+
 def graph(**options):
     rng = np.random.default_rng(1)
     wires = [
@@ -72,6 +79,7 @@ STYLES = {"block": "block", "lutram": "distributed", "any": None}
         ),
         (graph(signed=True), {"lanes": 6, "share": [("a", "b")]}),
         (positions(), {"lanes": 9, "banks": (1, 3)}),
+        (odd(), {"lanes": 9, "banks": {"a": (3, 3)}}),
     ],
 )
 def test_every_memory_of_the_hardware_is_counted(mode, network, options):
@@ -94,6 +102,14 @@ def test_every_memory_of_the_hardware_is_counted(mode, network, options):
     assert not counted - built
     spare = built - counted
     assert all(style is None for _, style, _, _ in spare), spare
+
+
+def test_a_table_of_addresses_is_counted():
+    plan = default_plan(odd(), Mode.COLLAPSED, lanes=9, banks={"a": (3, 3)})
+    found = memories(odd(), plan, core_configs(odd(), plan))
+    (table,) = [memory for memory in found if memory.kind == "addresses"]
+    assert table.store == "block"
+    assert table.parts[0][0] >= 23 * 11
 
 
 def test_names():

@@ -164,6 +164,12 @@ def test_bad_sharing(share, message):
         default_plan(DEEP, Mode.SETTLE, share=share)
 
 
+def test_banks_of_a_shared_core():
+    message = r"must be given the same banks, found \(1, 1\) for 'h0', None for 'h1'$"
+    with pytest.raises(ConfigurationError, match=message):
+        default_plan(DEEP, Mode.SETTLE, share=[("h0", "h1")], banks={"h0": (1, 1)})
+
+
 def test_slices_are_not_shared():
     with pytest.raises(ConfigurationError, match="must be whole, found h0"):
         default_plan(DEEP, Mode.SETTLE, share=[("h0", "h1")], partition={"h0": 2})

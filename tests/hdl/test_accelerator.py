@@ -165,7 +165,7 @@ GRAPHS = {
             "slices": {"b": [(0, 4)], "out": [(0, 1), (1, 3)]},
         },
     ),
-    "shared": (residual, {"lanes": 8, "banks": {"b": (2, 2)}, "shared": [("a", "b")]}),
+    "shared": (residual, {"lanes": 8, "banks": {"a": (2, 2)}, "shared": [("a", "b")]}),
     "shared by three": (
         residual,
         {"lanes": 6, "banks": {"a": (2, 3)}, "shared": [("a", "b", "b2")]},
