@@ -4,6 +4,8 @@ DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
+ON_MNIST := mnist-mlp mnist-cnn
+ON_DIGITS := digits-cnn digits-resnet digits-separable digits-segmentation
 # pytest-xdist: one process a core; torch inside them must not fight over the cores.
 JOBS ?= 2
 
@@ -29,9 +31,15 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## the whole way on scikit-learn's digits, into build/demo
 	$(BIN)/spikewright demo --out build/demo
 
-bench: $(STAMP) build/demo/summary.json  ## MNIST 784-128-10 on the ULX3S, into build/bench, and the README's table
-	$(BIN)/spikewright bench mnist-mlp --data $(DATA)/mnist --out build/bench/mnist-mlp
-	$(BIN)/python -m spikewright.flow.results README.md build/demo build/bench/*
+bench: $(STAMP) build/demo/summary.json  ## all benchmarks, into build/bench, and the README's tables: an hour
+	for name in $(ON_MNIST); do \
+		$(BIN)/spikewright bench $$name --data $(DATA)/mnist --out build/bench/$$name || exit; \
+	done
+	for name in $(ON_DIGITS); do \
+		$(BIN)/spikewright bench $$name --out build/bench/$$name || exit; \
+	done
+	$(BIN)/python -m spikewright.flow.results README.md build/demo \
+		$(addprefix build/bench/,$(ON_MNIST) $(ON_DIGITS))
 
 build/demo/summary.json: | $(STAMP)
 	$(MAKE) demo

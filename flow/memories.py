@@ -144,8 +144,8 @@ _Part = tuple[str, str, tuple[tuple[int, int], ...]]
 
 def _port_memories(config: CoreConfig, port: PortConfig) -> list[_Part]:
     """Kind, store and parts of what one port needs."""
-    # One word of a queue is in its output register.
-    found: list[_Part] = [("queue", ANYWHERE, ((port.queue_depth - 1, port.source.width),))]
+    # Two words of a queue are in its output registers.
+    found: list[_Part] = [("queue", ANYWHERE, ((max(1, port.queue_depth - 2), port.source.width),))]
     if port.schedule.weights is not None:
         rows, *word = port.schedule.weights.shape
         slices = column_slices(rows, prod(word) * port.schedule.weight_bits, config.plan.weights)

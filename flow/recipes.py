@@ -113,12 +113,12 @@ MNIST_CNN = Recipe(
     name="mnist-cnn",
     shape=(1, 28, 28),
     build=partial(
-        cnn, (1, 28, 28), (32, 32), (256,), N_CLASSES, padding=0, pool=torch.nn.MaxPool2d
+        cnn, (1, 28, 28), (32, 32), (256,), N_CLASSES, padding=0, pool=torch.nn.AvgPool2d
     ),
     convert=ConvertConfig(name="mnist-cnn", weight_bits=4, levels=3, input_levels=1),
     pretrain=_warped_mnist(4, 4e-3),
     # Every spike costs rows: fewer of them are more samples a second.
-    finetune=_warped_mnist(16, 4e-3, sparsity=0.15),
+    finetune=_warped_mnist(16, 4e-3, sparsity=0.2),
 )
 
 DIGITS_CNN = Recipe(

@@ -30,7 +30,7 @@ from spikewright.hdl.plan import MembraneStore
 
 __all__ = ["Target", "whole_way"]
 
-Lanes = tuple[int, ...] | Mapping[str, int]
+Lanes = int | tuple[int, ...] | Mapping[str, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +39,8 @@ class Target:
 
     Parameters
     ----------
-    board : the board of the bitstream.
-    lanes : the most lanes of each population's core, in order or by name, as ``default_plan``.
+    board : the board of the bitstream. clock_mhz : the clock asked for; None is the board's.
+    lanes : the most lanes of each population's core, for all, in order or by name.
     banks : its rows and columns of lanes, likewise; None is as takes the fewest cycles.
     samples : held-out samples to co-simulate; None is all.
     mode : how the hardware of the bitstream runs.
@@ -50,6 +50,7 @@ class Target:
     """
 
     board: str
+    clock_mhz: float | None = None
     lanes: Lanes
     banks: Mapping[str, Banks] | None = None
     samples: int | None = None
@@ -98,6 +99,6 @@ def whole_way(
         cosim_stage(
             project, mode, held_out.first(target.samples), steps=target.steps, working=working
         )
-    build_stage(project, target.mode, target.board, working=working)
+    build_stage(project, target.mode, target.board, clock_mhz=target.clock_mhz, working=working)
     project.record({"measured": measured()})
     return project

@@ -1,6 +1,8 @@
 """The hardware: cores, streams and the accelerator, in Amaranth."""
 
+import re
 import warnings
+from pathlib import Path
 
 from amaranth.hdl import UnusedElaboratable
 
@@ -11,8 +13,10 @@ from .depths import sized
 from .plan import CorePlan, HardwarePlan, Host, MembraneStore, WeightStore
 from .token import Axis, TokenLayout
 
-# Parts are made only to be measured, or to be refused, and then nobody elaborates them.
-warnings.filterwarnings("ignore", category=UnusedElaboratable)
+# Parts of this package are made only to be measured, or to be refused: nobody elaborates those.
+warnings.filterwarnings(
+    "ignore", category=UnusedElaboratable, module=re.escape(str(Path(__file__).parent))
+)
 
 __all__ = [
     "Accelerator",

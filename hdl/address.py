@@ -35,7 +35,7 @@ class AddressGenerator(wiring.Component):
     Members
     -------
     valid, spike : In, the spike at the head of the queue. accept : Out, its last row is issued.
-    issue : Out, a row is issued. busy : Out, rows are under way, the one that leaves included.
+    busy : Out, rows are under way, the one that leaves included.
     row_valid, address, plane, payload : Out. Besides, one Out for each column of the tables that is
     no summand of these, such as ``y_enable_0``; see ``Loop``.
 
@@ -66,7 +66,6 @@ class AddressGenerator(wiring.Component):
                 "valid": In(1),
                 "spike": In(layout.struct),
                 "accept": Out(1),
-                "issue": Out(1),
                 "busy": Out(1),
                 "row_valid": Out(1),
                 "address": Out(range(tables.n_rows)),
@@ -103,15 +102,13 @@ class AddressGenerator(wiring.Component):
         """Loops; then translation, tables and sums, as far as there are any."""
         m = Module()
         flow = self._loops(m)
-        issue = flow.valid
         flow.wait(self.delay)
         if self.tables.translation is not None:
-            issue = self._translate(m, flow, self.tables.translation)
+            self._translate(m, flow, self.tables.translation)
         self._look_up(m, flow)
         self._add_up(flow)
         flow.wait(self.tables.sum_latency)
         m.d.comb += [
-            self.issue.eq(issue),
             self.busy.eq(flow.busy),
             self.row_valid.eq(flow.valid),
             *(getattr(self, name).eq(value) for name, value in flow.values.items()),
@@ -176,8 +173,8 @@ class AddressGenerator(wiring.Component):
         )
         return c & y & x
 
-    def _translate(self, m: Module, flow: Flow, column: Column) -> Value:
-        """Replace the address; returns whether a row is issued."""
+    def _translate(self, m: Module, flow: Flow, column: Column) -> None:
+        """Replace the address; a spike that reaches nothing goes no further."""
         bits = (len(column.values) - 1).bit_length()
         m.submodules.translation = table = ConstantTable(
             index_bits=bits, columns={"address": column}
@@ -189,7 +186,6 @@ class AddressGenerator(wiring.Component):
         codes = self._codes(address)
         flow.values |= codes
         flow.valid = flow.valid & self._reach(m, codes)
-        return flow.valid
 
     def _look_up(self, m: Module, flow: Flow) -> None:
         """Replace the codes by what the tables say of them."""

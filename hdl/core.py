@@ -63,7 +63,7 @@ class Core(wiring.Component):
             tracer_bits=config.lane_bits - config.v_bits,
             store=config.plan.membranes,
         )
-        self.sweep = Sweep(config=config)
+        self.sweep = Sweep(config=config, read_latency=self.lanes.read_latency)
         self.control = Control(config=config)
         self.serialiser = SpikeSerialiser(
             channel_lanes=config.channel_lanes,
@@ -147,8 +147,9 @@ class Core(wiring.Component):
             wiring.connect(m, inside, wiring.flipped(outside))
         under_way = self._rows(m)
         self._passes(m)
+        # In time for the next cycle: control has much to do in the one that asks.
+        m.d.sync += control.drained.eq(~(control.adds | under_way | lanes.stays))
         m.d.comb += [
-            control.drained.eq(~(under_way | lanes.busy)),
             self.spikes_in.eq(self.intake.spikes),
             self.busy.eq(
                 self.intake.valid | under_way | lanes.busy | ~control.idle | ~serialiser.idle

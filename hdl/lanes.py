@@ -16,8 +16,7 @@ from .token import TokenLayout
 
 __all__ = ["AccumulatorLanes"]
 
-# Cores of more lanes leave the device's multipliers to others, as long as payloads are this narrow.
-_MULTIPLIERS = 32
+# A device's multipliers are far away and slow: payloads of so few bits do without.
 _FEW_BITS = 3
 
 
@@ -47,7 +46,8 @@ class AccumulatorLanes(wiring.Component):
     -------
     valid, groups, enables, payload, operands : In, one row to add; ``groups`` and ``enables`` have
     a field for each bank, ``operands`` for each lane. Lanes are counted bank by bank. The membranes
-    of a bank that is not enabled stay as they are. busy : Out, rows are under way.
+    of a bank that is not enabled stay as they are. busy : Out, rows are under way; stays : Out,
+    some of them still are in the next cycle.
     sweep : In, the sweep reads: sweep_group, sweep_enable : In; word : Out, ``read_latency`` cycles
     later. sweep_writes : In, the sweep writes: write_enable, write_group, write_word : In. A lane's
     bits are v, then the tracer. All banks have the sweep's group.
@@ -110,6 +110,7 @@ class AccumulatorLanes(wiring.Component):
                 "payload": In(layout.payload_shape),
                 "operands": In(self.lanes * self.operand_shape.width),
                 "busy": Out(1),
+                "stays": Out(1),
                 "sweep": In(1),
                 "sweep_writes": In(1),
                 "sweep_group": In(self.group_shape),
@@ -133,13 +134,13 @@ class AccumulatorLanes(wiring.Component):
 
     @property
     def read_latency(self) -> int:
-        """Cycles from ``sweep_group`` to ``word``."""
-        return self.membranes[0].latency
+        """Cycles from ``sweep_group`` to ``word``: a slow memory's is held first."""
+        return self.membranes[0].latency + self.membranes[0].is_slow
 
     @property
     def latency(self) -> int:
         """Cycles from ``valid`` to the updated word: multiply, read, hold what was read, add."""
-        return self.multiplies + self.read_latency + (self.store is MembraneStore.BLOCK) + 1
+        return self.multiplies + self.read_latency + 1
 
     def elaborate(self, platform: object) -> Module:
         """Multiply, wait for the words, add; each bank by itself."""
@@ -155,10 +156,9 @@ class AccumulatorLanes(wiring.Component):
         for stage in range(self.latency - self.multiplies - 1):
             waiting.append(self._register(m, f"read_{stage}", waiting[-1]))
             busy.append(Cat(*waiting[-1].valids).any())
-        m.d.comb += self.busy.eq(Cat(*busy).any())
+        m.d.comb += [self.busy.eq(Cat(*busy).any()), self.stays.eq(Cat(*busy[:-1]).any())]
         for bank in range(self.n_banks):
             self._bank(m, bank, waiting)
-        m.d.comb += self.word.eq(Cat(membranes.word for membranes in self.membranes))
         return m
 
     def _arriving(self) -> _Row:
@@ -176,7 +176,7 @@ class AccumulatorLanes(wiring.Component):
         )
 
     def _times_payload(self, operand: Value) -> Value:
-        if self.multiplies and self.lanes > _MULTIPLIERS and len(self.payload) <= _FEW_BITS:
+        if self.multiplies and len(self.payload) <= _FEW_BITS:
             return self._shifted_and_added(operand)
         if self.multiplies:
             return operand * self.payload
@@ -210,17 +210,21 @@ class AccumulatorLanes(wiring.Component):
         membranes = self.membranes[bank]
         asking, adding = waiting[0], waiting[-1]
         total = Signal(membranes.width, name=f"total_{bank}")
-        word = membranes.word
-        if self.store is MembraneStore.BLOCK:
-            word = self._forwarded(m, bank, waiting, total)
+        word = before = membranes.word
+        if membranes.is_slow:
+            word = Signal(membranes.width, name=f"word_{bank}", reset_less=True)
+            with m.If(membranes.read_enable):
+                m.d.sync += word.eq(membranes.word)
+            before = self._forwarded(m, bank, waiting, word, total)
         lanes = range(bank * self.channel_lanes, (bank + 1) * self.channel_lanes)
         added = [
-            self._add(word.word_select(place, self.lane_bits), adding.operands[lane], adding)
+            self._add(before.word_select(place, self.lane_bits), adding.operands[lane], adding)
             for place, lane in enumerate(lanes)
         ]
         written = self.write_word.word_select(bank, membranes.width)
         m.d.comb += [
             total.eq(Cat(*added)),
+            self.word.word_select(bank, membranes.width).eq(word),
             membranes.read_group.eq(Mux(self.sweep, self.sweep_group, asking.groups[bank])),
             membranes.read_enable.eq(~self.sweep | self.sweep_enable),
             membranes.write_enable.eq(
@@ -230,8 +234,10 @@ class AccumulatorLanes(wiring.Component):
             membranes.write_word.eq(Mux(self.sweep_writes, written, total)),
         ]
 
-    def _forwarded(self, m: Module, bank: int, waiting: list[_Row], total: Signal) -> Value:
-        """The word from block RAM, held, or what the row in front made of it.
+    def _forwarded(
+        self, m: Module, bank: int, waiting: list[_Row], word: Signal, total: Signal
+    ) -> Value:
+        """The word from a slow memory, held, or what the row in front made of it.
 
         That row had not written it yet when this one read it; the one before it had. The comparison
         is made early.
@@ -245,7 +251,7 @@ class AccumulatorLanes(wiring.Component):
 
         same = asking.groups[bank] == reading.groups[bank]
         follows = held(held(reading.valids[bank] & same, "same"), "follows")
-        return Mux(follows, held(total, "last"), held(self.membranes[bank].word, "word"))
+        return Mux(follows, held(total, "last"), word)
 
     def _add(self, word: Value, operand: Value, row: _Row) -> Value:
         v, tracer = word[: self.v_bits], word[self.v_bits :]

@@ -10,6 +10,8 @@ from .plan import MembraneStore
 
 __all__ = ["Membranes"]
 
+_LUTRAM_ROWS = 16  # words of one LUT RAM; more need a multiplexer
+
 
 class Membranes(wiring.Component):
     """State words with one read and one write a cycle.
@@ -26,7 +28,8 @@ class Membranes(wiring.Component):
 
     Timing
     ------
-    latency : cycles from ``read_group`` to ``word``. interval : 1. It never stalls.
+    latency : cycles from ``read_group`` to ``word``. interval : 1. It never stalls. ``is_slow`` :
+    the word comes so late in its cycle that nothing can be added to it before the next.
 
     Storage: groups x width bits. Reset does not clear them: the core writes them all first.
     """
@@ -52,6 +55,12 @@ class Membranes(wiring.Component):
                 "write_word": In(width),
             }
         )
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the word comes late in its cycle: from block RAM, or several rows of LUT RAM."""
+        deep = self.store is MembraneStore.LUTRAM and self.groups > _LUTRAM_ROWS
+        return self.store is MembraneStore.BLOCK or deep
 
     def elaborate(self, platform: object) -> Module:
         """Registers are written one group at a time; memories have two ports."""

@@ -22,8 +22,9 @@ class Merge(wiring.Component):
     A *host* is one consumer behind the merge; every input belongs to one host. Spikes pass in turn,
     round robin. A host's STEP passes when each of its inputs waits at a STEP or an END, and one at
     least at a STEP: the STEPs are taken, the ENDs stay, since sources that settle make different
-    numbers of steps. Its END passes when all its inputs wait at END, and takes them all. So behind
-    the merge no spike leaves its step, and nothing of a sample overtakes the END before it.
+    numbers of steps. Its END passes when all its inputs wait at END, and takes them all; they carry
+    the same flag, since the inputs of the network do. So behind the merge no spike leaves its step,
+    and nothing of a sample overtakes the END before it.
 
     Several hosts share one core, which works on one marker at a time. They go in lock step: a host
     passes marker k + 1 of the sample when every other host has passed marker k or ended the sample,

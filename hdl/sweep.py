@@ -23,7 +23,7 @@ class Sweep(wiring.Component):
 
     Parameters
     ----------
-    config : the core. Its membranes answer one cycle after ``read_group``.
+    config : the core. read_latency : cycles from ``read_group`` to ``word``, 1 or 2.
 
     Members
     -------
@@ -43,8 +43,9 @@ class Sweep(wiring.Component):
     Model: the step of ``golden.spec.Soma``, or its closed form in collapsed mode.
     """
 
-    def __init__(self, *, config: CoreConfig) -> None:
+    def __init__(self, *, config: CoreConfig, read_latency: int) -> None:
         self.config = config
+        self.read_latency = read_latency
         layouts = [host.target for host in config.hosts]
         self.payload_bits = max(layout.payload_shape.width for layout in layouts)
         self.item = group_item(lanes=config.lanes, layouts=layouts)
@@ -80,14 +81,15 @@ class Sweep(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from ``start`` to the end of a pass, with a serialiser that takes every group."""
-        return 2 + max(host.groups for host in self.config.hosts) * self.interval
+        groups = max(host.groups for host in self.config.hosts)
+        return 1 + self.read_latency + groups * self.interval
 
     def elaborate(self, platform: object) -> Module:
         """Ask for a group; take its word; decide and write."""
         m = Module()
         config = self.config
         show, initialise, hold = Signal(), Signal(), Signal()
-        takes, decides, advance, done = Signal(), Signal(), Signal(), Signal()
+        decides, advance, done = Signal(), Signal(), Signal()
         m.submodules.places = places = Places(hosts=config.hosts)
         with m.If(self.start):
             m.d.sync += [
@@ -101,19 +103,21 @@ class Sweep(wiring.Component):
             places.start.eq(self.start),
             places.host.eq(self.host),
             places.advance.eq(advance),
-            self.busy.eq(places.asks | takes | decides),
             done.eq(decides & last_count & (self.items.ready | ~show)),
             advance.eq(~decides | done),
         ]
-        taken, deciding = (Signal(places.place.shape(), name=n) for n in ("taken", "deciding"))
+        deciding = Signal(places.place.shape())
+        takes, taken, waits = places.asks, places.place, [places.asks]
+        for stage in range(self.read_latency):
+            following, place = Signal(name=f"takes_{stage}"), Signal.like(deciding)
+            with m.If(advance):
+                m.d.sync += [following.eq(takes), place.eq(taken)]
+            takes, taken = following, place
+            waits.append(takes)
         with m.If(advance):
-            m.d.sync += [
-                takes.eq(places.asks),
-                taken.eq(places.place),
-                decides.eq(takes),
-                deciding.eq(taken),
-            ]
+            m.d.sync += [decides.eq(takes), deciding.eq(taken)]
         m.d.comb += [
+            self.busy.eq(Cat(waits).any() | decides),
             self.read_group.eq(places.place.group),
             self.read_enable.eq(advance),
             self.writes.eq(decides),

@@ -69,7 +69,7 @@ class Synapses(wiring.Component):
     Members
     -------
     valid, spike : In, the spike at the head of the queue. accept : Out, its last row is issued.
-    issue : Out, a row is issued. busy : Out, rows are under way, the one that leaves included.
+    busy : Out, rows are under way, the one that leaves included.
     row_valid : Out. row_groups, row_enables : Out, a field for each bank, those of a row of banks
     side by side. row_operands : Out, a field for each lane, bank by bank; 0 in lanes that take no
     part, but anything in banks that are not enabled. row_payload : Out. row_synops : Out, neurons
@@ -138,7 +138,6 @@ class Synapses(wiring.Component):
                 "valid": In(1),
                 "spike": In(layout.struct),
                 "accept": Out(1),
-                "issue": Out(1),
                 "busy": Out(1),
                 "row_valid": Out(1),
                 "row_groups": Out(self.n_banks * self.group_shape.width),
@@ -195,7 +194,6 @@ class Synapses(wiring.Component):
             address.valid.eq(self.valid),
             address.spike.eq(self.spike),
             self.accept.eq(address.accept),
-            self.issue.eq(address.issue),
         ]
         values = address.fields() | {"plane": address.plane, "payload": address.payload}
         flow = Flow(m, address.row_valid, values, name="row")

@@ -30,11 +30,15 @@ def demo(
 
 
 def bench(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="The benchmark: mnist-mlp or mnist-cnn.")
-    ],
-    data: Annotated[Path, typer.Option(help="Folder of its data, as their IDX files.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The benchmark, as below.")],
     out: Annotated[Path, typer.Option(help="Project folder to make.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of MNIST, its four IDX files under their usual names.",
+            show_default="needed by mnist-mlp and mnist-cnn only",
+        ),
+    ] = None,
     samples: Annotated[
         int | None,
         typer.Option(
@@ -45,14 +49,25 @@ def bench(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of training.")] = 0,
 ) -> None:
-    """Go the whole way on a benchmark with 4-bit weights on the ULX3S.
+    """Go the whole way on a benchmark: from training to a bitstream. All weights have 4 bits.
 
-    mnist-mlp is 784-128-10. mnist-cnn has two convolutions of 32 channels,
-    each with a maximum of 2x2, and 256 hidden neurons; it takes most of an hour.
+    mnist-mlp, ULX3S: 784-128-10.
+
+    mnist-cnn, ULX3S: two convolutions with means, 256 hidden neurons; half an hour.
+
+    digits-cnn, iCEBreaker: two convolutions, each with a mean of 2x2.
+
+    digits-resnet, ULX3S: two residual blocks, one with a strided 1x1 shortcut.
+
+    digits-separable, ULX3S: depthwise and pointwise convolutions in turn.
+
+    digits-segmentation, ULX3S: encoder and decoder with a skip, a class for every pixel.
 
     [bold]Example[/]
 
       spikewright bench mnist-cnn --data mnist --out build/bench/mnist-cnn
+
+      spikewright bench digits-resnet --out build/bench/digits-resnet
     """
     from spikewright.flow.bench import run_bench
 

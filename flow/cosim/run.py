@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from spikewright.flow.tools import SIMULATORS
 from spikewright.golden.errors import ConfigurationError, MismatchError
-from spikewright.golden.spec import Fire, Network
+from spikewright.golden.spec import Fire, Network, TokenKind
 
 from .launch import Progress, launch
 from .manifest import Manifest, read_manifest
 from .setup import Setup, build_vectors
+from .streams import TokenStream
 from .testbench import PATTERN_LIMIT
 
 if TYPE_CHECKING:
@@ -34,13 +35,14 @@ _LONG_ROWS = 20_000
 class CosimReport:
     """What a co-simulation without a difference has shown.
 
-    ``spikes_compared``: spikes of all populations; the values of a readout are compared too, but
-    are not spikes. ``cycles``: simulated cycles;
-    ``cycles_per_second``: of wall time in the simulator alone. ``cycles_per_sample``: between the
-    ENDs of samples sent back to back; ``bound_cycles``: the fewest that the plan's memory ports
-    allow for these samples. ``latency_cycles``: from the first input token of a
-    sample that finds the accelerator empty to its END on the output. ``counters``: by core, which
-    goes by its populations, a mean over samples. ``build_seconds``: of the simulator's compilation.
+    ``spikes_compared``: spikes of all populations that were found equal; the values of a readout
+    are compared too, but are not spikes. ``mismatches``: spikes of the golden model that no equal
+    one was found for. ``cycles``: simulated cycles; ``cycles_per_second``: of wall time in the
+    simulator alone. ``cycles_per_sample``: between the ENDs of samples sent back to back;
+    ``bound_cycles``: the fewest that the plan's memory ports allow for these samples.
+    ``latency_cycles``: from the first input token of a sample that finds the accelerator empty to
+    its END on the output. ``counters``: by core, which goes by its populations, a mean over
+    samples. ``build_seconds``: of the simulator's compilation.
     """
 
     simulator: str
@@ -132,7 +134,7 @@ def cosimulate(
     )
     result = launch(setup, vectors, progress)
     least = bound(network, plan, workload(network, manifest.mode, streams))
-    return _report(network, manifest, simulator, result, least)
+    return _report(network, manifest, simulator, result, streams, least)
 
 
 def _check(network: Network, manifest: Manifest, simulator: str) -> None:
@@ -195,18 +197,22 @@ def _report(
     manifest: Manifest,
     simulator: str,
     result: Mapping[str, Any],
+    streams: Mapping[str, TokenStream],
     bound_cycles: float,
 ) -> CosimReport:
     samples, cycles = result["samples"], result["cycles"]
     # Who never fires sends its values.
-    read = [p.n for p in network.populations if p.soma.fire is Fire.NONE]
+    read = sum(p.n for p in network.populations if p.soma.fire is Fire.NONE)
+    compared = result["spikes_compared"] - samples * read
+    sent = [streams[p.name].kind for p in network.populations if p.soma.fire is not Fire.NONE]
+    spikes = sum(int((kind == TokenKind.SPIKE).sum()) for kind in sent)
     gaps = result["gaps"]
     return CosimReport(
         simulator=simulator,
         mode=str(manifest.mode),
         samples=samples,
-        spikes_compared=result["spikes_compared"] - samples * sum(read),
-        mismatches=0,
+        spikes_compared=compared,
+        mismatches=spikes - compared,
         cycles=cycles,
         cycles_per_second=cycles / result["seconds"],
         cycles_per_sample=result["gap_cycles"] / gaps if gaps else cycles / samples,

@@ -38,10 +38,16 @@ def trained(recipe: Recipe, dataset: Dataset):
     return result, report
 
 
+def nearly_settled(report: dict) -> bool:
+    """Whether 8 steps, more than there are levels, lose little."""
+    return report["stepwise"]["8"] >= report["quantised"] - 0.05
+
+
 def test_digits() -> None:
     result, report = trained(DIGITS_MLP, digits())
     assert report["quantised"] >= 0.96
     assert report["label_agreement"] >= 0.98
+    assert nearly_settled(report)
     assert {record.phase for record in result.history} == {"float", "quantised"}
 
 
@@ -58,6 +64,7 @@ def test_digits_as_images(name: str, epochs: int, least: float) -> None:
     assert report["quantised"] >= least
     # So short a training leaves labels that hang on one rounding.
     assert report["label_agreement"] >= 0.9
+    assert nearly_settled(report)
 
 
 def test_segmentation_names_every_pixel() -> None:
@@ -66,6 +73,7 @@ def test_segmentation_names_every_pixel() -> None:
     assert 0.6 < background < 0.7
     # More than half of what is left once the background is known.
     assert report["quantised"] > background + (1 - background) / 2
+    assert nearly_settled(report)
 
 
 def few_images() -> Dataset:

@@ -119,8 +119,8 @@ def chain(n, post, mode=Mode.COLLAPSED, **options):
 
 
 def test_a_consumer_as_fast_as_its_source_needs_what_comes_during_its_pass():
-    # 2 of the queue, 6 of the rows under way, a pass of one group in 2 + 2 cycles and 2 around it.
-    assert chain(100, 8, lanes=8)[0] == (1 + 2 + 6 + 4 + 2,)
+    # 1 of the queue, 6 of the rows under way, a pass of one group in 2 + 2 cycles and 2 around it.
+    assert chain(100, 8, lanes=8)[0] == (1 + 1 + 6 + 4 + 2,)
     # One cycle more for each bit and group; a source that has a pass itself begins later.
     assert chain(100, 16, lanes=8)[0][0] > chain(100, 8, lanes=8)[0][0]
 

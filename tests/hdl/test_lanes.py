@@ -133,7 +133,9 @@ def test_every_operand_and_payload_after_the_latency(name, shape, store):
 
 @pytest.mark.parametrize("name", list(LAYOUTS))
 @pytest.mark.parametrize("store", list(MembraneStore))
-@pytest.mark.parametrize(("banks", "groups"), [((1, 1), 1), ((1, 1), 2), ((2, 3), 3), ((2, 1), 5)])
+@pytest.mark.parametrize(
+    ("banks", "groups"), [((1, 1), 1), ((1, 1), 2), ((2, 3), 3), ((2, 1), 5), ((1, 2), 17)]
+)
 @pytest.mark.parametrize("gaps", [0.0, 0.4])
 def test_random_rows_of_any_groups_back_to_back(name, store, banks, groups, gaps):
     layout = LAYOUTS[name]
@@ -191,10 +193,18 @@ def test_random_rows_of_any_groups_back_to_back(name, store, banks, groups, gaps
     assert met
 
 
+def test_many_words_of_lut_ram_take_a_cycle_more():
+    latencies = {
+        groups: lanes(LAYOUTS["unit"], groups=groups, store=MembraneStore.LUTRAM).latency
+        for groups in (1, 16, 17, 64)
+    }
+    assert latencies == {1: 2, 16: 2, 17: 3, 64: 3}
+
+
 @pytest.mark.parametrize("low", [-4, -2, 0])
 @pytest.mark.parametrize("high", [2, 3, 7, 8])
-def test_every_product_of_many_lanes(low, high):
-    """Narrow payloads of many lanes are shifted and added, wide ones multiplied."""
+def test_every_product(low, high):
+    """Narrow payloads are shifted and added, wide ones multiplied."""
     layout = TokenLayout(axes=axes_of((4,)), low=low, high=high)
     dut = lanes(layout, channel_lanes=34, groups=1)
     operands = [(lane - 17) % 16 - 8 for lane in range(34)]

@@ -39,7 +39,7 @@ def check(
     expected = sum(effect[neuron, first:last] * payload for neuron, payload in spikes)
     assert (result.membranes == expected).all()
     rows = sum(int(schedule.rows_per_neuron[neuron]) for neuron, _ in spikes)
-    assert result.issues == len(result.rows) == rows
+    assert len(result.rows) == rows
     assert result.synops == sum(int(schedule.synops_per_neuron[neuron]) for neuron, _ in spikes)
     if not options.get("gaps"):
         cycles = [max(1, int(schedule.rows_per_neuron[neuron])) for neuron, _ in spikes]
@@ -296,5 +296,5 @@ def test_a_spike_that_reaches_nothing_takes_a_cycle():
         WindowKind.CONVOLUTION, (1, 1), stride=(3, 3), weights=np.ones((1, 1, 1, 1), np.int64)
     )
     result = check(operator, (1, 7, 7), (1, 3, 3), (1, 1, 1), random.Random(4), count=100)
-    assert 0 < result.issues < 100
+    assert 0 < len(result.rows) < 100
     assert result.starts == list(range(100))

@@ -112,7 +112,6 @@ class Run:
 
     membranes: np.ndarray
     synops: int
-    issues: int
     starts: list[int]
     rows: list[int]
     latency: int
@@ -173,7 +172,7 @@ def run(
         tracer_bits=2,
         store=membranes,
     )
-    result = Run(np.zeros(0), 0, 0, [], [], synapses.latency)
+    result = Run(np.zeros(0), 0, [], [], synapses.latency)
     words: list[int] = []
     bench = _bench(synapses, lanes, layout, spikes, rng, gaps, result, words)
     simulate(Port(synapses=synapses, lanes=lanes), bench)
@@ -206,7 +205,6 @@ def _bench(synapses, lanes, layout, spikes, rng, gaps, result, words):
                 if fresh:
                     result.starts.append(now)
                 fresh = False
-            result.issues += ctx.get(synapses.issue)
             if ctx.get(synapses.accept):
                 queue.pop(0)
                 fresh = True

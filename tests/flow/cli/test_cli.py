@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spikewright.flow.bench import BENCHMARKS
 from spikewright.flow.cli.main import main
 from spikewright.golden.errors import ToolError
 
@@ -346,6 +347,23 @@ def test_a_missing_simulator_says_what_to_install(project, tmp_path):
         check=False,
     )
     assert "apt-get install iverilog" in failure(result, 7)
+
+
+def test_the_help_names_every_benchmark(tmp_path):
+    text = spikewright("bench", "--help", cwd=tmp_path).stdout
+    for name, benchmark in BENCHMARKS.items():
+        line = next(line for line in text.splitlines() if f" {name}, " in line)
+        board = {"ulx3s-85f": "ULX3S", "icebreaker": "iCEBreaker"}[benchmark.target.board]
+        assert f"{name}, {board}: " in line
+
+
+def test_data_where_they_belong(tmp_path):
+    result = spikewright("bench", "mnist-cnn", "--out", "p", cwd=tmp_path, ok=False)
+    assert "mnist-cnn needs a folder of data, found none; name it with --data" in failure(result, 2)
+    result = spikewright(
+        "bench", "digits-cnn", "--data", tmp_path, "--out", "p", cwd=tmp_path, ok=False
+    )
+    assert "digits-cnn has data of its own" in failure(result, 2)
 
 
 def test_an_unknown_benchmark_is_refused(tmp_path):

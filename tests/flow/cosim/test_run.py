@@ -6,7 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from spikewright.flow.cosim import CosimReport, cosimulate
+from spikewright.flow.cosim import CosimReport, cosimulate, run
+from spikewright.flow.cosim.launch import launch
 from spikewright.flow.generate import generate
 from spikewright.flow.plan import default_plan
 from spikewright.golden.errors import ConfigurationError, FileError, MismatchError
@@ -29,6 +30,18 @@ def check(folder, network, mode, *, lanes=4, membranes=None, samples=12, steps=N
     assert report.samples == samples
     assert report.mismatches == 0
     return report
+
+
+def test_spikes_that_were_not_looked_at_are_mismatches(tmp_path, monkeypatch):
+    def forgetful(*arguments):
+        result = launch(*arguments)
+        return result | {"spikes_compared": result["spikes_compared"] - 3}
+
+    monkeypatch.setattr(run, "launch", forgetful)
+    network = bounded_chain((9, 6, 4), seed=3)
+    generate(network, default_plan(network, Mode.COLLAPSED, lanes=4), tmp_path)
+    report = cosimulate(network, tmp_path, inputs_for(network, 4), simulator="icarus")
+    assert report.mismatches == 3
 
 
 @pytest.mark.parametrize("mode", MODES)
