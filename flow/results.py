@@ -43,6 +43,7 @@ def _compared(summary: Summary) -> str:
     return f"{mismatches} of {spikes:,} ({how})"
 
 
+_COLUMNS = 4
 _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("network", lambda s: "-".join(s["network"]["shapes"])),
     (
@@ -103,14 +104,20 @@ def _bound(performance: Summary) -> str:
 
 
 def table(summaries: Sequence[Summary]) -> str:
-    """A Markdown table: a column for each run, a row for each figure."""
+    """Markdown tables: a column for each run, at most four side by side; a row for each figure."""
     if not summaries:
         raise ConfigurationError("there must be at least one run", found="none")
+    parts = [summaries[k : k + _COLUMNS] for k in range(0, len(summaries), _COLUMNS)]
+    lines = [line for part in parts for line in [*_part(part), ""]]
+    return "\n".join([*lines, *_origins(summaries)])
+
+
+def _part(summaries: Sequence[Summary]) -> list[str]:
     names = [summary["network"]["name"] for summary in summaries]
     lines = [f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     for title, figure in _ROWS:
         lines.append(f"| {title} | {' | '.join(figure(summary) for summary in summaries)} |")
-    return "\n".join([*lines, "", *_origins(summaries)])
+    return lines
 
 
 def _origins(summaries: Sequence[Summary]) -> list[str]:

@@ -10,10 +10,11 @@ from torch import fx
 
 from spikewright.flow.importers.aliases import Aliases
 from spikewright.flow.importers.builder import Builder
+from spikewright.flow.importers.call import PERMANENT, SUPPORTED, Call, refusal
 from spikewright.flow.importers.check import check_graph
 from spikewright.flow.importers.finish import finish
 from spikewright.flow.importers.layers import QuantisedReLU
-from spikewright.flow.importers.operations import PERMANENT, SUPPORTED, Call, refusal
+from spikewright.flow.importers.operations import call_of, check_call
 from spikewright.flow.importers.stages import INPUT, Graph
 from spikewright.flow.importers.values import Operand, Sum, Value
 from spikewright.flow.importers.verify import (
@@ -119,7 +120,8 @@ class _Reader(fx.Interpreter):
             return super().run_node(n)
         if _is_size(n) or not any(node in self._operands for node in n.all_input_nodes):
             return super().run_node(n)
-        call = Call.of(n, self.module, self._argument).prepared()
+        call = call_of(n, self.module, self._argument)
+        check_call(call)
         self._aliases.check(n)
         value = self._run_shaped(n, call)
         parts = call.apply(self.builder, value).parts
@@ -157,7 +159,7 @@ class _Reader(fx.Interpreter):
         for user in users:
             if user.op == "output":
                 continue
-            call = Call.of(user, self.module, self._argument)
+            call = call_of(user, self.module, self._argument)
             if call.rule is None:
                 raise refusal(call)
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import torch
 from torch import fx
 
+from spikewright.flow.importers.call import PERMANENT
 from spikewright.flow.importers.evaluate import evaluate
 from spikewright.flow.importers.layers import QuantisedReLU
-from spikewright.flow.importers.operations import PERMANENT
 from spikewright.flow.importers.stages import Activation, Graph, Shape, Stage
 from spikewright.golden.errors import UnsupportedError
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from spikewright.flow.results import BEGIN, END, main, replace_table
+from spikewright.flow.results import BEGIN, END, main, replace_table, table
 from spikewright.golden.errors import FileError
 
 SUMMARY = {
@@ -78,6 +78,14 @@ def test_replaces_only_what_is_between_the_markers(tmp_path):
     once = text.read_text()
     assert main([str(text), str(run), str(run)]) == 0
     assert text.read_text() == once
+
+
+def test_more_than_four_runs_are_two_tables():
+    lines = table([SUMMARY] * 5).splitlines()
+    assert lines[0] == "| | tiny | tiny | tiny | tiny |"
+    assert lines.count("| | tiny |") == 1
+    assert lines[lines.index("| | tiny |") - 1] == ""
+    assert sum("98.77 %" in line for line in lines) == 2
 
 
 @pytest.mark.parametrize(
