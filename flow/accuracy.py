@@ -156,6 +156,13 @@ def _check(network: Network, x: torch.Tensor, y: torch.Tensor, batch: int) -> No
             found=f"{len(x)} samples and {len(y)} labels",
             where="evaluation data",
         )
+    n = network.inputs[0].n
+    if x[0].numel() != n:
+        raise ConfigurationError(
+            f"a sample must have {n} values",
+            found=f"{x[0].numel()}, shape {list(x.shape[1:])}",
+            where="evaluation data",
+        )
     if batch < 1:
         raise ConfigurationError("must be at least 1", found=str(batch), where="batch")
     positions = network.population(network.readout.population).positions

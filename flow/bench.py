@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from spikewright.flow.datasets import Dataset, digits, digits_segmentation, mnist
@@ -29,27 +30,47 @@ _OTHERS = (Mode.STEPWISE, Mode.SETTLE)
 class Benchmark:
     """A recipe, what is made of its network, and its data.
 
-    ``folder`` reads them from the user's folder; where it is None, ``embedded`` splits those that
-    come along by a seed.
+    ``data`` gets the user's folder, None where nobody named one, and the seed of a split.
     """
 
     recipe: Recipe
     target: Target
-    folder: Callable[[Path], Dataset] | None = None
-    embedded: Callable[[int], Dataset] = digits
+    data: Callable[[Path | None, int], Dataset]
+
+
+def _from_folder(folder: Path | None, seed: int) -> Dataset:
+    """MNIST, which has its own split."""
+    if folder is None:
+        raise ConfigurationError(
+            "the benchmarks on MNIST need its folder", found="none", where="data"
+        )
+    return mnist(folder)
+
+
+def _embedded(load: Callable[[int], Dataset], folder: Path | None, seed: int) -> Dataset:
+    """Data that come with scikit-learn."""
+    if folder is not None:
+        raise ConfigurationError(
+            "only the benchmarks on MNIST take a folder", found=str(folder), where="data"
+        )
+    return load(seed)
+
+
+_DIGITS = partial(_embedded, digits)
+_PIXELS = partial(_embedded, digits_segmentation)
 
 
 _ALL = (
     Benchmark(
         recipe=MNIST_MLP,
-        folder=mnist,
+        data=_from_folder,
         target=Target(
             board="ulx3s-85f", lanes=(128, 10), other_modes=_OTHERS, other_lanes=(16, 10)
         ),
     ),
     Benchmark(
         recipe=MNIST_CNN,
-        folder=mnist,
+        data=_from_folder,
         # In the order conv1, conv2, hidden, classes: a mean is part of the layer behind it.
         target=Target(
             board="ulx3s-85f",
@@ -61,19 +82,22 @@ _ALL = (
     ),
     Benchmark(
         recipe=DIGITS_CNN,
+        data=_DIGITS,
         target=Target(board="icebreaker", lanes=(4, 8, 5), other_modes=_OTHERS),
     ),
     Benchmark(
         recipe=DIGITS_RESNET,
+        data=_DIGITS,
         target=Target(board="ulx3s-85f", lanes=16, other_modes=_OTHERS),
     ),
     Benchmark(
         recipe=DIGITS_SEPARABLE,
+        data=_DIGITS,
         target=Target(board="ulx3s-85f", lanes=16, other_modes=_OTHERS),
     ),
     Benchmark(
         recipe=DIGITS_SEGMENTATION,
-        embedded=digits_segmentation,
+        data=_PIXELS,
         target=Target(board="ulx3s-85f", lanes=16, other_modes=_OTHERS),
     ),
 )
@@ -112,20 +136,10 @@ def run_bench(
     if samples is not None:
         target = replace(target, samples=samples)
     return whole_way(
-        out, benchmark.recipe, _dataset(benchmark, data, seed), target, seed=seed, working=working
+        out,
+        benchmark.recipe,
+        lambda: benchmark.data(data, seed),
+        target,
+        seed=seed,
+        working=working,
     )
-
-
-def _dataset(benchmark: Benchmark, data: Path | None, seed: int) -> Callable[[], Dataset]:
-    name, folder, embedded = benchmark.recipe.name, benchmark.folder, benchmark.embedded
-    if folder is None:
-        if data is not None:
-            raise ConfigurationError(
-                f"{name} has data of its own", found=f"the folder {data}", action="leave --data out"
-            )
-        return lambda: embedded(seed)
-    if data is None:
-        raise ConfigurationError(
-            f"{name} needs a folder of data", found="none", action="name it with --data"
-        )
-    return lambda: folder(data)

@@ -19,6 +19,7 @@ from spikewright.golden.spec import (
 from spikewright.hdl.config import CoreConfig, HostConfig, PortConfig, node_layouts, shape_of
 from spikewright.hdl.delta import epoch_bits
 from spikewright.hdl.plan import CorePlan, HardwarePlan, MembraneStore, WeightStore
+from spikewright.hdl.queue import SHALLOW_QUEUE
 from spikewright.hdl.rows import RowTables
 from spikewright.hdl.update import cheapest_store
 from spikewright.hdl.weights import column_slices
@@ -144,8 +145,9 @@ _Part = tuple[str, str, tuple[tuple[int, int], ...]]
 
 def _port_memories(config: CoreConfig, port: PortConfig) -> list[_Part]:
     """Kind, store and parts of what one port needs."""
-    # Two words of a queue are in its output registers.
-    found: list[_Part] = [("queue", ANYWHERE, ((max(1, port.queue_depth - 2), port.source.width),))]
+    # Some words of a queue are in registers of their own.
+    stored = port.queue_depth - (1 if port.queue_depth <= SHALLOW_QUEUE else 3)
+    found: list[_Part] = [("queue", ANYWHERE, ((stored, port.source.width),))]
     if port.schedule.weights is not None:
         rows, *word = port.schedule.weights.shape
         slices = column_slices(rows, prod(word) * port.schedule.weight_bits, config.plan.weights)

@@ -68,6 +68,8 @@ def load_samples(path: Path) -> Samples:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        if "pickle" in reason:  # numpy's advice, which nobody should take
+            reason = "no array of numbers"
         raise FileError(
             "the data must be a readable npz file", found=reason, where=where
         ) from error

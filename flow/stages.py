@@ -146,7 +146,7 @@ def evaluate_stage(
 def choose_plan(
     project: Project,
     mode: Mode | None,
-    lanes: tuple[int, ...],
+    lanes: tuple[int, ...] | None,
     *,
     banks: tuple[Banks, ...] | None = None,
     membranes: MembraneStore | None = None,

@@ -9,7 +9,6 @@ from spikewright.boards import get_board
 from spikewright.flow.convert import convert, encode_input
 from spikewright.flow.datasets import Dataset
 from spikewright.flow.importers import import_module
-from spikewright.flow.lanes import Banks
 from spikewright.flow.machine import measured
 from spikewright.flow.original import Original
 from spikewright.flow.performance import golden_speed
@@ -41,18 +40,16 @@ class Target:
     ----------
     board : the board of the bitstream. clock_mhz : the clock asked for; None is the board's.
     lanes : the most lanes of each population's core, for all, in order or by name.
-    banks : its rows and columns of lanes, likewise; None is as takes the fewest cycles.
     samples : held-out samples to co-simulate; None is all.
     mode : how the hardware of the bitstream runs.
     other_modes : modes that are co-simulated too.
-    other_lanes : lanes of their hardware, with banks as they suit; None is the same hardware.
+    other_lanes : lanes of their hardware; None is the same.
     steps : the T of a stepwise co-simulation.
     """
 
     board: str
     clock_mhz: float | None = None
     lanes: Lanes
-    banks: Mapping[str, Banks] | None = None
     samples: int | None = None
     mode: Mode = Mode.COLLAPSED
     other_modes: tuple[Mode, ...] = ()
@@ -91,10 +88,10 @@ def whole_way(
     membranes = None if get_board(target.board).lut_ram else MembraneStore.BLOCK
     # The main mode comes last, so that what the project names as its hardware is what is built.
     for mode in (*target.other_modes, target.mode):
-        lanes, banks = target.lanes, target.banks
+        lanes = target.lanes
         if mode is not target.mode and target.other_lanes is not None:
-            lanes, banks = target.other_lanes, None
-        plan = default_plan(project.network, mode, lanes=lanes, banks=banks, membranes=membranes)
+            lanes = target.other_lanes
+        plan = default_plan(project.network, mode, lanes=lanes, membranes=membranes)
         generate_stage(project, plan, working=working)
         cosim_stage(
             project, mode, held_out.first(target.samples), steps=target.steps, working=working

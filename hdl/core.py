@@ -34,8 +34,8 @@ class Core(wiring.Component):
     -------
     i_0, i_1, ... : In(stream), one a port. o_0, o_1, ... : Out(stream), one a host.
     row, spike_out, stall, busy : Out, high each time a row is issued, a spike is sent, a token
-    waits for its consumer, anything is under way. synops, spikes_in : Out, neurons that a row
-    updates, spikes that leave their queues in this cycle.
+    waits for its consumer, a token waits for the core or something is under way in it. synops,
+    spikes_in : Out, neurons that a row updates, spikes that leave their queues in this cycle.
 
     Timing
     ------
@@ -147,8 +147,10 @@ class Core(wiring.Component):
             wiring.connect(m, inside, wiring.flipped(outside))
         under_way = self._rows(m)
         self._passes(m)
-        # In time for the next cycle: control has much to do in the one that asks.
-        m.d.sync += control.drained.eq(~(control.adds | under_way | lanes.stays))
+        # A register: control has much to do in the cycle that asks. Nobody waits for the lanes: a
+        # pass reads its first group 3 cycles after a row has left the synapses, and the lanes write
+        # the row in that cycle at the latest.
+        m.d.sync += control.drained.eq(~(control.adds | under_way))
         m.d.comb += [
             self.spikes_in.eq(self.intake.spikes),
             self.busy.eq(

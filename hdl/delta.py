@@ -65,7 +65,7 @@ class DeltaUnit(wiring.Component):
 
     Members
     -------
-    i : In(stream). o : Out(stream). busy : Out, a token is inside.
+    i : In(stream). o : Out(stream).
 
     Timing
     ------
@@ -108,7 +108,7 @@ class DeltaUnit(wiring.Component):
         self.depth = self._plane * (self.channels[1] - self.channels[0])
         self.epoch_bits = epoch_bits(self.depth)
         self.store = store or cheapest_store(self.depth)
-        super().__init__({"i": In(source.signature), "o": Out(target.signature), "busy": Out(1)})
+        super().__init__({"i": In(source.signature), "o": Out(target.signature)})
 
     def _check(self) -> None:
         delta, target = self.delta, self.target
@@ -177,7 +177,6 @@ class DeltaUnit(wiring.Component):
                 out.address.eq(tag.address),
                 out.payload.eq(Mux(tag.spike, y_new - y_old, 0)),
             ]
-        m.d.comb += self.busy.eq(sends | Cat(t.mark | t.spike for t in pipe.tags).any())
         return m
 
     def _enter(self, m: Module, pipe: "_Pipe") -> "_Entry":

@@ -46,8 +46,7 @@ class AccumulatorLanes(wiring.Component):
     -------
     valid, groups, enables, payload, operands : In, one row to add; ``groups`` and ``enables`` have
     a field for each bank, ``operands`` for each lane. Lanes are counted bank by bank. The membranes
-    of a bank that is not enabled stay as they are. busy : Out, rows are under way; stays : Out,
-    some of them still are in the next cycle.
+    of a bank that is not enabled stay as they are. busy : Out, rows are under way.
     sweep : In, the sweep reads: sweep_group, sweep_enable : In; word : Out, ``read_latency`` cycles
     later. sweep_writes : In, the sweep writes: write_enable, write_group, write_word : In. A lane's
     bits are v, then the tracer. All banks have the sweep's group.
@@ -110,7 +109,6 @@ class AccumulatorLanes(wiring.Component):
                 "payload": In(layout.payload_shape),
                 "operands": In(self.lanes * self.operand_shape.width),
                 "busy": Out(1),
-                "stays": Out(1),
                 "sweep": In(1),
                 "sweep_writes": In(1),
                 "sweep_group": In(self.group_shape),
@@ -156,7 +154,7 @@ class AccumulatorLanes(wiring.Component):
         for stage in range(self.latency - self.multiplies - 1):
             waiting.append(self._register(m, f"read_{stage}", waiting[-1]))
             busy.append(Cat(*waiting[-1].valids).any())
-        m.d.comb += [self.busy.eq(Cat(*busy).any()), self.stays.eq(Cat(*busy[:-1]).any())]
+        m.d.comb += self.busy.eq(Cat(*busy).any())
         for bank in range(self.n_banks):
             self._bank(m, bank, waiting)
         return m

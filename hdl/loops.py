@@ -25,6 +25,7 @@ def minimum_depths(network: Network, plan: HardwarePlan) -> tuple[tuple[int, ...
     queue of each of them must hold one whole step of its source, its neurons and the marker;
     everywhere else any queue will do.
     """
+    # A population on a shared core is whole, so it has one place.
     shared = {index for index, core in enumerate(plan.cores) if len(core.hosts) > 1}
     place = {host.population: index for index in shared for host in plan.cores[index].hosts}
     feeds: dict[int, set[int]] = {index: set() for index in shared}

@@ -2,21 +2,23 @@
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.fifo import SyncFIFO, SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from spikewright.golden.errors import ConfigurationError
 
 from .token import TokenLayout
 
-__all__ = ["SpikeQueue"]
+__all__ = ["SHALLOW_QUEUE", "SpikeQueue"]
+
+SHALLOW_QUEUE = 4  # tokens up to which a queue is registers
 
 
 class SpikeQueue(wiring.Component):
     """A first-in first-out queue of tokens that keeps their shape.
 
-    Its output is a register, which a token that finds the queue empty enters at once: what follows
-    does not wait for a block RAM's slow output.
+    Its output is a register, which a token that finds the queue empty enters at once; between it
+    and a block RAM, whose output is slow, there is another one.
 
     Parameters
     ----------
@@ -29,9 +31,9 @@ class SpikeQueue(wiring.Component):
 
     Timing
     ------
-    latency : cycles from a token's acceptance by an empty queue to its offer. interval : 1; one
-    cycle is lost when the stored tokens run out while others follow. A stall of the consumer fills
-    the queue, then stalls the producer.
+    latency : cycles from a token's acceptance by an empty queue to its offer. interval : 1; up to 3
+    cycles are lost when the stored tokens run out while others follow. A stall of the consumer
+    fills the queue, then stalls the producer.
 
     Model: the identity on a sequence. Storage: depth x token bits, cleared by reset.
     """
@@ -47,31 +49,41 @@ class SpikeQueue(wiring.Component):
         super().__init__({"i": In(layout.signature), "o": Out(layout.signature)})
 
     def elaborate(self, platform: object) -> Module:
-        """The library's queue, whose width forgets the fields, and the register behind it."""
+        """The library's queue, whose width forgets the fields, and registers behind it."""
         m = Module()
-        m.submodules.fifo = fifo = SyncFIFOBuffered(width=self.layout.width, depth=self.depth - 1)
-        room, past, writes, reads = Signal(), Signal(), Signal(), Signal()
-        # The library counts its tokens too, but not in a register that says that there are none.
-        stored, none = Signal(range(self.depth)), Signal(init=1)
+        room, past, none = Signal(), Signal(), Signal(init=1)
         payload = self.o.payload.as_value()
+        fifo: SyncFIFO | SyncFIFOBuffered
+        if self.depth <= SHALLOW_QUEUE:
+            # Of so few words the buffered one would take a token in every other cycle only.
+            m.submodules.fifo = fifo = SyncFIFO(width=self.layout.width, depth=self.depth - 1)
+            waits, head = fifo.r_rdy, fifo.r_data
+            m.d.comb += fifo.r_en.eq(room)
+            last = fifo.level == 1
+        else:
+            m.submodules.fifo = fifo = SyncFIFOBuffered(
+                width=self.layout.width, depth=self.depth - 2
+            )
+            waits, head = Signal(), Signal(self.layout.width, reset_less=True)
+            m.d.comb += fifo.r_en.eq(room | ~waits)
+            with m.If(fifo.r_en):
+                m.d.sync += [waits.eq(fifo.r_rdy), head.eq(fifo.r_data)]
+            last = fifo.level == 0
         m.d.comb += [
             room.eq(~self.o.valid | self.o.ready),
-            # Past the library's queue, but never past a token that is in it.
+            # Past what is stored, but never past a token that is in it.
             past.eq(room & none),
             self.i.ready.eq(fifo.w_rdy),
             fifo.w_data.eq(self.i.payload.as_value()),
             fifo.w_en.eq(self.i.valid & ~past),
-            fifo.r_en.eq(room),
-            writes.eq(fifo.w_en & fifo.w_rdy),
-            reads.eq(fifo.r_en & fifo.r_rdy),
         ]
-        with m.If(writes & ~reads):
-            m.d.sync += [stored.eq(stored + 1), none.eq(0)]
-        with m.Elif(reads & ~writes):
-            m.d.sync += [stored.eq(stored - 1), none.eq(stored == 1)]
+        with m.If(fifo.w_en & fifo.w_rdy):
+            m.d.sync += none.eq(0)
+        with m.Elif(room & waits & last):
+            m.d.sync += none.eq(1)
         with m.If(room):
             m.d.sync += [
-                self.o.valid.eq(fifo.r_rdy | (past & self.i.valid)),
-                payload.eq(Mux(fifo.r_rdy, fifo.r_data, fifo.w_data)),
+                self.o.valid.eq(waits | (past & self.i.valid)),
+                payload.eq(Mux(waits, head, fifo.w_data)),
             ]
         return m

@@ -33,6 +33,7 @@ _SECTIONS = (
         "Performance",
         "performance",
         (
+            "mode",
             "cycles_per_sample",
             "bound_cycles",
             "efficiency",

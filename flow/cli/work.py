@@ -7,6 +7,7 @@ import typer
 
 from spikewright.flow.cli.console import show_summary, working
 from spikewright.flow.cli.options import Data, ModeName, ProjectFolder, integers, one_of, pairs
+from spikewright.golden.errors import ConfigurationError
 
 __all__ = ["build", "cosim", "evaluate", "generate"]
 
@@ -42,24 +43,25 @@ def generate(
         ),
     ] = None,
     lanes: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="Neurons that a core updates in a cycle, at most: one number, or one for each "
-            "population in order, as in 144,16."
+            "population in order, as in 144,16.",
+            show_default="16",
         ),
-    ] = "16",
+    ] = None,
     banks: Annotated[
         str | None,
         typer.Option(
-            help="How many rows and columns of neurons those lanes span, as 3x3: once, or once for "
-            "each population. The other factor of lanes is channels.",
+            help="How many rows and columns of neurons those lanes span, at most, as 3x3: once, or "
+            "once for each population. The other factor of lanes is channels.",
             show_default="as takes the fewest cycles",
         ),
     ] = None,
     membranes: Annotated[
         str | None,
         typer.Option(
-            help="Where membranes live: registers, lutram or block.",
+            help="Where membranes live: registers, lutram or block. An iCE40 has no LUT RAM.",
             show_default="registers up to 4 words, LUT RAM up to 64, block RAM beyond",
         ),
     ] = None,
@@ -83,6 +85,8 @@ def generate(
 
       spikewright generate p --lanes 144,72,10 --banks 3x3
 
+      spikewright generate p --lanes 4 --membranes block   # for the iCEBreaker
+
       spikewright generate p --plan plan.json
     """
     from spikewright.flow.project import Project
@@ -90,11 +94,17 @@ def generate(
     from spikewright.golden.spec import Mode
     from spikewright.hdl.plan import MembraneStore
 
+    given = {"--mode": mode, "--lanes": lanes, "--banks": banks, "--membranes": membranes}
+    beside = [name for name, value in given.items() if value is not None]
+    if plan is not None and beside:
+        raise ConfigurationError(
+            "--plan says all of it and must be given alone", found=", ".join(beside)
+        )
     project = Project(folder)
     chosen = choose_plan(
         project,
         None if mode is None else one_of(Mode, mode, "--mode"),
-        integers(lanes, "--lanes"),
+        None if lanes is None else integers(lanes, "--lanes"),
         banks=None if banks is None else pairs(banks, "--banks"),
         membranes=None if membranes is None else one_of(MembraneStore, membranes, "--membranes"),
         path=plan,
@@ -152,7 +162,11 @@ def cosim(
         stall_output=stall_output,
         working=working,
     )
-    show_summary(project.summary, "network", "cosim", "performance")
+    # Performance is of a run that nobody made to wait, in the mode of the build if there is one.
+    summary = project.summary
+    same = summary.get("performance", {}).get("mode") == chosen
+    sections = ["performance"] if same and not summary["cosim"]["stalled"] else []
+    show_summary(summary, "network", "cosim", *sections)
 
 
 def build(

@@ -37,12 +37,12 @@ class CosimReport:
 
     ``spikes_compared``: spikes of all populations that were found equal; the values of a readout
     are compared too, but are not spikes. ``mismatches``: spikes of the golden model that no equal
-    one was found for. ``cycles``: simulated cycles; ``cycles_per_second``: of wall time in the
-    simulator alone. ``cycles_per_sample``: between the ENDs of samples sent back to back;
-    ``bound_cycles``: the fewest that the plan's memory ports allow for these samples.
-    ``latency_cycles``: from the first input token of a sample that finds the accelerator empty to
-    its END on the output. ``counters``: by core, which goes by its populations, a mean over
-    samples. ``build_seconds``: of the simulator's compilation.
+    one was found for; a run that has any raises an error. ``cycles``: simulated cycles;
+    ``cycles_per_second``: of wall time in the simulator alone. ``cycles_per_sample``: between the
+    ENDs of samples sent back to back; ``bound_cycles``: the fewest that the plan's memory ports
+    allow for these samples. ``latency_cycles``: from the first input token of a sample that finds
+    the accelerator empty to its END on the output. ``counters``: by core, which goes by its
+    populations, a mean over samples. ``build_seconds``: of the simulator's compilation.
     """
 
     simulator: str
@@ -206,6 +206,12 @@ def _report(
     compared = result["spikes_compared"] - samples * read
     sent = [streams[p.name].kind for p in network.populations if p.soma.fire is not Fire.NONE]
     spikes = sum(int((kind == TokenKind.SPIKE).sum()) for kind in sent)
+    if compared != spikes:
+        raise MismatchError(
+            f"all {spikes} spikes of the golden model must have been compared",
+            found=str(compared),
+            where=os.fspath(manifest.verilog.parent),
+        )
     gaps = result["gaps"]
     return CosimReport(
         simulator=simulator,

@@ -41,6 +41,7 @@ PRODUCT = "products of two activations are not offered; use +, cat or convolutio
 _CONSTANT = "for a constant use a Linear, a convolution, a BatchNorm or * with a number"
 _MAXIMUM_WITH = "for a maximum with 0 use F.relu(x)"
 _STRIDES = "take the part in front of the network, or let a convolution with a stride do it"
+_PADDING = "give the convolution or the pool its padding"
 _ORDER = "flatten in torch's order; transpose in front of the network"
 _ADVICE = {
     **dict.fromkeys(("softmax", "logsoftmax", "log_softmax", "softmax2d", "softmin"), _DECIDES),
@@ -55,6 +56,7 @@ _ADVICE = {
     **dict.fromkeys(("multiheadattention", "scaled_dot_product_attention", "matmul"), PRODUCT),
     **dict.fromkeys(("mul", "bmm", "einsum", "imul", "multiply", "bilinear"), PRODUCT),
     **dict.fromkeys(("getitem", "chunk", "split", "narrow", "select"), _STRIDES),
+    **dict.fromkeys(("pad", "zeropad2d", "constantpad2d"), _PADDING),
     **dict.fromkeys(("maximum", "max", "zeros_like"), _MAXIMUM_WITH),
     **dict.fromkeys(("permute", "transpose", "pixelshuffle", "pixel_shuffle", "flip"), _ORDER),
 }

@@ -318,6 +318,36 @@ def test_banks_of_rows_and_columns(mode, shape, banks, lanes, valid, ready):
 
 @pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("source", [(0, 1), (-1, 1), (-9, 9)])
+@pytest.mark.parametrize(("n", "lanes"), [(3, 4), (20, 1)])
+def test_a_pass_misses_no_row_in_front_of_it(mode, store, source, n, lanes):
+    """None, one or two spikes, then the marker at once; a row a spike, and slow LUT RAM."""
+    soma = Soma(
+        fire=Fire.TERNARY, threshold=2, threshold_negative=1, bias_when="first", s_min=0, s_max=3
+    )
+    config = make(soma, mode=mode, store=store, shape=(n,), lanes=lanes, source=source)
+    reference, rng = Reference(config), random.Random(n)
+    sent, expected = [], []
+    for index in range(60):
+        for _ in range(index % 3):
+            address, payload = (
+                rng.randrange(6),
+                rng.choice([p for p in (source[0], source[1]) if p]),
+            )
+            sent.append((SPIKE, address, payload))
+            reference.receive(address, payload)
+        if mode is not Mode.COLLAPSED:
+            sent.append((STEP, 0, 0))
+            expected += [*reference.step(), (STEP, 0, 0)]
+        if mode is Mode.COLLAPSED or index % 6 == 5:
+            sent.append((END, EndFlag.RESET, 0))
+            expected += [*reference.end(False), (END, 0, 0)]
+    assert sum(token[0] == SPIKE for token in expected) > 10
+    run(config, sent, expected)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("store", list(MembraneStore))
 @pytest.mark.parametrize("source", [(0, 1), (0, 3)])
 def test_latency_and_interval_are_the_properties(mode, store, source):
     soma = Soma(

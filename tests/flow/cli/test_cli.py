@@ -309,6 +309,39 @@ def test_steps_out_of_order_say_what_comes_first(project, tmp_path):
     assert "--mode: must be one of stepwise, settle, collapsed" in failure(result, 2)
 
 
+def test_a_plan_is_given_alone(project, tmp_path):
+    spikewright("generate", project, "--mode", "settle", cwd=tmp_path)
+    plan = project / "generated" / "settle" / "plan.json"
+    for beside in (("--mode", "collapsed"), ("--lanes", "8"), ("--membranes", "block")):
+        result = spikewright("generate", project, "--plan", plan, *beside, cwd=tmp_path, ok=False)
+        assert f"--plan says all of it and must be given alone, found {beside[0]}" in failure(
+            result, 2
+        )
+    assert [path.name for path in (project / "generated").iterdir()] == ["settle"]
+
+
+def test_samples_of_another_shape_are_refused(project, tmp_path):
+    path = tmp_path / "other.npz"
+    np.savez(path, x=np.zeros((5, 3, 5), dtype=np.float32), y=np.zeros(5, dtype=np.int64))
+    result = spikewright("evaluate", project, "--data", path, cwd=tmp_path, ok=False)
+    assert "a sample must have 12 values, found 15, shape [3, 5]" in failure(result, 2)
+    path.write_bytes(b"not an archive")
+    result = spikewright("evaluate", project, "--data", path, cwd=tmp_path, ok=False)
+    assert "npz file, found no array of numbers" in failure(result, 6)
+
+
+def test_performance_is_shown_of_this_run_only(project, tmp_path):
+    for mode, stalls, shown in (
+        ("collapsed", (), True),
+        ("settle", ("--stall-input", "01"), False),
+    ):
+        spikewright("generate", project, "--mode", mode, cwd=tmp_path)
+        options = ("--simulator", "icarus", "--samples", 2, "--mode", mode, *stalls)
+        result = spikewright("cosim", project, *options, cwd=tmp_path)
+        assert ("Performance" in result.stdout) is shown
+        assert "Co-simulation" in result.stdout
+
+
 def test_a_board_without_lut_ram_says_what_to_do(project, tmp_path):
     spikewright("generate", project, "--lanes", "1", "--membranes", "lutram", cwd=tmp_path)
     result = spikewright("build", project, "--board", "icebreaker", cwd=tmp_path, ok=False)
@@ -359,11 +392,11 @@ def test_the_help_names_every_benchmark(tmp_path):
 
 def test_data_where_they_belong(tmp_path):
     result = spikewright("bench", "mnist-cnn", "--out", "p", cwd=tmp_path, ok=False)
-    assert "mnist-cnn needs a folder of data, found none; name it with --data" in failure(result, 2)
+    assert "data: the benchmarks on MNIST need its folder, found none" in failure(result, 2)
     result = spikewright(
         "bench", "digits-cnn", "--data", tmp_path, "--out", "p", cwd=tmp_path, ok=False
     )
-    assert "digits-cnn has data of its own" in failure(result, 2)
+    assert "data: only the benchmarks on MNIST take a folder, found " in failure(result, 2)
 
 
 def test_an_unknown_benchmark_is_refused(tmp_path):
