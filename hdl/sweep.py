@@ -89,7 +89,7 @@ class Sweep(wiring.Component):
         m = Module()
         config = self.config
         show, initialise, hold = Signal(), Signal(), Signal()
-        decides, advance, done = Signal(), Signal(), Signal()
+        decides, stores, advance, done = Signal(), Signal(), Signal(), Signal()
         m.submodules.places = places = Places(hosts=config.hosts)
         with m.If(self.start):
             m.d.sync += [
@@ -98,13 +98,15 @@ class Sweep(wiring.Component):
                 hold.eq(self.hold),
                 self.fired.eq(0),
             ]
-        last_count = self._last_count(m, decides, advance)
+        last = self._last_count(m, decides, advance)
+        goes_on = last & (self.items.ready | ~show)
         m.d.comb += [
             places.start.eq(self.start),
             places.host.eq(self.host),
             places.advance.eq(advance),
-            done.eq(decides & last_count & (self.items.ready | ~show)),
-            advance.eq(~decides | done),
+            # Of four registers each: what they enable is far away, so it must not be deep as well.
+            done.eq(decides & goes_on),
+            advance.eq(~decides | goes_on),
         ]
         deciding = Signal(places.place.shape())
         takes, taken, waits = places.asks, places.place, [places.asks]
@@ -115,21 +117,21 @@ class Sweep(wiring.Component):
             takes, taken = following, place
             waits.append(takes)
         with m.If(advance):
-            m.d.sync += [decides.eq(takes), deciding.eq(taken)]
+            m.d.sync += [decides.eq(takes), stores.eq(takes & ~hold), deciding.eq(taken)]
         m.d.comb += [
             self.busy.eq(Cat(waits).any() | decides),
             self.read_group.eq(places.place.group),
             self.read_enable.eq(advance),
             self.writes.eq(decides),
-            self.write_enable.eq(done & ~hold),
+            self.write_enable.eq(stores & goes_on),
             self.write_group.eq(deciding.group),
-            self.items.valid.eq(decides & last_count & show),
+            self.items.valid.eq(decides & last & show),
             self.items.payload.host.eq(places.host_held),
             self.items.payload.base.eq(places.base(deciding)),
         ]
         tables = self._tables(m, taken, advance)
         decide = self._divide if config.divides else self._step
-        steps = decides & ~last_count
+        steps = decides & ~last
         lanes = [decide(m, lane, tables, advance, steps) for lane in range(config.lanes)]
         fired = Signal(config.lanes)
         m.d.comb += fired.eq(Cat(fires for fires, _, _ in lanes) & places.mask(deciding))
@@ -155,12 +157,11 @@ class Sweep(wiring.Component):
         """Whether the group that decides is at the last bit of its quotient."""
         if self.interval == 1:
             return Const(1, 1)
-        count = Signal(range(self.interval))
-        last = count == self.interval - 1
+        count, last = Signal(range(self.interval)), Signal()
         with m.If(decides & ~last):
-            m.d.sync += count.eq(count + 1)
+            m.d.sync += [count.eq(count + 1), last.eq(count == self.interval - 2)]
         with m.Elif(advance):
-            m.d.sync += count.eq(0)
+            m.d.sync += [count.eq(0), last.eq(0)]
         return last
 
     def _tables(self, m: Module, taken, advance: Signal) -> dict[str, ParameterTable]:
