@@ -334,6 +334,8 @@ class DeltaUnit(wiring.Component):
         table = self.delta.table
         assert table is not None
         shape = Shape.cast(range(int(table.min()), int(table.max()) + 1))
+        if not shape.width:  # a memory of no bits is none
+            return [Const(0, shape) for _ in sums]
         words = [0] * (1 << len(sums[0]))
         for value in range(self.x_low, self.x_high + 1):
             words[value % len(words)] = int(table[value - self.delta.low]) % (1 << shape.width)

@@ -5,6 +5,7 @@ import random
 
 import numpy as np
 import pytest
+from amaranth.back import verilog
 from amaranth.hdl import ResetInserter, Signal
 
 from spikewright.golden.errors import ConfigurationError, RangeError
@@ -280,6 +281,17 @@ def test_a_slice_of_channels(delta):
     options = {"banks": ((3, 1, 1), (3, 1, 1)), "channels": channels}
     dut, _, _ = run(delta, shape, low=-1, high=2, x=(0, 5), tokens=tokens, **options)
     assert dut.depth * dut.banks == 2 * 16
+
+
+def test_a_table_of_zeros_needs_no_memory():
+    """Yosys stops at a memory of no bits; nothing is ever sent but markers."""
+    rng = random.Random(5)
+    shape, x, delta = (6,), (-5, 8), Delta(function="table", table=[0] * 14, low=-5)
+    tokens = sent(rng, shape, low=-3, high=3, x=x)
+    dut, _, sink = run(delta, shape, low=-3, high=3, x=x, tokens=tokens)
+    assert SPIKE not in {kind for kind, _, _ in unpacked(dut.target, sink.payloads)}
+    dut = DeltaUnit(source=dut.source, target=dut.target, delta=delta, x_low=-5, x_high=8)
+    assert "module" in verilog.convert(dut, name="table")
 
 
 def test_reset_makes_all_sums_zero():
