@@ -318,11 +318,12 @@ class DeltaUnit(wiring.Component):
         """A spike is added to its own bank's word; a word of the other half is cleared."""
         sums, epoch = words.word[: -self.epoch_bits], words.word[-self.epoch_bits :]
         clears = tag.clear & ((epoch[-1] != tag.epoch[-1]) | tag.start)
+        zero = Const(0, new.shape())  # a plain 0 would make a sum of one signed bit two bits wide
         m.d.comb += [
             old.eq(Mux(epoch != tag.epoch, 0, sums)),
             new.eq(old + payload),
             words.write.eq(clears | (tag.spike & tag.last & own)),
-            words.data.eq(Cat(Mux(tag.clear, 0, new), tag.epoch)),
+            words.data.eq(Cat(Mux(tag.clear, zero, new), tag.epoch)),
         ]
 
     def _clipped(self, x: Value) -> Value:

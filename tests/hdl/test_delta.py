@@ -274,6 +274,22 @@ def test_clips_and_tables(delta, shape, to, valid, ready):
     run(delta, shape, low=-3, high=3, x=x, tokens=tokens, **options)
 
 
+@pytest.mark.parametrize("x", [(-1, 0), (0, 1), (-1, 1), (-2, 0), (0, 0)])
+@pytest.mark.parametrize(
+    "delta",
+    [
+        pool((3, 2), (1, 1), (1, 1)),
+        Delta(function="clip", low=-1, high=1),
+        Delta(function="table", table=[3, -4, 1, 0], low=-2),
+    ],
+    ids=["maximum", "clip", "table"],
+)
+def test_sums_of_few_values(delta, x):
+    shape = (2, 3, 3)
+    tokens = sent(random.Random(f"{x}"), shape, low=-1, high=1, x=x, samples=24, spikes=9)
+    run(delta, shape, low=-1, high=1, x=x, tokens=tokens)
+
+
 @pytest.mark.parametrize("delta", [pool((2, 2), (2, 2)), Delta(function="clip", low=0, high=2)])
 def test_a_slice_of_channels(delta):
     shape, channels = (5, 4, 4), (2, 4)
