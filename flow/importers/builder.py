@@ -4,11 +4,35 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import accumulate
 from math import prod
 
 import numpy as np
 
+from spikewright.flow.importers.parts import (
+    ACTIVATE,
+    channel_cuts,
+    check_merge,
+    convolution_sum,
+    cut_norm,
+    cuts_of,
+    gathered,
+    is_linear,
+    joined_pools,
+    mapped_operand,
+    merged_term,
+    placed,
+    require_channels,
+    require_equal,
+    require_rising,
+    scaled,
+    scaled_sum,
+    shifted,
+    single_operand,
+    stacked,
+    with_affine,
+    with_flat_norm,
+    with_norm,
+)
 from spikewright.flow.importers.stages import (
     INPUT,
     Activation,
@@ -18,7 +42,6 @@ from spikewright.flow.importers.stages import (
     MaxStage,
     Norm,
     Pool,
-    Shape,
     UpsampleStage,
 )
 from spikewright.flow.importers.values import (
@@ -38,8 +61,6 @@ from spikewright.flow.importers.values import (
 from spikewright.golden.errors import UnsupportedError
 
 __all__ = ["Builder", "Draft", "Names"]
-
-ACTIVATE = "put a ReLU between them"
 
 
 class Names:
@@ -86,12 +107,12 @@ class Builder:
         """A Linear on a vector; merges with linear layers before it that have no activation."""
         terms: list[Term] = []
         title = name
-        for part, first, last in _cuts(x.parts, [prod(part_shape(part)) for part in x.parts]):
+        for part, first, last in cuts_of(x.parts, [prod(part_shape(part)) for part in x.parts]):
             columns = weight[:, first:last]
-            if isinstance(part, Sum) and _is_linear(part):
+            if isinstance(part, Sum) and is_linear(part):
                 before = part.folded()
-                _check_merge(name, before, columns)
-                terms += [_merged(term, columns) for term in before.terms]
+                check_merge(name, before, columns)
+                terms += [merged_term(term, columns) for term in before.terms]
                 bias = bias + columns @ before.bias.reshape(-1)
                 title = f"{before.name}+{title}"
             else:
@@ -99,7 +120,7 @@ class Builder:
                 operation = Operation(kind=BranchKind.LINEAR, weight=columns)
                 terms.append(Term(name=name, value=value, operation=operation))
         shape = (weight.shape[0],)
-        return _single(Sum(name=title, shape=shape, terms=tuple(terms), bias=bias))
+        return single_operand(Sum(name=title, shape=shape, terms=tuple(terms), bias=bias))
 
     def convolve(self, name: str, x: Operand, operation: Operation, bias: FloatArray) -> Operand:
         """A convolution, plain or transposed; one branch per part of the operand."""
@@ -109,13 +130,13 @@ class Builder:
             return self._convolve_groups(name, values, operation, bias)
         if len(values) == 1:
             term = Term(name=name, value=values[0], operation=operation)
-            return _single(_convolution(name, (term,), bias))
+            return single_operand(convolution_sum(name, (term,), bias))
         terms = []
         axis = 0 if operation.kind is BranchKind.TRANSPOSED else 1
-        for value, (_, first, last) in zip(values, _channel_cuts(values), strict=True):
+        for value, (_, first, last) in zip(values, channel_cuts(values), strict=True):
             part = replace(operation, weight=operation.weight.take(range(first, last), axis))
             terms.append(Term(name=name, value=value, operation=part))
-        return _single(_convolution(name, tuple(terms), bias))
+        return single_operand(convolution_sum(name, tuple(terms), bias))
 
     def _convolve_groups(
         self, name: str, values: Sequence[Value], operation: Operation, bias: FloatArray
@@ -140,7 +161,7 @@ class Builder:
                 operation, weight=operation.weight[first * rows : last * rows], groups=groups
             )
             own = bias[first * out_per_group : last * out_per_group]
-            sums.append(_convolution(name, (Term(name=name, value=value, operation=part),), own))
+            sums.append(convolution_sum(name, (Term(name=name, value=value, operation=part),), own))
             first = last
         return Operand(tuple(sums), (operation.n_out, *sums[0].shape[1:]))
 
@@ -149,8 +170,8 @@ class Builder:
     def norm(self, name: str, x: Operand, norm: Norm) -> Operand:
         """A batch norm: before an activation, after one, or of the input."""
         if x.natural:
-            cuts = _channel_cuts(x.parts)
-            normed = (_normed(name, part, _cut_norm(norm, a, b)) for part, a, b in cuts)
+            cuts = channel_cuts(x.parts)
+            normed = (with_norm(name, part, cut_norm(norm, a, b)) for part, a, b in cuts)
             return replace(x, parts=tuple(normed))
         if x.view != (norm.gain.size,):
             raise UnsupportedError(
@@ -159,8 +180,8 @@ class Builder:
                 where=name,
                 action="put it before what changes the shape",
             )
-        cuts = _cuts(x.parts, [prod(part_shape(part)) for part in x.parts])
-        flat = (_normed_flat(name, part, _cut_norm(norm, a, b)) for part, a, b in cuts)
+        cuts = cuts_of(x.parts, [prod(part_shape(part)) for part in x.parts])
+        flat = (with_flat_norm(name, part, cut_norm(norm, a, b)) for part, a, b in cuts)
         return replace(x, parts=tuple(flat))
 
     def activate(self, name: str, x: Operand, activation: Activation) -> Operand:
@@ -178,18 +199,18 @@ class Builder:
         """Multiplication by a number."""
         if factor == 0:
             raise UnsupportedError("a factor must not be 0", found="0", where=name)
-        return replace(x, parts=tuple(_scaled(name, part, factor) for part in x.parts))
+        return replace(x, parts=tuple(scaled(name, part, factor) for part in x.parts))
 
     def shift(self, x: Operand, summand: float) -> Operand:
         """Addition of a number."""
-        return replace(x, parts=tuple(_shifted(part, summand) for part in x.parts))
+        return replace(x, parts=tuple(shifted(part, summand) for part in x.parts))
 
     def affine(self, name: str, x: Operand, gain: FloatArray, shift: FloatArray) -> Operand:
         """An affine map per channel: gain [C] * x + shift [C]."""
         self._require_natural(name, x, "a constant per channel")
-        cuts = _channel_cuts(x.parts)
+        cuts = channel_cuts(x.parts)
         return replace(
-            x, parts=tuple(_mapped_by(name, p, gain[a:b], shift[a:b]) for p, a, b in cuts)
+            x, parts=tuple(with_affine(name, p, gain[a:b], shift[a:b]) for p, a, b in cuts)
         )
 
     # --- operations on places ---------------------------------------------------------------------
@@ -214,7 +235,7 @@ class Builder:
             else:
                 value = self._value(name, part, "an average pool")
                 parts.append(self._average_value(name, value, pool, factor))
-        return _mapped(tuple(parts))
+        return mapped_operand(tuple(parts))
 
     def average_inside(self, name: str, x: Operand, pool: Pool) -> Operand:
         """Means over those places of the windows only that lie in the map."""
@@ -231,16 +252,16 @@ class Builder:
                 padding=pool.padding,
             )
             parts.append(self._append(stage, value))
-        return _mapped(tuple(parts))
+        return mapped_operand(tuple(parts))
 
     # --- operations on several operands -----------------------------------------------------------
 
     def add(self, name: str, x: Operand, y: Operand) -> Operand:
         """A residual sum."""
-        _require_equal(name, x.view, y.view)
+        require_equal(name, x.view, y.view)
         if [part_shape(part) for part in x.parts] != [part_shape(part) for part in y.parts]:
             x, y = self.join(name, x), self.join(name, y)
-            _require_equal(name, part_shape(x.parts[0]), part_shape(y.parts[0]))
+            require_equal(name, part_shape(x.parts[0]), part_shape(y.parts[0]))
         parts = tuple(self._added(name, p, q) for p, q in zip(x.parts, y.parts, strict=True))
         return replace(x, parts=parts)
 
@@ -267,16 +288,16 @@ class Builder:
             )
         total = sum(shape[0] for shape in shapes)
         sums = [self._settled(name, self._as_sum(name, part)).folded() for part in x.parts]
-        cuts = _channel_cuts(sums)
+        cuts = channel_cuts(sums)
         joined = Sum(
             name=name,
             shape=(total, *shapes[0][1:]),
             terms=tuple(
-                _placed(name, term, first, total)
+                placed(name, term, first, total)
                 for part, (_, first, _) in zip(sums, cuts, strict=True)
                 for term in part.terms
             ),
-            bias=_stacked(sums),
+            bias=stacked(sums),
         )
         return replace(x, parts=(joined,))
 
@@ -335,7 +356,7 @@ class Builder:
     def _as_sum(self, name: str, part: Part) -> Sum:
         if isinstance(part, Sum):
             return part
-        _require_channels(name, part)
+        require_channels(name, part)
         shape = part.shape
         zero = channels(np.zeros(shape[0]), len(shape))
         return Sum(name=name, shape=shape, terms=(Term(name=name, value=part),), bias=zero)
@@ -379,10 +400,10 @@ class Builder:
                 continue
             value = self._resampled_value(name, self._value(name, part, "a pool"))
             if isinstance(step, Maximum):
-                _require_rising(name, value)
+                require_rising(name, value)
             stage = step.stage(self._names.take(step.name), value.source, value.source_shape)
             parts.append(self._append(stage, value))
-        return _mapped(tuple(parts))
+        return mapped_operand(tuple(parts))
 
     def _resampled_value(self, name: str, value: Value) -> Value:
         """Values that a pool or an upsampling may trade places with: nothing differs by place."""
@@ -398,10 +419,10 @@ class Builder:
         return self._emit(self._as_sum(value.title, value), Activation())
 
     def _average_value(self, name: str, value: Value, pool: Pool, factor: Fraction) -> Value:
-        whole = pool if value.pool is None else _joined_pools(value.pool, pool)
+        whole = pool if value.pool is None else joined_pools(value.pool, pool)
         if whole is None:
             value, whole = self._resampled_value(name, value), pool
-        _require_channels(name, value)
+        require_channels(name, value)
         shape, affine = value.shape, value.affine
         return replace(
             value,
@@ -428,12 +449,12 @@ class Builder:
         )
         bias = Affine(np.ones_like(part.bias), part.bias).pooled(part.shape, pool, mean).shift
         sums = replace(part, shape=pool.output_shape(part.shape), terms=terms, bias=bias)
-        return sums if factor == mean else _scaled_sum(name, sums, factor / mean)
+        return sums if factor == mean else scaled_sum(name, sums, factor / mean)
 
     def _added(self, name: str, p: Part, q: Part) -> Sum:
         a = self._settled(name, self._as_sum(name, p)).summands()
         b = self._settled(name, self._as_sum(name, q)).summands()
-        terms = _gathered((*a.terms, *b.terms))
+        terms = gathered((*a.terms, *b.terms))
         return Sum(name=name, shape=a.shape, terms=terms, bias=a.bias + b.bias)
 
     @staticmethod
@@ -449,233 +470,3 @@ class Builder:
                 where=name,
                 action=action,
             )
-
-
-def _single(part: Sum) -> Operand:
-    return Operand((part,), part.shape)
-
-
-def _mapped(parts: tuple[Part, ...]) -> Operand:
-    return as_made(Operand(parts, ()))
-
-
-def _cuts(parts: Sequence[Part], sizes: Sequence[int]) -> list[tuple[Part, int, int]]:
-    """Each part with the first entry that is its own, and the first that is not any more."""
-    ends = list(accumulate(sizes))
-    return [(part, end - size, end) for part, size, end in zip(parts, sizes, ends, strict=True)]
-
-
-def _channel_cuts(parts: Sequence[Part]) -> list[tuple[Part, int, int]]:
-    return _cuts(parts, [part_shape(part)[0] for part in parts])
-
-
-def _cut_norm(norm: Norm, first: int, last: int) -> Norm:
-    if (first, last) == (0, norm.gamma.size):
-        return norm  # the same object: a stage takes over one norm only
-    return replace(
-        norm,
-        gamma=norm.gamma[first:last],
-        beta=norm.beta[first:last],
-        mean=norm.mean[first:last],
-        variance=norm.variance[first:last],
-    )
-
-
-def _convolution(name: str, terms: tuple[Term, ...], bias: FloatArray) -> Sum:
-    first = terms[0]
-    assert first.operation is not None
-    shape = first.operation.output_shape(first.value.shape)
-    return Sum(name=name, shape=shape, terms=terms, bias=channels(bias, len(shape)))
-
-
-def _is_linear(part: Sum) -> bool:
-    kinds = {None if t.operation is None else t.operation.kind for t in part.terms}
-    return kinds == {BranchKind.LINEAR}
-
-
-def _check_merge(name: str, before: Sum, columns: FloatArray) -> None:
-    weights = [term.operation.weight for term in before.terms if term.operation is not None]
-    merged = sum(columns.shape[0] * weight.shape[1] for weight in weights)
-    apart = columns.size + sum(weight.size for weight in weights)
-    if merged > apart:
-        raise UnsupportedError(
-            "two Linear layers without an activation between are merged into one, which "
-            "must not have more weights than both",
-            found=f"{merged} instead of {apart}",
-            where=f"{before.name}, {name}",
-            action="put an activation between them",
-        )
-
-
-def _merged(term: Term, columns: FloatArray) -> Term:
-    assert term.operation is not None
-    return replace(term, operation=replace(term.operation, weight=columns @ term.operation.weight))
-
-
-def _normed(name: str, part: Part, norm: Norm) -> Part:
-    rank = len(part_shape(part))
-    gain, shift = channels(norm.gain, rank), channels(norm.shift, rank)
-    if isinstance(part, Sum):
-        if any(isinstance(step, Maximum) for step in part.after):
-            _require_no_sign(name, norm.gain, "put the batch norm in front of the max pool")
-        both = norm if part.norm is None else part.norm.then(norm.gain, norm.shift)
-        return replace(part, norm=both)
-    if part.plain and part.source != INPUT:
-        return replace(part, norm=norm)
-    if part.norm is not None and part.pool is None and part.factor == 1 and part.affine is None:
-        return replace(part, norm=part.norm.then(norm.gain, norm.shift))
-    return part.then(gain, shift)
-
-
-def _normed_flat(name: str, part: Part, norm: Norm) -> Part:
-    """A norm of flattened values: it tells places apart."""
-    shape = part_shape(part)
-    if prod(shape[1:]) == 1:
-        return _normed(name, part, norm)
-    if isinstance(part, Value):
-        return part.then(norm.gain.reshape(shape), norm.shift.reshape(shape))
-    raise UnsupportedError(
-        "a batch norm before an activation must be per channel",
-        found=f"one of {norm.gain.size} values, flattened from {part.name}",
-        where=name,
-        action="put it in front of the flattening",
-    )
-
-
-def _scaled(name: str, part: Part, factor: Fraction) -> Part:
-    if isinstance(part, Sum):
-        return _scaled_sum(name, part, factor)
-    if part.affine is None:
-        return replace(part, factor=part.factor * factor)
-    return part.then(np.full_like(part.affine.gain, float(factor)), np.zeros_like(part.affine.gain))
-
-
-def _scaled_sum(name: str, part: Sum, factor: Fraction) -> Sum:
-    gain = np.full(part.shape[0], float(factor))
-    return _mapped_sum(name, part, gain, 0 * gain)
-
-
-def _mapped_by(name: str, part: Part, gain: FloatArray, shift: FloatArray) -> Part:
-    """The part with an affine map per channel behind it."""
-    if isinstance(part, Sum):
-        return _mapped_sum(name, part, gain, shift)
-    rank = len(part.shape)
-    return part.then(channels(gain, rank), channels(shift, rank))
-
-
-def _mapped_sum(name: str, part: Sum, gain: FloatArray, shift: FloatArray) -> Sum:
-    if any(isinstance(step, Maximum) for step in part.after):
-        _require_no_sign(name, gain, "multiply in front of the max pool")
-    if part.norm is not None:
-        return replace(part, norm=part.norm.then(gain, shift))
-    return part.then(gain, shift)
-
-
-def _shifted(part: Part, summand: float) -> Part:
-    shape = part_shape(part)
-    ones = np.ones(shape[0])
-    if isinstance(part, Value):
-        wide = channels(ones, len(shape))
-        return part.then(wide, wide * summand)
-    if part.norm is not None:
-        return replace(part, norm=part.norm.then(ones, ones * summand))
-    return replace(part, bias=part.bias + summand)
-
-
-def _require_no_sign(name: str, gain: FloatArray, action: str) -> None:
-    if bool((gain < 0).any()):
-        channel = int(np.flatnonzero(gain < 0)[0])
-        raise UnsupportedError(
-            "between an activation and a max pool no gain must be negative",
-            found=f"{gain[channel]:.4g} in channel {channel}",
-            where=name,
-            action=action,
-        )
-
-
-def _require_rising(name: str, value: Value) -> None:
-    gain = np.full(value.shape[0], float(value.factor))
-    if value.norm is not None:
-        gain = gain * value.norm.gain
-    if value.affine is not None:
-        gain = gain * value.affine.gain.reshape(-1)
-    _require_no_sign(name, gain, "put the max pool directly behind the activation")
-
-
-def _require_channels(name: str, value: Value) -> None:
-    if value.affine is not None and value.affine.gain.size != value.shape[0]:
-        raise UnsupportedError(
-            "a batch norm of flattened maps must be followed by a Linear",
-            found="another operation",
-            where=name,
-            action="put the batch norm in front of the flattening",
-        )
-
-
-def _joined_pools(first: Pool, second: Pool) -> Pool | None:
-    """One pool that sums as two after each other do; None where there is none."""
-    if any(first.padding) or any(second.padding) or first.kernel != first.stride:
-        return None
-    pairs = list(zip(first.kernel, second.kernel, second.stride, strict=True))
-    return Pool(
-        kernel=tuple(k * k2 for k, k2, _ in pairs),
-        stride=tuple(k * s2 for k, _, s2 in pairs),
-        padding=first.padding,
-    )
-
-
-def _require_equal(name: str, x: Shape, y: Shape) -> None:
-    if x != y:
-        raise UnsupportedError(
-            "what is added must have one shape",
-            found=f"{list(x)} and {list(y)}",
-            where=name,
-            action="bring both to one shape first",
-        )
-
-
-def _gathered(terms: Sequence[Term]) -> tuple[Term, ...]:
-    """The terms, with values that merely pass twice taken once, twice as large."""
-    result: list[Term] = []
-    for term in terms:
-        twin = next((i for i, other in enumerate(result) if _same_values(other, term)), None)
-        if twin is None:
-            result.append(term)
-            continue
-        factor = result[twin].value.factor + term.value.factor
-        value = replace(term.value, factor=factor)
-        result[twin] = replace(result[twin], value=value)
-    return tuple(result)
-
-
-def _same_values(a: Term, b: Term) -> bool:
-    x, y = a.value, b.value
-    passing = a.operation is None and b.operation is None and a.offset == b.offset
-    bare = x.norm is y.norm is None and x.affine is y.affine is None
-    same = x.source == y.source and x.pool == y.pool and x.factor + y.factor != 0
-    return passing and bare and same
-
-
-def _placed(name: str, term: Term, first: int, total: int) -> Term:
-    """The term of one part of a concatenation, as a term of the whole."""
-    operation = term.operation
-    if operation is None:
-        return replace(term, offset=term.offset + first)
-    if operation.groups > 1:
-        raise UnsupportedError(
-            "a grouped convolution must have an activation before it is concatenated",
-            found=f"{operation.groups} groups in {term.name}",
-            where=name,
-            action=ACTIVATE,
-        )
-    axis = 1 if operation.kind is BranchKind.TRANSPOSED else 0
-    margins = [(0, 0)] * operation.weight.ndim
-    margins[axis] = (first, total - first - operation.n_out)
-    return replace(term, operation=replace(operation, weight=np.pad(operation.weight, margins)))
-
-
-def _stacked(parts: Sequence[Sum]) -> FloatArray:
-    """The biases of a concatenation: per channel, or per neuron where one is."""
-    full = any(part.bias.shape[1:] != (1,) * (len(part.shape) - 1) for part in parts)
-    biases = [np.broadcast_to(p.bias, p.shape) if full else p.bias for p in parts]
-    return np.concatenate(biases)
