@@ -6,7 +6,7 @@ from math import prod
 
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Connection, Dense, Network, Window
-from spikewright.hdl.geometry import axis_reach
+from spikewright.hdl.axis import axis_reach
 from spikewright.hdl.plan import Host
 from spikewright.hdl.token import Axis, axes_of
 

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import IntArray
 
-from .geometry import AxisSchedule, PortSchedule
+from .axis import AxisSchedule
+from .geometry import PortSchedule
 from .tables import Column, block_rams, table_latency
 from .token import TokenLayout
 

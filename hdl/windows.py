@@ -8,7 +8,7 @@ from amaranth.hdl import Array, Module, Mux, Signal, Value
 
 from spikewright.golden.spec import Window
 
-from .geometry import axis_reach
+from .axis import axis_reach
 from .tables import Column, look_up
 from .token import Axis
 

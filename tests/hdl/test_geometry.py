@@ -15,7 +15,8 @@ from spikewright.golden.spec import (
     Window,
     WindowKind,
 )
-from spikewright.hdl.geometry import PortSchedule, axis_reach, port_schedule
+from spikewright.hdl.axis import axis_reach
+from spikewright.hdl.geometry import PortSchedule, port_schedule
 from spikewright.hdl.token import TokenLayout, axes_of
 
 
