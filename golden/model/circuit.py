@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from spikewright.golden.errors import UnsupportedError
 from spikewright.golden.model.neuron import Neurons, number_type
 from spikewright.golden.model.synapse import Synapses, synapses
-from spikewright.golden.spec import Connection, Fire, Mode, Network, Population, analyse
+from spikewright.golden.spec import Connection, Mode, Network, Population, analyse
 
-__all__ = ["Branch", "Circuit", "Layer", "charge_of", "check_somas"]
+__all__ = ["Branch", "Circuit", "Layer", "charge_of"]
 
 Levels = Mapping[str, Tensor | None]
 
@@ -92,15 +91,3 @@ def charge_of(layer: Layer, now: Levels, before: Levels) -> Tensor | None:
         part = branch.synapses(levels)
         charge = part if charge is None else charge + part
     return charge
-
-
-def check_somas(network: Network) -> None:
-    """Refuse what the golden model does not fire."""
-    able = (Fire.NONE, Fire.BINARY, Fire.TERNARY)
-    for population in network.populations:
-        if population.soma.fire not in able:
-            raise UnsupportedError(
-                f"the golden model fires {', '.join(able)}",
-                found=str(population.soma.fire),
-                where=f"population {population.name!r}",
-            )

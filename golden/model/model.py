@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from spikewright.golden.errors import ConfigurationError
-from spikewright.golden.model.circuit import Circuit, check_somas
+from spikewright.golden.model.circuit import Circuit
 from spikewright.golden.model.encode import (
     Array,
     check_inputs,
@@ -32,13 +32,12 @@ class Model:
 
     Parameters
     ----------
-    network : what to run; connections dense, window, identity and delta, fire none, binary and
-        ternary, readouts membrane and count, decisions argmax and raw.
+    network : what to run; connections dense, window, identity and delta, readouts membrane and
+        count, decisions argmax and raw.
     device : where to run it, as torch names it.
     """
 
     def __init__(self, network: Network, *, device: str | torch.device = "cpu") -> None:
-        check_somas(network)
         check_readout(network.readout)
         self.network = network
         self.device = usable_device(device)

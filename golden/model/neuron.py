@@ -139,6 +139,12 @@ class Neurons:
         soma = self.soma
         if soma.fire is Fire.NONE:
             return s, s  # both are 0
+        if soma.fire is Fire.ONEHOT:
+            level = self.onehot(v)
+            return level, s + level
+        if soma.fire is Fire.BURST:
+            level = self.burst(v, s)
+            return level, s + level
         if soma.fire is Fire.BINARY:
             level = cut(v, self.rise, 0, 1)
         elif self.rise is None and self.fall is None:
@@ -149,6 +155,27 @@ class Neurons:
             return level, s + level
         tracer = level.add_(s).clamp_(soma.s_min, soma.s_max)
         return tracer - s, tracer
+
+    def onehot(self, v: Tensor) -> Tensor:
+        """The largest power of two, up to ``max_level``, by which the threshold fits into v."""
+        level = (v >= self.threshold).to(v.dtype)
+        for power in range(1, self.soma.max_level.bit_length()):
+            level += (v >= self.threshold * 2**power).to(v.dtype) * 2 ** (power - 1)
+        return level
+
+    def burst(self, v: Tensor, s: Tensor) -> Tensor:
+        """How often firing repeats in a step: until v falls short, S or the levels run out."""
+        soma = self.soma
+        up = self.repeats(v - self.threshold, None if soma.s_max is None else soma.s_max - s)
+        if soma.threshold_negative is None:
+            return up
+        return up - self.repeats(-v - self.negative, None if soma.s_min is None else s - soma.s_min)
+
+    def repeats(self, excess: Tensor, room: Tensor | None) -> Tensor:
+        """How often the amount can be taken from what is ``excess`` before it is below 0."""
+        times = torch.div(excess, self.amount, rounding_mode="floor").add_(1)
+        times.clamp_(0, self.soma.max_level)
+        return times if room is None else torch.minimum(times, room)
 
     def after_firing(self, v: Tensor, level: Tensor) -> None:
         """Reset the membrane as ``level`` earned it."""

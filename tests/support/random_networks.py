@@ -145,32 +145,45 @@ def _input(chooser: Chooser, name: str, encodings: Sequence[Encoding]) -> Input:
 
 
 def _soma(chooser: Chooser, shape: tuple[int, ...], fire: Fire) -> Soma:
-    reset = _choice(chooser, list(Reset)) if fire is not Fire.NONE else Reset.SUBTRACT
-    fires, subtracts = fire is not Fire.NONE, reset is Reset.SUBTRACT
+    fires, burst, onehot = fire is not Fire.NONE, fire is Fire.BURST, fire is Fire.ONEHOT
+    reset = _choice(chooser, list(Reset)) if fires and not burst else Reset.SUBTRACT
+    subtracts = reset is Reset.SUBTRACT
     current = _maybe(chooser, 3)
-    ternary = fire is Fire.TERNARY
+    signed = fire is Fire.TERNARY or (burst and _maybe(chooser))
+    amount = None
+    if fires and subtracts and _maybe(chooser):
+        amount = _vector(chooser, shape, 1, 5 if burst else 9)
     return Soma(
         fire=fire,
-        threshold=_vector(chooser, shape, 1, 9) if fires else np.array([1]),
-        threshold_negative=_vector(chooser, shape, 1, 9) if ternary else None,
+        # a burst takes no more than its threshold
+        threshold=_vector(chooser, shape, 5 if burst else 1, 9) if fires else np.array([1]),
+        threshold_negative=_vector(chooser, shape, 1, 9) if signed else None,
         initial_v=_vector(chooser, shape, -6, 6),
         bias=_vector(chooser, shape, -3, 3),
         bias_when=_choice(chooser, list(BiasWhen)),
         reset=reset,
-        reset_amount=_vector(chooser, shape, 1, 9)
-        if fires and subtracts and _maybe(chooser)
-        else None,
+        reset_amount=amount,
         reset_value=chooser.integer(-3, 3) if reset is Reset.VALUE else 0,
-        reset_delay=fires and subtracts and _maybe(chooser, 3),
+        reset_delay=fires and subtracts and not burst and _maybe(chooser, 3),
         leak_v=_leak(chooser),
         leak_order=_choice(chooser, list(LeakOrder)),
         current=current,
         leak_i=_leak(chooser) if current else None,
         v_min=chooser.integer(-12, -2) if _maybe(chooser, 4) else None,
-        v_max=chooser.integer(2, 12) if _maybe(chooser, 4) else None,
-        s_min=chooser.integer(-2, 0) if ternary and _maybe(chooser) else None,
-        s_max=chooser.integer(1, 3) if fires and _maybe(chooser) else None,
+        v_max=chooser.integer(2, 40) if _maybe(chooser, 4) else None,
+        s_min=chooser.integer(-2, 0) if signed and _maybe(chooser) else None,
+        s_max=chooser.integer(1, 3) if fires and not onehot and _maybe(chooser) else None,
+        max_level=(1, 1 << chooser.integer(0, 4), chooser.integer(1, 9))[onehot + 2 * burst],
     )
+
+
+def _payload(chooser: Chooser, soma: Soma) -> Payload:
+    """A kind that carries every level: the cheapest, or another."""
+    low, high = soma.levels
+    powers = soma.fire is Fire.ONEHOT or high <= 2
+    able = [Payload.UNIT] * (low == 0 and high <= 1) + [Payload.SIGN] * (high <= 1)
+    able += [Payload.SHIFT] * powers + [Payload.GRADED]
+    return able[chooser.integer(0, len(able) - 1) if _maybe(chooser, 3) else 0]
 
 
 def _operator(chooser: Chooser, source: Part, target: Shape) -> Operator:
@@ -209,7 +222,8 @@ def _pointwise(chooser: Chooser, source: Part) -> Delta:
         return Delta(
             function=DeltaFunction.CLIP, low=chooser.integer(-3, 0), high=chooser.integer(0, 3)
         )
-    most = STEPS * max(-source.low, source.high) if isinstance(source, Input) else STEPS
+    low, high = (source.low, source.high) if isinstance(source, Input) else source.soma.levels
+    most = STEPS * max(-low, high)
     table = _array(chooser, (2 * most + 1,), -4, 4)
     return Delta(function=DeltaFunction.TABLE, table=table, low=-most)
 
@@ -355,13 +369,10 @@ def stepwise_network(chooser: Chooser) -> Network:
 
     def build(k: int, shape: Shape) -> Population:
         silent = k == count - 1 and kind is ReadoutKind.MEMBRANE
-        fire = Fire.NONE if silent else _choice(chooser, (Fire.BINARY, Fire.TERNARY))
-        return Population(
-            name=f"p{k}",
-            shape=shape,
-            soma=_soma(chooser, shape, fire),
-            payload=Payload.UNIT if fire is Fire.BINARY else Payload.SIGN,
-        )
+        fire = Fire.NONE if silent else _choice(chooser, list(Fire)[1:])
+        soma = _soma(chooser, shape, fire)
+        payload = _payload(chooser, soma)
+        return Population(name=f"p{k}", shape=shape, soma=soma, payload=payload)
 
     populations, connections = _populations(chooser, inputs, [build] * count, delays=True)
     return Network(

@@ -101,7 +101,10 @@ class ScalarSoma:
             self.v = soma.v_min
         if soma.v_max is not None and self.v > soma.v_max:
             self.v = soma.v_max
-        level = self.fire()
+        level = self.burst() if soma.fire == Fire.BURST else self.fire()
+        if soma.fire == Fire.BURST:
+            self.level_before = level
+            return level
         if level != 0 and not soma.reset_delay:
             if soma.reset == Reset.SUBTRACT:
                 self.v -= level * self.amount
@@ -111,15 +114,32 @@ class ScalarSoma:
         self.level_before = level
         return level
 
+    def burst(self) -> int:
+        """One spike after the other, each with its own reset."""
+        level = 0
+        while abs(level) < self.soma.max_level:
+            one = self.fire()
+            if one == 0:
+                break
+            self.v -= one * self.amount
+            self.S += one
+            level += one
+        return level
+
     def fire(self) -> int:
         soma = self.soma
         if soma.fire == Fire.NONE:
             return 0
         may_rise = soma.s_max is None or soma.s_max > self.S
         may_fall = soma.s_min is None or soma.s_min < self.S
+        if soma.fire == Fire.ONEHOT:
+            level = 0
+            while max(1, 2 * level) <= soma.max_level and self.v >= max(1, 2 * level) * self.th:
+                level = max(1, 2 * level)
+            return level
         if self.v >= self.th and may_rise:
             return 1
-        if soma.fire == Fire.TERNARY and self.v <= -self.th_n and may_fall:
+        if self.th_n is not None and self.v <= -self.th_n and may_fall:
             return -1
         return 0
 

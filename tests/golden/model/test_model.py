@@ -400,17 +400,6 @@ def test_all_silent_and_all_firing():
         assert full.values.tolist() == [[3 + 2, -6 + 2 + 1]] * 2
 
 
-@pytest.mark.parametrize("fire", [Fire.ONEHOT, Fire.BURST])
-def test_other_ways_to_fire_are_refused(fire):
-    bounds = {"threshold_negative": None, "s_min": None, "s_max": None}
-    network = build((Mode.STEPWISE,), fire=fire, **bounds)
-    with pytest.raises(UnsupportedError) as caught:
-        Model(network)
-    assert str(caught.value) == (
-        f"population 'h': the golden model fires none, binary, ternary, found {fire}"
-    )
-
-
 @pytest.mark.parametrize("device", ["nowhere", "cuda:99"])
 def test_a_device_that_is_not_there(device):
     with pytest.raises(ConfigurationError, match=f"device must be .* found '{device}'; take 'cpu'"):

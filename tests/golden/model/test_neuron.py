@@ -69,6 +69,26 @@ def test_v_below_zero_is_threshold_negative_one():  # checklist 16
     assert play(both, [1, -1]) == ([1, -1], [0, 0])
 
 
+def test_a_burst_repeats_until_it_may_not():
+    burst = {"fire": Fire.BURST, "threshold": 5, "max_level": 3}
+    assert play(neurons(**burst), [4, 1, 12, 100]) == ([0, 1, 2, 3], [4, 0, 2, 87])
+    small = neurons(**burst, reset_amount=2)  # from the threshold on, two at a time
+    assert play(small, [4, 4, 1]) == ([0, 2, 1], [4, 4, 3])
+    signed = {**burst, "threshold_negative": 1}
+    assert play(neurons(**signed), [-1, -11, 11]) == ([-1, -2, 2], [4, 3, 4])
+    assert play(neurons(**signed, s_min=0, s_max=4), [-1, 30, 0, -27]) == (
+        [0, 3, 1, -3],
+        [-1, 14, 9, -3],
+    )
+
+
+def test_onehot_is_the_largest_power_that_fits():
+    onehot = {"fire": Fire.ONEHOT, "threshold": 3, "max_level": 4}
+    assert play(neurons(**onehot), [2, 1, 6, 14, 23]) == ([0, 1, 2, 4, 4], [2, 0, 0, 2, 13])
+    hard = neurons(**onehot, reset=Reset.VALUE, reset_value=-1)
+    assert play(hard, [11, 7, 4]) == ([2, 2, 1], [-1, -1, -1])
+
+
 def test_tracer_counts_on_past_any_width():  # checklist 17
     each = neurons(fire=Fire.TERNARY, threshold=1, threshold_negative=1, s_min=0)
     state = each.reset(1)
