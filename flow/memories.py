@@ -1,22 +1,20 @@
 """What a plan keeps in memories: weights, membranes, queues, running sums, tables of constants."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from amaranth.hdl import Shape, signed
+from amaranth.hdl import Shape
 
 from spikewright.golden.spec import (
-    BiasWhen,
     Decision,
     Delta,
-    IntArray,
     Interval,
     Network,
     ReadoutKind,
     analyse,
 )
-from spikewright.hdl.config import CoreConfig, HostConfig, PortConfig, node_layouts, shape_of
+from spikewright.hdl.config import CoreConfig, PortConfig, node_layouts, shape_of
 from spikewright.hdl.delta import epoch_bits
 from spikewright.hdl.plan import CorePlan, HardwarePlan, MembraneStore, WeightStore
 from spikewright.hdl.queue import SHALLOW_QUEUE
@@ -39,6 +37,14 @@ ANYWHERE = "any"
 
 # Fewer constants than these are logic.
 _LOGIC_ROWS = 16
+_PARAMETERS = {
+    "initial_total": "initial state",
+    "initial_v": "initial membranes",
+    "threshold": "thresholds",
+    "negative": "negative thresholds",
+    "amount": "reset amounts",
+    "bias": "bias",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,13 +130,14 @@ def core_memories(config: CoreConfig) -> tuple[Memory, ...]:
             Memory(core=name, kind=kind, port=k, source=source, store=store, parts=parts)
             for kind, store, parts in _port_memories(config, port)
         ]
-    word = (config.groups, config.channel_lanes * config.lane_bits)
+    word = (config.groups, config.channel_lanes * config.state.bits)
     whole = [("membranes", str(config.plan.membranes), (word,) * prod(config.banks))]
-    for kind, values, shape in _parameters(config):
-        rows, _ = config.rows(values)
+    for parameter, kind in _PARAMETERS.items():
+        if parameter not in config.parameters:
+            continue
+        rows, _, shape = config.table(parameter)
         if len(rows) > _LOGIC_ROWS and any(row != rows[0] for row in rows):
-            bits = (shape or _shape(rows)).width
-            whole.append((kind, ANYWHERE, ((len(rows), len(rows[0]) * bits),)))
+            whole.append((kind, ANYWHERE, ((len(rows), len(rows[0]) * shape.width),)))
     return (
         *found,
         *(
@@ -182,29 +189,6 @@ def _delta_memories(port: PortConfig, delta: Delta) -> list[_Part]:
     if delta.table is not None:
         found.append(("function", ANYWHERE, ((1 << bits, _shape([delta.table.tolist()]).width),)))
     return found
-
-
-def _parameters(
-    config: CoreConfig,
-) -> list[tuple[str, Callable[[HostConfig], IntArray], Shape | None]]:
-    """Constants that the somas need, and their shape where the values do not say it."""
-    soma = config.soma
-    found: list[tuple[str, Callable[[HostConfig], IntArray], Shape | None]] = [
-        ("initial state", lambda host: host.stored_initial_v, signed(config.v_bits))
-    ]
-    if config.fires:
-        found.append(("thresholds", lambda host: host.population.soma.threshold, None))
-    if not config.divides:
-        if soma.threshold_negative is not None:
-            found.append(("negative thresholds", _threshold_negative, None))
-        if soma.bias_when is BiasWhen.EVERY:
-            found.append(("bias", lambda host: host.population.soma.bias, None))
-    return found
-
-
-def _threshold_negative(host: HostConfig) -> IntArray:
-    given = host.population.soma.threshold_negative
-    return given if given is not None else host.population.soma.threshold
 
 
 def _shape(rows: list[list[int]]) -> Shape:

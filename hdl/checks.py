@@ -24,7 +24,7 @@ def connection_name(connection: Connection) -> str:
 
 
 def check_network(network: Network) -> None:
-    """Refuse connections, somas and readouts that are not built."""
+    """Refuse connections and readouts that are not built."""
     for connection in network.connections:
         where = connection_name(connection)
         if isinstance(connection.operator, Product):
@@ -37,8 +37,6 @@ def check_network(network: Network) -> None:
             raise UnsupportedError(
                 "hardware offers connections without delay", found="delay 1", where=where
             )
-    for population in network.populations:
-        _check_soma(population)
     readout = network.readout
     offered = (ReadoutKind.MEMBRANE, ReadoutKind.COUNT)
     if readout.kind not in offered or readout.decision is Decision.FILTER:
@@ -47,28 +45,6 @@ def check_network(network: Network) -> None:
             found=f"{readout.kind} with {readout.decision}",
             where="readout",
         )
-
-
-def _check_soma(population: Population) -> None:
-    soma = population.soma
-    spikes = soma.fire is not Fire.NONE
-    threshold, amount = population.per_neuron(soma.threshold), population.per_neuron(soma.amount)
-    amount_differs = soma.reset is Reset.SUBTRACT and bool((amount != threshold).any())
-    refusals = {
-        f"fire {soma.fire}": soma.fire in (Fire.ONEHOT, Fire.BURST),
-        "a current state": soma.current,
-        "a delayed reset": spikes and soma.reset_delay,
-        "a reset amount that differs from the threshold": spikes and amount_differs,
-        "a clipped membrane": soma.v_min is not None or soma.v_max is not None,
-    }
-    for found, refused in refusals.items():
-        if refused:
-            raise UnsupportedError(
-                "hardware offers IF and leaky neurons with fire none, binary or ternary and a "
-                "reset by the threshold, to a value or none",
-                found=found,
-                where=f"population {population.name!r}",
-            )
 
 
 def check_plan(network: Network, plan: HardwarePlan) -> None:
@@ -126,10 +102,15 @@ def _structure(population: Population) -> dict[str, object]:
     fires = soma.fire is not Fire.NONE
     return {
         "fire": str(soma.fire),
+        "highest level": soma.max_level,
+        "sign": soma.threshold_negative is not None,
         "leak": (soma.leak_v, str(soma.leak_order)) if soma.leak_v is not None else None,
+        "current": (soma.current, soma.leak_i),
         "bias_when": str(soma.bias_when),
         "reset": str(soma.reset) if fires else None,
         "reset value": soma.reset_value if fires and soma.reset is Reset.VALUE else None,
+        "reset delay": soma.reset_delay,
+        "clip": (soma.v_min, soma.v_max),
         "bounds of S": (soma.s_min, soma.s_max),
     }
 

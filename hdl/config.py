@@ -8,6 +8,7 @@ import numpy as np
 from amaranth.hdl import Shape, signed, unsigned
 
 from spikewright.golden.spec import (
+    BiasWhen,
     Connection,
     Delta,
     Fire,
@@ -18,6 +19,7 @@ from spikewright.golden.spec import (
     Network,
     Population,
     Ranges,
+    Reset,
     Soma,
     analyse,
     hull,
@@ -28,6 +30,8 @@ from .delta import change_range
 from .geometry import PortSchedule, port_schedule
 from .loops import check_depths
 from .plan import CorePlan, HardwarePlan, Host
+from .soma import level_shape, needs_pending
+from .state import StateLayout
 from .synapses import operand_shape
 from .token import Axes, Axis, TokenLayout, axes_of
 
@@ -74,6 +78,7 @@ class HostConfig:
     axes: Axes
     target: TokenLayout
     v: Interval
+    i: Interval | None
     tracer: Interval | None
     first_group: int
     first_block: int
@@ -111,17 +116,34 @@ class HostConfig:
         return whole[self.first_channel : self.first_channel + self.axes[0].size]
 
     @property
-    def stored_initial_v(self) -> IntArray:
-        """What a membrane holds before the first row, per neuron: leak and bias are in it."""
+    def initial_total(self) -> IntArray:
+        """What rows are first added to, per neuron: leak and bias are in it."""
         soma = self.population.soma
-        v = self.population.per_neuron(soma.initial_v).copy()
-        if self.mode is not Mode.COLLAPSED and soma.leak_v and soma.leak_order is LeakOrder.BEFORE:
-            v = (v * soma.leak_v.multiplier) >> soma.leak_v.shift
-        v += self.population.per_neuron(soma.bias)
+        total = np.zeros(self.population.n, np.int64) if soma.current else self.initial_v
+        total = total + self.population.per_neuron(soma.bias)
         if self.fires and self.mode is Mode.COLLAPSED:
             assert soma.s_min is not None  # collapsed networks are bounded, the contract says
-            v -= soma.s_min * self.population.per_neuron(soma.threshold)
+            total -= soma.s_min * self.population.per_neuron(soma.threshold)
+        return total
+
+    @property
+    def initial_v(self) -> IntArray:
+        """The membrane before the first step, per neuron: a leak before the input is in it."""
+        soma = self.population.soma
+        v = self.population.per_neuron(soma.initial_v)
+        if self.mode is not Mode.COLLAPSED and soma.leak_v and soma.leak_order is LeakOrder.BEFORE:
+            return (v * soma.leak_v.multiplier) >> soma.leak_v.shift
         return v
+
+    @property
+    def own_amount(self) -> bool:
+        """Whether a reset takes something else than the threshold."""
+        soma = self.population.soma
+        same = self.population.per_neuron(soma.amount) == self.population.per_neuron(soma.threshold)
+        return self.fires and soma.reset is Reset.SUBTRACT and not bool(same.all())
+
+
+Parameter = Callable[[HostConfig], IntArray]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -192,21 +214,60 @@ class CoreConfig:
     @cached_property
     def v_bits(self) -> int:
         """Bits of a membrane in two's complement, proven for every host."""
-        widest = max(shape_of(host.v).width + (host.v.low >= 0) for host in self.hosts)
-        return max(widest, self.shift + 1)
+        bits = max(_signed_bits(host.v) for host in self.hosts)
+        return bits if self.soma.current else max(bits, self.shift + 1)
 
     @cached_property
-    def tracer(self) -> Shape | None:
-        """Shape of S; None where nothing bounds it, or the hosts divide."""
+    def state(self) -> StateLayout:
+        """Registers of a neuron."""
+        soma = self.soma
+        if self.divides:
+            return StateLayout(total=signed(self.v_bits))
+        currents = [_signed_bits(host.i) for host in self.hosts if host.i is not None]
         bounds = [host.tracer for host in self.hosts if host.tracer is not None]
-        return shape_of(hull(*bounds)) if bounds and self.fires and not self.divides else None
+        return StateLayout(
+            total=signed(max(*currents, self.shift + 1) if currents else self.v_bits),
+            v=signed(self.v_bits) if currents else None,
+            tracer=shape_of(hull(*bounds)) if bounds and self.fires else None,
+            pending=level_shape(soma) if needs_pending(soma) else None,
+        )
 
     @property
-    def lane_bits(self) -> int:
-        """Bits of a neuron's state."""
-        return self.v_bits + (self.tracer.width if self.tracer is not None else 0)
+    def bursts(self) -> bool:
+        """Whether they may fire several times in a step."""
+        return self.soma.fire is Fire.BURST
 
-    def rows(self, values: Callable[[HostConfig], IntArray]) -> tuple[list[list[int]], bool]:
+    @cached_property
+    def parameters(self) -> dict[str, Parameter]:
+        """The numbers that the somas need, by name, of each neuron of a host."""
+        soma = self.soma
+        wanted: dict[str, Parameter] = {"initial_total": lambda host: host.initial_total}
+        if self.state.v is not None:
+            wanted["initial_v"] = lambda host: host.initial_v
+        if self.fires:
+            wanted["threshold"] = lambda host: host.population.soma.threshold
+        if self.divides:
+            return wanted
+        if soma.threshold_negative is not None:
+            wanted["negative"] = _negative
+        if any(host.own_amount for host in self.hosts):
+            wanted["amount"] = lambda host: host.population.soma.amount
+        if soma.bias_when is BiasWhen.EVERY:
+            wanted["bias"] = lambda host: host.population.soma.bias
+        return wanted
+
+    def table(self, name: str) -> tuple[list[list[int]], bool, Shape]:
+        """Rows of a parameter's table, whether these are groups, and the shape of an entry."""
+        rows, by_group = self.rows(self.parameters[name])
+        entries = [value for row in rows for value in row]
+        shape = shape_of(Interval(min(entries), max(entries)))
+        if name.startswith("initial"):  # it becomes state as it is
+            state = self.state.total if name == "initial_total" else self.state.v
+            assert state is not None  # no parameter of what is not there
+            shape = state
+        return rows, by_group, shape
+
+    def rows(self, values: Parameter) -> tuple[list[list[int]], bool]:
         """A parameter of all hosts as rows of a table, and whether these are groups.
 
         Where positions do not matter a row is a channel block, [channel lanes], which all banks
@@ -219,6 +280,16 @@ class CoreConfig:
             axes = (host.axes[0], Axis(size=1), Axis(size=1)) if flat else host.axes
             result += _grouped(part[:, :1, :1] if flat else part, axes)
         return result, not flat
+
+
+def _negative(host: HostConfig) -> IntArray:
+    given = host.population.soma.threshold_negative
+    assert given is not None  # of all hosts or none, the plan's check says
+    return given
+
+
+def _signed_bits(interval: Interval) -> int:
+    return shape_of(interval).width + (interval.low >= 0)
 
 
 def _grouped(part: IntArray, axes: Axes) -> list[list[int]]:
@@ -326,6 +397,7 @@ def _host(
         axes=(channels, target.axes[1], target.axes[2]),
         target=target,
         v=own.v,
+        i=own.i,
         tracer=own.tracer,
         first_group=start[0],
         first_block=start[1],

@@ -59,8 +59,8 @@ class Core(wiring.Component):
             groups=config.groups,
             operand_shape=config.operand_shape,
             shift=config.shift,
-            v_bits=config.v_bits,
-            tracer_bits=config.lane_bits - config.v_bits,
+            total_bits=config.state.total.width,
+            other_bits=config.state.bits - config.state.total.width,
             store=config.plan.membranes,
         )
         self.sweep = Sweep(config=config, read_latency=self.lanes.read_latency)

@@ -39,8 +39,8 @@ class AccumulatorLanes(wiring.Component):
     channel_lanes : lanes of a bank. banks : banks along y and x; a bank has its own group of each
     row. groups : words of state of a bank.
     operand_shape : shape of an operand. shift : fraction bits below an operand.
-    v_bits : bits of a membrane. tracer_bits : bits of a tracer, 0 for none. store : where they
-    live.
+    total_bits : bits of what rows are added to, a membrane or a current. other_bits : bits of
+    what a neuron remembers beside it. store : where they live.
 
     Members
     -------
@@ -49,15 +49,15 @@ class AccumulatorLanes(wiring.Component):
     of a bank that is not enabled stay as they are. busy : Out, rows are under way.
     sweep : In, the sweep reads: sweep_group, sweep_enable : In; word : Out, ``read_latency`` cycles
     later. sweep_writes : In, the sweep writes: write_enable, write_group, write_word : In. A lane's
-    bits are v, then the tracer. All banks have the sweep's group.
+    bits are the total, then the others. All banks have the sweep's group.
 
     Timing
     ------
     latency : cycles from ``valid`` to the updated word. interval : 1, whatever the groups. It never
     stalls.
 
-    Model: the sum over connections of ``golden.model``. Storage: groups x lanes x (v_bits +
-    tracer_bits).
+    Model: the sum over connections of ``golden.model``. Storage: groups x lanes x (total_bits +
+    other_bits).
     """
 
     interval = 1
@@ -71,13 +71,14 @@ class AccumulatorLanes(wiring.Component):
         groups: int,
         operand_shape: Shape,
         shift: int,
-        v_bits: int,
-        tracer_bits: int,
+        total_bits: int,
+        other_bits: int,
         store: MembraneStore,
     ) -> None:
-        if v_bits <= shift:
+        if total_bits <= shift:
             raise ConfigurationError(
-                "a membrane must be wider than its fraction", found=f"{v_bits} bits, shift {shift}"
+                "what rows are added to must be wider than its fraction",
+                found=f"{total_bits} bits, shift {shift}",
             )
         if channel_lanes < 1 or min(banks) < 1:
             raise ConfigurationError(
@@ -89,12 +90,12 @@ class AccumulatorLanes(wiring.Component):
         self.n_groups = groups
         self.operand_shape = Shape.cast(operand_shape)
         self.shift = shift
-        self.v_bits = v_bits
-        self.tracer_bits = tracer_bits
+        self.total_bits = total_bits
+        self.other_bits = other_bits
         self.store = store
         self.n_banks = banks[0] * banks[1]
         self.lanes = self.n_banks * channel_lanes
-        self.lane_bits = v_bits + tracer_bits
+        self.lane_bits = total_bits + other_bits
         self.group_shape = Shape.cast(range(groups))
         width = channel_lanes * self.lane_bits
         self.membranes = [
@@ -252,11 +253,11 @@ class AccumulatorLanes(wiring.Component):
         return Mux(follows, held(total, "last"), word)
 
     def _add(self, word: Value, operand: Value, row: _Row) -> Value:
-        v, tracer = word[: self.v_bits], word[self.v_bits :]
+        before, others = word[: self.total_bits], word[self.total_bits :]
         # The fraction below an operand is never changed by one.
-        high = v[self.shift :]
+        high = before[self.shift :]
         if self.is_sign:
             total = (Cat(1, high).as_signed() + Cat(row.negative, operand).as_signed())[1:]
         else:
             total = high.as_signed() + operand
-        return Cat(v[: self.shift], total[: self.v_bits - self.shift], tracer)
+        return Cat(before[: self.shift], total[: self.total_bits - self.shift], others)

@@ -1,107 +1,295 @@
 """What one neuron does at the end of a step: leak, compare, reset."""
 
-from amaranth.hdl import Module, Mux, Shape, Signal, Value, signed, unsigned
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, ValueLike, signed, unsigned
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
-from spikewright.golden.spec import BiasWhen, Fire, LeakOrder, Reset, Soma
+from spikewright.golden.spec import Fire, Leak, LeakOrder, Reset, Soma
 
-__all__ = ["SomaLane"]
+from .state import StateLayout
+
+__all__ = ["BurstLane", "SomaLane", "SomaShapes", "level_shape", "needs_pending"]
 
 
-class SomaLane(wiring.Component):
-    """One step of one neuron, without registers.
+def level_shape(soma: Soma) -> Shape:
+    """The narrowest shape of what one step can emit."""
+    low, high = soma.levels
+    return signed(max(high, -low - 1).bit_length() + 1) if low < 0 else unsigned(high.bit_length())
 
-    The stored v already holds what the next step starts from (leak and bias applied), so that a
-    row is a plain addition.
 
-    Parameters
-    ----------
-    soma : its options; parameters that differ by neuron come through the ports.
-    v_bits : bits of v, proven sufficient. tracer : shape of S, None where nothing bounds it.
-    threshold_shape, threshold_negative_shape, bias_shape : shapes of the parameters.
+def needs_pending(soma: Soma) -> bool:
+    """Whether the reset to come must be kept as a level: a leak comes between, with the input."""
+    return soma.reset_delay and soma.leak_v is not None and soma.leak_order is LeakOrder.AFTER
 
-    Members
-    -------
-    v, tracer, threshold, threshold_negative, bias : In. membrane : Out, v as compared. level :
-    Out, -1, 0 or 1. v_next, tracer_next : Out, to store.
 
-    Model: the step of ``golden.spec.Soma`` for fire none, binary and ternary. latency : 0.
+@dataclass(frozen=True, kw_only=True)
+class SomaShapes:
+    """Shapes of a neuron's parameters; None where it does without.
+
+    ``threshold`` none where nothing fires, ``negative`` none where nothing falls, ``amount`` none
+    where a reset takes the threshold, ``bias`` none where it does not come every step.
     """
 
-    latency = 0
-    interval = 1
+    threshold: Shape | None = None
+    negative: Shape | None = None
+    amount: Shape | None = None
+    bias: Shape | None = None
+
+    @property
+    def members(self) -> dict[str, Shape]:
+        """Those there are, by name."""
+        return {name: shape for name, shape in vars(self).items() if shape is not None}
+
+
+class _Neuron(wiring.Component):
+    """What is the same however a neuron fires: the way to v, and from v to what is stored."""
 
     def __init__(
         self,
         *,
         soma: Soma,
+        state: StateLayout,
         v_bits: int,
-        tracer: Shape | None,
-        threshold_shape: Shape,
-        threshold_negative_shape: Shape,
-        bias_shape: Shape,
+        shapes: SomaShapes,
+        members: dict[str, Member],
     ) -> None:
         self.soma = soma
+        self.state = state
         self.v_bits = v_bits
-        self.tracer_shape = tracer
+        self.shapes = shapes
         super().__init__(
-            {
-                "v": In(signed(v_bits)),
-                "tracer": In(tracer if tracer is not None else unsigned(0)),
-                "threshold": In(threshold_shape),
-                "threshold_negative": In(threshold_negative_shape),
-                "bias": In(bias_shape),
+            {name: In(shape) for name, shape in shapes.members.items()}
+            | {
+                "word": In(state.bits),
                 "membrane": Out(signed(v_bits)),
-                "level": Out(signed(2)),
-                "v_next": Out(signed(v_bits)),
-                "tracer_next": Out(tracer if tracer is not None else unsigned(0)),
+                "level": Out(level_shape(soma)),
+                "following": Out(state.bits),
             }
+            | members
         )
+
+    def get_amount(self) -> Value:
+        """What one level takes off the membrane."""
+        return self.threshold if self.shapes.amount is None else self.amount
+
+    def integrate(self, m: Module) -> dict[str, Value]:
+        """Drive ``membrane``, v as it is compared; the registers of the word."""
+        soma, parts = self.soma, self.state.split(self.word)
+        v = parts["total"] + parts["v"] if soma.current else parts["total"]
+        if soma.leak_order is LeakOrder.AFTER:
+            v = _leak(v, soma.leak_v)
+        if "pending" in parts:
+            v = v - self.taken(parts["pending"])
+        if soma.v_min is not None or soma.v_max is not None:
+            # The sum before the clip fits, so it may be compared once it is cut.
+            whole = Signal(signed(self.v_bits))
+            m.d.comb += whole.eq(v)
+            v = whole
+            if soma.v_min is not None:
+                v = Mux(v < soma.v_min, soma.v_min, v)
+            if soma.v_max is not None:
+                v = Mux(whole > soma.v_max, soma.v_max, v)
+        m.d.comb += self.membrane.eq(v)
+        return parts
+
+    def taken(self, level: Value) -> Value:
+        """What a reset of so many levels takes off the membrane."""
+        amount = self.get_amount()
+        if self.soma.fire is Fire.ONEHOT:
+            return reduce(or_, (Mux(bit, amount << k, 0) for k, bit in enumerate(level)))
+        if level.shape().signed:
+            return Mux(level[0], Mux(level[-1], -amount, amount), 0)
+        return Mux(level[0], amount, 0)
+
+    def keep(self, m: Module, parts: dict[str, Value], post: Value, tracer: Value | None) -> None:
+        """Drive ``following``: leak and bias that come before the next input are in it."""
+        soma = self.soma
+        kept = _leak(post, soma.leak_v) if soma.leak_order is LeakOrder.BEFORE else post
+        if soma.reset_delay and "pending" not in parts:
+            kept = kept - self.taken(self.level)
+        bias: ValueLike = self.bias if self.shapes.bias is not None else 0
+        total = _leak(parts["total"], soma.leak_i) if soma.current else kept
+        following: dict[str, ValueLike] = {"total": total + bias, "v": kept, "pending": self.level}
+        if tracer is not None:
+            following["tracer"] = tracer
+        m.d.comb += self.following.eq(self.state.join(following))
+
+
+class SomaLane(_Neuron):
+    """One step of one neuron, without registers.
+
+    The stored state already holds what the next step starts from (leak and bias applied), so that a
+    row is a plain addition.
+
+    Parameters
+    ----------
+    soma : its options; parameters that differ by neuron come through the ports.
+    state : its registers. v_bits : bits of v, proven sufficient. shapes : of the parameters.
+
+    Members
+    -------
+    word : In, the state; threshold, negative, amount, bias : In, those there are.
+    membrane : Out, v as compared. level : Out. following : Out, the state to store.
+
+    Model: the step of ``golden.spec.Soma`` for fire none, binary, ternary and onehot. latency : 0.
+    """
+
+    latency = 0
+    interval = 1
+
+    def __init__(self, *, soma: Soma, state: StateLayout, v_bits: int, shapes: SomaShapes) -> None:
+        super().__init__(soma=soma, state=state, v_bits=v_bits, shapes=shapes, members={})
 
     def elaborate(self, platform: object) -> Module:
         """Leak after the input; compare; reset; leak before the next input; bias."""
         m = Module()
-        soma = self.soma
-        v = Signal(signed(self.v_bits))
-        after = soma.leak_v is not None and soma.leak_order is LeakOrder.AFTER
-        m.d.comb += [v.eq(self._leak(self.v) if after else self.v), self.membrane.eq(v)]
-
+        parts = self.integrate(m)
         post = Signal(signed(self.v_bits))
-        m.d.comb += [post.eq(v), self.tracer_next.eq(self.tracer)]
-        if soma.fire is not Fire.NONE:
-            self._fire(m, v, post)
-
-        stored = self._leak(post) if soma.leak_v is not None and not after else post
-        if soma.bias_when is BiasWhen.EVERY:
-            stored = stored + self.bias
-        m.d.comb += self.v_next.eq(stored)
+        m.d.comb += post.eq(self.membrane)
+        tracer = None
+        if self.soma.fire is Fire.ONEHOT:
+            self._onehot(m, post)
+        elif self.soma.fire is not Fire.NONE:
+            tracer = self._fire(m, parts.get("tracer"), post)
+        self.keep(m, parts, post, tracer)
         return m
 
-    def _leak(self, value):
-        leak = self.soma.leak_v
-        return (value * leak.multiplier if leak.multiplier != 1 else value) >> leak.shift
+    def _onehot(self, m: Module, post: Signal) -> None:
+        """The largest power of two that the threshold fits into v, up to the highest level."""
+        soma, v = self.soma, self.membrane
+        fits = [v >= self.threshold << k for k in range(soma.max_level.bit_length())]
+        above = [*fits[1:], Const(0, 1)]
+        m.d.comb += self.level.eq(Cat(a & ~b for a, b in zip(fits, above, strict=True)))
+        if soma.reset is Reset.SUBTRACT and not soma.reset_delay:
+            m.d.comb += post.eq(v - self.taken(self.level))
+        elif soma.reset is Reset.VALUE:
+            with m.If(fits[0]):
+                m.d.comb += post.eq(soma.reset_value)
 
-    def _fire(self, m: Module, v: Signal, post: Signal) -> None:
-        soma = self.soma
+    def _fire(self, m: Module, tracer: Value | None, post: Signal) -> Value | None:
+        soma, v = self.soma, self.membrane
         # One adder serves both signs: a membrane below zero can only fire downwards.
         down_side = v[-1] if soma.fire is Fire.TERNARY else 0
         # A threshold out of the membrane's reach is wider than the membrane.
-        bits = max(self.v_bits, Value.cast(self.threshold).shape().width + 1) + 1
-        moved = Signal(signed(bits))
-        m.d.comb += moved.eq(Mux(down_side, v + self.threshold, v - self.threshold))
+        bits = max(self.v_bits, len(self.threshold) + 1) + 1
+        moved, reach = Signal(signed(bits)), Signal(signed(bits))
+        amount = self.get_amount()
+        m.d.comb += moved.eq(Mux(down_side, v + amount, v - amount))
+        m.d.comb += reach.eq(moved if self.shapes.amount is None else v - self.threshold)
         up = Signal()
         down = Signal()
-        can_rise = 1 if soma.s_max is None else self.tracer != soma.s_max
-        m.d.comb += up.eq(~v[-1] & ~moved[-1] & can_rise)
+        can_rise = 1 if soma.s_max is None or tracer is None else tracer != soma.s_max
+        m.d.comb += up.eq(~v[-1] & ~reach[-1] & can_rise)
         if soma.fire is Fire.TERNARY:
-            can_fall = 1 if soma.s_min is None else self.tracer != soma.s_min
-            m.d.comb += down.eq(v[-1] & (v <= -self.threshold_negative) & can_fall)
+            can_fall = 1 if soma.s_min is None or tracer is None else tracer != soma.s_min
+            m.d.comb += down.eq(v[-1] & (v <= -self.negative) & can_fall)
         m.d.comb += self.level.eq(up - down)
         with m.If(up | down):
-            if soma.reset is Reset.SUBTRACT:
+            if soma.reset is Reset.SUBTRACT and not soma.reset_delay:
                 m.d.comb += post.eq(moved)
             elif soma.reset is Reset.VALUE:
                 m.d.comb += post.eq(soma.reset_value)
-            if self.tracer_shape is not None:
-                m.d.comb += self.tracer_next.eq(self.tracer + self.level)
+        return None if tracer is None else tracer + self.level
+
+
+class BurstLane(_Neuron):
+    """One cycle of a neuron that fires several times in a step, without registers.
+
+    Levels are found bit by bit, the highest first, as the quotient of a division is: what exceeds
+    the threshold moves up against an amount that stands still. ``room`` leaves ``count`` at the top
+    as the levels enter at the bottom.
+
+    Parameters
+    ----------
+    soma, state, v_bits, shapes : as of ``SomaLane``.
+
+    Members
+    -------
+    word and the parameters : In, as of ``SomaLane``. rest, count, tight : In, registers of the
+    lane; rest_start, count_start : Out, what they begin with (tight with 1); rest_next, count_next,
+    tight_next : Out, after one of ``steps`` cycles. membrane : Out. level, following : Out, valid
+    once rest and count are those after the last cycle.
+
+    Model: the step of ``golden.spec.Soma`` for fire burst. latency : 0.
+    """
+
+    latency = 0
+    interval = 1
+
+    def __init__(self, *, soma: Soma, state: StateLayout, v_bits: int, shapes: SomaShapes) -> None:
+        self.steps = soma.max_level.bit_length()
+        widest = max(shape.width for shape in shapes.members.values())
+        self.rest_bits = max(v_bits, widest + 1) + 2 + self.steps
+        super().__init__(
+            soma=soma,
+            state=state,
+            v_bits=v_bits,
+            shapes=shapes,
+            members={
+                "rest": In(signed(self.rest_bits)),
+                "count": In(unsigned(self.steps)),
+                "tight": In(1),
+                "rest_start": Out(signed(self.rest_bits)),
+                "count_start": Out(unsigned(self.steps)),
+                "rest_next": Out(signed(self.rest_bits)),
+                "count_next": Out(unsigned(self.steps)),
+                "tight_next": Out(1),
+            },
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """What exceeds the threshold; one bit of the level; the membrane that is left."""
+        m = Module()
+        parts = self.integrate(m)
+        v, amount, tracer = self.membrane, self.get_amount(), parts.get("tracer")
+        # A membrane below zero can only fire downwards.
+        down: Value = Const(0, 1)
+        threshold: Value = self.threshold
+        if self.shapes.negative is not None:
+            down = v[-1]
+            threshold = Mux(down, self.negative, self.threshold)
+        m.d.comb += [
+            self.rest_start.eq(Mux(down, -v, v) + amount - threshold),
+            self.count_start.eq(self._room(down, tracer)),
+        ]
+        less = Signal(signed(self.rest_bits + 1))
+        goes, free = Signal(), Signal()
+        m.d.comb += [
+            free.eq(~self.tight | self.count[-1]),
+            less.eq(self.rest - (amount << (self.steps - 1))),
+            goes.eq(~less[-1] & free),
+            self.rest_next.eq(Mux(goes, less, self.rest) << 1),
+            self.count_next.eq(Cat(goes, self.count[:-1])),
+            self.tight_next.eq(self.tight & (goes == self.count[-1])),
+        ]
+        left = (self.rest >> self.steps) + threshold - amount
+        post = Signal(signed(self.v_bits))
+        m.d.comb += [
+            self.level.eq(Mux(down, -self.count, self.count)),
+            post.eq(Mux(down, -left, left)),
+        ]
+        self.keep(m, parts, post, None if tracer is None else tracer + self.level)
+        return m
+
+    def _room(self, down: Value, tracer: Value | None) -> ValueLike:
+        """How many levels S leaves, up to the highest."""
+        soma = self.soma
+        if tracer is None:
+            return soma.max_level
+
+        def least(room: ValueLike) -> Value:
+            return Mux(room < soma.max_level, room, soma.max_level)
+
+        up = soma.max_level if soma.s_max is None else least(soma.s_max - tracer)
+        fall = soma.max_level if soma.s_min is None else least(tracer - soma.s_min)
+        return Mux(down, fall, up)
+
+
+def _leak(value: Value, leak: Leak | None) -> Value:
+    if leak is None:
+        return value
+    return (value * leak.multiplier if leak.multiplier != 1 else value) >> leak.shift

@@ -1,19 +1,19 @@
 """Lets all neurons of a host decide, one group after the other."""
 
-from collections.abc import Callable
+from dataclasses import fields
 
-from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, ValueLike, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, ValueLike, signed, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.golden.spec import IntArray, Mode
+from spikewright.golden.spec import Mode
 
-from .config import CoreConfig, HostConfig
+from .config import CoreConfig
 from .divide import DivideLane
 from .parameters import ParameterTable
 from .places import Places
 from .serialiser import group_item
-from .soma import SomaLane
+from .soma import BurstLane, SomaLane, SomaShapes
 
 __all__ = ["Sweep"]
 
@@ -49,7 +49,7 @@ class Sweep(wiring.Component):
         layouts = [host.target for host in config.hosts]
         self.payload_bits = max(layout.payload_shape.width for layout in layouts)
         self.item = group_item(lanes=config.lanes, layouts=layouts)
-        word = config.lanes * config.lane_bits
+        word = config.lanes * config.state.bits
         super().__init__(
             {
                 "start": In(1),
@@ -72,8 +72,13 @@ class Sweep(wiring.Component):
 
     @property
     def interval(self) -> int:
-        """Cycles a group takes: one a bit of the quotient where it divides."""
+        """Cycles a group takes: one a bit of the quotient where it divides.
+
+        A burst takes one a bit of its highest level, and two to begin and to end.
+        """
         soma = self.config.soma
+        if self.config.bursts:
+            return soma.max_level.bit_length() + 2
         if not self.config.divides:
             return 1
         return ((soma.s_max or 0) - (soma.s_min or 0)).bit_length()
@@ -98,7 +103,7 @@ class Sweep(wiring.Component):
                 hold.eq(self.hold),
                 self.fired.eq(0),
             ]
-        last = self._last_count(m, decides, advance)
+        first, last = self._count(m, decides, advance)
         goes_on = last & (self.items.ready | ~show)
         m.d.comb += [
             places.start.eq(self.start),
@@ -130,9 +135,11 @@ class Sweep(wiring.Component):
             self.items.payload.base.eq(places.base(deciding)),
         ]
         tables = self._tables(m, taken, advance)
-        decide = self._divide if config.divides else self._step
+        decide = self._step
+        if config.divides or config.bursts:
+            decide = self._divide if config.divides else self._burst
         steps = decides & ~last
-        lanes = [decide(m, lane, tables, advance, steps) for lane in range(config.lanes)]
+        lanes = [decide(m, lane, tables, advance, steps, first) for lane in range(config.lanes)]
         fired = Signal(config.lanes)
         m.d.comb += fired.eq(Cat(fires for fires, _, _ in lanes) & places.mask(deciding))
         if config.mode is Mode.SETTLE:
@@ -141,10 +148,12 @@ class Sweep(wiring.Component):
             m.d.sync += sent.eq(Mux(done & show, fired, 0))
             with m.If(sent.any()):
                 m.d.sync += self.fired.eq(1)
-        tracer = Const(0, config.lane_bits - config.v_bits)
         words = []
         for lane, (_, _, following) in enumerate(lanes):
-            initial = Cat(tables["initial"].lane(lane), tracer)
+            beginning: dict[str, ValueLike] = {"total": tables["initial_total"].lane(lane)}
+            if "initial_v" in tables:
+                beginning["v"] = tables["initial_v"].lane(lane)
+            initial = config.state.join(beginning)
             words.append(initial if following is None else Mux(initialise, initial, following))
         m.d.comb += [
             self.items.payload.mask.eq(fired),
@@ -153,35 +162,23 @@ class Sweep(wiring.Component):
         ]
         return m
 
-    def _last_count(self, m: Module, decides: Signal, advance: Signal) -> ValueLike:
-        """Whether the group that decides is at the last bit of its quotient."""
+    def _count(self, m: Module, decides: Signal, advance: Signal) -> tuple[ValueLike, ValueLike]:
+        """Whether the group that decides is in its first cycle, and whether in its last."""
         if self.interval == 1:
-            return Const(1, 1)
+            return Const(1, 1), Const(1, 1)
         count, last = Signal(range(self.interval)), Signal()
         with m.If(decides & ~last):
             m.d.sync += [count.eq(count + 1), last.eq(count == self.interval - 2)]
         with m.Elif(advance):
             m.d.sync += [count.eq(0), last.eq(0)]
-        return last
+        return count == 0, last
 
     def _tables(self, m: Module, taken, advance: Signal) -> dict[str, ParameterTable]:
-        def negative(host: HostConfig) -> IntArray:
-            soma = host.population.soma
-            given = soma.threshold_negative
-            return given if given is not None else soma.threshold
-
-        wanted: dict[str, Callable[[HostConfig], IntArray]] = {
-            "threshold": lambda host: host.population.soma.threshold,
-            "negative": negative,
-            "bias": lambda host: host.population.soma.bias,
-            "initial": lambda host: host.stored_initial_v,
-        }
+        config = self.config
         tables = {}
-        for name, values in wanted.items():
-            rows, by_group = self.config.rows(values)
-            shape = signed(self.config.v_bits) if name == "initial" else _shape(rows)
-            table = ParameterTable(values=rows, shape=shape)
-            m.submodules[name] = table
+        for name in config.parameters:
+            rows, by_group, shape = config.table(name)
+            m.submodules[name] = table = ParameterTable(values=rows, shape=shape)
             m.d.comb += [
                 table.index.eq(taken.group if by_group else taken.block),
                 table.enable.eq(advance),
@@ -189,48 +186,68 @@ class Sweep(wiring.Component):
             tables[name] = table
         return tables
 
-    def _word(self, m: Module, lane: int, advance: Signal):
-        """The state of a lane of the group that decides."""
-        config = self.config
-        word = self.word.word_select(lane, config.lane_bits)
-        v = Signal(signed(config.v_bits), name=f"v_{lane}", reset_less=True)
-        with m.If(advance):
-            m.d.sync += v.eq(word[: config.v_bits])
-        if config.tracer is None:
-            return v, None
-        tracer = Signal(config.tracer, name=f"tracer_{lane}", reset_less=True)
-        with m.If(advance):
-            m.d.sync += tracer.eq(word[config.v_bits :])
-        return v, tracer
+    def _shapes(self, tables: dict[str, ParameterTable]) -> SomaShapes:
+        names = {field.name for field in fields(SomaShapes)}
+        return SomaShapes(**{name: tables[name].shape for name in tables if name in names})
 
-    def _step(self, m: Module, lane: int, tables, advance: Signal, steps: ValueLike):
+    def _neuron(
+        self, m: Module, lane: int, neuron: SomaLane | BurstLane, tables, advance: Signal
+    ) -> None:
+        """The state of a lane of the group that decides, and its parameters, go to its neuron."""
+        bits = self.config.state.bits
+        word = Signal(bits, name=f"word_{lane}", reset_less=True)
+        with m.If(advance):
+            m.d.sync += word.eq(self.word.word_select(lane, bits))
+        m.d.comb += neuron.word.eq(word)
+        for name in neuron.shapes.members:
+            m.d.comb += getattr(neuron, name).eq(tables[name].lane(lane))
+
+    def _sent(self, m: Module, lane: int, fires: ValueLike, level: ValueLike):
+        """Whether a lane sends, and what."""
+        fires_bit = Signal(name=f"fires_{lane}")
+        sent = Signal(self.payload_bits, name=f"level_{lane}")
+        m.d.comb += [fires_bit.eq(fires), sent.eq(level)]
+        return fires_bit, sent
+
+    def _step(self, m: Module, lane: int, tables, advance: Signal, steps, first):
         config = self.config
-        v, tracer = self._word(m, lane, advance)
         soma = SomaLane(
             soma=config.soma,
+            state=config.state,
             v_bits=config.v_bits,
-            tracer=config.tracer,
-            threshold_shape=tables["threshold"].shape,
-            threshold_negative_shape=tables["negative"].shape,
-            bias_shape=tables["bias"].shape,
+            shapes=self._shapes(tables),
         )
         m.submodules[f"soma_{lane}"] = soma
-        m.d.comb += [
-            soma.v.eq(v),
-            soma.threshold.eq(tables["threshold"].lane(lane)),
-            soma.threshold_negative.eq(tables["negative"].lane(lane)),
-            soma.bias.eq(tables["bias"].lane(lane)),
-        ]
-        if tracer is not None:
-            m.d.comb += soma.tracer.eq(tracer)
+        self._neuron(m, lane, soma, tables, advance)
         # A population that never fires is read out whole.
         fires, sent = (soma.level != 0, soma.level) if config.fires else (1, soma.membrane)
-        fires_bit = Signal(name=f"fires_{lane}")
-        level = Signal(self.payload_bits, name=f"level_{lane}")
-        m.d.comb += [fires_bit.eq(fires), level.eq(sent)]
-        return fires_bit, level, Cat(soma.v_next, soma.tracer_next)
+        return *self._sent(m, lane, fires, sent), soma.following
 
-    def _divide(self, m: Module, lane: int, tables, advance: Signal, steps: ValueLike):
+    def _burst(self, m: Module, lane: int, tables, advance: Signal, steps, first):
+        config = self.config
+        soma = BurstLane(
+            soma=config.soma,
+            state=config.state,
+            v_bits=config.v_bits,
+            shapes=self._shapes(tables),
+        )
+        m.submodules[f"soma_{lane}"] = soma
+        self._neuron(m, lane, soma, tables, advance)
+        rest = Signal(signed(soma.rest_bits), name=f"rest_{lane}", reset_less=True)
+        count = Signal(soma.steps, name=f"count_{lane}", reset_less=True)
+        tight = Signal(name=f"tight_{lane}", reset_less=True)
+        m.d.comb += [soma.rest.eq(rest), soma.count.eq(count), soma.tight.eq(tight)]
+        with m.If(steps & first):
+            m.d.sync += [rest.eq(soma.rest_start), count.eq(soma.count_start), tight.eq(1)]
+        with m.Elif(steps):
+            m.d.sync += [
+                rest.eq(soma.rest_next),
+                count.eq(soma.count_next),
+                tight.eq(soma.tight_next),
+            ]
+        return *self._sent(m, lane, soma.level != 0, soma.level), soma.following
+
+    def _divide(self, m: Module, lane: int, tables, advance: Signal, steps, first):
         config = self.config
         soma = config.soma
         layout = config.hosts[0].target
@@ -244,7 +261,7 @@ class Sweep(wiring.Component):
         m.submodules[f"divide_{lane}"] = divide
         rest = Signal(signed(divide.rest_bits), name=f"rest_{lane}", reset_less=True)
         quotient = Signal(self.interval, name=f"quotient_{lane}", reset_less=True)
-        word = self.word.word_select(lane, config.lane_bits)
+        word = self.word.word_select(lane, config.state.bits)
         m.d.comb += [
             divide.rest.eq(rest),
             divide.quotient.eq(quotient),
@@ -254,14 +271,5 @@ class Sweep(wiring.Component):
             m.d.sync += [rest.eq(word.as_signed()), quotient.eq(0)]
         with m.Elif(steps):
             m.d.sync += [rest.eq(divide.rest_next), quotient.eq(divide.quotient_next)]
-        fires = Signal(name=f"fires_{lane}")
-        level = Signal(self.payload_bits, name=f"level_{lane}")
-        m.d.comb += [fires.eq(divide.level != 0), level.eq(divide.level)]
         # The charge is spent: a pass that divides always writes the initial state.
-        return fires, level, None
-
-
-def _shape(values: list[list[int]]) -> Shape:
-    flat = [v for row in values for v in row]
-    bits = max((v if v >= 0 else ~v).bit_length() for v in flat)
-    return signed(bits + 1) if min(flat) < 0 else unsigned(max(1, bits))
+        return *self._sent(m, lane, divide.level != 0, divide.level), None

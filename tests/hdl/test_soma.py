@@ -1,6 +1,6 @@
 """Every membrane, tracer and option of a small neuron, against the contract's words."""
 
-from itertools import product
+import random
 
 import pytest
 from amaranth.hdl import signed, unsigned
@@ -8,28 +8,79 @@ from amaranth.sim import Simulator
 
 from spikewright.golden.spec import BiasWhen, Fire, Leak, LeakOrder, Reset, Soma
 from spikewright.hdl.divide import DivideLane
-from spikewright.hdl.soma import SomaLane
+from spikewright.hdl.soma import BurstLane, SomaLane, SomaShapes, level_shape, needs_pending
+from spikewright.hdl.state import StateLayout
 
-BITS = 8
+BITS = 9
+V = range(-40, 41)
+THRESHOLD, AMOUNT, NEGATIVE, BIAS = 5, 3, 4, 3
 
 
-def expected(soma, v, s, threshold, negative, bias):
-    """(membrane, level, stored v, tracer) as the docstring of Soma words it."""
-    after = soma.leak_v is not None and soma.leak_order is LeakOrder.AFTER
-    if after:
-        v = (v * soma.leak_v.multiplier) >> soma.leak_v.shift
-    membrane, level = v, 0
-    if soma.fire is not Fire.NONE and v >= threshold and (soma.s_max is None or s < soma.s_max):
-        level = 1
-    elif soma.fire is Fire.TERNARY and v <= -negative and (soma.s_min is None or s > soma.s_min):
-        level = -1
-    if level and soma.reset is Reset.SUBTRACT:
-        v -= level * threshold
-    elif level and soma.reset is Reset.VALUE:
+def leaked(leak, value):
+    return value if leak is None else (value * leak.multiplier) >> leak.shift
+
+
+def compared(soma, state):
+    """v as it is compared, in the words of the docstring of Soma."""
+    v = state["total"] + state.get("v", 0)
+    if soma.leak_order is LeakOrder.AFTER:
+        v = leaked(soma.leak_v, v)
+    v -= state.get("pending", 0) * (soma.reset_amount or [THRESHOLD])[0]
+    low = v if soma.v_min is None else max(v, soma.v_min)
+    return low if soma.v_max is None else min(low, soma.v_max)
+
+
+def fired(soma, v, s):
+    """The level at v and S, one spike after the other in a burst."""
+    amount = int(soma.amount[0])
+    if soma.fire is Fire.NONE:
+        return 0
+    if soma.fire is Fire.ONEHOT:
+        fits = [1 << k for k in range(9) if 1 << k <= soma.max_level and v >= THRESHOLD << k]
+        return fits[-1] if fits else 0
+    level = 0
+    while abs(level) < soma.max_level:
+        if v >= THRESHOLD and (soma.s_max is None or s < soma.s_max):
+            one = 1
+        elif soma.falls and v <= -soma.negative and (soma.s_min is None or s > soma.s_min):
+            one = -1
+        else:
+            break
+        v, s, level = v - one * amount, s + one, level + one
+    return level
+
+
+class Wanted(Soma):
+    """A soma with short words for its numbers."""
+
+    @property
+    def falls(self):
+        return self.threshold_negative is not None
+
+    @property
+    def negative(self):
+        return int(self.threshold_negative[0])
+
+
+def expected(soma, state):
+    """(membrane, level, what is stored for the next step)."""
+    v = compared(soma, state)
+    membrane, level = v, fired(soma, v, state.get("tracer", 0))
+    taken = level * int(soma.amount[0])
+    bias = BIAS if soma.bias_when is BiasWhen.EVERY else 0
+    if level and soma.reset is Reset.VALUE:
         v = soma.reset_value
-    if soma.leak_v is not None and not after:
-        v = (v * soma.leak_v.multiplier) >> soma.leak_v.shift
-    return membrane, level, v + (bias if soma.bias_when is BiasWhen.EVERY else 0), s + level
+    elif level and soma.reset is Reset.SUBTRACT and not soma.reset_delay:
+        v -= taken
+    # What the next step does before its input is done now.
+    if soma.leak_order is LeakOrder.BEFORE:
+        v = leaked(soma.leak_v, v)
+    if soma.reset_delay and "pending" not in state:
+        v -= taken
+    total = leaked(soma.leak_i, state["total"]) if soma.current else v
+    after = {"total": total + bias, "v": v, "pending": level}
+    after["tracer"] = state.get("tracer", 0) + level
+    return membrane, level, {name: after[name] for name in state}
 
 
 FIRES = [
@@ -39,9 +90,22 @@ FIRES = [
     {"fire": Fire.TERNARY, "threshold_negative": 1, "s_min": 0, "s_max": 3},
     {"fire": Fire.TERNARY, "threshold_negative": 4, "s_min": -2, "s_max": 1},
     {"fire": Fire.TERNARY, "threshold_negative": 3},
+    {"fire": Fire.ONEHOT, "max_level": 4},
+    {"fire": Fire.ONEHOT, "max_level": 1},
+]
+BURSTS = [
+    {"fire": Fire.BURST, "max_level": 1},
+    {"fire": Fire.BURST, "max_level": 3},
+    {"fire": Fire.BURST, "max_level": 6, "s_max": 5},
+    {"fire": Fire.BURST, "max_level": 5, "threshold_negative": 1, "s_min": -3, "s_max": 4},
+    {"fire": Fire.BURST, "max_level": 4, "threshold_negative": 4},
+    {"fire": Fire.BURST, "max_level": 2, "threshold_negative": 3, "s_min": 0},
 ]
 RESETS = [
     {"reset": Reset.SUBTRACT},
+    {"reset": Reset.SUBTRACT, "reset_amount": AMOUNT},
+    {"reset": Reset.SUBTRACT, "reset_delay": True},
+    {"reset": Reset.SUBTRACT, "reset_delay": True, "reset_amount": AMOUNT},
     {"reset": Reset.VALUE, "reset_value": -2},
     {"reset": Reset.NONE},
 ]
@@ -51,44 +115,127 @@ LEAKS = [
     {"leak_v": Leak(shift=2), "leak_order": LeakOrder.AFTER},
     {"leak_v": Leak(multiplier=7, shift=3)},
 ]
+CURRENTS = [
+    {},
+    {"current": True, "leak_i": Leak(multiplier=3, shift=2)},
+    {"current": True, "v_min": -7, "v_max": 21},
+    {"v_max": 13},
+]
 
 
-@pytest.mark.parametrize("fire", FIRES, ids=str)
-@pytest.mark.parametrize("reset", RESETS, ids=str)
-@pytest.mark.parametrize("leak", LEAKS, ids=str)
-@pytest.mark.parametrize("bias_when", list(BiasWhen))
-def test_every_membrane_and_tracer(fire, reset, leak, bias_when):
-    fire = dict(fire)
-    negative = fire.get("threshold_negative", 1)
-    soma = Soma(threshold=5, bias=3, bias_when=bias_when, **fire, **reset, **leak)
-    bounded = soma.s_max is not None
-    dut = SomaLane(
-        soma=soma,
-        v_bits=BITS,
-        tracer=signed(3) if bounded else None,
-        threshold_shape=unsigned(4),
-        threshold_negative_shape=unsigned(3),
-        bias_shape=signed(3),
+def lane(soma, kind=SomaLane):
+    traced = soma.s_min is not None or soma.s_max is not None
+    state = StateLayout(
+        total=signed(BITS),
+        v=signed(BITS) if soma.current else None,
+        tracer=signed(4) if traced else None,
+        pending=level_shape(soma) if needs_pending(soma) else None,
     )
-    tracers = range(soma.s_min, soma.s_max + 1) if bounded else [0]
+    shapes = SomaShapes(
+        threshold=unsigned(4) if soma.fire is not Fire.NONE else None,
+        negative=unsigned(3) if soma.falls else None,
+        amount=unsigned(3) if soma.reset_amount is not None else None,
+        bias=signed(3) if soma.bias_when is BiasWhen.EVERY else None,
+    )
+    return kind(soma=soma, state=state, v_bits=BITS, shapes=shapes)
+
+
+def states(soma, layout, rng):
+    """All values of what is compared, with some of the rest."""
+    low = 0 if soma.s_min is None else soma.s_min
+    tracers = range(low, 4 if soma.s_max is None else soma.s_max + 1)
+    levels = range(soma.levels[0], soma.levels[1] + 1)
+    if soma.fire is Fire.ONEHOT:
+        levels = [0, *(1 << k for k in range(soma.max_level.bit_length()))]
+    for total in V:
+        for tracer in tracers if layout.tracer is not None else [0]:
+            state = {"total": total, "v": rng.choice(V), "tracer": tracer}
+            state["pending"] = rng.choice(list(levels))
+            yield {name: state[name] for name in layout.fields}
+
+
+def parameters(soma):
+    given = {"threshold": THRESHOLD, "bias": BIAS, "amount": AMOUNT}
+    return given | ({"negative": soma.negative} if soma.falls else {})
+
+
+def packed(layout, state):
+    word, at = 0, 0
+    for name, shape in layout.fields.items():
+        word |= (state[name] & (1 << shape.width) - 1) << at
+        at += shape.width
+    return word
+
+
+def check(soma, dut, decide):
+    """Every state against the definition; ``decide`` is a coroutine that lets the lane compute."""
+    rng = random.Random(7)
 
     async def bench(ctx):
-        ctx.set(dut.threshold, 5)
-        ctx.set(dut.threshold_negative, negative)
-        ctx.set(dut.bias, 3)
-        for v, s in product(range(-40, 41), tracers):
-            ctx.set(dut.v, v)
-            ctx.set(dut.tracer, s)
-            await ctx.delay(1e-9)
-            membrane, level, stored, tracer = expected(soma, v, s, 5, negative, 3)
-            found = tuple(ctx.get(x) for x in (dut.membrane, dut.level, dut.v_next))
-            assert found == (membrane, level, stored), (v, s)
-            if bounded:
-                assert ctx.get(dut.tracer_next) == tracer, (v, s)
+        for name, value in parameters(soma).items():
+            if name in dut.shapes.members:
+                ctx.set(getattr(dut, name), value)
+        for state in states(soma, dut.state, rng):
+            ctx.set(dut.word, packed(dut.state, state))
+            await decide(ctx)
+            membrane, level, following = expected(soma, state)
+            found = (ctx.get(dut.membrane), ctx.get(dut.level), ctx.get(dut.following))
+            assert found == (membrane, level, packed(dut.state, following)), state
 
     simulator = Simulator(dut)
     simulator.add_testbench(bench)
     simulator.run()
+
+
+def legal(fire, reset):
+    """Combinations that the contract has."""
+    fires = fire["fire"] is not Fire.NONE
+    return fires or reset == RESETS[0]
+
+
+OPTIONS = [
+    pytest.param(fire | reset | leak | current, id=f"{k}-{j}-{n}-{c}")
+    for k, fire in enumerate(FIRES)
+    for j, reset in enumerate(RESETS)
+    for n, leak in enumerate(LEAKS)
+    for c, current in enumerate(CURRENTS)
+    if legal(fire, reset)
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_every_state(options):
+    when = list(BiasWhen)[len(str(options)) % 2]
+    soma = Wanted(threshold=THRESHOLD, bias=BIAS, bias_when=when, **options)
+
+    async def decide(ctx):
+        await ctx.delay(1e-9)
+
+    check(soma, lane(soma), decide)
+
+
+@pytest.mark.parametrize("burst", BURSTS, ids=str)
+@pytest.mark.parametrize("amount", [{}, {"reset_amount": AMOUNT}], ids=["whole", "amount"])
+@pytest.mark.parametrize("leak", LEAKS, ids=str)
+@pytest.mark.parametrize("current", CURRENTS, ids=str)
+def test_every_burst(burst, amount, leak, current):
+    soma = Wanted(threshold=THRESHOLD, bias=BIAS, **burst, **amount, **leak, **current)
+    dut = lane(soma, BurstLane)
+
+    async def decide(ctx):
+        await ctx.delay(1e-9)
+        rest, count, tight = ctx.get(dut.rest_start), ctx.get(dut.count_start), 1
+        for _ in range(dut.steps):
+            for name, value in (("rest", rest), ("count", count), ("tight", tight)):
+                ctx.set(getattr(dut, name), value)
+            await ctx.delay(1e-9)
+            rest, count = ctx.get(dut.rest_next), ctx.get(dut.count_next)
+            tight = ctx.get(dut.tight_next)
+        for name, value in (("rest", rest), ("count", count), ("tight", tight)):
+            ctx.set(getattr(dut, name), value)
+        await ctx.delay(1e-9)
+
+    check(soma, dut, decide)
 
 
 @pytest.mark.parametrize(("s_min", "s_max"), [(0, 1), (0, 3), (0, 5), (-2, 3), (-1, 0)])
@@ -117,26 +264,25 @@ def test_division_is_the_closed_form_for_every_charge(s_min, s_max, threshold):
 
 
 @pytest.mark.parametrize("threshold", [9, 16, 31, 32, 64, 1024])
-@pytest.mark.parametrize("fire", [Fire.BINARY, Fire.TERNARY])
+@pytest.mark.parametrize("fire", [Fire.BINARY, Fire.TERNARY, Fire.ONEHOT])
 def test_a_threshold_out_of_reach_is_never_reached(threshold, fire):
     """The threshold is wider than the membrane: its difference must not be cut to the membrane."""
     named = {"threshold_negative": threshold} if fire is Fire.TERNARY else {}
+    wide = unsigned(threshold.bit_length())
     dut = SomaLane(
         soma=Soma(fire=fire, threshold=threshold, **named),
+        state=StateLayout(total=signed(4)),
         v_bits=4,
-        tracer=None,
-        threshold_shape=unsigned(threshold.bit_length()),
-        threshold_negative_shape=unsigned(threshold.bit_length()),
-        bias_shape=unsigned(1),
+        shapes=SomaShapes(threshold=wide, negative=wide if named else None),
     )
 
     async def bench(ctx):
-        ctx.set(dut.threshold, threshold)
-        ctx.set(dut.threshold_negative, threshold)
+        for name in dut.shapes.members:
+            ctx.set(getattr(dut, name), threshold)
         for v in range(-8, 8):
-            ctx.set(dut.v, v)
+            ctx.set(dut.word, v & 15)
             await ctx.delay(1e-9)
-            assert (ctx.get(dut.level), ctx.get(dut.v_next)) == (0, v)
+            assert (ctx.get(dut.level), ctx.get(dut.following)) == (0, v & 15)
 
     simulator = Simulator(dut)
     simulator.add_testbench(bench)

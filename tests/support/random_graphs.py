@@ -142,8 +142,8 @@ def _grow(growing: _Growing, name: str, *, readout: ReadoutKind | None) -> None:
         wires.append((part, _joining(growing, part, shape)))
     fire = Fire.NONE if readout is ReadoutKind.MEMBRANE else None
     soma = _settling_soma(growing, shape, fire) if growing.settles else _soma(growing, shape, fire)
-    graded = Payload.UNIT if soma.fire is Fire.BINARY else Payload.SIGN
-    growing.populations.append(Population(name=name, shape=shape, soma=soma, payload=graded))
+    payload = _payload(growing, soma)
+    growing.populations.append(Population(name=name, shape=shape, soma=soma, payload=payload))
     growing.connections += [
         Connection(source=part.name, target=name, operator=operator) for part, operator in wires
     ]
@@ -170,30 +170,55 @@ def _settling_soma(growing: _Growing, shape: Shape, fire: Fire | None) -> Soma:
     )
 
 
+def _leak(growing: _Growing, one_in: int) -> Leak | None:
+    if not growing.one_in(one_in):
+        return None
+    shift = growing.pick(1, 4)
+    return Leak(multiplier=2 * growing.pick(0, 2 ** (shift - 1) - 1) + 1, shift=shift)
+
+
 def _soma(growing: _Growing, shape: Shape, fire: Fire | None) -> Soma:
     if fire is None:
-        fire = (Fire.BINARY, Fire.TERNARY)[growing.pick(0, 1)]
-    fires, ternary = fire is not Fire.NONE, fire is Fire.TERNARY
-    reset = list(Reset)[growing.pick(0, 2)] if fires else Reset.SUBTRACT
-    leak = None
-    if growing.one_in(3):
-        shift = growing.pick(1, 4)
-        multiplier = 2 * growing.pick(0, 2 ** (shift - 1) - 1) + 1
-        leak = Leak(multiplier=multiplier, shift=shift)
+        fire = list(Fire)[1 + growing.pick(0, 3)]
+    fires, burst, onehot = fire is not Fire.NONE, fire is Fire.BURST, fire is Fire.ONEHOT
+    reset = list(Reset)[growing.pick(0, 2)] if fires and not burst else Reset.SUBTRACT
+    subtracts = fires and reset is Reset.SUBTRACT
+    signed = fire is Fire.TERNARY or (burst and growing.one_in(2))
+    current = growing.one_in(4)
+    amount = None
+    if subtracts and growing.one_in(3):
+        amount = growing.vector(shape, 1, 4 if burst else 9)
     return Soma(
         fire=fire,
-        threshold=growing.vector(shape, 1, 9) if fires else np.array([1]),
-        threshold_negative=growing.vector(shape, 1, 9) if ternary else None,
+        # a burst takes no more than its threshold
+        threshold=growing.vector(shape, 4 if burst else 1, 9) if fires else np.array([1]),
+        threshold_negative=growing.vector(shape, 1, 9) if signed else None,
         initial_v=growing.vector(shape, -6, 6),
         bias=growing.vector(shape, -3, 3),
         bias_when=list(BiasWhen)[growing.pick(0, 1)],
         reset=reset,
+        reset_amount=amount,
         reset_value=growing.pick(-3, 3) if reset is Reset.VALUE else 0,
-        leak_v=leak,
+        reset_delay=subtracts and not burst and growing.one_in(3),
+        leak_v=_leak(growing, 3),
         leak_order=list(LeakOrder)[growing.pick(0, 1)],
-        s_min=-growing.pick(0, 2) if ternary and growing.one_in(3) else None,
-        s_max=growing.pick(1, 3) if fires and growing.one_in(3) else None,
+        current=current,
+        leak_i=_leak(growing, 2) if current else None,
+        v_min=-growing.pick(1, 9) if growing.one_in(6) else None,
+        v_max=growing.pick(1, 30) if growing.one_in(6) else None,
+        s_min=-growing.pick(0, 2) if signed and growing.one_in(3) else None,
+        s_max=growing.pick(1, 3) if fires and not onehot and growing.one_in(3) else None,
+        max_level=growing.pick(1, 6) if burst else 1 << growing.pick(0, 3) if onehot else 1,
     )
+
+
+def _payload(growing: _Growing, soma: Soma) -> Payload:
+    """A kind that carries every level: the cheapest, or another."""
+    low, high = soma.levels
+    powers = soma.fire is Fire.ONEHOT or high <= 2
+    able = [Payload.UNIT] * (low == 0 and high <= 1) + [Payload.SIGN] * (high <= 1)
+    able += [Payload.SHIFT] * powers + [Payload.GRADED]
+    return able[growing.pick(0, len(able) - 1) if growing.one_in(4) else 0]
 
 
 def _first(growing: _Growing, source: Input | Population) -> tuple[Operator, Shape]:

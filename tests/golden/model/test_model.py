@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from spikewright.golden.errors import ConfigurationError, UnsupportedError
+from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.model import Model, Result, model
 from spikewright.golden.spec import (
     BiasWhen,
