@@ -36,8 +36,8 @@ def workload(network: Network, mode: Mode, streams: Mapping[str, TokenStream]) -
     samples = len(next(iter(streams.values())).starts) - 1
     spikes = {}
     for name in (*(i.name for i in network.inputs), *(p.name for p in network.populations)):
-        fired = streams[name].address[streams[name].kind == TokenKind.SPIKE]
-        spikes[name] = np.bincount(fired, minlength=network.node(name).n) / samples
+        for delay in (0, 1):
+            spikes[name, delay] = streams[name].sent(network.node(name).n, delay=delay) / samples
     sweeps = {}
     for population in network.populations:
         steps = np.count_nonzero(streams[population.name].kind == TokenKind.STEP) / samples

@@ -5,18 +5,21 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from .config import CoreConfig
+from .config import CoreConfig, PortConfig
 
 __all__ = ["bound_cycles", "rows"]
 
 
-def rows(config: CoreConfig, spikes: Mapping[str, npt.NDArray[np.float64]]) -> float:
-    """Rows that a core fetches for ``spikes`` [neurons] of every source, by name.
+Spikes = Mapping[tuple[str, int], npt.NDArray[np.float64]]
+
+
+def rows(config: CoreConfig, spikes: Spikes) -> float:
+    """Rows that a core fetches for ``spikes`` [neurons] of every source, by name and delay.
 
     Ports behind a delta unit are left out: what it sends depends on the order of the spikes.
     """
     return sum(
-        float(spikes[port.connection.source] @ port.schedule.rows_per_neuron)
+        float(_heard(port, spikes) @ port.schedule.rows_per_neuron)
         for port in config.ports
         if port.delta is None
     )
@@ -25,7 +28,7 @@ def rows(config: CoreConfig, spikes: Mapping[str, npt.NDArray[np.float64]]) -> f
 def bound_cycles(
     configs: tuple[CoreConfig, ...],
     *,
-    spikes: Mapping[str, npt.NDArray[np.float64]],
+    spikes: Spikes,
     steps: Mapping[str, float],
 ) -> float:
     """Cycles a sample of the busiest core: its rows to fetch, plus one sweep a step.
@@ -33,7 +36,8 @@ def bound_cycles(
     Parameters
     ----------
     configs : the cores.
-    spikes : by input and population, the spikes [neurons] a sample that each neuron sends.
+    spikes : by input or population and delay, the spikes [neurons] a sample that each neuron sends
+        and a connection of that delay hears (not those of the last step where it is 1).
     steps : sweeps a sample that each population cannot avoid: its steps, 1 in collapsed mode.
 
     Returns
@@ -46,13 +50,13 @@ def bound_cycles(
 
 def _core_cycles(
     config: CoreConfig,
-    spikes: Mapping[str, npt.NDArray[np.float64]],
+    spikes: Spikes,
     steps: Mapping[str, float],
 ) -> float:
     sweeps = sum(steps[host.population.name] * host.groups for host in config.hosts)
-    changes = [
-        float(spikes[port.connection.source].sum())
-        for port in config.ports
-        if port.delta is not None
-    ]
+    changes = [float(_heard(port, spikes).sum()) for port in config.ports if port.delta is not None]
     return max([rows(config, spikes) + sweeps, *changes])
+
+
+def _heard(port: PortConfig, spikes: Spikes) -> npt.NDArray[np.float64]:
+    return spikes[port.connection.source, port.connection.delay]

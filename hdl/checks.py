@@ -33,9 +33,13 @@ def check_network(network: Network) -> None:
                 found="product",
                 where=where,
             )
-        if connection.delay:
+    for population in network.populations:
+        if all(connection.delay for connection in network.sources(population.name)):
             raise UnsupportedError(
-                "hardware offers connections without delay", found="delay 1", where=where
+                "hardware needs an input without delay, which says how many steps there are",
+                found="delay 1 everywhere",
+                where=f"population {population.name!r}",
+                action="connect an input of the network to it, with weights of 0",
             )
     readout = network.readout
     offered = (ReadoutKind.MEMBRANE, ReadoutKind.COUNT)
@@ -76,6 +80,15 @@ def check_plan(network: Network, plan: HardwarePlan) -> None:
 def _check_shared(network: Network, core: CorePlan) -> None:
     if len(core.hosts) == 1:
         return
+    for host in core.hosts:
+        late = next((c for c in network.sources(host.population) if c.delay), None)
+        if late is not None:
+            raise ConfigurationError(
+                "a core with several hosts must have no connection with a delay",
+                found=connection_name(late),
+                where=core.where,
+                action=f"give {host.population!r} a core of its own",
+            )
     if any(host.channels is not None for host in core.hosts):
         raise ConfigurationError(
             "a core with several hosts must host whole populations",

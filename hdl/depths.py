@@ -44,7 +44,8 @@ def sized(network: Network, plan: HardwarePlan) -> HardwarePlan:
     ahead the queue keeps what its consumer keeps from it in any case. A queue that shall hold more
     than ``MAX_QUEUE_DEPTH`` stays at that, and its source waits.
 
-    Where less could deadlock (``loops.minimum_depths``) the depth is at least that.
+    Where less could deadlock (``loops.minimum_depths``) the depth is at least that; behind a delay
+    it is just that, since such a queue waits for the next step in any case.
     """
     least = minimum_depths(network, plan)
     smallest = replace(
@@ -65,9 +66,13 @@ def sized(network: Network, plan: HardwarePlan) -> HardwarePlan:
 
 def _depth(core: Core, index: int, steps: Mapping[str, _Step]) -> int:
     port = core.config.ports[index]
+    if port.connection.delay:
+        return 0
     n = port.source.neurons
     own = steps[port.connection.source]
-    siblings = [each for each in core.config.ports if each.host == port.host]
+    siblings = [
+        each for each in core.config.ports if each.host == port.host and not each.connection.delay
+    ]
     latest = max(steps[each.connection.source].last for each in siblings)
     blocked = latest - own.last + core.intake.latency + _passes(core)
     early = min(n, blocked)
@@ -100,7 +105,8 @@ def _steps(network: Network, cores: list[Core]) -> dict[str, _Step]:
     """The fullest step of every source: all neurons fire, and nothing waits for its consumer."""
     steps = {each.name: _Step(first=0, last=each.n) for each in network.inputs}
     for population in network.order():
-        sources = [steps[connection.source] for connection in network.sources(population.name)]
+        incoming = network.sources(population.name)
+        sources = [steps[each.source] for each in incoming if not each.delay]
         firsts = min(step.first for step in sources)
         lasts = max(step.last for step in sources)
         hosting = [

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from spikewright.golden.spec import Mode, TokenKind
 
 from .config import CoreConfig, PortConfig
+from .delay import DelayUnit
 from .delta import DeltaUnit
 from .merge import Merge
 from .queue import SpikeQueue
@@ -15,7 +16,9 @@ __all__ = ["Intake"]
 
 
 class Intake(wiring.Component):
-    """A spike queue at each port, a delta unit where the connection has one, and the merge.
+    """A spike queue at each port, what its connection needs behind it, and the merge.
+
+    A connection with a delay has a delay unit, one with a function of sums a delta unit.
 
     A core with one port has no merge.
 
@@ -29,7 +32,7 @@ class Intake(wiring.Component):
     it has them; port : Out, where a spike came from, and spike_0, spike_1, ... : Out, the token as
     that port's synapses see it. take : In, the token is taken. again : In, with the END that is
     taken: the host still fires, and wants its END once more (only where several hosts settle).
-    spikes : Out, spikes that left their queues in this cycle.
+    spikes : Out, spikes of the step that left their queues in this cycle.
 
     Timing
     ------
@@ -44,6 +47,10 @@ class Intake(wiring.Component):
         self.config = config
         self.queues = [
             SpikeQueue(layout=port.source, depth=port.queue_depth) for port in config.ports
+        ]
+        self.delays = [
+            DelayUnit(layout=port.source) if port.connection.delay else None
+            for port in config.ports
         ]
         self.deltas = [_delta_unit(port, config.mode) for port in config.ports]
         self.merge: Merge | None = None
@@ -90,19 +97,23 @@ class Intake(wiring.Component):
         return getattr(self, f"spike_{port}")
 
     def elaborate(self, platform: object) -> Module:
-        """Queue, delta unit, merge."""
+        """Queue, delay unit, delta unit, merge."""
         m = Module()
-        streams = []
+        streams: list[stream.Interface] = []
         leaves = []
         for k, (queue, delta) in enumerate(zip(self.queues, self.deltas, strict=True)):
             m.submodules[f"queue_{k}"] = queue
             wiring.connect(m, wiring.flipped(self.inputs[k]), queue.i)
-            is_spike = queue.o.payload.kind == TokenKind.SPIKE.value
-            leaves.append(queue.o.valid & queue.o.ready & is_spike)
-            if delta is not None:
-                m.submodules[f"delta_{k}"] = delta
-                wiring.connect(m, queue.o, delta.i)
-            streams.append(queue.o if delta is None else delta.o)
+            source = queue.o
+            for name, part in (("delay", self.delays[k]), ("delta", delta)):
+                if part is not None:
+                    m.submodules[f"{name}_{k}"] = part
+                    wiring.connect(m, source, part.i)
+                    source = part.o
+                if name == "delay":
+                    is_spike = source.payload.kind == TokenKind.SPIKE.value
+                    leaves.append(source.valid & source.ready & is_spike)
+            streams.append(source)
         m.d.comb += self.spikes.eq(sum(leaves))
         if self.merge is None:
             self._pass(m, streams[0])
@@ -121,6 +132,7 @@ class Intake(wiring.Component):
 
     def _join(self, m: Module, merge: Merge, streams: list[stream.Interface]) -> None:
         m.submodules.merge = merge
+        self._pace(m, streams)
         for source, sink in zip(streams, merge.inputs, strict=True):
             wiring.connect(m, source, sink)
         token = merge.o.payload
@@ -137,6 +149,24 @@ class Intake(wiring.Component):
             m.d.comb += self.spike(k).as_value().eq(Cat(token.kind, fields))
         if len(self.config.hosts) > 1:
             m.d.comb += merge.again.eq(self.again)
+
+    def _pace(self, m: Module, streams: list[stream.Interface]) -> None:
+        """What the inputs without delay wait at; a core with delays has one host."""
+        heads = [
+            source for source, delay in zip(streams, self.delays, strict=True) if delay is None
+        ]
+        step, end = TokenKind.STEP.value, TokenKind.END.value
+        at_step = Cat(head.valid & (head.payload.kind == step) for head in heads)
+        at_end = Cat(head.valid & (head.payload.kind == end) for head in heads)
+        for source, delay in zip(streams, self.delays, strict=True):
+            if delay is not None:
+                is_marker = source.payload.kind != TokenKind.SPIKE.value
+                m.d.comb += [
+                    delay.passed.eq(source.valid & source.ready & is_marker),
+                    delay.steps.eq(at_step.any() & (at_step | at_end).all()),
+                    delay.ends.eq(at_end.all()),
+                    delay.keep.eq(heads[0].payload.address[0]),
+                ]
 
 
 def _delta_unit(port: PortConfig, mode: Mode) -> DeltaUnit | None:

@@ -22,15 +22,20 @@ def minimum_depths(network: Network, plan: HardwarePlan) -> tuple[tuple[int, ...
     """The least depth of every core's ports at which nothing can deadlock.
 
     ``Merge`` says why: where direct connections between cores with several hosts form a circle, the
-    queue of each of them must hold one whole step of its source, its neurons and the marker;
-    everywhere else any queue will do.
+    queue of each of them must hold one whole step of its source, its neurons and the marker.
+
+    So must the queue of a connection with a delay, whose tokens stay until the next step begins.
+    That step may need what the source sends in it, where the source reaches the target without a
+    delay too, or shares its core: then the queue holds two steps.
+
+    Everywhere else any queue will do.
     """
     # A population on a shared core is whole, so it has one place.
     shared = {index for index, core in enumerate(plan.cores) if len(core.hosts) > 1}
     place = {host.population: index for index in shared for host in plan.cores[index].hosts}
     feeds: dict[int, set[int]] = {index: set() for index in shared}
     for connection in network.connections:
-        if connection.source in place and connection.target in place:
+        if connection.source in place and connection.target in place and not connection.delay:
             feeds[place[connection.source]].add(place[connection.target])
     depths = []
     for index, core in enumerate(plan.cores):
@@ -38,9 +43,25 @@ def minimum_depths(network: Network, plan: HardwarePlan) -> tuple[tuple[int, ...
         for connection in port_connections(network, core):
             source = place.get(connection.source)
             loops = index in shared and source is not None and source in _reached(feeds, index)
-            needed.append(network.node(connection.source).n + 1 if loops else _LEAST)
+            whole = network.node(connection.source).n + 1
+            if connection.delay:
+                again = source is not None or _leads(network, connection.source, connection.target)
+                needed.append(max(_LEAST, 2 * whole if again else whole))
+            else:
+                needed.append(whole if loops else _LEAST)
         depths.append(tuple(needed))
     return tuple(depths)
+
+
+def _leads(network: Network, source: str, target: str) -> bool:
+    """Whether spikes of a source change those of another population within a step."""
+    waiting, seen = [source], {source}
+    while waiting:
+        for connection in network.targets(waiting.pop()):
+            if not connection.delay and connection.target not in seen:
+                seen.add(connection.target)
+                waiting.append(connection.target)
+    return target in seen and target != source
 
 
 def _reached(feeds: dict[int, set[int]], start: int) -> set[int]:

@@ -41,6 +41,7 @@ def core_work(network: Network, manifest: Manifest, plan: HardwarePlan) -> list[
                 PortWork(
                     source=connection.source,
                     n=network.node(connection.source).n,
+                    delay=connection.delay,
                     rows=None if port.delta is not None else port.schedule.rows_per_neuron,
                     synops=synops(network, connection, channels),
                 )

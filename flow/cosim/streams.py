@@ -41,12 +41,28 @@ class TokenStream:
     payload: Array
     starts: Array
 
-    def per_sample(self, worth: Array) -> Array:
-        """[samples] what the SPIKE tokens of each are worth, by neuron: ``worth`` [n]."""
-        spike = self.kind == TokenKind.SPIKE
+    def per_sample(self, worth: Array, *, delay: int = 0) -> Array:
+        """[samples] what the SPIKE tokens of each are worth, by neuron: ``worth`` [n].
+
+        With a delay nobody hears the spikes of a sample's last step.
+        """
+        spike = self._heard(delay)
         seen = np.zeros(spike.size + 1, dtype=np.int64)
         seen[1:][spike] = worth[self.address[spike]]
         return np.asarray(np.diff(np.cumsum(seen)[self.starts]), dtype=np.int64)
+
+    def sent(self, n: int, *, delay: int = 0) -> Array:
+        """[n] SPIKE tokens of each of n neurons, those that are heard with that delay."""
+        return np.bincount(self.address[self._heard(delay)], minlength=n)
+
+    def _heard(self, delay: int) -> npt.NDArray[np.bool_]:
+        """Of each token, whether it is a SPIKE, and its sample has as many steps behind its own."""
+        spike = np.asarray(self.kind == TokenKind.SPIKE)
+        if not delay:
+            return spike
+        steps = np.concatenate(([0], np.cumsum(self.kind == TokenKind.STEP)))
+        last = np.repeat(steps[self.starts[1:]], np.diff(self.starts))
+        return np.asarray(spike & (last - steps[:-1] > delay))
 
 
 def expected_streams(network: Network, mode: Mode, golden: Golden) -> dict[str, TokenStream]:

@@ -24,10 +24,14 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PortWork:
-    """What a spike of ``source`` costs, [n source]; None behind a delta, where order decides."""
+    """What a spike of ``source`` costs, [n source]; None behind a delta, where order decides.
+
+    It is heard ``delay`` steps after its own.
+    """
 
     source: str
     n: int
+    delay: int
     rows: Array | None
     synops: Array | None
 
@@ -50,10 +54,10 @@ class CoreWork:
         rows = synops = into = out = np.zeros(samples, dtype=np.int64)
         for port in self.ports:
             stream = streams[port.source]
-            into = into + stream.per_sample(np.ones(port.n, dtype=np.int64))
+            into = into + stream.per_sample(np.ones(port.n, dtype=np.int64), delay=port.delay)
             if port.rows is not None and port.synops is not None:
-                rows = rows + stream.per_sample(port.rows)
-                synops = synops + stream.per_sample(port.synops)
+                rows = rows + stream.per_sample(port.rows, delay=port.delay)
+                synops = synops + stream.per_sample(port.synops, delay=port.delay)
         for name, hosted in self.hosted.items():
             out = out + streams[name].per_sample(hosted)
         return rows, synops, into, out

@@ -27,7 +27,7 @@ def configs(**options):
 
 def ones(**spikes):
     sizes = {"x": 16, "a": 64, "b": 16}
-    return {name: np.full(sizes[name], spikes[name]) for name in sizes}
+    return {(name, 0): np.full(sizes[name], spikes[name]) for name in sizes}
 
 
 def test_rows_follow_the_schedule():
@@ -57,11 +57,11 @@ def test_no_run_is_faster():
     x = {"x": np.full((3, 16), 2)}
     plan = plan_for(net, Mode.COLLAPSED, lanes=36, banks={"a": (3, 3)})
     seen = check_graph(net, plan, x)
-    spikes = {"x": np.ones(16), "a": np.zeros(64), "b": np.zeros(16)}
+    spikes = ones(x=1.0, a=0.0, b=0.0)
     for name in ("a", "b"):
         for kind, neuron, _ in seen.streams[name]:
             if kind == 0:
-                spikes[name][neuron] += 1 / 3
+                spikes[name, 0][neuron] += 1 / 3
     steps = dict.fromkeys(("a", "b", "out"), 1.0)
     bound = bound_cycles(core_configs(net, plan), spikes=spikes, steps=steps)
     assert 0 < 3 * bound < seen.cycles

@@ -73,41 +73,8 @@ def part(name, first, last):
     return Host(population=name, channels=(first, last))
 
 
-@pytest.mark.parametrize(
-    ("soma", "found"),
-    [
-        (Soma(fire=Fire.BURST, threshold=3, max_level=2), "fire burst"),
-        (Soma(fire=Fire.ONEHOT, threshold=3, max_level=2), "fire onehot"),
-        (Soma(fire=Fire.BINARY, current=True, leak_i=Leak(shift=1)), "a current state"),
-        (Soma(fire=Fire.BINARY, threshold=3, reset_delay=True), "a delayed reset"),
-        (
-            Soma(fire=Fire.BINARY, threshold=3, reset_amount=[3, 2, 3]),
-            "a reset amount that differs from the threshold",
-        ),
-        (Soma(fire=Fire.BINARY, threshold=3, v_min=-9, v_max=9), "a clipped membrane"),
-    ],
-)
-def test_a_soma_that_is_not_built(soma, found):
-    graded = soma.fire in (Fire.BURST, Fire.ONEHOT)
-    net = network(soma=soma, payload=Payload.GRADED if graded else Payload.SIGN)
-    with pytest.raises(
-        UnsupportedError, match=rf"^population 'a': hardware offers .*, found {found}$"
-    ):
-        check_network(net)
-
-
-def test_a_reset_amount_that_equals_the_threshold_is_built():
-    check_network(network(soma=Soma(fire=Fire.BINARY, threshold=3, reset_amount=[3, 3, 3])))
-
-
 def test_connections_that_are_not_built():
     product = Product(keys="a", values="b", heads=1, tokens=1)
-    square = Connection(source="b", target="b", operator=dense(6, 6), delay=1)
-    with pytest.raises(
-        UnsupportedError,
-        match=r"^connection 'b' -> 'b': hardware offers connections without delay, found delay 1$",
-    ):
-        check_network(network(extra=(square,)))
     where = Connection(source="b", target="c", operator=product)
     net = network()
     more = Population(name="c", shape=(6,), soma=Soma(fire=Fire.BINARY), payload=Payload.SIGN)
@@ -195,6 +162,9 @@ def test_a_plan_that_does_not_host_every_population_once(cores, message):
         ({"reset": "value", "reset_value": 1}, "reset", "value"),
         ({"bias_when": "first"}, "bias_when", "first"),
         ({"s_max": 3}, "bounds of S", r"\(None, 3\)"),
+        ({"current": True}, "current", r"\(True, None\)"),
+        ({"reset_delay": True}, "reset delay", "True"),
+        ({"v_max": 9}, "clip", r"\(None, 9\)"),
     ],
 )
 def test_populations_that_share_a_core_are_alike(change, what, found):
@@ -203,6 +173,30 @@ def test_populations_that_share_a_core_are_alike(change, what, found):
         ConfigurationError,
         match=rf"^core of 'a', 'b': populations that share a core must have the same {what}, "
         rf"found {found} of 'b' and .* of 'a'; give 'b' a core of its own$",
+    ):
+        check_plan(net, plan(core("a", "b"), core("out")))
+
+
+def test_somebody_must_say_how_many_steps_there_are():
+    net = network()
+    late = tuple(replace(c, delay=1) if c.target == "a" else c for c in net.connections)
+    with pytest.raises(
+        UnsupportedError,
+        match=r"^population 'a': hardware needs an input without delay, which says how many steps "
+        r"there are, found delay 1 everywhere; connect an input of the network to it, with weights "
+        r"of 0$",
+    ):
+        check_network(replace(net, connections=late))
+
+
+def test_a_delay_needs_a_core_of_its_own():
+    loop = Connection(source="b", target="b", operator=dense(6, 6), delay=1)
+    net = network(extra=(loop,))
+    check_plan(net, plan(core("a"), *REST))
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^core of 'a', 'b': a core with several hosts must have no connection with a delay, "
+        r"found connection 'b' -> 'b'; give 'b' a core of its own$",
     ):
         check_plan(net, plan(core("a", "b"), core("out")))
 

@@ -1,6 +1,7 @@
 """What cores must be is worked out once, from the network and the plan."""
 
 import numpy as np
+import pytest
 from amaranth.hdl import signed, unsigned
 
 from spikewright.golden.spec import (
@@ -69,7 +70,46 @@ def test_a_core_in_numbers():
 def test_a_leaky_start_has_leak_and_bias_in_it():
     network = leaky(Soma(fire=Fire.BINARY, threshold=3, initial_v=9, bias=2, leak_v=Leak(shift=1)))
     host = core_configs(network, plan_for(network, Mode.STEPWISE))[0].hosts[0]
-    assert host.stored_initial_v.tolist() == [6, 6, 6, 6]
+    assert host.initial_total.tolist() == [6, 6, 6, 6]
+
+
+def test_a_current_takes_the_rows_and_the_bias():
+    soma = Soma(
+        fire=Fire.BINARY, threshold=3, initial_v=9, bias=2, current=True, leak_v=Leak(shift=1)
+    )
+    core = core_configs(leaky(soma), plan_for(leaky(soma), Mode.STEPWISE))[0]
+    assert core.hosts[0].initial_total.tolist() == [2] * 4
+    assert core.hosts[0].initial_v.tolist() == [4] * 4
+    assert list(core.state.fields) == ["total", "v"]
+    assert set(core.parameters) == {"initial_total", "initial_v", "threshold", "bias"}
+
+
+@pytest.mark.parametrize(
+    ("options", "fields", "parameters"),
+    [
+        ({}, ["total"], set()),
+        ({"bias_when": "first"}, ["total"], {"-bias"}),
+        ({"s_max": 2}, ["total", "tracer"], set()),
+        ({"reset_amount": 2}, ["total"], {"amount"}),
+        ({"reset_amount": 3}, ["total"], set()),
+        ({"reset_delay": True}, ["total"], set()),
+        ({"reset_delay": True, "leak_v": Leak(shift=1)}, ["total"], set()),
+        (
+            {"reset_delay": True, "leak_v": Leak(shift=1), "leak_order": "after"},
+            ["total", "pending"],
+            set(),
+        ),
+        ({"fire": Fire.TERNARY, "threshold_negative": 2}, ["total"], {"negative"}),
+    ],
+)
+def test_what_a_neuron_does_not_use_is_not_there(options, fields, parameters):
+    network = leaky(Soma(**{"fire": Fire.BINARY, "threshold": 3, **options}))
+    core = core_configs(network, plan_for(network, Mode.STEPWISE))[0]
+    wanted = {"initial_total", "threshold", "bias"} | parameters
+    if "-bias" in parameters:
+        wanted -= {"bias", "-bias"}
+    assert list(core.state.fields) == fields
+    assert set(core.parameters) == wanted
 
 
 def graph():

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from support.router_states import STEP, Core, Host, MergeRule, System, Violation, Walk
+from support.router_states import SPIKE, STEP, Core, Host, MergeRule, System, Violation, Walk
 
 STUCK = r"^nothing can happen"
 
@@ -111,6 +111,89 @@ def test_a_circle_needs_a_whole_step_in_a_queue(build, depths, overlaps):
     if not overlaps:
         with pytest.raises(Violation, match=STUCK):
             Walk(build(*(max(1, depth - 1) for depth in depths))).explore()
+
+
+LOOPS = {
+    "itself": (core(Host("A", ("in",), 2, late=("A",))),),
+    "back from the next": (core(Host("A", ("in",), late=("B",))), core(Host("B", ("A",), 2))),
+    "an input": (core(Host("A", ("in",))), core(Host("B", ("A",), late=("in",)))),
+    "ahead, once now and once later": (
+        core(Host("A", ("in",))),
+        core(Host("B", ("A",), late=("A",))),
+    ),
+    "ahead, once through another": (
+        core(Host("A", ("in",))),
+        core(Host("B", ("A",))),
+        core(Host("C", ("B",), late=("A",))),
+    ),
+    "ahead, of another input": (
+        core(Host("A", ("in",))),
+        core(Host("B", ("other",), late=("A",))),
+    ),
+    "two that feed each other": (
+        core(Host("A", ("in",), late=("A", "B"))),
+        core(Host("B", ("A",), late=("B",))),
+    ),
+}
+
+
+def loop_depths(cores, less=0):
+    """A step behind each delay, two where the source reaches the target in the step as well."""
+    hosts = {host.name: host for each in cores for host in each.hosts}
+
+    def leads(source, target):
+        return any(source == name or leads(source, name) for name in reads(target))
+
+    def reads(name):
+        return hosts[name].reads if name in hosts else ()
+
+    return tuple(
+        (source, name, (hosts[source].spikes + 1 if source in hosts else 2) * (1 + twice) - less)
+        for name, host in hosts.items()
+        for source in host.late
+        for twice in (leads(source, name),)
+    )
+
+
+def looped(name, less=0, **options):
+    """One of ``LOOPS``, its queues as deep as they must be, or less."""
+    cores = LOOPS[name]
+    read = {source for each in cores for host in each.hosts for source in (*host.reads, *host.late)}
+    inputs = tuple((source, 1) for source in ("in", "other") if source in read)
+    return System(cores=cores, inputs=inputs, depths=loop_depths(cores, less), **options)
+
+
+@pytest.mark.parametrize("overlaps", [False, True])
+@pytest.mark.parametrize("name", LOOPS)
+def test_a_delay_needs_a_whole_step_in_its_queue_or_two(name, overlaps):
+    assert Walk(looped(name, overlaps=overlaps, samples=2, steps=(1, 3))).explore() > 50
+
+
+@pytest.mark.parametrize("name", ["itself", "ahead, once now and once later", "two that feed each other"])
+def test_two_entries_less_behind_a_delay_are_too_few(name):
+    """One less may do, where the last marker can wait outside."""
+    with pytest.raises(Violation, match=STUCK):
+        Walk(looped(name, less=2, samples=2, steps=(3,))).explore()
+
+
+class Impatient(Walk):
+    """Fault: a port behind a delay does not wait for the others."""
+
+    def _heads(self, index, tokens, late):
+        heads = super()._heads(index, tokens, late)
+        return [
+            token[0][0] if is_late and not drops and token and token[0][0] is SPIKE else head
+            for token, head, is_late, (_, drops) in zip(
+                tokens, heads, self.late[index], late, strict=True
+            )
+        ]
+
+
+@pytest.mark.parametrize("name", [name for name in LOOPS if name.startswith(("an", "ahead"))])
+def test_a_delay_that_does_not_wait_is_found(name):
+    """What comes back can never come early."""
+    with pytest.raises(Violation, match=r"^SPIKE of step \d comes in step \d$"):
+        Impatient(looped(name, steps=(2,))).explore()
 
 
 def test_hosts_that_settle_take_turns():

@@ -29,8 +29,8 @@ def lanes(layout, **options):
         "groups": 3,
         "operand_shape": OPERAND,
         "shift": 0,
-        "v_bits": 12,
-        "tracer_bits": 0,
+        "total_bits": 12,
+        "other_bits": 0,
         "store": MembraneStore.LUTRAM,
     }
     return AccumulatorLanes(**(fields | options))
@@ -89,9 +89,9 @@ async def add(ctx, dut, groups, enables, payload, operands):
 def test_constructor_errors():
     with pytest.raises(
         ConfigurationError,
-        match=r"^a membrane must be wider than its fraction, found 4 bits, shift 4$",
+        match=r"^what rows are added to must be wider than its fraction, found 4 bits, shift 4$",
     ):
-        lanes(LAYOUTS["unit"], v_bits=4, shift=4)
+        lanes(LAYOUTS["unit"], total_bits=4, shift=4)
     with pytest.raises(
         ConfigurationError,
         match=r"^channel lanes and banks must be at least 1, found 2 and \(0, 1\)$",
@@ -142,7 +142,7 @@ def test_random_rows_of_any_groups_back_to_back(name, store, banks, groups, gaps
     rng = random.Random(f"{name}{store}{banks}{groups}{gaps}")
     shift = rng.choice((0, 3))
     dut = lanes(
-        layout, banks=banks, groups=groups, shift=shift, store=store, v_bits=11, tracer_bits=3
+        layout, banks=banks, groups=groups, shift=shift, store=store, total_bits=11, other_bits=3
     )
     n_banks, n_lanes = banks[0] * banks[1], banks[0] * banks[1] * 2
     met = 0

@@ -168,8 +168,8 @@ def run(
         groups=groups,
         operand_shape=shape,
         shift=shift,
-        v_bits=V_BITS,
-        tracer_bits=2,
+        total_bits=V_BITS,
+        other_bits=2,
         store=membranes,
     )
     result = Run(np.zeros(0), 0, [], [], synapses.latency)

@@ -95,6 +95,9 @@ def random_graph(chooser: Chooser) -> Network:
     if not growing.settles and growing.one_in(2):
         kind = ReadoutKind.COUNT
     _grow(growing, "out", readout=kind)
+    if not growing.settles:
+        for _ in range(growing.pick(0, 3)):
+            _late(growing)
     decision = (Decision.ARGMAX, Decision.RAW)[growing.pick(0, 1)]
     return Network(
         name="random",
@@ -147,6 +150,16 @@ def _grow(growing: _Growing, name: str, *, readout: ReadoutKind | None) -> None:
     growing.connections += [
         Connection(source=part.name, target=name, operator=operator) for part, operator in wires
     ]
+
+
+def _late(growing: _Growing) -> None:
+    """One more connection, which reads the step before: anywhere, also back, also to itself."""
+    source = growing.firing[growing.pick(0, len(growing.firing) - 1)]
+    target = growing.populations[growing.pick(0, len(growing.populations) - 1)]
+    operator = _joining(growing, source, target.shape)
+    growing.connections.append(
+        Connection(source=source.name, target=target.name, operator=operator, delay=1)
+    )
 
 
 def _settling_soma(growing: _Growing, shape: Shape, fire: Fire | None) -> Soma:

@@ -98,11 +98,12 @@ class MergeRule:
 
 @dataclass(frozen=True)
 class Host:
-    """A population on a core, the inputs and populations it reads, and the most it fires a step."""
+    """A population on a core, what it reads, what of the step before, the most it fires a step."""
 
     name: str
     reads: tuple[str, ...]
     spikes: int = 1
+    late: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,9 @@ class Violation(AssertionError):
 # A token is (kind, sample, step); the kind is all that a rule sees.
 Token = tuple[TokenKind, int, int]
 # A core: the merge's turn, its register, the pass under way as (host, spikes sent, steps added),
-# and for each host the (sample, step) it is in. An input: its (sample, step, spikes sent).
+# for each host the (sample, step) it is in, and for each port behind a delay whether it sent the
+# first marker of the sample and whether it drops what is left of it. An input: its (sample, step,
+# spikes sent).
 State = tuple[tuple, ...]
 
 
@@ -169,7 +172,11 @@ class Walk:
         for index, core in enumerate(system.cores):
             self.owner |= {host.name: first + index for host in core.hosts}
         self.ports = [
-            [(host, name) for host, h in enumerate(core.hosts) for name in h.reads]
+            [(host, name) for host, h in enumerate(core.hosts) for name in (*h.reads, *h.late)]
+            for core in system.cores
+        ]
+        self.late = [
+            [late for h in core.hosts for late in (False,) * len(h.reads) + (True,) * len(h.late)]
             for core in system.cores
         ]
         self.rules = [
@@ -197,8 +204,8 @@ class Walk:
         """Everything empty."""
         inputs = tuple((0, 0, 0) for _ in self.system.inputs)
         cores = tuple(
-            (rule.start(), None, None, ((0, 0),) * len(core.hosts))
-            for rule, core in zip(self.rules, self.system.cores, strict=True)
+            (rule.start(), None, None, ((0, 0),) * len(core.hosts), ((False, False),) * len(ports))
+            for rule, core, ports in zip(self.rules, self.system.cores, self.ports, strict=True)
         )
         outputs = (None,) * (len(inputs) + len(cores))
         return (inputs, cores, outputs, ((),) * len(self.queues))
@@ -226,7 +233,7 @@ class Walk:
         samples = self.system.samples
         return (
             all(sample == samples for sample, _, _ in inputs)
-            and all(register is None and now is None for _, register, now, _ in cores)
+            and all(register is None and now is None for _, register, now, *_ in cores)
             and all(sample == samples for core in cores for sample, _ in core[3])
             and not any(outputs)
             and not any(queues)
@@ -239,7 +246,8 @@ class Walk:
             if state[2][index] is None:
                 yield from self._input_sends(state, index)
         for index, core in enumerate(self.system.cores):
-            _, register, now, _ = state[1][index]
+            _, register, now, *_ = state[1][index]
+            yield from self._drops(state, index)
             if state[2][len(state[0]) + index] is not None and not self.system.overlaps:
                 continue
             if now is not None:
@@ -300,41 +308,72 @@ class Walk:
     def _merges(self, state: State, index: int) -> Iterator[State]:
         """The merge passes one of the tokens that it may pass."""
         inputs, cores, outputs, queues = state
-        turn, _, _, rounds = cores[index]
+        turn, _, _, rounds, late = cores[index]
         rule, ports = self.rules[index], self.ports[index]
         tokens = [queues[self.at[index, port]][:1] for port in range(len(ports))]
-        heads = [token[0][0] if token else None for token in tokens]
+        heads = self._heads(index, tokens, late)
         for move in rule.moves(turn, heads):
             kind, which = move
             host = ports[which][0] if kind is SPIKE else which
-            left = queues
+            left, units = queues, late
             for port in rule.taken(turn, move, heads):
-                self._check(tokens[port][0], rounds[host], end=kind is END)
                 q = self.at[index, port]
+                if self.late[index][port]:
+                    began, _ = late[port]
+                    units = put(units, port, (kind is not END, kind is END))
+                    if kind is END or not began:
+                        continue  # a marker of its own
+                self._check(tokens[port][0], rounds[host], end=kind is END, late=self.late[index][port])
                 left = put(left, q, left[q][1:])
-            core = (rule.after(turn, move), (kind, host), None, rounds)
+            core = (rule.after(turn, move), (kind, host), None, rounds, units)
             yield (inputs, put(cores, index, core), outputs, left)
 
-    def _check(self, token: Token, place: tuple[int, int], *, end: bool) -> None:
+    def _heads(self, index: int, tokens: list[tuple[Token, ...]], late: tuple) -> list:
+        """What the merge sees: of a port behind a delay, nothing until all others wait."""
+        heads = [token[0][0] if token else None for token in tokens]
+        timely = [head for head, is_late in zip(heads, self.late[index], strict=True) if not is_late]
+        for port, is_late in enumerate(self.late[index]):
+            if is_late:
+                began, drops = late[port]
+                if drops or any(head not in (STEP, END) for head in timely):
+                    heads[port] = None
+                elif all(head is END for head in timely):
+                    heads[port] = END
+                elif not began:
+                    heads[port] = STEP
+        return heads
+
+    def _drops(self, state: State, index: int) -> Iterator[State]:
+        """A port behind a delay drops what is left of a sample, up to its END."""
+        inputs, cores, outputs, queues = state
+        *core, late = cores[index]
+        for port, (_, drops) in enumerate(late):
+            q = self.at[index, port]
+            if drops and queues[q]:
+                new = put(late, port, (False, queues[q][0][0] is not END))
+                yield (inputs, put(cores, index, (*core, new)), outputs, put(queues, q, queues[q][1:]))
+
+    def _check(self, token: Token, place: tuple[int, int], *, end: bool, late: bool) -> None:
         """A token must belong to the step that its host is in; an END may be from before."""
         kind, sample, step = token
         sample_now, step_now = place
+        step += late
         if sample != sample_now or step > step_now or (step < step_now and not end):
             raise Violation(f"{kind.name} of step {step} comes in step {step_now}")
 
     def _takes(self, state: State, index: int, *, relay: bool) -> Iterator[State]:
         """The core takes the token from the merge: adds a spike, or begins a pass."""
         inputs, cores, outputs, queues = state
-        turn, (kind, host), _, rounds = cores[index]
+        turn, (kind, host), _, rounds, late = cores[index]
         producer = len(inputs) + index
         if kind is not SPIKE:
-            core = (turn, (kind, host), (host, 0, 0), rounds)
+            core = (turn, (kind, host), (host, 0, 0), rounds, late)
             yield (inputs, put(cores, index, core), outputs, queues)
         elif not relay:
-            core = (turn, None, None, rounds)
+            core = (turn, None, None, rounds, late)
             yield (inputs, put(cores, index, core), outputs, queues)
         elif outputs[producer] is None:
-            new = (inputs, put(cores, index, (turn, None, None, rounds)), outputs, queues)
+            new = (inputs, put(cores, index, (turn, None, None, rounds, late)), outputs, queues)
             name = self.system.cores[index].hosts[host].name
             yield self._sends(new, name, (SPIKE, *rounds[host]))
 
@@ -344,7 +383,7 @@ class Walk:
         if outputs[len(inputs) + index] is not None:
             return
         core = self.system.cores[index]
-        turn, (kind, host), (_, spikes, added), rounds = cores[index]
+        turn, (kind, host), (_, spikes, added), rounds, late = cores[index]
         sample, step = rounds[host]
         rule = self.rules[index]
 
@@ -355,19 +394,19 @@ class Walk:
         adds = kind is END and step < max(self.system.steps) + self.system.extra and not core.relay
         fires = not core.relay and (kind is STEP or (adds and self.system.extra > 0))
         if fires and spikes < core.hosts[host].spikes:
-            yield sent(SPIKE, (turn, (kind, host), (host, spikes + 1, added), rounds))
+            yield sent(SPIKE, (turn, (kind, host), (host, spikes + 1, added), rounds, late))
         next_step = put(rounds, host, (sample, step + 1))
         if kind is STEP:
-            yield sent(STEP, (turn, None, None, next_step))
+            yield sent(STEP, (turn, None, None, next_step, late))
             return
         if spikes:  # it fired at END, and wants another step
             if self.system.answers and len(core.hosts) > 1:
-                yield sent(STEP, (rule.answered(turn, host, True), None, None, next_step))
+                yield sent(STEP, (rule.answered(turn, host, True), None, None, next_step, late))
             else:
-                yield sent(STEP, (turn, (END, host), (host, 0, added + 1), next_step))
+                yield sent(STEP, (turn, (END, host), (host, 0, added + 1), next_step, late))
             return
         next_sample = put(rounds, host, (sample + 1, 0))
-        yield sent(END, (rule.answered(turn, host, False), None, None, next_sample))
+        yield sent(END, (rule.answered(turn, host, False), None, None, next_sample, late))
 
 
 def put(values: tuple, index: int, value: object) -> tuple:

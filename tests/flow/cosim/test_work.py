@@ -162,8 +162,8 @@ def test_counters_of_a_core():
         payload=array(1, 1, 0, 0),
         starts=array(0, 3, 4),
     )
-    known = PortWork(source="x", n=3, rows=array(1, 2, 4), synops=array(10, 20, 40))
-    delta = PortWork(source="x", n=3, rows=None, synops=None)
+    known = PortWork(source="x", n=3, delay=0, rows=array(1, 2, 4), synops=array(10, 20, 40))
+    delta = PortWork(source="x", n=3, delay=0, rows=None, synops=None)
     streams = {"x": source, "out": sent}
     core = CoreWork(ports=(known, delta), hosted={"out": array(0, 0, 1, 1)})
     rows, synapses, into, out = core.counters(streams)
