@@ -123,6 +123,8 @@ def _structure(population: Population) -> dict[str, object]:
         "reset": str(soma.reset) if fires else None,
         "reset value": soma.reset_value if fires and soma.reset is Reset.VALUE else None,
         "reset delay": soma.reset_delay,
+        "refractory steps": soma.refractory,
+        "phases": soma.phases,
         "clip": (soma.v_min, soma.v_max),
         "bounds of S": (soma.s_min, soma.s_max),
     }

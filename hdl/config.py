@@ -30,7 +30,7 @@ from .delta import change_range
 from .geometry import PortSchedule, port_schedule
 from .loops import check_depths
 from .plan import CorePlan, HardwarePlan, Host
-from .soma import level_shape, needs_pending
+from .soma import level_shape, needs_pending, keeps_v_apart
 from .state import StateLayout
 from .synapses import operand_shape
 from .token import Axes, Axis, TokenLayout, axes_of
@@ -69,7 +69,8 @@ class HostConfig:
     """A population on a core, or the slice of its channels from ``first_channel`` on.
 
     ``axes`` are the slice's, ``target`` the tokens of the whole population. Its groups of neurons
-    count from ``first_group`` in the core, its channel blocks from ``first_block``.
+    count from ``first_group`` in the core, its channel blocks from ``first_block``. ``added`` is
+    what the register that rows add to can hold.
     """
 
     population: Population
@@ -78,7 +79,7 @@ class HostConfig:
     axes: Axes
     target: TokenLayout
     v: Interval
-    i: Interval | None
+    added: Interval
     tracer: Interval | None
     first_group: int
     first_block: int
@@ -119,7 +120,11 @@ class HostConfig:
     def initial_total(self) -> IntArray:
         """What rows are first added to, per neuron: leak and bias are in it."""
         soma = self.population.soma
-        total = np.zeros(self.population.n, np.int64) if soma.current else self.initial_v
+        total = self.initial_v
+        if keeps_v_apart(soma):
+            begins = soma.phases is not None and soma.phases.receive == 0
+            slope = soma.phases.slope if soma.phases is not None and begins else 0
+            total = np.full(self.population.n, slope, np.int64)
         total = total + self.population.per_neuron(soma.bias)
         if self.fires and self.mode is Mode.COLLAPSED:
             assert soma.s_min is not None  # collapsed networks are bounded, the contract says
@@ -215,7 +220,7 @@ class CoreConfig:
     def v_bits(self) -> int:
         """Bits of a membrane in two's complement, proven for every host."""
         bits = max(_signed_bits(host.v) for host in self.hosts)
-        return bits if self.soma.current else max(bits, self.shift + 1)
+        return bits if keeps_v_apart(self.soma) else max(bits, self.shift + 1)
 
     @cached_property
     def state(self) -> StateLayout:
@@ -223,13 +228,15 @@ class CoreConfig:
         soma = self.soma
         if self.divides:
             return StateLayout(total=signed(self.v_bits))
-        currents = [_signed_bits(host.i) for host in self.hosts if host.i is not None]
+        apart = keeps_v_apart(soma)
+        added = max(_signed_bits(host.added) for host in self.hosts)
         bounds = [host.tracer for host in self.hosts if host.tracer is not None]
         return StateLayout(
-            total=signed(max(*currents, self.shift + 1) if currents else self.v_bits),
-            v=signed(self.v_bits) if currents else None,
+            total=signed(max(added, self.shift + 1) if apart else self.v_bits),
+            v=signed(self.v_bits) if apart else None,
             tracer=shape_of(hull(*bounds)) if bounds and self.fires else None,
             pending=level_shape(soma) if needs_pending(soma) else None,
+            wait=unsigned(soma.refractory.bit_length()) if soma.refractory else None,
         )
 
     @property
@@ -397,11 +404,18 @@ def _host(
         axes=(channels, target.axes[1], target.axes[2]),
         target=target,
         v=own.v,
-        i=own.i,
+        added=_added(network.population(host.population).soma, own),
         tracer=own.tracer,
         first_group=start[0],
         first_block=start[1],
     )
+
+
+def _added(soma: Soma, ranges: Ranges) -> Interval:
+    """What is added to: the current, what came in where v must stay at times, or v."""
+    found = ranges.i if soma.current else ranges.charge if soma.refractory else ranges.v
+    assert found is not None  # only inputs have none
+    return found
 
 
 def _port(

@@ -12,13 +12,18 @@ from spikewright.golden.spec import Fire, Leak, LeakOrder, Reset, Soma
 
 from .state import StateLayout
 
-__all__ = ["BurstLane", "SomaLane", "SomaShapes", "level_shape", "needs_pending"]
+__all__ = ["BurstLane", "SomaLane", "SomaShapes", "keeps_v_apart", "level_shape", "needs_pending"]
 
 
 def level_shape(soma: Soma) -> Shape:
     """The narrowest shape of what one step can emit."""
     low, high = soma.levels
     return signed(max(high, -low - 1).bit_length() + 1) if low < 0 else unsigned(high.bit_length())
+
+
+def keeps_v_apart(soma: Soma) -> bool:
+    """Whether rows add to another register than v: to a current, or since v must stay at times."""
+    return soma.current or soma.refractory > 0
 
 
 def needs_pending(soma: Soma) -> bool:
@@ -69,6 +74,7 @@ class _Neuron(wiring.Component):
                 "level": Out(level_shape(soma)),
                 "following": Out(state.bits),
             }
+            | ({"may_fire": In(1), "switches": In(1)} if soma.phases is not None else {})
             | members
         )
 
@@ -79,7 +85,7 @@ class _Neuron(wiring.Component):
     def integrate(self, m: Module) -> dict[str, Value]:
         """Drive ``membrane``, v as it is compared; the registers of the word."""
         soma, parts = self.soma, self.state.split(self.word)
-        v = parts["total"] + parts["v"] if soma.current else parts["total"]
+        v = parts["total"] + parts["v"] if "v" in parts else parts["total"]
         if soma.leak_order is LeakOrder.AFTER:
             v = _leak(v, soma.leak_v)
         if "pending" in parts:
@@ -93,8 +99,15 @@ class _Neuron(wiring.Component):
                 v = Mux(v < soma.v_min, soma.v_min, v)
             if soma.v_max is not None:
                 v = Mux(whole > soma.v_max, soma.v_max, v)
+        if "wait" in parts:
+            v = Mux(parts["wait"] != 0, parts["v"], v)
         m.d.comb += self.membrane.eq(v)
         return parts
+
+    def fires(self, parts: dict[str, Value]) -> ValueLike:
+        """Whether the neuron may fire at all in this step."""
+        ready = parts["wait"] == 0 if "wait" in parts else 1
+        return ready if self.soma.phases is None else self.may_fire & ready
 
     def taken(self, level: Value) -> Value:
         """What a reset of so many levels takes off the membrane."""
@@ -111,9 +124,21 @@ class _Neuron(wiring.Component):
         kept = _leak(post, soma.leak_v) if soma.leak_order is LeakOrder.BEFORE else post
         if soma.reset_delay and "pending" not in parts:
             kept = kept - self.taken(self.level)
+        following: dict[str, ValueLike] = {"pending": self.level}
+        if "wait" in parts:
+            wait = parts["wait"]
+            left = Mux(wait != 0, wait - 1, 0)
+            following["wait"] = Mux(self.level != 0, soma.refractory, left)
+            kept = Mux((self.level != 0) | (wait > 1), post, kept)
+        total: ValueLike = kept
+        if soma.current:
+            total = _leak(parts["total"], soma.leak_i)
+            if soma.phases is not None:
+                total = Mux(self.switches, soma.phases.slope, total)
+        elif "v" in parts:
+            total = 0
         bias: ValueLike = self.bias if self.shapes.bias is not None else 0
-        total = _leak(parts["total"], soma.leak_i) if soma.current else kept
-        following: dict[str, ValueLike] = {"total": total + bias, "v": kept, "pending": self.level}
+        following |= {"total": total + bias, "v": kept}
         if tracer is not None:
             following["tracer"] = tracer
         m.d.comb += self.following.eq(self.state.join(following))
@@ -152,26 +177,28 @@ class SomaLane(_Neuron):
         m.d.comb += post.eq(self.membrane)
         tracer = None
         if self.soma.fire is Fire.ONEHOT:
-            self._onehot(m, post)
+            self._onehot(m, parts, post)
         elif self.soma.fire is not Fire.NONE:
-            tracer = self._fire(m, parts.get("tracer"), post)
+            tracer = self._fire(m, parts, post)
         self.keep(m, parts, post, tracer)
         return m
 
-    def _onehot(self, m: Module, post: Signal) -> None:
+    def _onehot(self, m: Module, parts: dict[str, Value], post: Signal) -> None:
         """The largest power of two that the threshold fits into v, up to the highest level."""
         soma, v = self.soma, self.membrane
         fits = [v >= self.threshold << k for k in range(soma.max_level.bit_length())]
         above = [*fits[1:], Const(0, 1)]
-        m.d.comb += self.level.eq(Cat(a & ~b for a, b in zip(fits, above, strict=True)))
+        may = self.fires(parts)
+        m.d.comb += self.level.eq(Cat(a & ~b & may for a, b in zip(fits, above, strict=True)))
         if soma.reset is Reset.SUBTRACT and not soma.reset_delay:
             m.d.comb += post.eq(v - self.taken(self.level))
         elif soma.reset is Reset.VALUE:
-            with m.If(fits[0]):
+            with m.If(fits[0] & may):
                 m.d.comb += post.eq(soma.reset_value)
 
-    def _fire(self, m: Module, tracer: Value | None, post: Signal) -> Value | None:
-        soma, v = self.soma, self.membrane
+    def _fire(self, m: Module, parts: dict[str, Value], post: Signal) -> Value | None:
+        soma, v, tracer = self.soma, self.membrane, parts.get("tracer")
+        may = self.fires(parts)
         # One adder serves both signs: a membrane below zero can only fire downwards.
         down_side = v[-1] if soma.fire is Fire.TERNARY else 0
         # A threshold out of the membrane's reach is wider than the membrane.
@@ -183,10 +210,10 @@ class SomaLane(_Neuron):
         up = Signal()
         down = Signal()
         can_rise = 1 if soma.s_max is None or tracer is None else tracer != soma.s_max
-        m.d.comb += up.eq(~v[-1] & ~reach[-1] & can_rise)
+        m.d.comb += up.eq(~v[-1] & ~reach[-1] & can_rise & may)
         if soma.fire is Fire.TERNARY:
             can_fall = 1 if soma.s_min is None or tracer is None else tracer != soma.s_min
-            m.d.comb += down.eq(v[-1] & (v <= -self.negative) & can_fall)
+            m.d.comb += down.eq(v[-1] & (v <= -self.negative) & can_fall & may)
         m.d.comb += self.level.eq(up - down)
         with m.If(up | down):
             if soma.reset is Reset.SUBTRACT and not soma.reset_delay:
@@ -254,7 +281,7 @@ class BurstLane(_Neuron):
             threshold = Mux(down, self.negative, self.threshold)
         m.d.comb += [
             self.rest_start.eq(Mux(down, -v, v) + amount - threshold),
-            self.count_start.eq(self._room(down, tracer)),
+            self.count_start.eq(Mux(self.fires(parts), self._room(down, tracer), 0)),
         ]
         less = Signal(signed(self.rest_bits + 1))
         goes, free = Signal(), Signal()

@@ -12,20 +12,22 @@ __all__ = ["StateLayout"]
 class StateLayout:
     """Registers of a neuron, from the lowest bit on; None where it does without.
 
-    ``total`` is what rows add to: the current where there is one, or else the membrane. ``v`` is
-    the membrane beside a current, ``tracer`` S, ``pending`` the level whose reset is still to come.
+    ``total`` is what rows add to: the current where there is one, or else the membrane, or, where
+    that must stay at times, what came in. ``v`` is
+    the membrane beside it, ``tracer`` S, ``pending`` the level whose reset is still to come,
+    ``wait`` the steps in which v stays.
     """
 
     total: Shape
     v: Shape | None = None
     tracer: Shape | None = None
     pending: Shape | None = None
+    wait: Shape | None = None
 
     @property
     def fields(self) -> dict[str, Shape]:
         """Shapes of the registers there are, by name."""
-        shapes = {"total": self.total, "v": self.v, "tracer": self.tracer, "pending": self.pending}
-        return {name: shape for name, shape in shapes.items() if shape is not None}
+        return {name: shape for name, shape in vars(self).items() if shape is not None}
 
     @property
     def bits(self) -> int:

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from spikewright.golden.spec import Mode
 
+from .choose import choose
 from .config import CoreConfig
 from .divide import DivideLane
 from .parameters import ParameterTable
@@ -103,6 +104,7 @@ class Sweep(wiring.Component):
                 hold.eq(self.hold),
                 self.fired.eq(0),
             ]
+        phase = self._phase(m)
         first, last = self._count(m, decides, advance)
         goes_on = last & (self.items.ready | ~show)
         m.d.comb += [
@@ -139,7 +141,9 @@ class Sweep(wiring.Component):
         if config.divides or config.bursts:
             decide = self._divide if config.divides else self._burst
         steps = decides & ~last
-        lanes = [decide(m, lane, tables, advance, steps, first) for lane in range(config.lanes)]
+        lanes = [
+            decide(m, lane, tables, advance, phase, steps, first) for lane in range(config.lanes)
+        ]
         fired = Signal(config.lanes)
         m.d.comb += fired.eq(Cat(fires for fires, _, _ in lanes) & places.mask(deciding))
         if config.mode is Mode.SETTLE:
@@ -161,6 +165,30 @@ class Sweep(wiring.Component):
             self.write_word.eq(Cat(words)),
         ]
         return m
+
+    def _phase(self, m: Module) -> dict[str, Signal]:
+        """Where in its sample the host that makes a pass is, as its somas ask for it."""
+        phases = self.config.soma.phases
+        if phases is None:
+            return {}
+        counts = [Signal(range(phases.last + 1), name=f"step_{h}") for h in range(len(self.config.hosts))]
+        count = choose(counts, self.host)
+        phase = {"may_fire": Signal(), "switches": Signal()}
+        may_fire = count >= phases.receive
+        if phases.fire is not None:
+            may_fire &= count < phases.last
+        with m.If(self.start):
+            m.d.sync += [
+                phase["may_fire"].eq(may_fire),
+                phase["switches"].eq(count + 1 == phases.receive),
+            ]
+            for host, each in enumerate(counts):
+                with m.If(self.host == host):
+                    with m.If(self.initialise):
+                        m.d.sync += each.eq(0)
+                    with m.Elif(~self.hold & (each != phases.last)):
+                        m.d.sync += each.eq(each + 1)
+        return phase
 
     def _count(self, m: Module, decides: Signal, advance: Signal) -> tuple[ValueLike, ValueLike]:
         """Whether the group that decides is in its first cycle, and whether in its last."""
@@ -191,7 +219,7 @@ class Sweep(wiring.Component):
         return SomaShapes(**{name: tables[name].shape for name in tables if name in names})
 
     def _neuron(
-        self, m: Module, lane: int, neuron: SomaLane | BurstLane, tables, advance: Signal
+        self, m: Module, lane: int, neuron: SomaLane | BurstLane, tables, advance: Signal, phase
     ) -> None:
         """The state of a lane of the group that decides, and its parameters, go to its neuron."""
         bits = self.config.state.bits
@@ -201,6 +229,8 @@ class Sweep(wiring.Component):
         m.d.comb += neuron.word.eq(word)
         for name in neuron.shapes.members:
             m.d.comb += getattr(neuron, name).eq(tables[name].lane(lane))
+        for name, signal in phase.items():
+            m.d.comb += getattr(neuron, name).eq(signal)
 
     def _sent(self, m: Module, lane: int, fires: ValueLike, level: ValueLike):
         """Whether a lane sends, and what."""
@@ -209,7 +239,7 @@ class Sweep(wiring.Component):
         m.d.comb += [fires_bit.eq(fires), sent.eq(level)]
         return fires_bit, sent
 
-    def _step(self, m: Module, lane: int, tables, advance: Signal, steps, first):
+    def _step(self, m: Module, lane: int, tables, advance: Signal, phase, steps, first):
         config = self.config
         soma = SomaLane(
             soma=config.soma,
@@ -218,12 +248,12 @@ class Sweep(wiring.Component):
             shapes=self._shapes(tables),
         )
         m.submodules[f"soma_{lane}"] = soma
-        self._neuron(m, lane, soma, tables, advance)
+        self._neuron(m, lane, soma, tables, advance, phase)
         # A population that never fires is read out whole.
         fires, sent = (soma.level != 0, soma.level) if config.fires else (1, soma.membrane)
         return *self._sent(m, lane, fires, sent), soma.following
 
-    def _burst(self, m: Module, lane: int, tables, advance: Signal, steps, first):
+    def _burst(self, m: Module, lane: int, tables, advance: Signal, phase, steps, first):
         config = self.config
         soma = BurstLane(
             soma=config.soma,
@@ -232,7 +262,7 @@ class Sweep(wiring.Component):
             shapes=self._shapes(tables),
         )
         m.submodules[f"soma_{lane}"] = soma
-        self._neuron(m, lane, soma, tables, advance)
+        self._neuron(m, lane, soma, tables, advance, phase)
         rest = Signal(signed(soma.rest_bits), name=f"rest_{lane}", reset_less=True)
         count = Signal(soma.steps, name=f"count_{lane}", reset_less=True)
         tight = Signal(name=f"tight_{lane}", reset_less=True)
@@ -247,7 +277,7 @@ class Sweep(wiring.Component):
             ]
         return *self._sent(m, lane, soma.level != 0, soma.level), soma.following
 
-    def _divide(self, m: Module, lane: int, tables, advance: Signal, steps, first):
+    def _divide(self, m: Module, lane: int, tables, advance: Signal, phase, steps, first):
         config = self.config
         soma = config.soma
         layout = config.hosts[0].target

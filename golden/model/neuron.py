@@ -30,15 +30,16 @@ class State:
     """What a batch of neurons remembers from step to step; integers in floats, [batch, n].
 
     ``v`` membrane, ``i`` current (None without one), ``s`` tracer, ``level`` what the last step
-    fired, ``fresh`` whether no step was made since the reset. A step changes v and i in place, and
-    makes a new s and level.
+    fired, ``steps`` made since the reset, ``wait`` steps to come in which v stays (None where none
+    ever does). A step changes i in place, and v where nothing waits; it makes a new s and level.
     """
 
     v: Tensor
     i: Tensor | None
     s: Tensor
     level: Tensor
-    fresh: bool
+    steps: int
+    wait: Tensor | None
 
 
 def number_type(population: Population, ranges: Ranges) -> torch.dtype:
@@ -102,19 +103,25 @@ class Neurons:
             i=zero.clone() if self.soma.current else None,
             s=zero,
             level=zero,
-            fresh=True,
+            steps=0,
+            wait=zero if self.soma.refractory else None,
         )
 
     def step(self, state: State, charge: Tensor | None) -> None:
         """One step. ``charge`` [batch, n] is the sum of its weighted payloads, None if no event."""
-        soma, v = self.soma, state.v
+        soma, v, phases = self.soma, state.v, self.soma.phases
+        if state.wait is not None:
+            v = v.clone()
         if soma.leak_order is LeakOrder.BEFORE:
             leak(v, soma.leak_v)
         if state.i is None:
-            self.integrate(v, charge, fresh=state.fresh)
+            self.integrate(v, charge, fresh=state.steps == 0)
         else:
-            leak(state.i, soma.leak_i)
-            self.integrate(state.i, charge, fresh=state.fresh)
+            if phases is not None and state.steps == phases.receive:
+                state.i.fill_(phases.slope)
+            else:
+                leak(state.i, soma.leak_i)
+            self.integrate(state.i, charge, fresh=state.steps == 0)
             v.add_(state.i)
         if soma.leak_order is LeakOrder.AFTER:
             leak(v, soma.leak_v)
@@ -122,10 +129,18 @@ class Neurons:
             self.after_firing(v, state.level)
         if soma.v_min is not None or soma.v_max is not None:
             v.clamp_(soma.v_min, soma.v_max)
-        state.level, state.s = self.fire(v, state.s)
+        if state.wait is not None:
+            held = state.wait > 0
+            state.v = torch.where(held, state.v, v)
+        if phases is None or phases.may_fire(state.steps):
+            state.level, state.s = self.fire(state.v, state.s)
+        else:
+            state.level = torch.zeros_like(v)
+        if state.wait is not None:
+            self.wait(state, held)
         if not soma.reset_delay:
-            self.after_firing(v, state.level)
-        state.fresh = False
+            self.after_firing(state.v, state.level)
+        state.steps += 1
 
     def integrate(self, register: Tensor, charge: Tensor | None, *, fresh: bool) -> None:
         """Add a step's input, and the bias where this step has one."""
@@ -133,6 +148,14 @@ class Neurons:
             register.add_(charge)
         if self.biased and (fresh or self.soma.bias_when is BiasWhen.EVERY):
             register.add_(self.bias)
+
+    def wait(self, state: State, held: Tensor) -> None:
+        """Take back what was fired where v is ``held``; what else fired waits from now on."""
+        assert state.wait is not None
+        state.s = state.s - torch.where(held, state.level, 0)
+        state.level = state.level.masked_fill(held, 0)
+        left = (state.wait - 1).clamp_(min=0)
+        state.wait = left.masked_fill_(state.level != 0, self.soma.refractory)
 
     def fire(self, v: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
         """The level at membrane ``v`` and tracer ``s``, and the tracer with it."""
@@ -195,7 +218,6 @@ class Neurons:
         soma = self.soma
         state = self.reset(batch)
         self.integrate(state.v, charge, fresh=True)
-        state.fresh = False
         if soma.fire is not Fire.NONE:
             level = torch.div(state.v, self.threshold, rounding_mode="floor")
             state.level = state.s = level.clamp_(soma.s_min, soma.s_max)

@@ -27,7 +27,16 @@ from spikewright.golden.spec.parts import (
     ReadoutKind,
 )
 from spikewright.golden.spec.settle import settle_obstacle
-from spikewright.golden.spec.soma import BiasWhen, Fire, Leak, LeakOrder, Payload, Reset, Soma
+from spikewright.golden.spec.soma import (
+    BiasWhen,
+    Fire,
+    Leak,
+    LeakOrder,
+    Payload,
+    Phases,
+    Reset,
+    Soma,
+)
 from spikewright.golden.spec.tokens import EndFlag, TokenKind
 
 __all__ = [
@@ -56,6 +65,7 @@ __all__ = [
     "Network",
     "Operator",
     "Payload",
+    "Phases",
     "Population",
     "Product",
     "Ranges",

@@ -50,6 +50,7 @@ def _population_obstacle(population: Population, *, is_readout: bool) -> str | N
         (soma.fire is not wanted, f"has fire {soma.fire}, not {wanted}"),
         (soma.leak_v is not None, "leaks"),
         (soma.current, "has a current"),
+        (soma.refractory > 0, "is refractory"),
         (soma.v_min is not None or soma.v_max is not None, "clips its membrane"),
         (bias_repeats, "adds its bias on every step"),
     ]

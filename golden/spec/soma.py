@@ -16,10 +16,11 @@ from spikewright.golden.spec.normalise import (
     put,
 )
 
-__all__ = ["BiasWhen", "Fire", "Leak", "LeakOrder", "Payload", "Reset", "Soma"]
+__all__ = ["BiasWhen", "Fire", "Leak", "LeakOrder", "Payload", "Phases", "Reset", "Soma"]
 
 MAX_LEAK_SHIFT = 16
 MAX_LEVEL = (1 << 15) - 1  # a payload has at most 16 bits, sign included
+MAX_REFRACTORY = 255
 
 
 class Fire(enum.StrEnum):
@@ -92,6 +93,42 @@ class Leak:
         put(self, multiplier=multiplier, shift=shift)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Phases:
+    """First only receive, then fire against a constant slope: time-to-first-spike.
+
+    In the first ``receive`` steps of a sample nothing fires. In the step after, the current is
+    ``slope`` in place of what its leak leaves, and the neuron may fire for ``fire`` steps (None: to
+    the end of the sample). With ``current``, no leaks, ``s_max`` 1, threshold slope * (L + 1) and L
+    steps to receive and to fire, a neuron that receives spikes x steps before the end of its phase
+    (weight w, v0 the initial membrane) fires clip(floor((v0 + sum w * x) / slope), 0, L) steps
+    before the end of its own: Stanojevic et al. (Nature Communications 2024), in integers.
+    """
+
+    receive: int
+    fire: int | None = None
+    slope: int = 1
+
+    def __post_init__(self) -> None:
+        put(
+            self,
+            receive=integer(self.receive, "receive", "phases", 0),
+            fire=optional_integer(self.fire, "fire", "phases"),
+            slope=integer(self.slope, "slope", "phases"),
+        )
+        if self.fire is not None and self.fire < 1:
+            raise ConfigurationError("fire must be at least 1", found=str(self.fire), where="phases")
+
+    @property
+    def last(self) -> int:
+        """The first step from which all are alike."""
+        return self.receive + (self.fire or 0)
+
+    def may_fire(self, step: int) -> bool:
+        """Whether a neuron may fire in that step of a sample, from 0."""
+        return step >= self.receive and (self.fire is None or step < self.last)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Soma:
     """What a neuron does once per step, with I the step's accumulated input plus bias.
@@ -109,6 +146,9 @@ class Soma:
     ``threshold_negative`` is th_n: a ternary neuron fires -1 where v <= -th_n (1 means v < 0).
     ``reset_amount`` defaults to the threshold. ``reset_value`` is used by ``Reset.VALUE``.
     ``s_min``/``s_max`` bound the tracer S (net level emitted since the last reset of the state).
+    ``refractory``: in so many steps after a spike the neuron fires nothing and v stays as it is,
+    without leak or input; the current goes on (as of Lava's LIFRefractory).
+    ``phases``: when it only receives, and when it fires.
     """
 
     fire: Fire
@@ -130,6 +170,8 @@ class Soma:
     s_min: int | None = None
     s_max: int | None = None
     max_level: int = 1
+    refractory: int = 0
+    phases: Phases | None = None
 
     def __post_init__(self) -> None:
         for name in ("threshold", "initial_v", "bias"):
@@ -142,6 +184,7 @@ class Soma:
             put(self, **{name: optional_integer(getattr(self, name), name, "soma")})
         for name in ("leak_v", "leak_i"):
             member(getattr(self, name), (Leak, NoneType), name, "soma")
+        member(self.phases, (Phases, NoneType), "phases", "soma")
         put(
             self,
             fire=choice(Fire, self.fire, "fire", "soma"),
@@ -152,6 +195,7 @@ class Soma:
             reset_delay=boolean(self.reset_delay, "reset_delay", "soma"),
             current=boolean(self.current, "current", "soma"),
             max_level=integer(self.max_level, "max_level", "soma", 1, MAX_LEVEL),
+            refractory=integer(self.refractory, "refractory", "soma", 0, MAX_REFRACTORY),
         )
 
     @property

@@ -85,6 +85,7 @@ class SomaBounds:
         self.level: Bounds = (self.zero, self.zero)
         self.charged: Bounds = (self.zero, self.zero)  # sum I of all steps, bias included
         self._extremes: Bounds = (self.initial_v, self.initial_v)  # of v0 + sum I
+        self._step = 0
         registers.see("v", self.initial_v, self.initial_v)
         if soma.current:
             registers.see("i", self.zero, self.zero)
@@ -95,24 +96,30 @@ class SomaBounds:
         soma = self.soma
         plain = soma.leak_v is None and not soma.current
         plain = plain and soma.v_min is None and soma.v_max is None and not soma.reset_delay
+        plain = plain and not soma.refractory
         return plain and (soma.fire is Fire.NONE or soma.reset is not Reset.VALUE)
+
+    @property
+    def wants_totals(self) -> bool:
+        """Whether what came in so far bounds a register: v, or a current without leak."""
+        return self.invariant or (self.soma.current and self.soma.leak_i is None)
 
     def advance(self, charge: Bounds, prefix: Bounds | None, step: int) -> None:
         """One step. ``charge``: its input; ``prefix``: the input so far, where that is known."""
         soma = self.soma
+        self._step = step
         first = soma.bias_when is BiasWhen.FIRST
         bias = self.bias if step == 0 or not first else self.zero
         low, high = charge[0] + bias, charge[1] + bias
         self.registers.see("charge", np.minimum(charge[0], low), np.maximum(charge[1], high))
-        if self.invariant:
+        if self.wants_totals:
             self._charge(low, high, prefix, 1 if first else step + 1)
         if soma.current:
-            leaked = [_leak(soma.leak_i, side) for side in self.current]
-            self.registers.see("i", *leaked)
-            low, high = leaked[0] + low, leaked[1] + high
-            self.registers.see("i", low, high)
-            self.current = (low, high)
+            low, high = self._conduct(low, high)
+        before = self._join(self.pieces)
         v_low, v_high = self._integrate(low, high)
+        if soma.refractory and step:  # any neuron may have fired
+            v_low, v_high = np.minimum(v_low, before.low), np.maximum(v_high, before.high)
         if soma.fire is Fire.BURST:
             after = self._burst(v_low, v_high)
         else:
@@ -134,6 +141,22 @@ class SomaBounds:
             np.minimum(self._extremes[0], self.initial_v + low),
             np.maximum(self._extremes[1], self.initial_v + high),
         )
+
+    def _conduct(self, low: IntArray, high: IntArray) -> Bounds:
+        """The current of this step, from what came in."""
+        soma = self.soma
+        phases, step = soma.phases, self._step
+        if phases is not None and step == phases.receive:
+            leaked = [self.zero + phases.slope] * 2
+        else:
+            leaked = [_leak(soma.leak_i, side) for side in self.current]
+        self.registers.see("i", leaked[0], leaked[1])
+        low, high = leaked[0] + low, leaked[1] + high
+        if soma.leak_i is None and (phases is None or step < phases.receive):
+            low, high = np.maximum(low, self.charged[0]), np.minimum(high, self.charged[1])
+        self.registers.see("i", low, high)
+        self.current = (low, high)
+        return self.current
 
     def _tighten(self, piece: _Piece) -> None:
         """Cut a membrane's bounds with the invariant and the levels emitted so far."""
@@ -189,6 +212,10 @@ class SomaBounds:
             rise, blocked = self.total[0] < self.soma.s_max, self.total[1] >= self.soma.s_max
         if self.soma.s_min is not None:
             fall, blocked_fall = self.total[1] > self.soma.s_min, self.total[0] <= self.soma.s_min
+        if self.soma.phases is not None and not self.soma.phases.may_fire(self._step):
+            rise = fall = no
+        if self.soma.refractory or not rise.any():
+            blocked = blocked_fall = yes
         return rise, blocked, fall, blocked_fall
 
     def _fire(self, low: IntArray, high: IntArray) -> list[_Piece]:
@@ -204,8 +231,9 @@ class SomaBounds:
             level = 1
             while level <= soma.max_level:
                 most = 2 * level * self.threshold - 1 if level < soma.max_level else high
-                pieces.append(self._cut((low, high), level * self.threshold, most, level))
+                pieces.append(self._cut((low, high), level * self.threshold, most, level, rise))
                 level *= 2
+            pieces.append(self._cut((low, high), self.threshold, high, 0, blocked))
         else:
             pieces.append(self._cut((low, high), self.threshold, high, 1, rise))
             pieces.append(self._cut((low, high), self.threshold, high, 0, blocked))
@@ -315,6 +343,8 @@ class SomaBounds:
         arrays += [*self.current, *self.level]
         if self.soma.traced or self.invariant:
             arrays += [*self.total]
-        if self.invariant:
+        if self.wants_totals:
             arrays += [*self.charged]
+        if self.soma.phases is not None:
+            arrays.append(np.array([min(self._step, self.soma.phases.last)]))
         return arrays

@@ -44,6 +44,8 @@ def check_population(population: Population) -> None:
         raise ConfigurationError(
             "leak_i must come with current", found="current False", where=where
         )
+    if soma.phases is not None:
+        _check_phases(soma, where)
     if soma.v_min is not None and soma.v_max is not None and soma.v_min > soma.v_max:
         raise ConfigurationError(
             "v_min must not be above v_max", found=f"{soma.v_min} > {soma.v_max}", where=where
@@ -147,6 +149,12 @@ def _check_reset(population: Population, where: str) -> None:
             found=f"reset {soma.reset}, fire {soma.fire}",
             where=where,
         )
+    if soma.refractory and (soma.reset_delay or soma.fire is Fire.NONE):
+        raise ConfigurationError(
+            "refractory must come with a neuron that fires, without reset_delay",
+            found=f"fire {soma.fire}, reset_delay {soma.reset_delay}",
+            where=where,
+        )
     if soma.fire is not Fire.BURST:
         return
     if soma.reset is not Reset.SUBTRACT or soma.reset_delay:
@@ -164,6 +172,19 @@ def _check_reset(population: Population, where: str) -> None:
             found=f"an excess of {excess[index]} at neuron {index}",
             where=where,
         )
+
+
+def _check_phases(soma: Soma, where: str) -> None:
+    assert soma.phases is not None
+    if not soma.current:
+        raise ConfigurationError("phases must come with current", found="current False", where=where)
+    if soma.fire is Fire.NONE and soma.phases.fire is not None:
+        raise ConfigurationError(
+            "phases of fire none must not say how long it fires",
+            found=f"fire {soma.phases.fire}",
+            where=where,
+        )
+    _check_width("slope", soma.phases.slope, REGISTER_MAX, where)
 
 
 def _check_payload(payload: Payload, low: int, high: int, powers: bool, where: str) -> None:

@@ -38,7 +38,7 @@ class Stepwise:
         self._totalled = {
             name
             for population in self._order
-            if self._somas[population.name].invariant
+            if self._somas[population.name].wants_totals
             for item in self._incoming[population.name]
             for name in item.reads
         }
@@ -68,7 +68,7 @@ class Stepwise:
         }
         for population in self._order:
             soma = self._somas[population.name]
-            charge, prefix = self._charge(population, now, before, wants_prefix=soma.invariant)
+            charge, prefix = self._charge(population, now, before, wants_prefix=soma.wants_totals)
             soma.advance(charge, prefix, step)
             now[population.name] = Signal(
                 low=soma.level[0],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["SCHEMA", "canonical", "content_hash", "decode", "encode"]
 
 Json = Any
-SCHEMA = 2  # what the structure means; another meaning needs another number
+SCHEMA = 3  # what the structure means; another meaning needs another number
 KINDS: Mapping[str, type] = {
     kind.__name__.lower(): kind for kind in (Dense, Window, Identity, Product, Delta)
 }

@@ -1,14 +1,22 @@
 """Every membrane, tracer and option of a small neuron, against the contract's words."""
 
+import itertools
 import random
 
 import pytest
 from amaranth.hdl import signed, unsigned
 from amaranth.sim import Simulator
 
-from spikewright.golden.spec import BiasWhen, Fire, Leak, LeakOrder, Reset, Soma
+from spikewright.golden.spec import BiasWhen, Fire, Leak, LeakOrder, Phases, Reset, Soma
 from spikewright.hdl.divide import DivideLane
-from spikewright.hdl.soma import BurstLane, SomaLane, SomaShapes, level_shape, needs_pending
+from spikewright.hdl.soma import (
+    BurstLane,
+    SomaLane,
+    SomaShapes,
+    keeps_v_apart,
+    level_shape,
+    needs_pending,
+)
 from spikewright.hdl.state import StateLayout
 
 BITS = 9
@@ -26,8 +34,9 @@ def compared(soma, state):
     if soma.leak_order is LeakOrder.AFTER:
         v = leaked(soma.leak_v, v)
     v -= state.get("pending", 0) * (soma.reset_amount or [THRESHOLD])[0]
-    low = v if soma.v_min is None else max(v, soma.v_min)
-    return low if soma.v_max is None else min(low, soma.v_max)
+    v = v if soma.v_min is None else max(v, soma.v_min)
+    v = v if soma.v_max is None else min(v, soma.v_max)
+    return state["v"] if state.get("wait", 0) else v
 
 
 def fired(soma, v, s):
@@ -62,10 +71,12 @@ class Wanted(Soma):
         return int(self.threshold_negative[0])
 
 
-def expected(soma, state):
+def expected(soma, state, phase):
     """(membrane, level, what is stored for the next step)."""
-    v = compared(soma, state)
-    membrane, level = v, fired(soma, v, state.get("tracer", 0))
+    v, wait = compared(soma, state), state.get("wait", 0)
+    may_fire = phase.get("may_fire", 1) and not wait
+    membrane, level = v, fired(soma, v, state.get("tracer", 0)) if may_fire else 0
+    wait = soma.refractory if level else max(0, wait - 1)
     taken = level * int(soma.amount[0])
     bias = BIAS if soma.bias_when is BiasWhen.EVERY else 0
     if level and soma.reset is Reset.VALUE:
@@ -73,12 +84,15 @@ def expected(soma, state):
     elif level and soma.reset is Reset.SUBTRACT and not soma.reset_delay:
         v -= taken
     # What the next step does before its input is done now.
-    if soma.leak_order is LeakOrder.BEFORE:
+    if soma.leak_order is LeakOrder.BEFORE and not wait:
         v = leaked(soma.leak_v, v)
     if soma.reset_delay and "pending" not in state:
         v -= taken
-    total = leaked(soma.leak_i, state["total"]) if soma.current else v
-    after = {"total": total + bias, "v": v, "pending": level}
+    total = v if "v" not in state else 0
+    if soma.current:
+        total = leaked(soma.leak_i, state["total"])
+        total = soma.phases.slope if phase.get("switches") else total
+    after = {"total": total + bias, "v": v, "pending": level, "wait": wait}
     after["tracer"] = state.get("tracer", 0) + level
     return membrane, level, {name: after[name] for name in state}
 
@@ -121,15 +135,23 @@ CURRENTS = [
     {"current": True, "v_min": -7, "v_max": 21},
     {"v_max": 13},
 ]
+TIMES = [
+    {},
+    {"refractory": 1},
+    {"refractory": 5},
+    {"phases": Phases(receive=2, fire=2, slope=3)},
+    {"phases": Phases(receive=1, slope=-2), "refractory": 2},
+]
 
 
 def lane(soma, kind=SomaLane):
     traced = soma.s_min is not None or soma.s_max is not None
     state = StateLayout(
         total=signed(BITS),
-        v=signed(BITS) if soma.current else None,
+        v=signed(BITS) if keeps_v_apart(soma) else None,
         tracer=signed(4) if traced else None,
         pending=level_shape(soma) if needs_pending(soma) else None,
+        wait=unsigned(soma.refractory.bit_length()) if soma.refractory else None,
     )
     shapes = SomaShapes(
         threshold=unsigned(4) if soma.fire is not Fire.NONE else None,
@@ -148,9 +170,10 @@ def states(soma, layout, rng):
     if soma.fire is Fire.ONEHOT:
         levels = [0, *(1 << k for k in range(soma.max_level.bit_length()))]
     for total in V:
-        for tracer in tracers if layout.tracer is not None else [0]:
+        for tracer in rng.sample(tracers, min(2, len(tracers))) if layout.tracer else [0]:
             state = {"total": total, "v": rng.choice(V), "tracer": tracer}
             state["pending"] = rng.choice(list(levels))
+            state["wait"] = rng.choice([0, rng.randint(0, soma.refractory)])
             yield {name: state[name] for name in layout.fields}
 
 
@@ -177,33 +200,54 @@ def check(soma, dut, decide):
                 ctx.set(getattr(dut, name), value)
         for state in states(soma, dut.state, rng):
             ctx.set(dut.word, packed(dut.state, state))
+            names = ("may_fire", "switches") if soma.phases is not None else ()
+            phase = {name: rng.randint(0, 1) for name in names}
+            for name, value in phase.items():
+                ctx.set(getattr(dut, name), value)
             await decide(ctx)
-            membrane, level, following = expected(soma, state)
+            membrane, level, following = expected(soma, state, phase)
             found = (ctx.get(dut.membrane), ctx.get(dut.level), ctx.get(dut.following))
-            assert found == (membrane, level, packed(dut.state, following)), state
+            assert found == (membrane, level, packed(dut.state, following)), (state, phase)
 
     simulator = Simulator(dut)
     simulator.add_testbench(bench)
     simulator.run()
 
 
-def legal(fire, reset):
-    """Combinations that the contract has."""
-    fires = fire["fire"] is not Fire.NONE
-    return fires or reset == RESETS[0]
+def combined(*axes):
+    """Legal combinations in which any three entries of different axes meet."""
+    everything = list(itertools.product(*(range(len(axis)) for axis in axes)))
+    random.Random(1).shuffle(everything)
+    met, kept = set(), []
+    for each in everything:
+        options = {}
+        for axis, k in zip(axes, each, strict=True):
+            options |= axis[k]
+        if legal(options):
+            triples = set(itertools.combinations(enumerate(each), 3))
+            if triples - met:
+                met |= triples
+                kept.append(pytest.param(options, id="-".join(map(str, each))))
+    return kept
 
 
-OPTIONS = [
-    pytest.param(fire | reset | leak | current, id=f"{k}-{j}-{n}-{c}")
-    for k, fire in enumerate(FIRES)
-    for j, reset in enumerate(RESETS)
-    for n, leak in enumerate(LEAKS)
-    for c, current in enumerate(CURRENTS)
-    if legal(fire, reset)
-]
+def legal(options):
+    """Whether the contract has them."""
+    fires = options["fire"] is not Fire.NONE
+    if "phases" in options and "current" not in options:
+        return False
+    if options.get("refractory") and (not fires or options.get("reset_delay")):
+        return False
+    if not fires and getattr(options.get("phases"), "fire", None) is not None:
+        return False
+    plain = options["reset"] is Reset.SUBTRACT and not options.keys() & {
+        "reset_amount",
+        "reset_delay",
+    }
+    return fires or plain
 
 
-@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("options", combined(FIRES, RESETS, LEAKS, CURRENTS, TIMES))
 def test_every_state(options):
     when = list(BiasWhen)[len(str(options)) % 2]
     soma = Wanted(threshold=THRESHOLD, bias=BIAS, bias_when=when, **options)
@@ -214,12 +258,9 @@ def test_every_state(options):
     check(soma, lane(soma), decide)
 
 
-@pytest.mark.parametrize("burst", BURSTS, ids=str)
-@pytest.mark.parametrize("amount", [{}, {"reset_amount": AMOUNT}], ids=["whole", "amount"])
-@pytest.mark.parametrize("leak", LEAKS, ids=str)
-@pytest.mark.parametrize("current", CURRENTS, ids=str)
-def test_every_burst(burst, amount, leak, current):
-    soma = Wanted(threshold=THRESHOLD, bias=BIAS, **burst, **amount, **leak, **current)
+@pytest.mark.parametrize("options", combined(BURSTS, RESETS[:2], LEAKS, CURRENTS, TIMES))
+def test_every_burst(options):
+    soma = Wanted(threshold=THRESHOLD, bias=BIAS, **options)
     dut = lane(soma, BurstLane)
 
     async def decide(ctx):

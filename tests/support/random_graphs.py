@@ -28,6 +28,7 @@ from spikewright.golden.spec import (
     Network,
     Operator,
     Payload,
+    Phases,
     Population,
     Readout,
     ReadoutKind,
@@ -198,6 +199,7 @@ def _soma(growing: _Growing, shape: Shape, fire: Fire | None) -> Soma:
     subtracts = fires and reset is Reset.SUBTRACT
     signed = fire is Fire.TERNARY or (burst and growing.one_in(2))
     current = growing.one_in(4)
+    delay = subtracts and not burst and growing.one_in(3)
     amount = None
     if subtracts and growing.one_in(3):
         amount = growing.vector(shape, 1, 4 if burst else 9)
@@ -212,7 +214,7 @@ def _soma(growing: _Growing, shape: Shape, fire: Fire | None) -> Soma:
         reset=reset,
         reset_amount=amount,
         reset_value=growing.pick(-3, 3) if reset is Reset.VALUE else 0,
-        reset_delay=subtracts and not burst and growing.one_in(3),
+        reset_delay=delay,
         leak_v=_leak(growing, 3),
         leak_order=list(LeakOrder)[growing.pick(0, 1)],
         current=current,
@@ -222,6 +224,16 @@ def _soma(growing: _Growing, shape: Shape, fire: Fire | None) -> Soma:
         s_min=-growing.pick(0, 2) if signed and growing.one_in(3) else None,
         s_max=growing.pick(1, 3) if fires and not onehot and growing.one_in(3) else None,
         max_level=growing.pick(1, 6) if burst else 1 << growing.pick(0, 3) if onehot else 1,
+        refractory=growing.pick(1, 3) if fires and not delay and growing.one_in(5) else 0,
+        phases=_phases(growing, fires=fires) if current and growing.one_in(3) else None,
+    )
+
+
+def _phases(growing: _Growing, *, fires: bool) -> Phases:
+    return Phases(
+        receive=growing.pick(0, 3),
+        fire=growing.pick(1, 3) if fires and growing.one_in(2) else None,
+        slope=growing.pick(-1, 5),
     )
 
 

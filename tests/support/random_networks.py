@@ -33,6 +33,7 @@ from spikewright.golden.spec import (
     Network,
     Operator,
     Payload,
+    Phases,
     Population,
     Readout,
     ReadoutKind,
@@ -153,6 +154,7 @@ def _soma(chooser: Chooser, shape: tuple[int, ...], fire: Fire) -> Soma:
     amount = None
     if fires and subtracts and _maybe(chooser):
         amount = _vector(chooser, shape, 1, 5 if burst else 9)
+    delay = fires and subtracts and not burst and _maybe(chooser, 3)
     return Soma(
         fire=fire,
         # a burst takes no more than its threshold
@@ -164,7 +166,7 @@ def _soma(chooser: Chooser, shape: tuple[int, ...], fire: Fire) -> Soma:
         reset=reset,
         reset_amount=amount,
         reset_value=chooser.integer(-3, 3) if reset is Reset.VALUE else 0,
-        reset_delay=fires and subtracts and not burst and _maybe(chooser, 3),
+        reset_delay=delay,
         leak_v=_leak(chooser),
         leak_order=_choice(chooser, list(LeakOrder)),
         current=current,
@@ -174,6 +176,16 @@ def _soma(chooser: Chooser, shape: tuple[int, ...], fire: Fire) -> Soma:
         s_min=chooser.integer(-2, 0) if signed and _maybe(chooser) else None,
         s_max=chooser.integer(1, 3) if fires and not onehot and _maybe(chooser) else None,
         max_level=(1, 1 << chooser.integer(0, 4), chooser.integer(1, 9))[onehot + 2 * burst],
+        refractory=chooser.integer(1, 3) if fires and not delay and _maybe(chooser, 4) else 0,
+        phases=_phases(chooser, fires=fires) if current and _maybe(chooser, 3) else None,
+    )
+
+
+def _phases(chooser: Chooser, *, fires: bool) -> Phases:
+    return Phases(
+        receive=chooser.integer(0, 4),
+        fire=chooser.integer(1, 4) if fires and _maybe(chooser) else None,
+        slope=chooser.integer(-1, 5),
     )
 
 

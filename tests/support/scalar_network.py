@@ -81,6 +81,8 @@ class ScalarSoma:
         self.S = 0
         self.level_before = 0
         self.first = True
+        self.steps = 0  # made since the reset
+        self.silent_until = 0  # the first step in which it may integrate and fire again
 
     def step(self, acc: int) -> int:
         soma = self.soma
@@ -88,9 +90,14 @@ class ScalarSoma:
         if self.first or soma.bias_when == BiasWhen.EVERY:
             total += self.bias
         self.first = False
+        step = self.steps
+        self.steps += 1
         if soma.current:
-            self.i = self._leak(self.i, soma.leak_i) + total
+            begins = soma.phases is not None and step == soma.phases.receive
+            self.i = (soma.phases.slope if begins else self._leak(self.i, soma.leak_i)) + total
             total = self.i
+        if step < self.silent_until:
+            return 0
         if soma.leak_order == LeakOrder.BEFORE:
             self.v = self._leak(self.v, soma.leak_v) + total
         else:
@@ -101,7 +108,14 @@ class ScalarSoma:
             self.v = soma.v_min
         if soma.v_max is not None and self.v > soma.v_max:
             self.v = soma.v_max
+        if soma.phases is not None:
+            start, length = soma.phases.receive, soma.phases.fire
+            if step < start or (length is not None and step >= start + length):
+                self.level_before = 0
+                return 0
         level = self.burst() if soma.fire == Fire.BURST else self.fire()
+        if level != 0:
+            self.silent_until = self.steps + soma.refractory
         if soma.fire == Fire.BURST:
             self.level_before = level
             return level

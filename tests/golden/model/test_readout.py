@@ -34,7 +34,7 @@ def test_a_label_for_every_position():
 
 def test_membrane_and_count():
     zero = torch.zeros(1, 2)
-    state = State(v=zero + 3, i=None, s=zero + 4, level=zero, fresh=False)
+    state = State(v=zero + 3, i=None, s=zero + 4, level=zero, steps=1, wait=None)
     membrane = Readout(population="p", kind=ReadoutKind.MEMBRANE, decision=Decision.RAW)
     count = Readout(population="p", kind=ReadoutKind.COUNT, decision=Decision.ARGMAX)
     assert read(membrane, state).tolist() == [[3, 3]]

@@ -403,6 +403,7 @@ def test_the_random_networks_use_every_option():
             soma = population.soma
             seen |= {soma.fire, soma.reset, soma.bias_when, soma.leak_order}
             options = ("reset_delay", "current", "leak_v", "leak_i", "v_min", "v_max", "s_max")
+            options += ("refractory", "phases")
             seen |= {name for name in options if getattr(soma, name)}
             seen |= {"s_min"} if soma.s_min is not None else set()
             seen |= {"reset_amount"} if soma.reset_amount is not None else set()
@@ -418,6 +419,7 @@ def test_the_random_networks_use_every_option():
         *(Fire.NONE, Fire.BINARY, Fire.TERNARY),
         *(Payload.UNIT, Payload.SIGN, Payload.GRADED),
         *("reset_delay", "current", "leak_v", "leak_i", "v_min", "v_max", "s_min", "s_max"),
+        *("refractory", "phases"),
         *("reset_amount", "True vector", "False vector", "True blocks", "True loop"),
         *("1 sources", "2 sources", "3 sources", "1 inputs", "2 inputs", "True map"),
         *(Dense, Identity, Window, Delta, *WindowKind, *DeltaFunction, "1-D", "2-D"),

@@ -23,6 +23,7 @@ from spikewright.golden.spec import (
     Mode,
     Network,
     Payload,
+    Phases,
     Population,
     Product,
     Readout,
@@ -131,6 +132,12 @@ def random_soma(rng: np.random.Generator, n: int, fire: Fire) -> Soma:
         options["current"] = True
         if rng.random() < 0.7:
             options["leak_i"] = _leak(rng)
+        if rng.random() < 0.4:
+            longest = None if fire is Fire.NONE or rng.random() < 0.5 else int(rng.integers(1, 5))
+            slope = int(rng.integers(-2, 6))
+            options["phases"] = Phases(receive=int(rng.integers(0, 5)), fire=longest, slope=slope)
+    if fire is not Fire.NONE and not options.get("reset_delay") and rng.random() < 0.3:
+        options["refractory"] = int(rng.integers(1, 4))
     if rng.random() < 0.2:
         options["v_min"] = -int(rng.integers(0, 20))
     if rng.random() < 0.2:

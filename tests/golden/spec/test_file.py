@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from spikewright.golden.errors import FileError, RangeError
 from spikewright.golden.spec import Mode, Network, analyse, load, save
+from spikewright.golden.spec.file import SCHEMA
 
 Make = Callable[..., Network]
 Tensors = dict[str, np.ndarray]
@@ -73,7 +74,7 @@ def test_round_trip(
 
 def test_saved_file_holds_what_was_promised(path: Path, make_plain: Make) -> None:
     header, tensors = unpack(path)
-    assert header["schema"] == 2
+    assert header["schema"] == SCHEMA
     assert header["hash"] == make_plain().content_hash
     assert set(header["widths"]) == {"stepwise", "settle", "collapsed"}
     assert header["widths"]["collapsed"]["hidden"]["v"] == [-23, 33]
@@ -235,12 +236,12 @@ def test_header_that_is_no_object(path: Path, header: str, text: str) -> None:
         load(path)
 
 
-@pytest.mark.parametrize("schema", [1, 3, "2", True, None])
+@pytest.mark.parametrize("schema", [SCHEMA - 1, SCHEMA + 1, str(SCHEMA), True, None])
 def test_other_schema(path: Path, schema: Any) -> None:
     header, tensors = unpack(path)
     pack(path, {**header, "schema": schema}, tensors)
     text = (
-        f"{path}: the file's schema must be 2, found {schema!r}; convert the network again with "
+        f"{path}: the file's schema must be {SCHEMA}, found {schema!r}; convert the network again with "
         "this version of spikewright"
     )
     with pytest.raises(FileError, match=exact(text)):

@@ -71,6 +71,7 @@ class Neuron:
         self.v = at(soma.initial_v, population, n)
         self.i = self.s = self.pending = 0
         self.first = True
+        self.count = self.held = 0
 
     def fires(self, v, s):
         if v >= self.th and (self.soma.s_max is None or s < self.soma.s_max):
@@ -89,8 +90,11 @@ class Neuron:
             see("charge", acc)
             see("charge", acc + bias)
         total = acc + bias
+        phases, count = soma.phases, self.count
+        self.count += 1
         if soma.current:
-            self.i = leak(soma.leak_i, self.i)
+            switches = phases is not None and count == phases.receive
+            self.i = phases.slope if switches else leak(soma.leak_i, self.i)
             see("i", self.i)
             self.i += total
             see("i", self.i)
@@ -113,7 +117,12 @@ class Neuron:
             v = min(v, soma.v_max)
         see("v", v)
         level = 0
-        if soma.fire in (Fire.BINARY, Fire.TERNARY):
+        held = self.held > 0
+        if held:
+            v = self.v
+        if held or not (phases is None or phases.may_fire(count)):
+            pass
+        elif soma.fire in (Fire.BINARY, Fire.TERNARY):
             level = self.fires(v, self.s)
         elif soma.fire is Fire.ONEHOT and v >= self.th:
             level = 1
@@ -126,6 +135,7 @@ class Neuron:
                     break
                 v -= one * self.amount
                 level += one
+        self.held = soma.refractory if level else max(0, self.held - 1)
         if soma.reset_delay:
             self.pending = level
         elif soma.reset is Reset.SUBTRACT and soma.fire not in (Fire.NONE, Fire.BURST):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from spikewright.golden.errors import ConfigurationError, RangeError
-from spikewright.golden.spec import Input, Leak, Population, Soma
+from spikewright.golden.spec import Input, Leak, Phases, Population, Soma
 from spikewright.golden.spec.soma_rules import check_input, check_population
 
 TERNARY = {"fire": "ternary", "threshold_negative": 1}
@@ -96,6 +96,24 @@ def population(payload: str = "graded", shape: tuple[int, ...] = (2, 3), **soma:
         (
             {"fire": "binary", "leak_i": Leak()},
             "leak_i must come with current, found current False",
+        ),
+        (
+            {"fire": "binary", "refractory": 1, "reset_delay": True},
+            "refractory must come with a neuron that fires, without reset_delay, found fire "
+            "binary, reset_delay True",
+        ),
+        (
+            {"fire": "none", "refractory": 1},
+            "refractory must come with a neuron that fires, without reset_delay, found fire "
+            "none, reset_delay False",
+        ),
+        (
+            {"fire": "binary", "phases": Phases(receive=2)},
+            "phases must come with current, found current False",
+        ),
+        (
+            {"fire": "none", "current": True, "phases": Phases(receive=2, fire=1)},
+            "phases of fire none must not say how long it fires, found fire 1",
         ),
         (
             {"fire": "binary", "v_min": 2, "v_max": 1},
