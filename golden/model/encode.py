@@ -1,6 +1,7 @@
 """Inputs: from the integers a user gives to the payloads of every step, checked first."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import numpy as np
@@ -36,7 +37,8 @@ def encode(network_input: Input, values: Tensor, steps: int) -> Tensor:
 
     Returns
     -------
-    int64 [steps, batch, n]; their sum over the steps is x for ``once`` and ``spread``.
+    int64 [steps, batch, n]; their sum over the steps is x for ``once`` and ``spread``, and for
+    ``phase`` if it has a step for each bit.
     """
     match network_input.encoding:
         case Encoding.EVENTS:
@@ -54,6 +56,45 @@ def encode(network_input: Input, values: Tensor, steps: int) -> Tensor:
             # divisions are slow: make one for every level there is, not for every value
             levels = torch.arange(low, high + 1, device=values.device)
             return spread(levels, steps)[:, values - low]
+        case Encoding.THRESHOLD:
+            payloads = values.new_zeros(steps, *values.shape)
+            payloads[0] = values >= network_input.threshold
+            return payloads
+        case Encoding.RATE:
+            return rate(network_input, values, steps)
+        case Encoding.PHASE:
+            bits = network_input.bits
+            planes = [values & (1 << (bits - 1 - t)) for t in range(min(bits, steps))]
+            planes += [torch.zeros_like(values)] * (steps - len(planes))
+            return torch.stack(planes)
+        case Encoding.LATENCY:
+            ticks = torch.arange(steps, device=values.device).view(-1, 1, 1)
+            return ((values >= 1) & (ticks == network_input.high - values)).to(torch.int64)
+
+
+def rate(network_input: Input, values: Tensor, steps: int) -> Tensor:
+    """1 where the draw of a step and neuron is below x, [steps, batch, n]."""
+    assert network_input.seed is not None  # the contract says
+    active = values != 0
+    count = active.sum(dim=1, keepdim=True)
+    rank = active.cumsum(dim=1) - 1
+    draws = torch.tensor(xorshift(network_input.seed, steps * max(1, int(count.max()))))
+    draws = draws.to(values.device) >> (32 - network_input.bits)
+    ticks = torch.arange(steps, device=values.device).view(-1, 1, 1)
+    drawn = draws[(ticks * count + rank).clamp_(min=0)]
+    return (active & (drawn < values)).to(torch.int64)
+
+
+@lru_cache(maxsize=8)
+def xorshift(seed: int, length: int) -> tuple[int, ...]:
+    """The first states of Marsaglia's xorshift of 32 bits after ``seed``."""
+    states, state = [], seed
+    for _ in range(length):
+        state ^= state << 13 & 0xFFFFFFFF
+        state ^= state >> 17
+        state ^= state << 5 & 0xFFFFFFFF
+        states.append(state)
+    return tuple(states)
 
 
 def spread(values: Tensor, steps: int) -> Tensor:
@@ -65,13 +106,14 @@ def spread(values: Tensor, steps: int) -> Tensor:
 def input_steps(network: Network, network_input: Input, values: Tensor, steps: int | None) -> int:
     """How many steps an input has in ``settle`` and ``collapsed``.
 
-    ``events``: as given; ``once``: 1; ``spread``: as asked, otherwise enough for one level a step.
+    ``events``: as given; ``spread``: as asked, otherwise enough for one level a step; others: until
+    the last spike there can be.
     """
     match network_input.encoding:
         case Encoding.EVENTS:
             return values.shape[1]
-        case Encoding.ONCE:
-            return 1
+        case Encoding.ONCE | Encoding.THRESHOLD | Encoding.PHASE | Encoding.LATENCY:
+            return network_input.least_steps()
         case Encoding.SPREAD if steps is None:
             return min(max(1, network_input.high), network.max_steps)
         case _:
@@ -80,7 +122,13 @@ def input_steps(network: Network, network_input: Input, values: Tensor, steps: i
 
 def totals(network_input: Input, values: Tensor) -> Tensor:
     """The net payload [batch, n] that every input neuron sends in a sample."""
-    return values.sum(dim=1) if network_input.encoding is Encoding.EVENTS else values
+    match network_input.encoding:
+        case Encoding.EVENTS:
+            return values.sum(dim=1)
+        case Encoding.ONCE | Encoding.SPREAD | Encoding.PHASE:
+            return values
+        case _:
+            return encode(network_input, values, network_input.least_steps()).sum(dim=0)
 
 
 def check_mode(network: Network, mode: Mode | str) -> Mode:

@@ -14,6 +14,7 @@ from spikewright.golden.spec.normalise import (
     integer,
     integers,
     member,
+    optional_integer,
     positive_real,
     put,
     text,
@@ -47,13 +48,24 @@ class Encoding(enum.StrEnum):
 
     ``once``: x in step 0. ``spread``: floor(x(t+1)/T) - floor(xt/T) in step t (total x).
     ``constant``: x in every step. ``events``: payloads are given per step. A payload of 0 is no
-    spike.
+    spike. With b the bits of ``high``:
+
+    ``threshold``: 1 in step 0 where x >= the input's threshold. ``rate``: 1 in a step where the
+    next draw is below x, of mean x / 2**b; the draws are the upper b bits of Marsaglia's xorshift
+    (Journal of Statistical Software 2003; shifts 13, 17, 5; 32 bits), begun anew from ``seed`` in
+    every sample, one for each neuron whose x is not 0, in the order of their addresses. ``phase``:
+    2**(b - 1 - t) in step t < b where x has that bit. ``latency``: 1 in step high - x where x >= 1,
+    the time to the first spike.
     """
 
     ONCE = "once"
     SPREAD = "spread"
     CONSTANT = "constant"
     EVENTS = "events"
+    THRESHOLD = "threshold"
+    RATE = "rate"
+    PHASE = "phase"
+    LATENCY = "latency"
 
 
 class ReadoutKind(enum.StrEnum):
@@ -92,6 +104,7 @@ class Input:
     ``low``/``high`` bound the integer value x of a neuron (for ``events``: each payload).
     ``step`` is the real value of one level, kept so that a host can encode raw data as
     x = clip(floor(value / step + 0.5), low, high); None where the data are integers already.
+    ``threshold`` and ``seed`` (from 1 to 2**32 - 1) are those of the encodings that have one.
     """
 
     name: str
@@ -101,6 +114,8 @@ class Input:
     high: int
     encoding: Encoding
     step: float | None = None
+    threshold: int | None = None
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         where = f"input {self.name!r}"
@@ -113,12 +128,34 @@ class Input:
             high=integer(self.high, "high", where),
             encoding=choice(Encoding, self.encoding, "encoding", where),
             step=positive_real(self.step, "step", where),
+            threshold=optional_integer(self.threshold, "threshold", where),
+            seed=optional_integer(self.seed, "seed", where),
         )
 
     @cached_property
     def n(self) -> int:
         """Number of input neurons."""
         return prod(self.shape)
+
+    @property
+    def bits(self) -> int:
+        """Bits of ``high``."""
+        return max(self.high, 0).bit_length()
+
+    @property
+    def payloads(self) -> tuple[int, int]:
+        """Lowest and highest payload; 0 is none."""
+        if self.encoding in (Encoding.THRESHOLD, Encoding.RATE, Encoding.LATENCY):
+            return 0, 1
+        if self.encoding is Encoding.PHASE:
+            return 0, 1 << max(0, self.bits - 1)
+        return self.low, self.high
+
+    def least_steps(self) -> int:
+        """Steps until the last spike of what is sent once, bit by bit or late; else 1."""
+        if self.encoding is Encoding.PHASE:
+            return max(1, self.bits)
+        return max(1, self.high) if self.encoding is Encoding.LATENCY else 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -21,7 +21,7 @@ def settle_obstacle(network: "Network") -> str | None:
     leak, a clip, another reset, a bias that counts the steps) is an obstacle.
     """
     for source in network.inputs:
-        if source.encoding is Encoding.CONSTANT:
+        if source.encoding in (Encoding.CONSTANT, Encoding.RATE):
             return f"input {source.name!r} is constant, its total grows with the steps"
     for connection in network.connections:
         ends = f"connection {connection.source!r} -> {connection.target!r}"

@@ -25,9 +25,34 @@ def check_input(source: Input) -> None:
         )
     for name in ("low", "high"):
         _check_width(name, getattr(source, name), PAYLOAD_MAX, where)
+    _check_encoding(source, where)
     # Event payloads are checked one by one as powers of two; other encodings pass any value.
-    powers = source.encoding is Encoding.EVENTS or (source.low >= -2 and source.high <= 2)
-    _check_payload(source.payload, source.low, source.high, powers, where)
+    low, high = source.payloads
+    exact = source.encoding in (Encoding.EVENTS, Encoding.PHASE)
+    _check_payload(source.payload, low, high, exact or (low >= -2 and high <= 2), where)
+
+
+def _check_encoding(source: Input, where: str) -> None:
+    encoding = source.encoding
+    for name, wanted in (("threshold", Encoding.THRESHOLD), ("seed", Encoding.RATE)):
+        value = getattr(source, name)
+        if (value is None) == (encoding is wanted):
+            raise ConfigurationError(
+                f"encoding {encoding} must come {'with' if value is None else 'without'} {name}",
+                found=str(value),
+                where=where,
+            )
+    if source.seed is not None and not 0 < source.seed < 1 << 32:
+        raise ConfigurationError(
+            f"seed must be from 1 to {(1 << 32) - 1}", found=str(source.seed), where=where
+        )
+    coded = encoding in (Encoding.RATE, Encoding.PHASE, Encoding.LATENCY)
+    if coded and not (source.low == 0 and source.high > 0):
+        raise ConfigurationError(
+            f"encoding {encoding} must have low 0 and high from 1",
+            found=f"low {source.low}, high {source.high}",
+            where=where,
+        )
 
 
 def check_population(population: Population) -> None:

@@ -40,8 +40,12 @@ def settle_steps(network: Network, sample: dict, steps: int | None) -> dict[str,
     found = {}
     for each in network.inputs:
         match each.encoding:
-            case Encoding.ONCE:
+            case Encoding.ONCE | Encoding.THRESHOLD:
                 found[each.name] = 1
+            case Encoding.PHASE:
+                found[each.name] = each.high.bit_length()
+            case Encoding.LATENCY:
+                found[each.name] = each.high
             case Encoding.EVENTS:
                 found[each.name] = len(sample[each.name])
             case Encoding.SPREAD if steps is None:

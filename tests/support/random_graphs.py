@@ -124,12 +124,22 @@ def _input(growing: _Growing, name: str) -> Input:
     kinds = [(Payload.UNIT, 0, 1), (Payload.SIGN, -1, 1), (Payload.GRADED, 0, 5)]
     kinds += [(Payload.GRADED, -4, 3), (Payload.GRADED, 2, 4)]
     payload, low, high = kinds[growing.pick(0, len(kinds) - 1)]
-    encodings = [Encoding.ONCE, Encoding.SPREAD, Encoding.EVENTS]
-    if not growing.settles:
-        encodings.append(Encoding.CONSTANT)
+    repeating = (Encoding.CONSTANT, Encoding.RATE)
+    encodings = [each for each in Encoding if not (growing.settles and each in repeating)]
     encoding = encodings[growing.pick(0, len(encodings) - 1)]
-    shape = _shape(growing)
-    return Input(name=name, shape=shape, payload=payload, low=low, high=high, encoding=encoding)
+    if encoding in (Encoding.RATE, Encoding.PHASE, Encoding.LATENCY):
+        low, high = 0, growing.pick(1, 6)
+        payload = Payload.SHIFT if encoding is Encoding.PHASE else Payload.UNIT
+    return Input(
+        name=name,
+        shape=_shape(growing),
+        payload=payload,
+        low=low,
+        high=high,
+        encoding=encoding,
+        threshold=growing.pick(low - 1, high + 1) if encoding is Encoding.THRESHOLD else None,
+        seed=growing.pick(1, 2**32 - 1) if encoding is Encoding.RATE else None,
+    )
 
 
 def _grow(growing: _Growing, name: str, *, readout: ReadoutKind | None) -> None:
@@ -377,8 +387,11 @@ def _total(source: Input | Population) -> tuple[int, int] | None:
     if isinstance(source, Population):
         soma = source.soma
         return None if soma.s_min is None or soma.s_max is None else (soma.s_min, soma.s_max)
-    times = 1 if source.encoding in (Encoding.ONCE, Encoding.SPREAD) else _MOST_STEPS
-    return (times * source.low, times * source.high)
+    repeats = source.encoding in (Encoding.CONSTANT, Encoding.EVENTS, Encoding.RATE)
+    times = _MOST_STEPS if repeats else 1
+    if source.encoding is Encoding.PHASE:
+        return (0, source.high)
+    return (times * source.payloads[0], times * source.payloads[1])
 
 
 def _joining(growing: _Growing, source: Input | Population, shape: Shape) -> Operator:

@@ -135,13 +135,19 @@ def _input(chooser: Chooser, name: str, encodings: Sequence[Encoding]) -> Input:
             (Payload.GRADED, 2, 4),
         ],
     )
+    encoding = _choice(chooser, encodings)
+    if encoding in (Encoding.RATE, Encoding.PHASE, Encoding.LATENCY):
+        low, high = 0, chooser.integer(1, 9)
+        payload = Payload.SHIFT if encoding is Encoding.PHASE else Payload.UNIT
     return Input(
         name=name,
         shape=_shape(chooser),
         payload=payload,
         low=low,
         high=high,
-        encoding=_choice(chooser, encodings),
+        encoding=encoding,
+        threshold=chooser.integer(low - 1, high + 1) if encoding is Encoding.THRESHOLD else None,
+        seed=chooser.integer(1, 2**32 - 1) if encoding is Encoding.RATE else None,
     )
 
 
@@ -400,7 +406,7 @@ def stepwise_network(chooser: Chooser) -> Network:
 
 def settling_network(chooser: Chooser) -> Network:
     """A network that has all three modes."""
-    encodings = [Encoding.ONCE, Encoding.SPREAD, Encoding.EVENTS]
+    encodings = [each for each in Encoding if each not in (Encoding.CONSTANT, Encoding.RATE)]
     inputs = [_input(chooser, f"in{k}", encodings) for k in range(chooser.integer(1, 2))]
     count = chooser.integer(1, 4)
 

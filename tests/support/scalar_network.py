@@ -330,6 +330,29 @@ def payloads(source: Input, values: list, steps: int) -> list[Levels]:
             return [values for _ in range(steps)]
         case Encoding.SPREAD:
             return [[x * (t + 1) // steps - x * t // steps for x in values] for t in range(steps)]
+        case Encoding.THRESHOLD:
+            first = [int(x >= source.threshold) for x in values]
+            return [first if t == 0 else [0] * source.n for t in range(steps)]
+        case Encoding.PHASE:
+            binary = [f"{x:0{source.high.bit_length()}b}" for x in values]
+            return [
+                [2 ** (len(b) - 1 - t) if t < len(b) and b[t] == "1" else 0 for b in binary]
+                for t in range(steps)
+            ]
+        case Encoding.LATENCY:
+            return [[int(x > 0 and t == source.high - x) for x in values] for t in range(steps)]
+        case Encoding.RATE:
+            state, sent = source.seed, []
+            for _ in range(steps):
+                sent.append([])
+                for x in values:
+                    if x != 0:
+                        for shift in (13, -17, 5):
+                            moved = state << shift if shift > 0 else state >> -shift
+                            state = (state ^ moved) % 2**32
+                    share = state // 2 ** (32 - source.high.bit_length())
+                    sent[-1].append(int(x != 0 and share < x))
+            return sent
 
 
 def _order(network: Network) -> list[Population]:
@@ -443,6 +466,8 @@ def run_collapsed(network: Network, sample: Sample) -> ScalarRun:
     for each in network.inputs:
         x = sample[each.name]
         total = [sum(c) for c in zip(*x)] if each.encoding == Encoding.EVENTS else x
+        if each.encoding in (Encoding.THRESHOLD, Encoding.PHASE, Encoding.LATENCY):
+            total = [sum(c) for c in zip(*payloads(each, x, max(1, 1 + each.high)), strict=True)]
         run.spikes[each.name] = [total]
     wires = Wires(network)
     for population in _order(network):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.model import Model, encode
-from spikewright.golden.model.encode import totals
+from spikewright.golden.model.encode import totals, xorshift
 from spikewright.golden.spec import (
     Connection,
     Decision,
@@ -28,7 +28,16 @@ from support.scalar_network import payloads
 
 
 def source(encoding=Encoding.ONCE, *, name="x", low=-2, high=5, payload=Payload.GRADED, n=3):
-    return Input(name=name, shape=(n,), payload=payload, low=low, high=high, encoding=encoding)
+    return Input(
+        name=name,
+        shape=(n,),
+        payload=payload,
+        low=low,
+        high=high,
+        encoding=encoding,
+        threshold=2 if encoding is Encoding.THRESHOLD else None,
+        seed=2463534242 if encoding is Encoding.RATE else None,
+    )
 
 
 def network(*inputs, max_steps=6) -> Network:
@@ -61,6 +70,12 @@ def test_each_encoding_by_hand():
     assert steps(Encoding.ONCE) == [[5, -2, 0], [0, 0, 0], [0, 0, 0]]
     assert steps(Encoding.CONSTANT) == [[5, -2, 0]] * 3
     assert steps(Encoding.SPREAD) == [[1, -1, 0], [2, -1, 0], [2, 0, 0]]
+    assert steps(Encoding.THRESHOLD) == [[1, 0, 0], [0, 0, 0], [0, 0, 0]]
+    late, bits = source(Encoding.LATENCY, low=0, high=4), source(Encoding.PHASE, low=0, high=6)
+    sent = encode(late, torch.tensor([[4, 1, 0]]), 5)[:, 0].tolist()
+    assert sent == [[1, 0, 0], [0, 0, 0], [0, 0, 0], [0, 1, 0], [0, 0, 0]]
+    sent = encode(bits, torch.tensor([[5, 2, 0]]), 4)[:, 0].tolist()
+    assert sent == [[4, 0, 0], [0, 2, 0], [1, 0, 0], [0, 0, 0]]
     events = torch.tensor([[[1, 0, 2], [3, 4, 5]]])
     assert encode(source(Encoding.EVENTS), events, 2).tolist() == [[[1, 0, 2]], [[3, 4, 5]]]
 
@@ -77,6 +92,38 @@ def test_encodings_equal_the_scalar_ones(values, steps, encoding):
     assert sent[:, 0].tolist() == payloads(each, values, steps)
     if encoding is not Encoding.CONSTANT:
         assert sent.sum(dim=0).tolist() == totals(each, torch.tensor([values])).tolist() == [values]
+
+
+def test_rate_draws_are_marsaglias():
+    """The paper's first numbers after its seed, the upper 3 bits of each: 723471715 -> 1, ..."""
+    states = xorshift(2463534242, 6)
+    assert states[:3] == (723471715, 2497366906, 2064144800)
+    each = source(Encoding.RATE, low=0, high=7)
+    sent = encode(each, torch.tensor([[2, 0, 4], [0, 0, 7]]), 3)[:, :, :].tolist()
+    draws = [state >> 29 for state in states]
+    assert draws == [1, 4, 3, *draws[3:]]
+    # of the first sample two a step, of the second one
+    assert [step[0] for step in sent] == [
+        [int(draws[2 * t] < 2), 0, int(draws[2 * t + 1] < 4)] for t in range(3)
+    ]
+    assert [step[1] for step in sent] == [[0, 0, int(draws[t] < 7)] for t in range(3)]
+
+
+@given(
+    st.lists(st.integers(0, 300), min_size=1, max_size=5),
+    st.integers(1, 20),
+    st.sampled_from([Encoding.THRESHOLD, Encoding.RATE, Encoding.PHASE, Encoding.LATENCY]),
+)
+def test_codes_equal_the_scalar_ones(values, steps, encoding):
+    each = source(encoding, low=0, high=300, n=len(values))
+    sent = encode(each, torch.tensor([values]), steps)
+    assert sent[:, 0].tolist() == payloads(each, values, steps)
+
+
+def test_rate_has_the_mean_that_it_says():
+    each = source(Encoding.RATE, low=0, high=15, n=16)
+    sent = encode(each, torch.arange(16).view(1, -1), 4000).double().mean(dim=0)[0]
+    assert (sent - torch.arange(16) / 16).abs().max() < 0.03
 
 
 @given(

@@ -228,16 +228,21 @@ def random_pool(rng: np.random.Generator, source: tuple[int, ...]) -> Window:
 
 
 def _input(rng: np.random.Generator, settling: bool) -> Input:
-    encodings = [e for e in Encoding if not (settling and e is Encoding.CONSTANT)]
-    low = int(rng.integers(-2, 2))
+    repeating = (Encoding.CONSTANT, Encoding.RATE)
+    encodings = [each for each in Encoding if not (settling and each in repeating)]
+    encoding = encodings[rng.integers(len(encodings))]
+    coded = encoding in (Encoding.RATE, Encoding.PHASE, Encoding.LATENCY)
+    low = 0 if coded else int(rng.integers(-2, 2))
     shape = [(2,), (4,), (2, 4), (1, 3, 3)][rng.integers(4)]
     return Input(
         name="x",
         shape=shape,
         payload=Payload.GRADED,
         low=low,
-        high=low + int(rng.integers(1, 3)),
-        encoding=rng.choice(encodings),
+        high=low + int(rng.integers(1, 6 if coded else 3)),
+        encoding=encoding,
+        threshold=int(rng.integers(-1, 3)) if encoding is Encoding.THRESHOLD else None,
+        seed=int(rng.integers(1, 1 << 32)) if encoding is Encoding.RATE else None,
         step=None if rng.random() < 0.5 else float(rng.random()) + 0.01,
     )
 

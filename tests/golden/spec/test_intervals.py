@@ -43,6 +43,7 @@ from spikewright.golden.spec import (
     partial_sum_bound,
 )
 from spikewright.golden.spec.input_bounds import input_signal
+from support.scalar_network import payloads
 
 # --- the scalar simulator: written from the docstrings of Soma and the operators, in plain ints ---
 
@@ -269,6 +270,8 @@ def encoded(source: Input, values: Sequence, steps: int) -> list[list[int]]:
         return [list(values)] * steps
     if source.encoding is Encoding.ONCE:
         return [list(values) if t == 0 else [0] * source.n for t in range(steps)]
+    if source.encoding in (Encoding.THRESHOLD, Encoding.RATE, Encoding.PHASE, Encoding.LATENCY):
+        return payloads(source, list(values), steps)
     return [[x * (t + 1) // steps - x * t // steps for x in values] for t in range(steps)]
 
 

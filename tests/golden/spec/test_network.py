@@ -101,7 +101,7 @@ def test_content_hash_is_fixed(make_plain: Make) -> None:
     # Files of this schema carry it: a change here needs another schema number.
     assert (
         make_plain().content_hash
-        == "9ebb63c9078a77e6b372b8231f3f4fa7bfd2d39037b23850d714231f8099d6a0"
+        == "d20bf9f46b5c4d1a027e41381689cdf1954fa1c70786913d22f95506a16df217"
     )
 
 
@@ -377,7 +377,7 @@ def test_content_hash_of_a_pooled_window_is_fixed(make_plain: Make) -> None:
         **linked(make_plain, dataclasses.replace(window, pool=pool)),
     )
     assert (
-        network.content_hash == "773276cd8a8f1f25305a475d553850f0f46203f5a3a986c3b99f6d76e90eae5b"
+        network.content_hash == "42644ed4c5d9348383947688017e613fb2d636e0b94e5974431ade36c2ac1d1d"
     )
 
 
