@@ -192,6 +192,7 @@ def cosim_stage(
     samples: Samples,
     *,
     steps: int,
+    reset_every: int | None = None,
     simulator: str = "verilator",
     stall_input: str | None = None,
     stall_output: str | None = None,
@@ -209,6 +210,7 @@ def cosim_stage(
             project.generated(mode),
             values,
             steps=n_steps,
+            reset_every=reset_every,
             simulator=simulator,
             stall_input=stall_input,
             stall_output=stall_output,
@@ -217,6 +219,7 @@ def cosim_stage(
     figures = asdict(report)
     figures["lanes"] = [core.lanes for core in plan.cores]
     figures["steps"] = n_steps
+    figures["reset_every"] = reset_every or 1
     figures["stalled"] = stall_input is not None or stall_output is not None
     modes = {**project.summary.get("cosim_modes", {}), str(mode): figures}
     project.record(

@@ -124,6 +124,14 @@ def cosim(
     steps: Annotated[
         int, typer.Option(min=1, help="T of a stepwise run; other modes take what they need.")
     ] = 8,
+    reset_every: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Samples of a stepwise run that follow each other without a reset, as a stream.",
+            show_default="1",
+        ),
+    ] = None,
     stall_input: Annotated[
         str | None,
         typer.Option(

@@ -1,8 +1,9 @@
 """Runs the golden model and hands its trace over as numpy arrays; the only part with torch."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 
@@ -24,15 +25,22 @@ def golden_streams(
     inputs: Values | Mapping[str, Values],
     steps: int | None,
     progress: Callable[[int], None] | None = None,
+    *,
+    keep: Sequence[bool] | None = None,
 ) -> dict[str, TokenStream]:
-    """Expected tokens of all samples; traces are taken in pieces, for they are large."""
+    """Expected tokens of all samples; traces are taken in pieces, for they are large.
+
+    A stream, where ``keep`` says which samples' END keeps the state, is one piece.
+    """
     model = Model(network)
     by_name = inputs if isinstance(inputs, Mapping) else {network.inputs[0].name: inputs}
     total = len(next(iter(by_name.values())))
+    flags = None if keep is None else np.array(keep, dtype=np.int64)
     parts: dict[str, list[TokenStream]] = {}
-    for start in range(0, total, _CHUNK):
-        piece = {name: values[start : start + _CHUNK] for name, values in by_name.items()}
-        result = model.run(piece, mode=mode, steps=steps, trace=True)
+    size = _CHUNK if keep is None else total
+    for start in range(0, total, size):
+        piece = {name: values[start : start + size] for name, values in by_name.items()}
+        result = model.run(piece, mode=mode, steps=steps, trace=True, keep=keep)
         assert result.trace is not None  # it was asked for
         golden = Golden(
             spikes={name: spikes.cpu().numpy() for name, spikes in result.trace.spikes.items()},
@@ -40,8 +48,8 @@ def golden_streams(
             values=result.values.cpu().numpy(),
             labels=None if result.labels is None else result.labels.cpu().numpy(),
         )
-        for name, stream in expected_streams(network, mode, golden).items():
+        for name, stream in expected_streams(network, mode, golden, flags).items():
             parts.setdefault(name, []).append(stream)
         if progress is not None:
-            progress(min(start + _CHUNK, total))
+            progress(min(start + size, total))
     return {name: concatenate(streams) for name, streams in parts.items()}

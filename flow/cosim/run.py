@@ -67,6 +67,7 @@ def cosimulate(
     steps: int | None = None,
     simulator: str = "verilator",
     samples: int | None = None,
+    reset_every: int | None = None,
     stall_input: str | None = None,
     stall_output: str | None = None,
     batch: int | None = None,
@@ -86,6 +87,8 @@ def cosimulate(
         several inputs.
     steps : T of a stepwise run; in other modes the steps over which ``spread`` inputs come.
     samples : how many of the inputs; all by default.
+    reset_every : so many samples of a stepwise run go on where the one before ended, END(keep),
+        until one ends with END(reset); every sample by default.
     stall_input, stall_output : cycles in which the input pauses, in which the output is not taken:
         1 waits, 0 goes; repeated for ever. Several inputs may each have their own, separated by
         commas.
@@ -114,7 +117,14 @@ def cosimulate(
     _check(network, manifest, simulator)
     input_patterns = _input_patterns(stall_input, len(manifest.inputs))
     output_pattern = _go_pattern(stall_output, "stall_output")
-    streams = golden_streams(network, manifest.mode, _first(inputs, samples), steps)
+    given = _first(inputs, samples)
+    count = len(next(iter(given.values())) if isinstance(given, Mapping) else given)
+    keep = None
+    if reset_every is not None:
+        if reset_every < 1:
+            raise ConfigurationError("reset_every must be at least 1", found=str(reset_every))
+        keep = [k % reset_every > 0 for k in range(1, count + 1)]
+    streams = golden_streams(network, manifest.mode, given, steps, keep=keep)
     plan = load_plan(generated_dir / "plan.json")
     vectors = build_vectors(network, manifest, streams, core_work(network, manifest, plan))
     total = vectors.samples

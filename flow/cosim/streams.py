@@ -42,31 +42,41 @@ class TokenStream:
     starts: Array
 
     def per_sample(self, worth: Array, *, delay: int = 0) -> Array:
-        """[samples] what the SPIKE tokens of each are worth, by neuron: ``worth`` [n].
+        """[samples] what the SPIKE tokens that each hears are worth, by neuron: ``worth`` [n].
 
-        With a delay nobody hears the spikes of a sample's last step.
+        With a delay those of its last step are heard by the next one, where END keeps the state,
+        and otherwise by none.
         """
-        spike = self._heard(delay)
-        seen = np.zeros(spike.size + 1, dtype=np.int64)
-        seen[1:][spike] = worth[self.address[spike]]
-        return np.asarray(np.diff(np.cumsum(seen)[self.starts]), dtype=np.int64)
+        heard = self._heard_in(delay)
+        worths = worth[self.address[heard >= 0]]
+        # below 2**53 in every use: no float rounds it
+        totals = np.bincount(heard[heard >= 0], worths, minlength=self.starts.size - 1)
+        return totals.astype(np.int64)
 
     def sent(self, n: int, *, delay: int = 0) -> Array:
         """[n] SPIKE tokens of each of n neurons, those that are heard with that delay."""
-        return np.bincount(self.address[self._heard(delay)], minlength=n)
+        return np.bincount(self.address[self._heard_in(delay) >= 0], minlength=n)
 
-    def _heard(self, delay: int) -> npt.NDArray[np.bool_]:
-        """Of each token, whether it is a SPIKE, and its sample has as many steps behind its own."""
-        spike = np.asarray(self.kind == TokenKind.SPIKE)
+    def _heard_in(self, delay: int) -> Array:
+        """The sample in which each token is heard; -1 where never, and where it is no SPIKE."""
+        samples = self.starts.size - 1
+        sample = np.repeat(np.arange(samples), np.diff(self.starts))
+        spike = self.kind == TokenKind.SPIKE
         if not delay:
-            return spike
+            return np.where(spike, sample, -1)
         steps = np.concatenate(([0], np.cumsum(self.kind == TokenKind.STEP)))
-        last = np.repeat(steps[self.starts[1:]], np.diff(self.starts))
-        return np.asarray(spike & (last - steps[:-1] > delay))
+        late = steps[self.starts[1:]][sample] - steps[:-1] <= delay
+        kept = self.address[self.starts[1:] - 1] == EndFlag.KEEP
+        kept[-1] = False  # nothing follows
+        return np.where(spike & (~late | kept[sample]), sample + late, -1)
 
 
-def expected_streams(network: Network, mode: Mode, golden: Golden) -> dict[str, TokenStream]:
+def expected_streams(
+    network: Network, mode: Mode, golden: Golden, keep: Array | None = None
+) -> dict[str, TokenStream]:
     """Tokens of every input, every population and the accelerator's output (key ``OUTPUT``).
+
+    ``keep`` [samples] is 1 where END keeps the state.
 
     Addresses are neurons; spikes of a step are in ascending order of theirs. A readout that is read
     as membrane emits the value of every neuron at END, zero too. The output has those values and
@@ -74,6 +84,9 @@ def expected_streams(network: Network, mode: Mode, golden: Golden) -> dict[str, 
     """
     samples = golden.values.shape[0]
     streams = {}
+    flags = np.full(samples, EndFlag.RESET, dtype=np.int64)
+    if keep is not None:
+        flags = np.where(keep, EndFlag.KEEP, EndFlag.RESET).astype(np.int64)
     read = network.readout.population
     for name in (*(i.name for i in network.inputs), *(p.name for p in network.populations)):
         membrane = name == read and network.readout.kind is ReadoutKind.MEMBRANE
@@ -82,7 +95,7 @@ def expected_streams(network: Network, mode: Mode, golden: Golden) -> dict[str, 
             golden.spikes.get(name) if not membrane else None,
             _step_counts(golden, name, mode, samples),
             values=golden.values if membrane else None,
-            ends=np.full(samples, EndFlag.RESET, dtype=np.int64),
+            ends=flags,
         )
     labels = golden.labels
     maps = labels is not None and labels.ndim == 2
@@ -91,7 +104,7 @@ def expected_streams(network: Network, mode: Mode, golden: Golden) -> dict[str, 
         None,
         _step_counts(golden, read, mode, samples),
         values=labels if maps else golden.values,
-        ends=np.zeros(samples, dtype=np.int64) if labels is None or maps else labels,
+        ends=flags if labels is None or maps else labels,
     )
     return streams
 

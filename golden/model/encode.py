@@ -1,6 +1,6 @@
 """Inputs: from the integers a user gives to the payloads of every step, checked first."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -16,6 +16,7 @@ from spikewright.golden.spec.normalise import integer
 __all__ = [
     "Array",
     "check_inputs",
+    "check_keep",
     "check_mode",
     "check_steps",
     "encode",
@@ -164,6 +165,40 @@ def check_steps(network: Network, mode: Mode, steps: int | None, given: set[int]
             where=where,
         )
     return steps
+
+
+def check_keep(
+    network: Network, mode: Mode, keep: Sequence[bool], samples: int, steps: int | None
+) -> None:
+    """Refuse streams in other modes, and steps without a reset up to which no width is proven."""
+    where = f"network {network.name!r}"
+    if mode is not Mode.STEPWISE:
+        raise ConfigurationError("keep must come with mode stepwise", found=str(mode), where=where)
+    if len(keep) != samples:
+        raise ConfigurationError(
+            f"keep must say it for each of {samples} samples", found=f"{len(keep)}", where=where
+        )
+    once = [each for each in network.inputs if not each.encoding.repeats]
+    if any(keep[:-1]) and once:
+        raise ConfigurationError(
+            "an input of a stream must be encoded as events, constant or rate: of what comes once "
+            "in a sample the widths are proven for one",
+            found=once[0].encoding,
+            where=f"input {once[0].name!r}",
+        )
+    assert steps is not None  # stepwise has a number
+    longest = run = 1
+    for keeps in keep[:-1]:
+        run = run + 1 if keeps else 1
+        longest = max(longest, run)
+    if longest * steps > network.max_steps:
+        raise ConfigurationError(
+            f"from one reset to the next there must be at most {network.max_steps} steps, up to "
+            "which widths are proven",
+            found=f"{longest} samples of {steps} steps",
+            where=where,
+            action="convert again with a larger max_steps, or reset more often",
+        )
 
 
 def check_inputs(

@@ -1,6 +1,6 @@
 """The golden model: what a network computes, exactly."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from spikewright.golden.model.circuit import Circuit
 from spikewright.golden.model.encode import (
     Array,
     check_inputs,
+    check_keep,
     check_mode,
     check_steps,
     encode,
@@ -18,7 +19,7 @@ from spikewright.golden.model.encode import (
 )
 from spikewright.golden.model.readout import check_readout, decide, read
 from spikewright.golden.model.record import Record, Result
-from spikewright.golden.model.run import EXECUTIONS
+from spikewright.golden.model.run import EXECUTIONS, Memory, stepwise
 from spikewright.golden.spec import Encoding, Mode, Network
 
 __all__ = ["Model"]
@@ -52,8 +53,9 @@ class Model:
         mode: Mode | str,
         steps: int | None = None,
         trace: bool = False,
+        keep: Sequence[bool] | None = None,
     ) -> Result:
-        """Run a batch of samples, each from the reset state.
+        """Run a batch of samples, each from the reset state, or in order as a stream.
 
         Parameters
         ----------
@@ -63,6 +65,8 @@ class Model:
         steps : T of ``stepwise`` (default: as the events have, otherwise ``max_steps``); in the
             other modes the steps over which ``spread`` inputs come (default: one level a step).
         trace : whether to keep every spike and membrane.
+        keep : for each sample whether its END keeps all state, from which the next one goes on;
+            only ``stepwise``, and no more than ``max_steps`` from one reset to the next.
         """
         network = self.network
         mode = check_mode(network, mode)
@@ -76,6 +80,9 @@ class Model:
             for each in network.inputs
         }
         batch = next(iter(values.values())).shape[0]
+        if keep is not None:
+            check_keep(network, mode, keep, batch, steps)
+            return self._stream(values, lengths, keep, trace=trace)
         size = self._chunk(lengths)
         parts = []
         for start in range(0, batch, size):
@@ -84,8 +91,34 @@ class Model:
                 parts.append(self._run(chunk, mode, lengths, trace=trace))
         return Result.join(parts)
 
+    def _stream(
+        self,
+        values: dict[str, Tensor],
+        lengths: dict[str, int],
+        keep: Sequence[bool],
+        *,
+        trace: bool,
+    ) -> Result:
+        """Run samples one after the other, some from where the one before them ended."""
+        parts = []
+        memory: Memory | None = None
+        for sample, keeps in enumerate(keep):
+            if memory is None:
+                memory = Memory.of(self._circuit(Mode.STEPWISE), 1)
+            one = {name: x[sample : sample + 1] for name, x in values.items()}
+            with torch.autocast(self.device.type, enabled=False):  # it would round
+                parts.append(self._run(one, Mode.STEPWISE, lengths, trace=trace, memory=memory))
+            memory = memory if keeps else None
+        return Result.join(parts)
+
     def _run(
-        self, values: dict[str, Tensor], mode: Mode, lengths: dict[str, int], *, trace: bool
+        self,
+        values: dict[str, Tensor],
+        mode: Mode,
+        lengths: dict[str, int],
+        *,
+        trace: bool,
+        memory: Memory | None = None,
     ) -> Result:
         """Run samples that fit the memory at once; ``lengths`` are the inputs' steps."""
         network = self.network
@@ -100,7 +133,10 @@ class Model:
             }
         sent = {name: payloads.float() for name, payloads in sent.items()}  # of at most 16 bits
         record = Record(sent, full=trace)
-        state = EXECUTIONS[mode](self._circuit(mode), sent, record)
+        if memory is not None:
+            state = stepwise(self._circuit(mode), sent, record, memory)
+        else:
+            state = EXECUTIONS[mode](self._circuit(mode), sent, record)
         population = network.population(network.readout.population)
         found = read(network.readout, state[population.name])
         return Result(

@@ -1,24 +1,45 @@
 """The three executions of one circuit: step by step, until it is quiet, and in closed form."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from spikewright.golden.model.circuit import Circuit, charge_of
+from spikewright.golden.model.circuit import Circuit, Layer, charge_of
 from spikewright.golden.model.neuron import State
 from spikewright.golden.model.record import Record
 from spikewright.golden.spec import Mode
 
-__all__ = ["EXECUTIONS", "collapsed", "settle", "stepwise"]
+__all__ = ["EXECUTIONS", "Memory", "collapsed", "settle", "stepwise"]
 
 
-def stepwise(circuit: Circuit, inputs: dict[str, Tensor], record: Record) -> dict[str, State]:
-    """Every population steps once in each step of the input; ``inputs``: [steps, batch, n]."""
+@dataclass
+class Memory:
+    """What END(keep) keeps: connections, states, and the levels of the last step, None if 0."""
+
+    layers: tuple[Layer, ...]
+    state: dict[str, State]
+    levels: dict[str, Tensor | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, circuit: Circuit, batch: int) -> "Memory":
+        """That of samples which begin."""
+        layers = circuit.begin()
+        return cls(layers, {layer.name: layer.neurons.reset(batch) for layer in layers})
+
+
+def stepwise(
+    circuit: Circuit, inputs: dict[str, Tensor], record: Record, memory: Memory | None = None
+) -> dict[str, State]:
+    """Every population steps once in each step of the input; ``inputs``: [steps, batch, n].
+
+    It begins from ``memory``, and leaves there where it ends.
+    """
     steps, batch = next(iter(inputs.values())).shape[:2]
-    layers = circuit.begin()
-    state = {layer.name: layer.neurons.reset(batch) for layer in layers}
-    now: dict[str, Tensor | None] = {}
+    if memory is None:
+        memory = Memory.of(circuit, batch)
+    layers, state, now = memory.layers, memory.state, memory.levels
     for step in range(steps):
         before, now = (
             now,
@@ -29,6 +50,7 @@ def stepwise(circuit: Circuit, inputs: dict[str, Tensor], record: Record) -> dic
             layer.neurons.step(mine, charge_of(layer, now, before))
             now[layer.name] = heard(record, layer.name, mine.level)
             record.step(layer.name, mine)
+    memory.levels = now
     for name in now:
         record.ended(name, torch.full((batch,), steps, device=circuit.device))
     return state

@@ -11,9 +11,8 @@ __all__ = ["input_signal"]
 def input_signal(source: Input, mode: Mode, max_steps: int, step: int | None = None) -> Signal:
     """Bounds of a step, or of all steps where ``step`` is None."""
     low, high = (min(source.payloads[0], 0), max(source.payloads[1], 0))
-    repeats = source.encoding in (Encoding.CONSTANT, Encoding.EVENTS, Encoding.RATE)
     steps = 1
-    if repeats:
+    if source.encoding.repeats:
         steps = max_steps if step is None else step + 1
     total = (low * steps, high * steps)
     if source.encoding is Encoding.PHASE:

@@ -67,6 +67,11 @@ class Encoding(enum.StrEnum):
     PHASE = "phase"
     LATENCY = "latency"
 
+    @property
+    def repeats(self) -> bool:
+        """Whether spikes come in every step alike."""
+        return self in (Encoding.EVENTS, Encoding.CONSTANT, Encoding.RATE)
+
 
 class ReadoutKind(enum.StrEnum):
     """What is read at END."""

@@ -44,10 +44,11 @@ class Case:
     plan: HardwarePlan
     inputs: dict[str, np.ndarray]
     steps: int | None
+    keep: tuple[bool, ...] | None
     stalls: tuple[str | None, ...]
 
     def __repr__(self) -> str:
-        parts = [repr(self.plan), f"steps {self.steps}", f"stalls {self.stalls}"]
+        parts = [repr(self.plan), f"steps {self.steps}, keep {self.keep}, stalls {self.stalls}"]
         parts += [repr(part) for part in (*self.network.inputs, *self.network.populations)]
         parts += [repr(connection) for connection in self.network.connections]
         parts += [f"{name} {values.tolist()}" for name, values in self.inputs.items()]
@@ -62,11 +63,18 @@ def random_case(chooser: Chooser, network: Network) -> Case:
     steps = chooser.integer(1, network.max_steps)
     events = any(source.encoding is Encoding.EVENTS for source in network.inputs)
     batch = chooser.integer(1, 3)
+    keep = None
+    streams = mode is Mode.STEPWISE and all(each.encoding.repeats for each in network.inputs)
+    if streams and chooser.integer(0, 1) == 0:
+        # no sample may run longer than the network, from one reset to the next
+        steps = max(1, steps // batch)
+        keep = tuple(chooser.integer(0, 1) == 1 for _ in range(batch))
     return Case(
         network=network,
         plan=random_plan(chooser, network, mode),
         inputs=random_inputs(network, batch=batch, steps=steps, seed=chooser.integer(0, 2**16)),
         steps=steps if mode is Mode.STEPWISE or events else None,
+        keep=keep,
         stalls=tuple(random_stalls(chooser) for _ in range(len(network.inputs) + 1)),
     )
 
@@ -75,7 +83,9 @@ def check(case: Case, folder: Path) -> None:
     """Generate, simulate and compare; raises MismatchError at the first difference."""
     generate(case.network, case.plan, folder)
     manifest = read_manifest(folder)
-    streams = golden_streams(case.network, case.plan.mode, case.inputs, case.steps)
+    streams = golden_streams(
+        case.network, case.plan.mode, case.inputs, case.steps, keep=case.keep
+    )
     vectors = build_vectors(
         case.network, manifest, streams, core_work(case.network, manifest, case.plan)
     )

@@ -387,8 +387,7 @@ def _total(source: Input | Population) -> tuple[int, int] | None:
     if isinstance(source, Population):
         soma = source.soma
         return None if soma.s_min is None or soma.s_max is None else (soma.s_min, soma.s_max)
-    repeats = source.encoding in (Encoding.CONSTANT, Encoding.EVENTS, Encoding.RATE)
-    times = _MOST_STEPS if repeats else 1
+    times = _MOST_STEPS if source.encoding.repeats else 1
     if source.encoding is Encoding.PHASE:
         return (0, source.high)
     return (times * source.payloads[0], times * source.payloads[1])

@@ -1,5 +1,7 @@
 """Inputs: the payloads of every step, and one clear error for what is not legal."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -219,6 +221,38 @@ def test_wrong_inputs(values, error, message):
     with pytest.raises(error) as caught:
         Model(network(source())).run(values, mode="stepwise")
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("mode", "keep", "steps", "message"),
+    [
+        ("stepwise", [True, False], 3, "keep must say it for each of 3 samples, found 2"),
+        (
+            "stepwise",
+            [True, False, True],
+            4,
+            "from one reset to the next there must be at most 6 steps, up to which widths are "
+            "proven, found 2 samples of 4 steps; convert again with a larger max_steps, or reset "
+            "more often",
+        ),
+    ],
+)
+def test_wrong_streams(mode, keep, steps, message):
+    each = network(source(Encoding.CONSTANT))
+    with pytest.raises(ConfigurationError) as caught:
+        Model(each).run(np.repeat(ONE, 3, axis=0), mode=mode, steps=steps, keep=keep)
+    assert str(caught.value) == f"network 'small': {message}"
+
+
+def test_what_comes_once_is_no_stream():
+    with pytest.raises(ConfigurationError) as caught:
+        Model(network(source())).run(
+            np.repeat(ONE, 2, axis=0), mode="stepwise", steps=2, keep=[True, True]
+        )
+    assert str(caught.value) == (
+        "input 'x': an input of a stream must be encoded as events, constant or rate: of what "
+        "comes once in a sample the widths are proven for one, found once"
+    )
 
 
 def test_several_inputs_are_named_and_of_one_batch():

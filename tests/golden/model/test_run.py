@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
+from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.model import Model, delta, model, neuron, readout, run, window
 from spikewright.golden.model.delta import DeltaSynapses, RunningDelta
 from spikewright.golden.model.neuron import Neurons
@@ -390,6 +391,62 @@ def test_there_is_no_difference_without_a_fault(mode):
 def test_a_fault_is_caught(monkeypatch, mode, fault):
     monkeypatch.setattr(*fault)
     assert differs(mode)
+
+
+def streams_of_events(first, count):
+    """Random stepwise networks whose inputs are all given step by step."""
+    for seed in range(first, first + count):
+        network = stepwise_network(Seeded(seed))
+        inputs = tuple(
+            replace(each, encoding=Encoding.EVENTS, threshold=None, seed=None)
+            for each in network.inputs
+            if each.encoding not in (Encoding.RATE, Encoding.PHASE)
+        )
+        if len(inputs) == len(network.inputs):
+            try:
+                yield seed, replace(network, inputs=inputs)
+            except (ConfigurationError, RangeError):
+                continue  # of events more can come than a table has entries for
+
+
+def test_samples_that_keep_the_state_are_one_long_sample():
+    compared = 0
+    for seed, network in streams_of_events(0, 80):
+        rng = np.random.default_rng(seed)
+        long = random_inputs(network, batch=1, steps=8, seed=seed)
+        cut = int(rng.integers(1, 8))
+        steps = np.gcd(cut, 8)
+        parts = {
+            name: values.reshape(8 // steps, steps, -1) for name, values in long.items()
+        }
+        golden = Model(network)
+        whole = golden.run(long, mode="stepwise", trace=True)
+        keep = [True] * (8 // steps - 1) + [False]
+        found = golden.run(parts, mode="stepwise", trace=True, keep=keep)
+        assert found.values[-1].tolist() == whole.values[0].tolist()
+        for name, spikes in whole.trace.spikes.items():
+            pieces = found.trace.spikes[name].transpose(0, 1).flatten(0, 1)
+            assert pieces.tolist() == spikes[:, 0].tolist()
+        compared += len(keep) > 1
+    assert compared > 20
+
+
+def test_samples_that_reset_the_state_come_out_the_same_in_any_order():
+    differs = 0
+    for seed, network in streams_of_events(200, 40):
+        golden = Model(network)
+        x = random_inputs(network, batch=2, steps=4, seed=seed)
+        back = {name: values[::-1].copy() for name, values in x.items()}
+        there = golden.run(x, mode="stepwise", keep=[False, False])
+        assert there.values.tolist() == golden.run(x, mode="stepwise").values.tolist()
+        again = golden.run(back, mode="stepwise", keep=[False, False])
+        assert there.values.tolist() == again.values.flip(0).tolist()
+        first = golden.run(x, mode="stepwise", keep=[True, False])
+        other = golden.run(back, mode="stepwise", keep=[True, False])
+        assert first.values[0].tolist() == there.values[0].tolist()
+        assert other.values[0].tolist() == there.values[1].tolist()
+        differs += first.values[1].tolist() != there.values[1].tolist()
+    assert differs > 10  # where the state is kept, order matters
 
 
 def test_the_random_networks_use_every_option():
