@@ -17,7 +17,7 @@ from spikewright.golden.model.encode import (
     input_steps,
     totals,
 )
-from spikewright.golden.model.readout import check_readout, decide, read
+from spikewright.golden.model.readout import decide
 from spikewright.golden.model.record import Record, Result
 from spikewright.golden.model.run import EXECUTIONS, Memory, stepwise
 from spikewright.golden.spec import Encoding, Mode, Network
@@ -33,13 +33,11 @@ class Model:
 
     Parameters
     ----------
-    network : what to run; connections dense, window, identity and delta, readouts membrane and
-        count, decisions argmax and raw.
+    network : what to run; connections dense, window, identity and delta.
     device : where to run it, as torch names it.
     """
 
     def __init__(self, network: Network, *, device: str | torch.device = "cpu") -> None:
-        check_readout(network.readout)
         self.network = network
         self.device = usable_device(device)
         self._circuits: dict[Mode, Circuit] = {}
@@ -134,11 +132,10 @@ class Model:
         sent = {name: payloads.float() for name, payloads in sent.items()}  # of at most 16 bits
         record = Record(sent, full=trace)
         if memory is not None:
-            state = stepwise(self._circuit(mode), sent, record, memory)
+            found = stepwise(self._circuit(mode), sent, record, memory)
         else:
-            state = EXECUTIONS[mode](self._circuit(mode), sent, record)
+            found = EXECUTIONS[mode](self._circuit(mode), sent, record)
         population = network.population(network.readout.population)
-        found = read(network.readout, state[population.name])
         return Result(
             values=found,
             labels=decide(network.readout, found, population.positions),

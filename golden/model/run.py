@@ -8,6 +8,7 @@ from torch import Tensor
 
 from spikewright.golden.model.circuit import Circuit, Layer, charge_of
 from spikewright.golden.model.neuron import State
+from spikewright.golden.model.readout import Reading
 from spikewright.golden.model.record import Record
 from spikewright.golden.spec import Mode
 
@@ -16,30 +17,43 @@ __all__ = ["EXECUTIONS", "Memory", "collapsed", "settle", "stepwise"]
 
 @dataclass
 class Memory:
-    """What END(keep) keeps: connections, states, and the levels of the last step, None if 0."""
+    """What END(keep) keeps: connections, states, the levels of the last step (None if 0), and what
+    is read.
+    """
 
     layers: tuple[Layer, ...]
     state: dict[str, State]
+    reading: Reading
     levels: dict[str, Tensor | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, circuit: Circuit, batch: int) -> "Memory":
         """That of samples which begin."""
         layers = circuit.begin()
-        return cls(layers, {layer.name: layer.neurons.reset(batch) for layer in layers})
+        state = {layer.name: layer.neurons.reset(batch) for layer in layers}
+        return cls(layers, state, reading(circuit))
+
+
+def reading(circuit: Circuit) -> Reading:
+    """The readout at a sample's start."""
+    readout = circuit.network.readout
+    return Reading(readout, circuit.network.population(readout.population))
 
 
 def stepwise(
     circuit: Circuit, inputs: dict[str, Tensor], record: Record, memory: Memory | None = None
-) -> dict[str, State]:
+) -> Tensor:
     """Every population steps once in each step of the input; ``inputs``: [steps, batch, n].
 
-    It begins from ``memory``, and leaves there where it ends.
+    It begins from ``memory``, and leaves there where it ends. What is read: [batch, n], or
+    [batch, steps, n] of a stream.
     """
     steps, batch = next(iter(inputs.values())).shape[:2]
     if memory is None:
         memory = Memory.of(circuit, batch)
     layers, state, now = memory.layers, memory.state, memory.levels
+    read = circuit.network.readout.population
+    memory.reading.begin()
     for step in range(steps):
         before, now = (
             now,
@@ -50,10 +64,12 @@ def stepwise(
             layer.neurons.step(mine, charge_of(layer, now, before))
             now[layer.name] = heard(record, layer.name, mine.level)
             record.step(layer.name, mine)
+            if layer.name == read:
+                memory.reading.step(mine)
     memory.levels = now
     for name in now:
         record.ended(name, torch.full((batch,), steps, device=circuit.device))
-    return state
+    return memory.reading.values(state[read])
 
 
 def heard(record: Record, name: str, levels: Tensor) -> Tensor | None:
@@ -61,7 +77,7 @@ def heard(record: Record, name: str, levels: Tensor) -> Tensor | None:
     return levels if record.fired(name, levels).any() else None
 
 
-def settle(circuit: Circuit, inputs: dict[str, Tensor], record: Record) -> dict[str, State]:
+def settle(circuit: Circuit, inputs: dict[str, Tensor], record: Record) -> Tensor:
     """Every population steps with its sources, then on its own while it fires.
 
     It steps while any of its sources does, without those that have ended. A sample that is quiet
@@ -98,10 +114,10 @@ def settle(circuit: Circuit, inputs: dict[str, Tensor], record: Record) -> dict[
         spikes[layer.name], steps[layer.name], state[layer.name] = sent, count, mine
     for name, each in steps.items():
         record.ended(name, each)
-    return state
+    return reading(circuit).values(state[circuit.network.readout.population])
 
 
-def collapsed(circuit: Circuit, inputs: dict[str, Tensor], record: Record) -> dict[str, State]:
+def collapsed(circuit: Circuit, inputs: dict[str, Tensor], record: Record) -> Tensor:
     """Every population sums its whole input and fires once, by the closed form.
 
     ``inputs``: [1, batch, n], the net payload of a sample.
@@ -116,10 +132,10 @@ def collapsed(circuit: Circuit, inputs: dict[str, Tensor], record: Record) -> di
         record.step(layer.name, mine)
     for name in now:
         record.ended(name, torch.zeros(batch, dtype=torch.int64, device=circuit.device))
-    return state
+    return reading(circuit).values(state[circuit.network.readout.population])
 
 
-EXECUTIONS: dict[Mode, Callable[[Circuit, dict[str, Tensor], Record], dict[str, State]]] = {
+EXECUTIONS: dict[Mode, Callable[[Circuit, dict[str, Tensor], Record], Tensor]] = {
     Mode.STEPWISE: stepwise,
     Mode.SETTLE: settle,
     Mode.COLLAPSED: collapsed,

@@ -74,12 +74,19 @@ class Encoding(enum.StrEnum):
 
 
 class ReadoutKind(enum.StrEnum):
-    """What is read at END."""
+    """What is read of each neuron, at END.
+
+    ``membrane``: v. ``count``: S, the net level emitted. ``first_spike``: how many steps before the
+    end it fired first, that one counted; 0 if never, so that the earliest is the largest.
+    ``maximum``: the largest v that any step ended with. ``stream``: not at END but in every step
+    the level that it fires, or v of a population that never fires.
+    """
 
     MEMBRANE = "membrane"
     COUNT = "count"
     FIRST_SPIKE = "first_spike"
     MAXIMUM = "maximum"
+    STREAM = "stream"
 
 
 class Decision(enum.StrEnum):
@@ -87,7 +94,7 @@ class Decision(enum.StrEnum):
 
     ``argmax``: the lowest index of the largest; of a population with more than one position, shape
     (channels, *space), the lowest channel of the largest at each position, in C order. ``raw``:
-    nothing. ``filter``: biquads over the steps.
+    nothing. ``filter``: a cascade of biquads over the steps of a stream.
     """
 
     ARGMAX = "argmax"
@@ -233,9 +240,15 @@ class Connection:
 
 @dataclass(frozen=True, kw_only=True)
 class Biquad:
-    """y = (b0*(x + 2*x1 + x2) - a1*y1 - a2*y2) >> shift, with error feedback.
+    """A second-order low pass with error feedback, in direct form I.
 
-    b0 follows from unit gain at rest.
+    ::
+
+        acc = b0 * (x + 2 * x1 + x2) - a1 * y1 - a2 * y2 + e
+        y = acc >> shift;  e = acc - (y << shift)
+
+    x1, x2, y1, y2 are x and y of the last two steps; they and e begin at 0. b0 follows from unit
+    gain at rest; e carries what the shift cuts off, so that y comes to rest at x itself.
     """
 
     a1: int
@@ -269,12 +282,19 @@ class Biquad:
 
 @dataclass(frozen=True, kw_only=True)
 class Readout:
-    """What is read of ``population`` at END, and what is made of it."""
+    """What is read of ``population``, and what is made of it.
+
+    ``biquads`` filter a stream, each the output of the one before; what is read is first shifted
+    left by ``fraction`` bits, which the values then have. With ``block`` each so many steps of a
+    sample (fewer at its end) are filtered forwards, and the result backwards, both from rest.
+    """
 
     population: str
     kind: ReadoutKind
     decision: Decision
     biquads: tuple[Biquad, ...] = ()
+    fraction: int = 0
+    block: int | None = None
 
     def __post_init__(self) -> None:
         put(
@@ -283,6 +303,8 @@ class Readout:
             kind=choice(ReadoutKind, self.kind, "kind", "readout"),
             decision=choice(Decision, self.decision, "decision", "readout"),
             biquads=tuple(self.biquads),
+            fraction=integer(self.fraction, "fraction", "readout", 0, 16),
+            block=optional_integer(self.block, "block", "readout"),
         )
         for biquad in self.biquads:
             member(biquad, Biquad, "each biquad", "readout")
@@ -290,5 +312,23 @@ class Readout:
             raise ConfigurationError(
                 "the decision filter, and no other, must have biquads",
                 found=f"{len(self.biquads)} with decision {self.decision}",
+                where="readout",
+            )
+        if not self.biquads and (self.fraction or self.block is not None):
+            raise ConfigurationError(
+                "fraction and block must come with biquads",
+                found=f"fraction {self.fraction}, block {self.block}",
+                where="readout",
+            )
+        if self.block is not None and self.block < 2:
+            raise ConfigurationError(
+                "a block must have at least 2 steps", found=str(self.block), where="readout"
+            )
+        streams = self.kind is ReadoutKind.STREAM
+        able = (Decision.RAW, Decision.FILTER) if streams else (Decision.RAW, Decision.ARGMAX)
+        if self.decision not in able:
+            raise ConfigurationError(
+                f"the decision about {self.kind} must be one of {', '.join(able)}",
+                found=self.decision,
                 where="readout",
             )

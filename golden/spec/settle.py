@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spikewright.golden.spec.operators import Product
-from spikewright.golden.spec.parts import Decision, Encoding, Population, ReadoutKind
+from spikewright.golden.spec.parts import Encoding, Population, ReadoutKind
 from spikewright.golden.spec.soma import BiasWhen, Fire, Reset
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ def settle_obstacle(network: "Network") -> str | None:
             return f"population {population.name!r} {obstacle}"
     if network.readout.kind is not ReadoutKind.MEMBRANE:
         return f"the readout is {network.readout.kind}, not membrane"
-    if network.readout.decision is Decision.FILTER:
-        return "the readout is filtered over the steps"
     return None
 
 

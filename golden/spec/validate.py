@@ -252,6 +252,8 @@ def _check_readout(network: "Network") -> None:
         raise ConfigurationError(
             "the readout must name a population", found=repr(readout.population), where="readout"
         )
+    if readout.kind is ReadoutKind.STREAM:
+        return
     silent = population.soma.fire is Fire.NONE
     needs_silent = readout.kind in (ReadoutKind.MEMBRANE, ReadoutKind.MAXIMUM)
     if silent != needs_silent:
