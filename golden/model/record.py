@@ -31,9 +31,9 @@ class Trace:
 class Result:
     """What a batch gave; int64 tensors on the model's device.
 
-    ``values`` [batch, n], of a stream [batch, steps, n]: what the readout reads. ``labels``: the decision, [batch] or, where the
-    population has several positions, [batch, positions]; None for raw.
-    ``events``: SPIKEs [batch] that each input and population emitted. ``trace``: on request.
+    ``values`` [batch, n], of a stream [batch, steps, n]: what the readout reads. ``labels``: the
+    decision, [batch] or, where the population has several positions, [batch, positions]; None
+    where it is not one. ``events``: SPIKEs [batch] that each input and population emitted. ``trace``: on request.
     """
 
     values: Tensor

@@ -5,7 +5,7 @@ import random
 import numpy as np
 
 from spikewright.golden.model import Model, Result
-from spikewright.golden.spec import Encoding, Mode, Network
+from spikewright.golden.spec import Decision, Encoding, Mode, Network, ReadoutKind
 from support.scalar_network import ScalarRun, run_collapsed, run_settle, run_stepwise
 
 __all__ = ["assert_equal", "same_as_scalar"]
@@ -21,7 +21,9 @@ def same_as_scalar(
     """Run a batch in both models and compare it whole; gives the golden model's result."""
     result = Model(network).run(inputs, mode=mode, steps=steps, trace=True)
     batch = len(next(iter(inputs.values())))
-    assert result.values.shape == (batch, network.population(network.readout.population).n)
+    n = network.population(network.readout.population).n
+    stream = network.readout.kind is ReadoutKind.STREAM
+    assert result.values.shape == ((batch, steps, n) if stream else (batch, n))
     for b in range(batch):
         sample = {name: values[b].tolist() for name, values in inputs.items()}
         match mode:
@@ -72,4 +74,8 @@ def assert_equal(network: Network, result: Result, b: int, run: ScalarRun) -> No
         assert found[:count] == membranes, name
         assert found[count:] == [membranes[-1]] * (len(found) - count), name
     assert result.values[b].tolist() == run.values
-    assert result.labels[b].tolist() == run.label(network.population(network.readout.population))
+    if network.readout.decision is Decision.ARGMAX:
+        label = run.label(network.population(network.readout.population))
+        assert result.labels[b].tolist() == label
+    else:
+        assert result.labels is None

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from spikewright.golden.spec import (
     BiasWhen,
+    Biquad,
     Connection,
     Decision,
     Delta,
@@ -48,6 +49,7 @@ __all__ = [
     "Drawn",
     "Seeded",
     "random_inputs",
+    "random_readout",
     "random_window",
     "settling_network",
     "stepwise_network",
@@ -382,11 +384,11 @@ def _populations(
 def stepwise_network(chooser: Chooser) -> Network:
     """Any soma, any wiring that the golden model offers."""
     inputs = [_input(chooser, f"in{k}", list(Encoding)) for k in range(chooser.integer(1, 2))]
-    kind = _choice(chooser, (ReadoutKind.MEMBRANE, ReadoutKind.COUNT))
+    silent_last = _maybe(chooser)
     count = chooser.integer(1, 4)
 
     def build(k: int, shape: Shape) -> Population:
-        silent = k == count - 1 and kind is ReadoutKind.MEMBRANE
+        silent = k == count - 1 and silent_last
         fire = Fire.NONE if silent else _choice(chooser, list(Fire)[1:])
         soma = _soma(chooser, shape, fire)
         payload = _payload(chooser, soma)
@@ -398,10 +400,40 @@ def stepwise_network(chooser: Chooser) -> Network:
         inputs=tuple(inputs),
         populations=tuple(populations),
         connections=connections,
-        readout=Readout(population=populations[-1].name, kind=kind, decision=Decision.ARGMAX),
+        readout=random_readout(chooser, populations[-1].name, fires=not silent_last),
         modes=(Mode.STEPWISE,),
         max_steps=STEPS,
     )
+
+
+def random_readout(chooser: Chooser, population: str, *, fires: bool) -> Readout:
+    """Any readout of a population that fires, or of one that does not."""
+    kinds = [ReadoutKind.MEMBRANE, ReadoutKind.MAXIMUM]
+    if fires:
+        kinds = [ReadoutKind.COUNT, ReadoutKind.FIRST_SPIKE]
+    kind = _choice(chooser, [*kinds, ReadoutKind.STREAM])
+    if kind is not ReadoutKind.STREAM:
+        decision = _choice(chooser, (Decision.ARGMAX, Decision.RAW))
+        return Readout(population=population, kind=kind, decision=decision)
+    biquads = tuple(random_biquad(chooser) for _ in range(chooser.integer(0, 2)))
+    return Readout(
+        population=population,
+        kind=kind,
+        decision=Decision.FILTER if biquads else Decision.RAW,
+        biquads=biquads,
+        fraction=chooser.integer(0, 3) if biquads else 0,
+        block=chooser.integer(2, 5) if biquads and _maybe(chooser) else None,
+    )
+
+
+def random_biquad(chooser: Chooser) -> Biquad:
+    """A stable one whose input's coefficient is an integer."""
+    shift = chooser.integer(3, 8)
+    one = 1 << shift
+    a2 = chooser.integer(3 - one, one - 3)
+    a1 = chooser.integer(1 - one - a2, one + a2 - 1)
+    a1 -= (one + a1 + a2) % 4  # so that 4 divides the sum
+    return Biquad(a1=a1 + (4 if a1 <= -one - a2 else 0), a2=a2, shift=shift)
 
 
 def settling_network(chooser: Chooser) -> Network:

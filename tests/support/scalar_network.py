@@ -22,6 +22,7 @@ from spikewright.golden.spec import (
     LeakOrder,
     Network,
     Population,
+    Readout,
     ReadoutKind,
     Reset,
     Window,
@@ -423,8 +424,57 @@ def run_stepwise(
         spikes={name: [levels[name] for levels, _, _ in history] for name in names},
         membranes={p.name: [v[p.name] for _, v, _ in history] for p in network.populations},
         steps=dict.fromkeys(names, steps),
-        values=_values(network, history[-1][2]),
+        values=_read(network, history),
     )
+
+
+def _read(network: Network, history: list):
+    """What the readout reads of all steps."""
+    readout, name = network.readout, network.readout.population
+    fires = network.population(name).soma.fire != Fire.NONE
+    levels = [now[name] for now, _, _ in history]
+    membranes = [v[name] for _, v, _ in history]
+    match readout.kind:
+        case ReadoutKind.FIRST_SPIKE:
+            found = []
+            for neuron in zip(*levels, strict=True):
+                fired = [t for t, level in enumerate(neuron) if level != 0]
+                found.append(len(levels) - fired[0] if fired else 0)
+            return found
+        case ReadoutKind.MAXIMUM:
+            return [max(neuron) for neuron in zip(*membranes, strict=True)]
+        case ReadoutKind.STREAM:
+            return _filtered(readout, levels if fires else membranes)
+    return _values(network, history[-1][2])
+
+
+def _filtered(readout: Readout, stream: list[Levels]) -> list[Levels]:
+    """Each neuron's values through the biquads, in blocks forwards and backwards."""
+    done = []
+    for values in zip(*stream, strict=True):
+        signal = [value * 2**readout.fraction for value in values]
+        if readout.block is None:
+            done.append(_cascade(readout, signal))
+            continue
+        out = []
+        for start in range(0, len(signal), readout.block):
+            there = _cascade(readout, signal[start : start + readout.block])
+            out += _cascade(readout, there[::-1])[::-1]
+        done.append(out)
+    return [list(step) for step in zip(*done, strict=True)]
+
+
+def _cascade(readout: Readout, signal: list[int]) -> list[int]:
+    for rule in readout.biquads:
+        x1 = x2 = y1 = y2 = rest = 0
+        out = []
+        for x in signal:
+            total = rule.b0 * (x + 2 * x1 + x2) - rule.a1 * y1 - rule.a2 * y2 + rest
+            y, rest = divmod(total, 2**rule.shift)
+            x1, x2, y1, y2 = x, x1, y, y1
+            out.append(y)
+        signal = out
+    return signal
 
 
 def run_settle(
