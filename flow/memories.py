@@ -11,13 +11,12 @@ from spikewright.golden.spec import (
     Delta,
     Interval,
     Network,
-    ReadoutKind,
-    analyse,
 )
 from spikewright.hdl.config import CoreConfig, PortConfig, node_layouts, shape_of
 from spikewright.hdl.delta import epoch_bits
 from spikewright.hdl.plan import CorePlan, HardwarePlan, MembraneStore, WeightStore
 from spikewright.hdl.queue import SHALLOW_QUEUE
+from spikewright.hdl.readout import tally_range
 from spikewright.hdl.rows import RowTables
 from spikewright.hdl.update import cheapest_store
 from spikewright.hdl.weights import column_slices
@@ -107,10 +106,11 @@ def readout_memories(network: Network, plan: HardwarePlan) -> tuple[Memory, ...]
 
     found = []
     bits = layout.payload_shape.width
-    if network.readout.kind is ReadoutKind.COUNT:
-        total = analyse(network, plan.mode)[name].total
-        bits = shape_of(Interval(min(total.low, 0), max(total.high, 0))).width
-        found.append(made("counts", str(MembraneStore.REGISTERS), layout.neurons, bits))
+    held = tally_range(network, plan.mode)
+    if held is not None:
+        bits = shape_of(Interval(min(held.low, 0), max(held.high, 0))).width
+        kind = f"values of {network.readout.kind}"
+        found.append(made(kind, str(MembraneStore.REGISTERS), layout.neurons, bits))
     channels, rows, columns = layout.axes
     if network.readout.decision is Decision.ARGMAX and rows.size * columns.size > 1:
         depth = ((rows.codes - 1) << columns.bits) + columns.codes

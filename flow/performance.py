@@ -43,6 +43,7 @@ def workload(network: Network, mode: Mode, streams: Mapping[str, TokenStream]) -
         steps = np.count_nonzero(streams[population.name].kind == TokenKind.STEP) / samples
         # Who never fires and has nothing to do between steps is swept once, when it is read.
         once = population.soma.fire is Fire.NONE and not population.soma.changes_alone
+        once &= not network.readout.every_step
         sweeps[population.name] = 1.0 if once or mode is Mode.COLLAPSED else float(steps)
     return Workload(spikes=spikes, sweeps=sweeps)
 

@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, Signature
 
-from spikewright.golden.spec import Decision, Network, ReadoutKind, analyse
+from spikewright.golden.spec import Decision, Network
 
 from .config import core_configs, node_layouts
 from .core import Core
@@ -15,7 +15,7 @@ from .fork import Fork
 from .map_argmax import MapArgmaxReadout
 from .merge import Merge
 from .plan import HardwarePlan
-from .readout import ArgmaxReadout, CountReadout
+from .readout import ArgmaxReadout, TallyReadout, tally_range
 from .token import TokenLayout
 
 __all__ = ["Accelerator", "InputPort", "Probe"]
@@ -84,11 +84,12 @@ class Accelerator(wiring.Component):
         )
         self.watched = {probe.population: _wires(probe) for probe in self.probes}
         read = layouts[network.readout.population]
-        self.count: CountReadout | None = None
-        if network.readout.kind is ReadoutKind.COUNT:
-            total = analyse(network, plan.mode)[network.readout.population].total
-            self.count = CountReadout(layout=read, count_low=total.low, count_high=total.high)
-            read = self.count.target
+        self.tally: TallyReadout | None = None
+        held = tally_range(network, plan.mode)
+        if held is not None:
+            kind = network.readout.kind
+            self.tally = TallyReadout(layout=read, kind=kind, low=held.low, high=held.high)
+            read = self.tally.target
         self.argmax: ArgmaxReadout | MapArgmaxReadout | None = None
         self.output_layout = read
         if network.readout.decision is Decision.ARGMAX:
@@ -171,7 +172,7 @@ class Accelerator(wiring.Component):
     def _readout(self, m: Module) -> stream.Interface:
         """The sink of the population that is read."""
         sink: stream.Interface = wiring.flipped(self.o)
-        for name, part in (("argmax", self.argmax), ("count", self.count)):
+        for name, part in (("argmax", self.argmax), ("tally", self.tally)):
             if part is not None:
                 m.submodules[name] = part
                 _join(m, part.o, sink)

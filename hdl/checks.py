@@ -42,8 +42,7 @@ def check_network(network: Network) -> None:
                 action="connect an input of the network to it, with weights of 0",
             )
     readout = network.readout
-    offered = (ReadoutKind.MEMBRANE, ReadoutKind.COUNT)
-    if readout.kind not in offered or readout.decision is Decision.FILTER:
+    if readout.decision is Decision.FILTER:
         raise UnsupportedError(
             "hardware reads membranes or counts, raw or by argmax",
             found=f"{readout.kind} with {readout.decision}",

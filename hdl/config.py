@@ -70,7 +70,7 @@ class HostConfig:
 
     ``axes`` are the slice's, ``target`` the tokens of the whole population. Its groups of neurons
     count from ``first_group`` in the core, its channel blocks from ``first_block``. ``added`` is
-    what the register that rows add to can hold.
+    what the register that rows add to can hold. ``every_step``: its membranes are read in each.
     """
 
     population: Population
@@ -83,6 +83,7 @@ class HostConfig:
     tracer: Interval | None
     first_group: int
     first_block: int
+    every_step: bool
 
     @property
     def n(self) -> int:
@@ -190,6 +191,11 @@ class CoreConfig:
     def fires(self) -> bool:
         """Whether the hosts spike."""
         return self.hosts[0].fires
+
+    @property
+    def shows(self) -> bool:
+        """Whether every step sends something: spikes, or membranes that are read."""
+        return self.fires or self.hosts[0].every_step
 
     @property
     def divides(self) -> bool:
@@ -408,6 +414,7 @@ def _host(
         tracer=own.tracer,
         first_group=start[0],
         first_block=start[1],
+        every_step=network.readout.population == host.population and network.readout.every_step,
     )
 
 

@@ -49,7 +49,7 @@ class Control(wiring.Component):
     def __init__(self, *, config: CoreConfig) -> None:
         self.config = config
         # A membrane that is read at END must not yet hold the next step's leak and bias.
-        self.defers = not config.fires and any(
+        self.defers = not config.shows and any(
             host.population.soma.changes_alone for host in config.hosts
         )
         host = range(len(config.hosts))
@@ -146,14 +146,14 @@ class Control(wiring.Component):
         """A pass begins when no row is under way and no marker waits."""
         config = self.config
         with m.If(self.kind != TokenKind.END.value):
-            if config.fires:
+            if config.shows:
                 self._begin(m, "STEPPING", show=True, initialise=0)
             else:
                 m.next = "STEP"
         with m.Else():
             if config.mode is Mode.COLLAPSED:
                 self._begin(m, "ENDING", show=True, initialise=1)
-            elif not config.fires:
+            elif not config.shows:
                 self._begin(m, "ENDING", show=True, initialise=1, hold=self._keeps)
             elif config.mode is Mode.SETTLE:
                 self._begin(m, "SETTLING", show=True, initialise=0)

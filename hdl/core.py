@@ -124,7 +124,7 @@ class Core(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from a lone marker's acceptance to its offer, when idle and nothing fires."""
-        passes = self.config.fires or self.config.divides
+        passes = self.config.shows
         sweep = self.sweep.latency + 1 if passes else 0
         return self.intake.latency + sweep + 2 + self.serialiser.latency
 

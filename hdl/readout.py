@@ -1,77 +1,110 @@
-"""What leaves an accelerator: counts, and the neuron of the largest value."""
+"""What leaves an accelerator: a value of each neuron, and the neuron of the largest."""
 
 import numpy as np
 from amaranth.hdl import Array, Module, Mux, Shape, Signal, ValueLike
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.golden.spec import TokenKind
+from spikewright.golden.spec import Interval, Mode, Network, ReadoutKind, TokenKind, analyse
 
 from .token import TokenLayout
 
-__all__ = ["ArgmaxReadout", "CountReadout"]
+__all__ = ["ArgmaxReadout", "TallyReadout", "tally_range"]
 
 
-class CountReadout(wiring.Component):
-    """Adds up the levels of each neuron; at END sends every count, then END.
+def tally_range(network: Network, mode: Mode) -> Interval | None:
+    """What a ``TallyReadout`` of the network's readout can hold; None where it needs none."""
+    readout = network.readout
+    ranges = analyse(network, mode)[readout.population]
+    match readout.kind:
+        case ReadoutKind.COUNT:
+            return ranges.total
+        case ReadoutKind.FIRST_SPIKE:
+            # the number of the step after the last one
+            return Interval(0, network.max_steps + 1)
+        case ReadoutKind.MAXIMUM:
+            return ranges.v
+    return None
+
+
+class TallyReadout(wiring.Component):
+    """Makes one value of all that each neuron sends in a sample; at END sends them, then END.
 
     Parameters
     ----------
-    layout : tokens of the population. count_low, count_high : range of a count.
+    layout : tokens of the population. kind : ``COUNT`` adds levels up, ``FIRST_SPIKE`` counts the
+    steps from the first spike on, ``MAXIMUM`` keeps the largest of a population that sends all its
+    membranes in every step. low, high : range of a value, 0 if it is not in it.
 
     Members
     -------
-    i : In(stream) of spikes. o : Out(stream): STEP passes, SPIKE(n, count) of every n at END.
+    i : In(stream) of spikes. o : Out(stream): STEP passes, SPIKE(n, value) of every n at END.
 
     Timing
     ------
     latency : cycles from a STEP's acceptance to its offer. interval : 1 a spike; END takes as many
-    cycles as there are neurons, then 1. END(keep) keeps the counts.
+    cycles as there are neurons, then 1. END(keep) keeps the values.
 
-    Model: ``golden.model``'s count readout. Storage: neurons x count bits, cleared by reset.
+    Model: ``golden.model``'s readout of that kind. Storage: neurons x value bits, and for the first
+    spike the number of the step; cleared by reset.
     """
 
     latency = 0
     interval = 1
 
-    def __init__(self, *, layout: TokenLayout, count_low: int, count_high: int) -> None:
+    def __init__(self, *, layout: TokenLayout, kind: ReadoutKind, low: int, high: int) -> None:
         self.layout = layout
-        self.target = TokenLayout(
-            axes=layout.axes, low=min(count_low, 0), high=max(count_high, 0), valued=True
-        )
+        self.kind = kind
+        self.target = TokenLayout(axes=layout.axes, low=min(low, 0), high=max(high, 0), valued=True)
         super().__init__({"i": In(layout.signature), "o": Out(self.target.signature)})
 
     def elaborate(self, platform: object) -> Module:
-        """Count while spikes come; show all counts in front of END."""
+        """Take spikes while they come; show all values in front of END."""
         m = Module()
         n = self.layout.neurons
         codes = [int(code) for code in self.layout.encode(np.arange(n))]
-        registers = [Signal(self.target.payload_shape, name=f"count_{k}") for k in range(n)]
+        shape = self.target.payload_shape
+        start = self.target.low if self.kind is ReadoutKind.MAXIMUM else 0
+        registers = [Signal(shape, name=f"value_{k}", init=start) for k in range(n)]
         # An address that no neuron has never comes; it may mean any of them.
         neuron_of = {code: k for k, code in enumerate(codes)}
-        counts = Array(registers[neuron_of.get(code, 0)] for code in range(max(codes) + 1))
+        values = Array(registers[neuron_of.get(code, 0)] for code in range(max(codes) + 1))
         index = Signal(range(n + 1))
         address: ValueLike = index if codes == list(range(n)) else Array([*codes, 0])[index]
         token, out = self.i.payload, self.o.payload
         is_spike = token.kind == TokenKind.SPIKE.value
         shows = (token.kind == TokenKind.END.value) & (index != n)
-        payload = 1 if self.layout.is_unit else token.payload
         m.d.comb += [
             self.o.valid.eq(self.i.valid & ~is_spike),
             self.i.ready.eq(is_spike | (self.o.ready & ~shows)),
             out.kind.eq(Mux(shows, TokenKind.SPIKE.value, token.kind)),
             out.address.eq(Mux(shows, address, token.address)),
-            out.payload.eq(Mux(shows, Array(registers)[index], 0)),
         ]
+        clear = [register.eq(register.init) for register in registers]
+        old = values[token.address]
+        shown = Array(registers)[index]
+        if self.kind is ReadoutKind.FIRST_SPIKE:
+            step = Signal(shape, init=1)  # the number of the step, from 1
+            clear.append(step.eq(1))
+            with m.If(self.i.valid & self.i.ready & (token.kind == TokenKind.STEP.value)):
+                m.d.sync += step.eq(step + 1)
+            shown = Mux(shown != 0, step - shown, 0)
+            new: ValueLike = Mux(old == 0, step, old)
+        else:
+            payload = 1 if self.layout.is_unit else token.payload
+            new = old + payload
+            if self.kind is ReadoutKind.MAXIMUM:
+                new = Mux(payload > old, payload, old)
+        m.d.comb += out.payload.eq(Mux(shows, shown, 0))
         with m.If(self.i.valid & is_spike):
-            m.d.sync += counts[token.address].eq(counts[token.address] + payload)
+            m.d.sync += values[token.address].eq(new)
         with m.If(self.o.valid & self.o.ready):
             with m.If(shows):
                 m.d.sync += index.eq(index + 1)
             with m.Elif(token.kind == TokenKind.END.value):
                 m.d.sync += index.eq(0)
                 with m.If(~token.address[0]):
-                    m.d.sync += [count.eq(0) for count in registers]
+                    m.d.sync += clear
         return m
 
 

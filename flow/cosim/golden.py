@@ -47,6 +47,7 @@ def golden_streams(
             steps={name: count.cpu().numpy() for name, count in result.trace.steps.items()},
             values=result.values.cpu().numpy(),
             labels=None if result.labels is None else result.labels.cpu().numpy(),
+            membranes=result.trace.membranes[network.readout.population].cpu().numpy(),
         )
         for name, stream in expected_streams(network, mode, golden, flags).items():
             parts.setdefault(name, []).append(stream)

@@ -211,11 +211,13 @@ def _report(
     bound_cycles: float,
 ) -> CosimReport:
     samples, cycles = result["samples"], result["cycles"]
+    sent = {
+        p.name: int((streams[p.name].kind == TokenKind.SPIKE).sum()) for p in network.populations
+    }
     # Who never fires sends its values.
-    read = sum(p.n for p in network.populations if p.soma.fire is Fire.NONE)
-    compared = result["spikes_compared"] - samples * read
-    sent = [streams[p.name].kind for p in network.populations if p.soma.fire is not Fire.NONE]
-    spikes = sum(int((kind == TokenKind.SPIKE).sum()) for kind in sent)
+    values = sum(sent[p.name] for p in network.populations if p.soma.fire is Fire.NONE)
+    compared = result["spikes_compared"] - values
+    spikes = sum(sent.values()) - values
     if compared != spikes:
         raise MismatchError(
             f"all {spikes} spikes of the golden model must have been compared",

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikewright.golden.errors import SpikewrightError
-from spikewright.golden.spec import EndFlag, Mode, Network, ReadoutKind, TokenKind
+from spikewright.golden.spec import EndFlag, Fire, Mode, Network, ReadoutKind, TokenKind
 
 __all__ = ["OUTPUT", "Golden", "TokenStream", "concatenate", "expected_streams"]
 
@@ -23,13 +23,15 @@ class Golden:
 
     ``spikes`` [steps, batch, n] levels by source (inputs and populations; collapsed: one step);
     ``steps`` [batch] STEPs that a source emits; ``values`` [batch, n_out] what the readout reads;
-    ``labels`` [batch], of a readout with positions [batch, positions], None for a raw decision.
+    ``labels`` [batch], of a readout with positions [batch, positions], None where it is no label.
+    ``membranes`` [steps, batch, n_out] of the population that is read, needed only if in every step.
     """
 
     spikes: Mapping[str, Array]
     steps: Mapping[str, Array]
     values: Array
     labels: Array | None
+    membranes: Array | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,8 +81,9 @@ def expected_streams(
     ``keep`` [samples] is 1 where END keeps the state.
 
     Addresses are neurons; spikes of a step are in ascending order of theirs. A readout that is read
-    as membrane emits the value of every neuron at END, zero too. The output has those values and
-    the label in END's address; of a readout with positions it has the label of each instead.
+    as membrane emits the value of every neuron at END, zero too; one that is read in every step and
+    never fires does so there. The output has the values and the label in END's address; of a
+    readout with positions it has the label of each instead.
     """
     samples = golden.values.shape[0]
     streams = {}
@@ -88,15 +91,21 @@ def expected_streams(
     if keep is not None:
         flags = np.where(keep, EndFlag.KEEP, EndFlag.RESET).astype(np.int64)
     read = network.readout.population
+    silent = network.population(read).soma.fire is Fire.NONE
     for name in (*(i.name for i in network.inputs), *(p.name for p in network.populations)):
-        membrane = name == read and network.readout.kind is ReadoutKind.MEMBRANE
+        valued = name == read and silent
+        every_step = valued and network.readout.every_step
         streams[name] = _stream(
             name,
-            golden.spikes.get(name) if not membrane else None,
+            golden.membranes if every_step else golden.spikes.get(name) if not valued else None,
             _step_counts(golden, name, mode, samples),
-            values=golden.values if membrane else None,
+            values=golden.values if valued and not every_step else None,
             ends=flags,
+            zeros=every_step,
         )
+    if network.readout.kind is ReadoutKind.STREAM:
+        streams[OUTPUT] = streams[read]
+        return streams
     labels = golden.labels
     maps = labels is not None and labels.ndim == 2
     streams[OUTPUT] = _stream(
@@ -128,7 +137,13 @@ def _step_counts(golden: Golden, name: str, mode: Mode, samples: int) -> Array:
 
 
 def _stream(
-    name: str, levels: Array | None, steps: Array, *, values: Array | None, ends: Array
+    name: str,
+    levels: Array | None,
+    steps: Array,
+    *,
+    values: Array | None,
+    ends: Array,
+    zeros: bool = False,
 ) -> TokenStream:
     """Place each token at its position: everything before it in its sample, then all before that.
 
@@ -138,13 +153,18 @@ def _stream(
     steps : [samples] STEP tokens.
     values : [samples, n] what is emitted between the last STEP and END, or None.
     ends : [samples] address of END.
+    zeros : whether a level of 0 is sent too, in the steps there are.
     """
     samples = steps.size
     if levels is None:
         at_sample = at_step = neuron = level = np.zeros(0, dtype=np.int64)
     else:
         by_sample = np.ascontiguousarray(levels.transpose(1, 0, 2))
-        at_sample, at_step, neuron = np.nonzero(by_sample)
+        sent = by_sample != 0
+        if zeros:
+            sent = np.arange(sent.shape[1])[None, :, None] < np.maximum(steps, 1)[:, None, None]
+            sent = np.broadcast_to(sent, by_sample.shape)
+        at_sample, at_step, neuron = np.nonzero(sent)
         level = by_sample[at_sample, at_step, neuron]
         late = at_step >= np.maximum(steps, 1)[at_sample]
         if late.any():

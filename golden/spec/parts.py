@@ -296,6 +296,11 @@ class Readout:
     fraction: int = 0
     block: int | None = None
 
+    @property
+    def every_step(self) -> bool:
+        """Whether a population that never fires is read in every step, not at END."""
+        return self.kind in (ReadoutKind.MAXIMUM, ReadoutKind.STREAM)
+
     def __post_init__(self) -> None:
         put(
             self,

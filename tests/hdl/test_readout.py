@@ -6,8 +6,8 @@ import random
 import numpy as np
 import pytest
 
-from spikewright.golden.spec import TokenKind
-from spikewright.hdl.readout import ArgmaxReadout, CountReadout
+from spikewright.golden.spec import ReadoutKind, TokenKind
+from spikewright.hdl.readout import ArgmaxReadout, TallyReadout
 from spikewright.hdl.token import TokenLayout, axes_of
 from support.streams import run_stream
 
@@ -50,10 +50,11 @@ def test_counts_of_random_samples(valid, ready, unit, banks):
     seed = f"{valid}{ready}{unit}"
     rng = random.Random(seed)
     low, high = (0, 1) if unit else (-2, 3)
-    dut = CountReadout(
+    dut = TallyReadout(
         layout=TokenLayout(axes=axes_of((5,), banks), low=low, high=high),
-        count_low=40 * low,
-        count_high=40 * high,
+        kind=ReadoutKind.COUNT,
+        low=40 * low,
+        high=40 * high,
     )
     code = dut.layout.encode(np.arange(5)).tolist()
     sent, expected, counts = [], [], [0] * 5

@@ -37,7 +37,7 @@ from spikewright.golden.spec import (
     Window,
     WindowKind,
 )
-from tests.support.random_networks import Chooser
+from tests.support.random_networks import Chooser, random_readout
 
 __all__ = ["random_graph"]
 
@@ -91,21 +91,22 @@ def random_graph(chooser: Chooser) -> Network:
         growing.inputs.append(_input(growing, f"in{k}"))
     hidden = growing.pick(0, 3)
     for k in range(hidden):
-        _grow(growing, f"p{k}", readout=None)
-    kind = ReadoutKind.MEMBRANE
-    if not growing.settles and growing.one_in(2):
-        kind = ReadoutKind.COUNT
-    _grow(growing, "out", readout=kind)
+        _grow(growing, f"p{k}")
+    silent = growing.settles or growing.one_in(2)
+    _grow(growing, "out", fires=not silent)
     if not growing.settles:
         for _ in range(growing.pick(0, 3)):
             _late(growing)
     decision = (Decision.ARGMAX, Decision.RAW)[growing.pick(0, 1)]
+    readout = Readout(population="out", kind=ReadoutKind.MEMBRANE, decision=decision)
+    if not growing.settles:
+        readout = random_readout(chooser, "out", fires=not silent)
     return Network(
         name="random",
         inputs=tuple(growing.inputs),
         populations=tuple(growing.populations),
         connections=tuple(growing.connections),
-        readout=Readout(population="out", kind=kind, decision=decision),
+        readout=readout,
         modes=tuple(Mode) if growing.settles else (Mode.STEPWISE,),
         max_steps=_MOST_STEPS,
     )
@@ -142,19 +143,22 @@ def _input(growing: _Growing, name: str) -> Input:
     )
 
 
-def _grow(growing: _Growing, name: str, *, readout: ReadoutKind | None) -> None:
-    """One more population: a first connection decides its shape, others join."""
+def _grow(growing: _Growing, name: str, *, fires: bool | None = None) -> None:
+    """One more population: a first connection decides its shape, others join.
+
+    ``fires`` is of the one that is read.
+    """
     unread = growing.unread
     source = unread[-1] if unread else growing.firing[growing.pick(0, len(growing.firing) - 1)]
     operator, shape = _first(growing, source)
-    if readout is not None and prod(shape) < 2 and growing.one_in(2):
+    if fires is not None and prod(shape) < 2 and growing.one_in(2):
         operator, shape = _dense(growing, source.n, (3,)), (3,)
     wires = [(source, operator)]
-    rest = [part for part in unread if part is not source] if readout is not None else []
+    rest = [part for part in unread if part is not source] if fires is not None else []
     others = [growing.firing[growing.pick(0, len(growing.firing) - 1)]] if growing.one_in(2) else []
     for part in (*rest, *others):
         wires.append((part, _joining(growing, part, shape)))
-    fire = Fire.NONE if readout is ReadoutKind.MEMBRANE else None
+    fire = Fire.NONE if fires is False else None
     soma = _settling_soma(growing, shape, fire) if growing.settles else _soma(growing, shape, fire)
     payload = _payload(growing, soma)
     growing.populations.append(Population(name=name, shape=shape, soma=soma, payload=payload))
