@@ -6,11 +6,12 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, Signature
 
-from spikewright.golden.spec import Decision, Network
+from spikewright.golden.spec import Decision, Interval, Network
 
 from .config import core_configs, node_layouts
 from .core import Core
 from .counters import COUNTER_BITS, COUNTERS, CoreCounters
+from .filter import FilterReadout
 from .fork import Fork
 from .map_argmax import MapArgmaxReadout
 from .merge import Merge
@@ -90,6 +91,11 @@ class Accelerator(wiring.Component):
             kind = network.readout.kind
             self.tally = TallyReadout(layout=read, kind=kind, low=held.low, high=held.high)
             read = self.tally.target
+        self.filter: FilterReadout | None = None
+        if network.readout.decision is Decision.FILTER:
+            value = Interval(read.low, read.high)
+            self.filter = FilterReadout(layout=read, readout=network.readout, value=value)
+            read = self.filter.target
         self.argmax: ArgmaxReadout | MapArgmaxReadout | None = None
         self.output_layout = read
         if network.readout.decision is Decision.ARGMAX:
@@ -172,7 +178,7 @@ class Accelerator(wiring.Component):
     def _readout(self, m: Module) -> stream.Interface:
         """The sink of the population that is read."""
         sink: stream.Interface = wiring.flipped(self.o)
-        for name, part in (("argmax", self.argmax), ("tally", self.tally)):
+        for name, part in (("argmax", self.argmax), ("tally", self.tally), ("filter", self.filter)):
             if part is not None:
                 m.submodules[name] = part
                 _join(m, part.o, sink)

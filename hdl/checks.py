@@ -3,12 +3,10 @@
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import (
     Connection,
-    Decision,
     Fire,
     Network,
     Population,
     Product,
-    ReadoutKind,
     Reset,
 )
 
@@ -41,13 +39,6 @@ def check_network(network: Network) -> None:
                 where=f"population {population.name!r}",
                 action="connect an input of the network to it, with weights of 0",
             )
-    readout = network.readout
-    if readout.decision is Decision.FILTER:
-        raise UnsupportedError(
-            "hardware reads membranes or counts, raw or by argmax",
-            found=f"{readout.kind} with {readout.decision}",
-            where="readout",
-        )
 
 
 def check_plan(network: Network, plan: HardwarePlan) -> None:

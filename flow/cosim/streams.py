@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikewright.golden.errors import SpikewrightError
-from spikewright.golden.spec import EndFlag, Fire, Mode, Network, ReadoutKind, TokenKind
+from spikewright.golden.spec import Decision, EndFlag, Fire, Mode, Network, ReadoutKind, TokenKind
 
 __all__ = ["OUTPUT", "Golden", "TokenStream", "concatenate", "expected_streams"]
 
@@ -105,6 +105,10 @@ def expected_streams(
         )
     if network.readout.kind is ReadoutKind.STREAM:
         streams[OUTPUT] = streams[read]
+        if network.readout.decision is Decision.FILTER:
+            steps = _step_counts(golden, read, mode, samples)
+            found = np.ascontiguousarray(golden.values.transpose(1, 0, 2))
+            streams[OUTPUT] = _stream(OUTPUT, found, steps, values=None, ends=flags, zeros=True)
         return streams
     labels = golden.labels
     maps = labels is not None and labels.ndim == 2

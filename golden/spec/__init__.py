@@ -1,6 +1,7 @@
 """The integer network: what a network is, its widths and its file."""
 
 from spikewright.golden.spec.file import SCHEMA, SUFFIX, load, save
+from spikewright.golden.spec.filters import filter_bounds
 from spikewright.golden.spec.intervals import Analysis, Ranges, analyse, partial_sum_bound
 from spikewright.golden.spec.limits import LIMITS, Interval, Limits, hull
 from spikewright.golden.spec.network import Network
@@ -77,6 +78,7 @@ __all__ = [
     "Window",
     "WindowKind",
     "analyse",
+    "filter_bounds",
     "hull",
     "int_vector",
     "load",
