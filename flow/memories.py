@@ -14,6 +14,7 @@ from spikewright.golden.spec import (
 )
 from spikewright.hdl.config import CoreConfig, PortConfig, node_layouts, shape_of
 from spikewright.hdl.delta import epoch_bits
+from spikewright.hdl.filter import FilterReadout
 from spikewright.hdl.plan import CorePlan, HardwarePlan, MembraneStore, WeightStore
 from spikewright.hdl.queue import SHALLOW_QUEUE
 from spikewright.hdl.readout import tally_range
@@ -111,6 +112,10 @@ def readout_memories(network: Network, plan: HardwarePlan) -> tuple[Memory, ...]
         bits = shape_of(Interval(min(held.low, 0), max(held.high, 0))).width
         kind = f"values of {network.readout.kind}"
         found.append(made(kind, str(MembraneStore.REGISTERS), layout.neurons, bits))
+    if network.readout.biquads:
+        value = Interval(layout.low, layout.high)
+        unit = FilterReadout(layout=layout, readout=network.readout, value=value)
+        found += [made(kind, "memory", max(2, rows), bits) for kind, rows, bits in unit.memories]
     channels, rows, columns = layout.axes
     if network.readout.decision is Decision.ARGMAX and rows.size * columns.size > 1:
         depth = ((rows.codes - 1) << columns.bits) + columns.codes

@@ -23,11 +23,11 @@ _BATCH = 500
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Workload:
-    """Means over samples: spikes [neurons] of each input and population, and the sweeps that each
-    population cannot avoid.
+    """Means over samples: spikes [neurons] of each input and population that are heard with a delay
+    of 0 or 1, and the sweeps that each population cannot avoid.
     """
 
-    spikes: Mapping[str, npt.NDArray[np.float64]]
+    spikes: Mapping[tuple[str, int], npt.NDArray[np.float64]]
     sweeps: Mapping[str, float]
 
 

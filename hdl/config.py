@@ -30,7 +30,7 @@ from .delta import change_range
 from .geometry import PortSchedule, port_schedule
 from .loops import check_depths
 from .plan import CorePlan, HardwarePlan, Host
-from .soma import level_shape, needs_pending, keeps_v_apart
+from .soma import keeps_v_apart, level_shape, needs_pending
 from .state import StateLayout
 from .synapses import operand_shape
 from .token import Axes, Axis, TokenLayout, axes_of

@@ -1,7 +1,7 @@
 """Biquads over the steps of a stream: what a readout makes of values that come in every step."""
 
 import numpy as np
-from amaranth.hdl import Array, Module, Mux, Shape, Signal, Value, ValueLike, signed
+from amaranth.hdl import Array, Module, Mux, Signal, Value, ValueLike, signed
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -51,6 +51,16 @@ class FilterReadout(wiring.Component):
         super().__init__({"i": In(layout.signature), "o": Out(self.target.signature)})
 
     @property
+    def memories(self) -> tuple[tuple[str, int, int], ...]:
+        """(what it holds, words, bits of a word) of each memory."""
+        biquads = self.readout.biquads
+        state = 4 * self.shape.width + max(b.shift for b in biquads)
+        return (
+            ("values to filter", self.values, self.shape.width),
+            ("states of biquads", self.rows * len(biquads), state),
+        )
+
+    @property
     def pass_cycles(self) -> int:
         """Cycles of one way through a step: a read, three products and a write a biquad."""
         return len(self.codes) * 5 * len(self.readout.biquads)
@@ -85,7 +95,7 @@ class FilterReadout(wiring.Component):
         token = self.i.payload
         payload: ValueLike = 1 if self.layout.is_unit else token.payload
         value = Signal(self.shape)
-        m.d.comb += value.eq(payload << self.readout.fraction)  # type: ignore[operator]
+        m.d.comb += value.eq(payload << self.readout.fraction)
         begin = [work.step.eq(0), work.back.eq(0), work.begins.eq(1)]
         with m.If(token.kind == TokenKind.SPIKE.value):
             m.d.comb += self.i.ready.eq(1)
@@ -235,7 +245,9 @@ class _Work:
             shape=shape.width, depth=max(2, unit.values), init=[]
         )
         self.value, self._write_value = values.read_port(), values.write_port()
-        self.layout = data.StructLayout(dict.fromkeys(("x1", "x2", "y1", "y2"), shape) | {"e": shift})
+        self.layout = data.StructLayout(
+            dict.fromkeys(("x1", "x2", "y1", "y2"), shape) | {"e": shift}
+        )
         depth = max(2, unit.rows * len(biquads))
         m.submodules.states = states = memory.Memory(shape=self.layout, depth=depth, init=[])
         self.state, self._write_state = states.read_port(), states.write_port()

@@ -1,7 +1,7 @@
 """What leaves an accelerator: a value of each neuron, and the neuron of the largest."""
 
 import numpy as np
-from amaranth.hdl import Array, Module, Mux, Shape, Signal, ValueLike
+from amaranth.hdl import Array, Module, Mux, Shape, Signal, Value, ValueLike
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -82,7 +82,7 @@ class TallyReadout(wiring.Component):
         ]
         clear = [register.eq(register.init) for register in registers]
         old = values[token.address]
-        shown = Array(registers)[index]
+        shown: Value = Array(registers)[index]
         if self.kind is ReadoutKind.FIRST_SPIKE:
             step = Signal(shape, init=1)  # the number of the step, from 1
             clear.append(step.eq(1))

@@ -171,7 +171,9 @@ class Sweep(wiring.Component):
         phases = self.config.soma.phases
         if phases is None:
             return {}
-        counts = [Signal(range(phases.last + 1), name=f"step_{h}") for h in range(len(self.config.hosts))]
+        counts = [
+            Signal(range(phases.last + 1), name=f"step_{h}") for h in range(len(self.config.hosts))
+        ]
         count = choose(counts, self.host)
         phase = {"may_fire": Signal(), "switches": Signal()}
         may_fire = count >= phases.receive

@@ -24,7 +24,7 @@ class Golden:
     ``spikes`` [steps, batch, n] levels by source (inputs and populations; collapsed: one step);
     ``steps`` [batch] STEPs that a source emits; ``values`` [batch, n_out] what the readout reads;
     ``labels`` [batch], of a readout with positions [batch, positions], None where it is no label.
-    ``membranes`` [steps, batch, n_out] of the population that is read, needed only if in every step.
+    ``membranes`` [steps, batch, n_out] of the population that is read, where it is in every step.
     """
 
     spikes: Mapping[str, Array]

@@ -58,6 +58,7 @@ def encode(network_input: Input, values: Tensor, steps: int) -> Tensor:
             levels = torch.arange(low, high + 1, device=values.device)
             return spread(levels, steps)[:, values - low]
         case Encoding.THRESHOLD:
+            assert network_input.threshold is not None  # the contract says
             payloads = values.new_zeros(steps, *values.shape)
             payloads[0] = values >= network_input.threshold
             return payloads

@@ -33,7 +33,8 @@ class Result:
 
     ``values`` [batch, n], of a stream [batch, steps, n]: what the readout reads. ``labels``: the
     decision, [batch] or, where the population has several positions, [batch, positions]; None
-    where it is not one. ``events``: SPIKEs [batch] that each input and population emitted. ``trace``: on request.
+    where it is not one. ``events``: SPIKEs [batch] that each input and population emitted.
+    ``trace``: on request.
     """
 
     values: Tensor

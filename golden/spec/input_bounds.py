@@ -19,7 +19,9 @@ def input_signal(source: Input, mode: Mode, max_steps: int, step: int | None = N
         return _phase(source, mode, step)
     if mode is Mode.COLLAPSED:
         return _constant(source.n, total, total)
-    silent = source.encoding in (Encoding.ONCE, Encoding.THRESHOLD) and step is not None and step > 0
+    silent = (
+        source.encoding in (Encoding.ONCE, Encoding.THRESHOLD) and step is not None and step > 0
+    )
     silent |= source.encoding is Encoding.LATENCY and step is not None and step >= source.high
     if silent:
         return _constant(source.n, (0, 0), total)

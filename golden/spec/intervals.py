@@ -11,10 +11,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from spikewright.golden.errors import ConfigurationError, RangeError
+from spikewright.golden.spec.filters import filter_bounds
 from spikewright.golden.spec.input_bounds import input_signal
 from spikewright.golden.spec.limits import LIMITS, Interval
 from spikewright.golden.spec.parts import Connection, Input, Mode, Population
 from spikewright.golden.spec.settled import settled_bounds
+from spikewright.golden.spec.soma import Fire
 from spikewright.golden.spec.soma_bounds import Registers
 from spikewright.golden.spec.stepwise import Stepwise
 from spikewright.golden.spec.transfer import Node, Transfer, transfer
@@ -105,11 +107,22 @@ def analyse_whole(network: "Network", mode: Mode) -> Analysis:
                 where=f"{_kind(nodes[name])} {name!r}, mode {mode}",
                 action="use fewer levels or fewer steps",
             )
+    _check_filter(network, ranges)
     largest = {name: max(-item.emitted.low, item.emitted.high) for name, item in ranges.items()}
     return Analysis(
         ranges=MappingProxyType(ranges),
         partial_sums=tuple(item.largest(largest) for item in transfers),
     )
+
+
+def _check_filter(network: "Network", ranges: Mapping[str, Ranges]) -> None:
+    """Raises RangeError where filtered values do not fit."""
+    read = ranges[network.readout.population]
+    if network.readout.biquads:
+        silent = network.population(network.readout.population).soma.fire is Fire.NONE
+        value = read.v if silent else read.emitted
+        assert value is not None  # a population has a membrane
+        filter_bounds(network.readout, value)
 
 
 def _kind(node: Node) -> str:

@@ -117,7 +117,9 @@ class Phases:
             slope=integer(self.slope, "slope", "phases"),
         )
         if self.fire is not None and self.fire < 1:
-            raise ConfigurationError("fire must be at least 1", found=str(self.fire), where="phases")
+            raise ConfigurationError(
+                "fire must be at least 1", found=str(self.fire), where="phases"
+            )
 
     @property
     def last(self) -> int:

@@ -202,7 +202,9 @@ def _check_reset(population: Population, where: str) -> None:
 def _check_phases(soma: Soma, where: str) -> None:
     assert soma.phases is not None
     if not soma.current:
-        raise ConfigurationError("phases must come with current", found="current False", where=where)
+        raise ConfigurationError(
+            "phases must come with current", found="current False", where=where
+        )
     if soma.fire is Fire.NONE and soma.phases.fire is not None:
         raise ConfigurationError(
             "phases of fire none must not say how long it fires",

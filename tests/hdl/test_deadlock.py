@@ -169,7 +169,9 @@ def test_a_delay_needs_a_whole_step_in_its_queue_or_two(name, overlaps):
     assert Walk(looped(name, overlaps=overlaps, samples=2, steps=(1, 3))).explore() > 50
 
 
-@pytest.mark.parametrize("name", ["itself", "ahead, once now and once later", "two that feed each other"])
+@pytest.mark.parametrize(
+    "name", ["itself", "ahead, once now and once later", "two that feed each other"]
+)
 def test_two_entries_less_behind_a_delay_are_too_few(name):
     """One less may do, where the last marker can wait outside."""
     with pytest.raises(Violation, match=STUCK):

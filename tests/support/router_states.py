@@ -323,7 +323,9 @@ class Walk:
                     units = put(units, port, (kind is not END, kind is END))
                     if kind is END or not began:
                         continue  # a marker of its own
-                self._check(tokens[port][0], rounds[host], end=kind is END, late=self.late[index][port])
+                self._check(
+                    tokens[port][0], rounds[host], end=kind is END, late=self.late[index][port]
+                )
                 left = put(left, q, left[q][1:])
             core = (rule.after(turn, move), (kind, host), None, rounds, units)
             yield (inputs, put(cores, index, core), outputs, left)
@@ -331,7 +333,9 @@ class Walk:
     def _heads(self, index: int, tokens: list[tuple[Token, ...]], late: tuple) -> list:
         """What the merge sees: of a port behind a delay, nothing until all others wait."""
         heads = [token[0][0] if token else None for token in tokens]
-        timely = [head for head, is_late in zip(heads, self.late[index], strict=True) if not is_late]
+        timely = [
+            head for head, is_late in zip(heads, self.late[index], strict=True) if not is_late
+        ]
         for port, is_late in enumerate(self.late[index]):
             if is_late:
                 began, drops = late[port]
@@ -351,7 +355,12 @@ class Walk:
             q = self.at[index, port]
             if drops and queues[q]:
                 new = put(late, port, (False, queues[q][0][0] is not END))
-                yield (inputs, put(cores, index, (*core, new)), outputs, put(queues, q, queues[q][1:]))
+                yield (
+                    inputs,
+                    put(cores, index, (*core, new)),
+                    outputs,
+                    put(queues, q, queues[q][1:]),
+                )
 
     def _check(self, token: Token, place: tuple[int, int], *, end: bool, late: bool) -> None:
         """A token must belong to the step that its host is in; an END may be from before."""

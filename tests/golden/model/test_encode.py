@@ -1,7 +1,5 @@
 """Inputs: the payloads of every step, and one clear error for what is not legal."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch

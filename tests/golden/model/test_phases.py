@@ -146,9 +146,9 @@ def neuron(**options):
 
 
 def trace(network, values):
-    found = Model(network).run(
-        np.array(values).reshape(1, -1, 1), mode="stepwise", trace=True
-    ).trace
+    found = (
+        Model(network).run(np.array(values).reshape(1, -1, 1), mode="stepwise", trace=True).trace
+    )
     return found.spikes["p"][:, 0, 0].tolist(), found.membranes["p"][:, 0, 0].tolist()
 
 

@@ -417,9 +417,7 @@ def test_samples_that_keep_the_state_are_one_long_sample():
         long = random_inputs(network, batch=1, steps=8, seed=seed)
         cut = int(rng.integers(1, 8))
         steps = np.gcd(cut, 8)
-        parts = {
-            name: values.reshape(8 // steps, steps, -1) for name, values in long.items()
-        }
+        parts = {name: values.reshape(8 // steps, steps, -1) for name, values in long.items()}
         golden = Model(network)
         whole = golden.run(long, mode="stepwise", trace=True)
         keep = [True] * (8 // steps - 1) + [False]
@@ -475,7 +473,12 @@ def test_the_random_networks_use_every_option():
             seen |= {connection.delay, f"{own} loop", *options_of(connection.operator)}
         read = network.population(network.readout.population)
         seen |= {"block"} if network.readout.block is not None else set()
-        seen |= {network.readout.kind, network.readout.decision, f"{read.positions > 1} map", f"{len(network.inputs)} inputs"}
+        seen |= {
+            network.readout.kind,
+            network.readout.decision,
+            f"{read.positions > 1} map",
+            f"{len(network.inputs)} inputs",
+        }
     assert seen >= {
         *(set(Encoding) | set(Reset) | set(BiasWhen) | set(LeakOrder)),
         *(Fire.NONE, Fire.BINARY, Fire.TERNARY),

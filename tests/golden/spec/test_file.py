@@ -241,8 +241,8 @@ def test_other_schema(path: Path, schema: Any) -> None:
     header, tensors = unpack(path)
     pack(path, {**header, "schema": schema}, tensors)
     text = (
-        f"{path}: the file's schema must be {SCHEMA}, found {schema!r}; convert the network again with "
-        "this version of spikewright"
+        f"{path}: the file's schema must be {SCHEMA}, found {schema!r}; convert the network again "
+        "with this version of spikewright"
     )
     with pytest.raises(FileError, match=exact(text)):
         load(path)

@@ -101,7 +101,7 @@ def test_content_hash_is_fixed(make_plain: Make) -> None:
     # Files of this schema carry it: a change here needs another schema number.
     assert (
         make_plain().content_hash
-        == "d20bf9f46b5c4d1a027e41381689cdf1954fa1c70786913d22f95506a16df217"
+        == "07f27120a4e7628f3aa2b17c49b4c6c1f6d9345f698f7014983be0908bbd3cdf"
     )
 
 
@@ -377,7 +377,7 @@ def test_content_hash_of_a_pooled_window_is_fixed(make_plain: Make) -> None:
         **linked(make_plain, dataclasses.replace(window, pool=pool)),
     )
     assert (
-        network.content_hash == "42644ed4c5d9348383947688017e613fb2d636e0b94e5974431ade36c2ac1d1d"
+        network.content_hash == "f473561d11e0019ff0f9f9832e84318a4f6e99e897b56e2ac3d4d9846d2cc53d"
     )
 
 
