@@ -12,11 +12,13 @@ from spikewright.golden.spec import (
     Connection,
     Delta,
     Fire,
+    Input,
     IntArray,
     Interval,
     LeakOrder,
     Mode,
     Network,
+    Payload,
     Population,
     Ranges,
     Reset,
@@ -220,6 +222,7 @@ class CoreConfig:
             axes=layouts[0].axes,
             low=min(layout.low for layout in layouts),
             high=max(layout.high for layout in layouts),
+            powers=all(layout.powers or layout.is_unit or layout.is_sign for layout in layouts),
         )
 
     @cached_property
@@ -337,7 +340,7 @@ def node_layouts(network: Network, plan: HardwarePlan) -> dict[str, TokenLayout]
     """The tokens of every input and population, by name."""
     ranges = analyse(network, plan.mode)
     layouts = {
-        source.name: _layout(axes_of(source.shape), ranges[source.name].emitted)
+        source.name: _layout(source, axes_of(source.shape), ranges[source.name].emitted, plan.mode)
         for source in network.inputs
     }
     for core in plan.cores:
@@ -346,17 +349,21 @@ def node_layouts(network: Network, plan: HardwarePlan) -> dict[str, TokenLayout]
         for population in populations:
             own = ranges[population.name]
             assert own.v is not None  # only inputs have no membrane
-            fires = population.soma.fire is not Fire.NONE
-            layouts[population.name] = _layout(
-                axes_of(population.shape, banks),
-                own.emitted if fires else own.v,
-                valued=not fires,
-            )
+            axes = axes_of(population.shape, banks)
+            if population.soma.fire is Fire.NONE:
+                low, high = min(own.v.low, 0), max(own.v.high, 0)
+                layout = TokenLayout(axes=axes, low=low, high=high, valued=True)
+            else:
+                layout = _layout(population, axes, own.emitted, plan.mode)
+            layouts[population.name] = layout
     return layouts
 
 
-def _layout(axes: Axes, sent: Interval, *, valued: bool = False) -> TokenLayout:
-    return TokenLayout(axes=axes, low=min(sent.low, 0), high=max(sent.high, 0), valued=valued)
+def _layout(part: Input | Population, axes: Axes, sent: Interval, mode: Mode) -> TokenLayout:
+    """The tokens of what fires; collapsed mode adds up what was a power of two."""
+    low, high = min(sent.low, 0), max(sent.high, 0)
+    shifts = part.payload is Payload.SHIFT and mode is not Mode.COLLAPSED
+    return TokenLayout(axes=axes, low=low, high=high, powers=shifts or max(-low, high) <= 2)
 
 
 def _built_banks(core: CorePlan, populations: list[Population]) -> tuple[int, int, int]:

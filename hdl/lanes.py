@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import reduce
-from operator import add
+from operator import add, or_
 
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value
 from amaranth.lib import wiring
@@ -122,14 +122,15 @@ class AccumulatorLanes(wiring.Component):
         )
 
     @property
-    def is_sign(self) -> bool:
-        """Whether a payload is nothing but a sign."""
-        return not self.layout.is_unit and self.layout.low >= -1 and self.layout.high <= 1
+    def subtracts(self) -> bool:
+        """Whether an operand may be taken off: its one's complement comes, and a carry."""
+        layout = self.layout
+        return layout.is_sign or (layout.is_shift and layout.low < 0)
 
     @property
     def multiplies(self) -> bool:
-        """Whether payloads need multipliers."""
-        return not self.layout.is_unit and not self.is_sign
+        """Whether a payload does more than choose between adding and subtracting."""
+        return not self.layout.is_unit and not self.layout.is_sign
 
     @property
     def read_latency(self) -> int:
@@ -170,19 +171,33 @@ class AccumulatorLanes(wiring.Component):
         return _Row(
             valids=[self.valid & enable for enable in self.enables],
             groups=[self.groups[b * bits : (b + 1) * bits] for b in range(self.n_banks)],
-            negative=self.payload < 0 if self.is_sign else Const(0, 1),
+            negative=self.payload < 0 if self.subtracts else Const(0, 1),
             operands=operands,
         )
 
     def _times_payload(self, operand: Value) -> Value:
-        if self.multiplies and len(self.payload) <= _FEW_BITS:
+        if self.layout.is_shift:
+            operand = self._shifted(operand)
+        elif self.multiplies and len(self.payload) <= _FEW_BITS:
             return self._shifted_and_added(operand)
-        if self.multiplies:
+        elif self.multiplies:
             return operand * self.payload
-        if self.is_sign:
+        if self.subtracts:
             # The one's complement; the adder's carry makes it the two's.
             return (operand.as_unsigned() ^ (self.payload < 0).replicate(len(operand))).as_signed()
         return operand
+
+    def _shifted(self, operand: Value) -> Value:
+        """The operand at the one place that the payload has: no adder, no multiplier."""
+        size = Mux(self.payload < 0, -self.payload, self.payload) if self.subtracts else self.payload
+        places = max(self.layout.high, -self.layout.low).bit_length()
+        width = len(operand) + places - 1
+        terms = [
+            Cat(Const(0, k), operand, operand[-1].replicate(places - 1 - k))
+            & size[k].replicate(width)
+            for k in range(places)
+        ]
+        return reduce(or_, terms).as_signed()
 
     def _shifted_and_added(self, operand: Value) -> Value:
         """The product without a multiplier; the top bit of a signed payload counts down."""
@@ -200,7 +215,7 @@ class AccumulatorLanes(wiring.Component):
         return _Row(
             valids=[held(v, f"valid_{b}", reset_less=False) for b, v in enumerate(row.valids)],
             groups=[held(group, f"group_{b}") for b, group in enumerate(row.groups)],
-            negative=held(row.negative, "negative") if self.is_sign else row.negative,
+            negative=held(row.negative, "negative") if self.subtracts else row.negative,
             operands=[held(operand, f"operand_{k}") for k, operand in enumerate(row.operands)],
         )
 
@@ -256,7 +271,7 @@ class AccumulatorLanes(wiring.Component):
         before, others = word[: self.total_bits], word[self.total_bits :]
         # The fraction below an operand is never changed by one.
         high = before[self.shift :]
-        if self.is_sign:
+        if self.subtracts:
             total = (Cat(1, high).as_signed() + Cat(row.negative, operand).as_signed())[1:]
         else:
             total = high.as_signed() + operand

@@ -123,12 +123,14 @@ class TokenLayout:
     axes : channel, row and column of the neurons that may be addressed.
     low, high : range of the payload of a spike.
     valued : whether a payload of 0 is sent too, as a readout does.
+    powers : whether the magnitude of every payload is a power of two.
     """
 
     axes: Axes
     low: int
     high: int
     valued: bool = False
+    powers: bool = False
 
     def __post_init__(self) -> None:
         if self.low > self.high:
@@ -184,6 +186,16 @@ class TokenLayout:
     def is_unit(self) -> bool:
         """Whether every spike carries +1, so that no payload is sent."""
         return not self.valued and self.low >= 0 and self.high <= 1
+
+    @property
+    def is_sign(self) -> bool:
+        """Whether a payload is nothing but a sign."""
+        return not self.is_unit and self.low >= -1 and self.high <= 1
+
+    @property
+    def is_shift(self) -> bool:
+        """Whether a payload shifts, and may change the sign, but does no more."""
+        return not self.is_unit and not self.is_sign and self.powers
 
     @property
     def payload_shape(self) -> Shape:

@@ -17,6 +17,10 @@ LAYOUTS = {
     "negative": TokenLayout(axes=axes_of((4,)), low=-1, high=0),
     "graded": TokenLayout(axes=axes_of((4,)), low=0, high=7),
     "signed": TokenLayout(axes=axes_of((4,)), low=-5, high=3),
+    "wide": TokenLayout(axes=axes_of((4,)), low=-40, high=33),
+    "shift": TokenLayout(axes=axes_of((4,)), low=0, high=8, powers=True),
+    "signed shift": TokenLayout(axes=axes_of((4,)), low=-8, high=4, powers=True),
+    "shift by one": TokenLayout(axes=axes_of((4,)), low=-1, high=2, powers=True),
 }
 OPERAND = signed(4)
 
@@ -51,7 +55,10 @@ def split(word, bits, count):
 
 def payloads(layout):
     # A spike of 0 is never sent; a sign is nothing but its sign.
-    return [1] if layout.is_unit else [p for p in range(layout.low, layout.high + 1) if p]
+    if layout.is_unit:
+        return [1]
+    every = [p for p in range(layout.low, layout.high + 1) if p]
+    return [p for p in every if not layout.powers or abs(p).bit_count() == 1]
 
 
 async def write(ctx, dut, words):
@@ -108,7 +115,7 @@ def test_every_operand_and_payload_after_the_latency(name, shape, store):
     low = -(1 << shape.width - 1) if shape.signed else 0
     operands = range(low, low + (1 << shape.width))
     slow = store is MembraneStore.BLOCK
-    assert dut.latency == 2 + (name in ("graded", "signed")) + slow
+    assert dut.latency == 2 + (name not in ("unit", "sign", "negative")) + slow
 
     async def bench(ctx):
         for payload in payloads(layout):
