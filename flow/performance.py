@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,10 @@ _BATCH = 500
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Workload:
     """Means over samples: spikes [neurons] of each input and population that are heard with a delay
-    of 0 or 1, and the sweeps that each population cannot avoid.
+    of 0 or 1, or bits of their payloads, and the sweeps that each population cannot avoid.
     """
 
-    spikes: Mapping[tuple[str, int], npt.NDArray[np.float64]]
+    spikes: Mapping[tuple[str, int, bool], npt.NDArray[np.float64]]
     sweeps: Mapping[str, float]
 
 
@@ -36,8 +37,10 @@ def workload(network: Network, mode: Mode, streams: Mapping[str, TokenStream]) -
     samples = len(next(iter(streams.values())).starts) - 1
     spikes = {}
     for name in (*(i.name for i in network.inputs), *(p.name for p in network.populations)):
-        for delay in (0, 1):
-            spikes[name, delay] = streams[name].sent(network.node(name).n, delay=delay) / samples
+        n = network.node(name).n
+        for delay, serial in product((0, 1), (False, True)):
+            sent = streams[name].sent(n, delay=delay, serial=serial)
+            spikes[name, delay, serial] = sent / samples
     sweeps = {}
     for population in network.populations:
         steps = np.count_nonzero(streams[population.name].kind == TokenKind.STEP) / samples

@@ -13,7 +13,14 @@ from spikewright.flow.lanes import Banks, LaneLayout, choose_layout, groups, wei
 from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.spec import Mode, Network
 from spikewright.hdl.depths import sized
-from spikewright.hdl.plan import CorePlan, HardwarePlan, Host, MembraneStore, WeightStore
+from spikewright.hdl.plan import (
+    CorePlan,
+    HardwarePlan,
+    Host,
+    MembraneStore,
+    Products,
+    WeightStore,
+)
 from spikewright.hdl.token import axes_of
 
 __all__ = [
@@ -283,6 +290,9 @@ def _each(
     return values
 
 
+_CHOICES = {"membranes": MembraneStore, "weights": WeightStore, "products": Products}
+
+
 def _core(data: Any, where: str) -> CorePlan:
     if not isinstance(data, dict):
         raise ConfigurationError("a core must be an object", found=repr(data), where=where)
@@ -293,7 +303,7 @@ def _core(data: Any, where: str) -> CorePlan:
         values["banks"] = tuple(_list(data["banks"], "banks", where))
     if "queue_depths" in data:
         values["queue_depths"] = tuple(_list(data["queue_depths"], "queue_depths", where, least=0))
-    for name, kind in (("membranes", MembraneStore), ("weights", WeightStore)):
+    for name, kind in _CHOICES.items():
         if name in data:
             values[name] = _choice(kind, data[name], f"{where}, {name}")
     return CorePlan(**values)

@@ -10,11 +10,11 @@ from .config import CoreConfig, PortConfig
 __all__ = ["bound_cycles", "rows"]
 
 
-Spikes = Mapping[tuple[str, int], npt.NDArray[np.float64]]
+Spikes = Mapping[tuple[str, int, bool], npt.NDArray[np.float64]]
 
 
 def rows(config: CoreConfig, spikes: Spikes) -> float:
-    """Rows that a core fetches for ``spikes`` [neurons] of every source, by name and delay.
+    """Rows that a core fetches for ``spikes`` [neurons] of every source.
 
     Ports behind a delta unit are left out: what it sends depends on the order of the spikes.
     """
@@ -36,8 +36,8 @@ def bound_cycles(
     Parameters
     ----------
     configs : the cores.
-    spikes : by input or population and delay, the spikes [neurons] a sample that each neuron sends
-        and a connection of that delay hears (not those of the last step where it is 1).
+    spikes : by input or population, delay, and whether payloads come bit by bit: what each neuron
+        [neurons] sends a sample and such a connection hears, spikes or bits.
     steps : sweeps a sample that each population cannot avoid: its steps, 1 in collapsed mode.
 
     Returns
@@ -59,4 +59,5 @@ def _core_cycles(
 
 
 def _heard(port: PortConfig, spikes: Spikes) -> npt.NDArray[np.float64]:
-    return spikes[port.connection.source, port.connection.delay]
+    bits = port.serial and port.delta is None
+    return spikes[port.connection.source, port.connection.delay, bits]

@@ -31,7 +31,8 @@ from .checks import check_network, check_plan
 from .delta import change_range
 from .geometry import PortSchedule, port_schedule
 from .loops import check_depths
-from .plan import CorePlan, HardwarePlan, Host
+from .plan import CorePlan, HardwarePlan, Host, Products
+from .serial import split_layout
 from .soma import keeps_v_apart, level_shape, needs_pending
 from .state import StateLayout
 from .synapses import operand_shape
@@ -51,8 +52,8 @@ class PortConfig:
     """One connection into one host.
 
     ``source`` are the tokens as they are sent, ``layout`` as the synapses see them: those of the
-    target's own neurons behind a ``delta``, whose X stays within ``x``. ``host`` counts within the
-    core, whose slice of the target are ``channels``.
+    target's own neurons behind a ``delta``, whose X stays within ``x``; ``serial``: bit by bit.
+    ``host`` counts within the core, whose slice of the target are ``channels``.
     """
 
     host: int
@@ -62,6 +63,7 @@ class PortConfig:
     delta: Delta | None
     x: Interval
     layout: TokenLayout
+    serial: bool
     schedule: PortSchedule
     queue_depth: int
 
@@ -393,7 +395,7 @@ def _core(
         block += hosts[-1].blocks[0]
         for connection in network.sources(host.population):
             depth = core.queue_depths[len(ports)]
-            ports.append(_port(connection, index, host, ranges, layouts, depth))
+            ports.append(_port(connection, index, host, ranges, layouts, depth, core.products))
     return CoreConfig(plan=core, mode=mode, hosts=tuple(hosts), ports=tuple(ports))
 
 
@@ -439,6 +441,7 @@ def _port(
     ranges: Mapping[str, Ranges],
     layouts: Mapping[str, TokenLayout],
     depth: int,
+    products: Products,
 ) -> PortConfig:
     source, target = layouts[connection.source], layouts[host.population]
     operator, x = connection.operator, ranges[connection.source].total
@@ -447,6 +450,11 @@ def _port(
     if delta is not None:
         low, high = change_range(delta, source, x.low, x.high)
         layout = TokenLayout(axes=target.axes, low=low, high=high)
+    serial = products is Products.SERIAL and not (
+        layout.is_unit or layout.is_sign or layout.is_shift
+    )
+    if serial:
+        layout = split_layout(layout)
     channels = host.channels or (0, target.axes[0].size)
     return PortConfig(
         host=index,
@@ -456,6 +464,7 @@ def _port(
         delta=delta,
         x=x,
         layout=layout,
+        serial=serial,
         schedule=port_schedule(operator, source=layout, target=target.axes, channels=channels),
         queue_depth=depth,
     )

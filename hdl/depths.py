@@ -77,8 +77,10 @@ def _depth(core: Core, index: int, steps: Mapping[str, _Step]) -> int:
     blocked = latest - own.last + core.intake.latency + _passes(core)
     early = min(n, blocked)
     delta = core.intake.deltas[index]
+    splitter = core.intake.splitters[index]
     changes = delta.interval if delta is not None else 1
-    rows = max(1, changes * int(port.schedule.rows_per_neuron.max()))
+    bits = splitter.interval if splitter is not None else 1
+    rows = max(1, changes * bits * int(port.schedule.rows_per_neuron.max()))
     behind = -(-(n - early) * (rows - 1) // rows)
     return min(MAX_QUEUE_DEPTH, 1 + early + behind)
 

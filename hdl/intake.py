@@ -11,6 +11,8 @@ from .delay import DelayUnit
 from .delta import DeltaUnit
 from .merge import Merge
 from .queue import SpikeQueue
+from .serial import BitSplitter
+from .token import TokenLayout
 
 __all__ = ["Intake"]
 
@@ -18,7 +20,8 @@ __all__ = ["Intake"]
 class Intake(wiring.Component):
     """A spike queue at each port, what its connection needs behind it, and the merge.
 
-    A connection with a delay has a delay unit, one with a function of sums a delta unit.
+    A connection with a delay has a delay unit, one with a function of sums a delta unit, and one
+    whose payloads come bit by bit a splitter.
 
     A core with one port has no merge.
 
@@ -53,6 +56,7 @@ class Intake(wiring.Component):
             for port in config.ports
         ]
         self.deltas = [_delta_unit(port, config.mode) for port in config.ports]
+        self.splitters = [_splitter(port) for port in config.ports]
         self.merge: Merge | None = None
         if len(config.ports) > 1:
             self.merge = Merge(
@@ -82,8 +86,8 @@ class Intake(wiring.Component):
     def latency(self) -> int:
         """Cycles from a marker's acceptance to ``valid``, the slowest port's."""
         ports = [
-            queue.latency + (delta.latency if delta is not None else 0)
-            for queue, delta in zip(self.queues, self.deltas, strict=True)
+            queue.latency + sum(part.latency for part in parts if part is not None)
+            for queue, *parts in zip(self.queues, self.deltas, self.splitters, strict=True)
         ]
         return max(ports) + (self.merge.latency if self.merge is not None else 0)
 
@@ -97,15 +101,16 @@ class Intake(wiring.Component):
         return getattr(self, f"spike_{port}")
 
     def elaborate(self, platform: object) -> Module:
-        """Queue, delay unit, delta unit, merge."""
+        """Queue, delay unit, delta unit, splitter, merge."""
         m = Module()
         streams: list[stream.Interface] = []
         leaves = []
-        for k, (queue, delta) in enumerate(zip(self.queues, self.deltas, strict=True)):
+        for k, queue in enumerate(self.queues):
             m.submodules[f"queue_{k}"] = queue
             wiring.connect(m, wiring.flipped(self.inputs[k]), queue.i)
             source = queue.o
-            for name, part in (("delay", self.delays[k]), ("delta", delta)):
+            parts = {"delay": self.delays[k], "delta": self.deltas[k], "split": self.splitters[k]}
+            for name, part in parts.items():
                 if part is not None:
                     m.submodules[f"{name}_{k}"] = part
                     wiring.connect(m, source, part.i)
@@ -167,6 +172,13 @@ class Intake(wiring.Component):
                     delay.ends.eq(at_end.all()),
                     delay.keep.eq(heads[0].payload.address[0]),
                 ]
+
+
+def _splitter(port: PortConfig) -> BitSplitter | None:
+    if not port.serial:
+        return None
+    layout = port.layout
+    return BitSplitter(layout=TokenLayout(axes=layout.axes, low=layout.low, high=layout.high))
 
 
 def _delta_unit(port: PortConfig, mode: Mode) -> DeltaUnit | None:

@@ -189,7 +189,9 @@ class AccumulatorLanes(wiring.Component):
 
     def _shifted(self, operand: Value) -> Value:
         """The operand at the one place that the payload has: no adder, no multiplier."""
-        size = Mux(self.payload < 0, -self.payload, self.payload) if self.subtracts else self.payload
+        size = (
+            Mux(self.payload < 0, -self.payload, self.payload) if self.subtracts else self.payload
+        )
         places = max(self.layout.high, -self.layout.low).bit_length()
         width = len(operand) + places - 1
         terms = [

@@ -7,7 +7,7 @@ from math import prod
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
 
-__all__ = ["CorePlan", "HardwarePlan", "Host", "MembraneStore", "WeightStore"]
+__all__ = ["CorePlan", "HardwarePlan", "Host", "MembraneStore", "Products", "WeightStore"]
 
 
 class MembraneStore(enum.StrEnum):
@@ -23,6 +23,15 @@ class WeightStore(enum.StrEnum):
 
     BLOCK = "block"
     LOGIC = "logic"
+
+
+class Products(enum.StrEnum):
+    """What makes weight x payload of a graded spike: a multiplier a lane, in every cycle, or only
+    the lanes' adders, which take the spike once for each bit of its payload that is set.
+    """
+
+    MULTIPLIER = "multiplier"
+    SERIAL = "serial"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +71,7 @@ class CorePlan:
         neighbouring channels. The product divides ``lanes``.
     membranes : where the state lives.
     weights : where the weights live.
+    products : what multiplies; only payloads that are neither unit nor sign nor shift need it.
     queue_depths : entries of the spike queue at each port, a port for each connection into each
         host, in the order of the hosts and then of the network; ``depths.sized`` computes them.
     """
@@ -71,6 +81,7 @@ class CorePlan:
     banks: tuple[int, int] = (1, 1)
     membranes: MembraneStore = MembraneStore.REGISTERS
     weights: WeightStore = WeightStore.BLOCK
+    products: Products = Products.MULTIPLIER
     queue_depths: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:

@@ -42,6 +42,7 @@ def core_work(network: Network, manifest: Manifest, plan: HardwarePlan) -> list[
                     source=connection.source,
                     n=network.node(connection.source).n,
                     delay=connection.delay,
+                    serial=port.serial,
                     rows=None if port.delta is not None else port.schedule.rows_per_neuron,
                     synops=synops(network, connection, channels),
                 )

@@ -43,21 +43,32 @@ class TokenStream:
     payload: Array
     starts: Array
 
-    def per_sample(self, worth: Array, *, delay: int = 0) -> Array:
+    def per_sample(self, worth: Array, *, delay: int = 0, serial: bool = False) -> Array:
         """[samples] what the SPIKE tokens that each hears are worth, by neuron: ``worth`` [n].
 
-        With a delay those of its last step are heard by the next one, where END keeps the state,
-        and otherwise by none.
+        ``serial``: once for each bit of their payloads. With a delay those of its last step are
+        heard by the next one, where END keeps the state, and otherwise by none.
         """
         heard = self._heard_in(delay)
-        worths = worth[self.address[heard >= 0]]
+        worths = worth[self.address[heard >= 0]] * self._times(serial)[heard >= 0]
         # below 2**53 in every use: no float rounds it
         totals = np.bincount(heard[heard >= 0], worths, minlength=self.starts.size - 1)
         return totals.astype(np.int64)
 
-    def sent(self, n: int, *, delay: int = 0) -> Array:
-        """[n] SPIKE tokens of each of n neurons, those that are heard with that delay."""
-        return np.bincount(self.address[self._heard_in(delay) >= 0], minlength=n)
+    def sent(self, n: int, *, delay: int = 0, serial: bool = False) -> Array:
+        """[n] SPIKE tokens of each of n neurons, those that are heard with that delay.
+
+        ``serial``: bits of their payloads.
+        """
+        heard = self._heard_in(delay) >= 0
+        times = self._times(serial)[heard]
+        return np.bincount(self.address[heard], times, minlength=n).astype(np.int64)
+
+    def _times(self, serial: bool) -> Array:
+        """How often each token is added: once, or once for each bit of its payload."""
+        if not serial:
+            return np.ones(self.kind.size, dtype=np.int64)
+        return np.bitwise_count(np.abs(self.payload)).astype(np.int64)
 
     def _heard_in(self, delay: int) -> Array:
         """The sample in which each token is heard; -1 where never, and where it is no SPIKE."""

@@ -6,6 +6,7 @@ time, independently of the hardware's schedules.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -26,12 +27,13 @@ Shape = tuple[int, ...]
 class PortWork:
     """What a spike of ``source`` costs, [n source]; None behind a delta, where order decides.
 
-    It is heard ``delay`` steps after its own.
+    It is heard ``delay`` steps after its own; ``serial``: bit by bit of its payload.
     """
 
     source: str
     n: int
     delay: int
+    serial: bool
     rows: Array | None
     synops: Array | None
 
@@ -56,8 +58,8 @@ class CoreWork:
             stream = streams[port.source]
             into = into + stream.per_sample(np.ones(port.n, dtype=np.int64), delay=port.delay)
             if port.rows is not None and port.synops is not None:
-                rows = rows + stream.per_sample(port.rows, delay=port.delay)
-                synops = synops + stream.per_sample(port.synops, delay=port.delay)
+                of = partial(stream.per_sample, delay=port.delay, serial=port.serial)
+                rows, synops = rows + of(port.rows), synops + of(port.synops)
         for name, hosted in self.hosted.items():
             out = out + streams[name].per_sample(hosted)
         return rows, synops, into, out

@@ -20,9 +20,9 @@ def test_work_counted_by_hand():
     values[0] = 1
     values[1, 5] = 3
     work = load(values, Mode.COLLAPSED)
-    assert work.spikes["x", 0].tolist() == [0.25] * 5 + [0.5] + [0.25] * 6
+    assert work.spikes["x", 0, False].tolist() == [0.25] * 5 + [0.5] + [0.25] * 6
     assert work.sweeps == {"h0": 1, "out": 1}
-    assert work.spikes["h0", 0].shape == (9,)
+    assert work.spikes["h0", 0, False].shape == (9,)
     work = load(values, Mode.STEPWISE, steps=3)
     # The readout has no leak and no bias of its own time: it is swept when it is read.
     assert work.sweeps == {"h0": 3, "out": 1}
@@ -31,7 +31,7 @@ def test_work_counted_by_hand():
 
 def test_bound_is_the_busiest_core():
     work = load(np.ones((2, 12), dtype=np.int64), Mode.COLLAPSED)
-    second = work.spikes["h0", 0].sum()
+    second = work.spikes["h0", 0, False].sum()
     plan = default_plan(NETWORK, Mode.COLLAPSED, lanes=(4, 4))
     # 12 spikes and one sweep, in 3 groups of 4 lanes for 9 neurons.
     assert bound(NETWORK, plan, work) == max((12 + 1) * 3, second + 1)

@@ -27,7 +27,7 @@ def configs(**options):
 
 def ones(**spikes):
     sizes = {"x": 16, "a": 64, "b": 16}
-    return {(name, 0): np.full(sizes[name], spikes[name]) for name in sizes}
+    return {(name, 0, False): np.full(sizes[name], spikes[name]) for name in sizes}
 
 
 def test_rows_follow_the_schedule():
@@ -61,7 +61,7 @@ def test_no_run_is_faster():
     for name in ("a", "b"):
         for kind, neuron, _ in seen.streams[name]:
             if kind == 0:
-                spikes[name, 0][neuron] += 1 / 3
+                spikes[name, 0, False][neuron] += 1 / 3
     steps = dict.fromkeys(("a", "b", "out"), 1.0)
     bound = bound_cycles(core_configs(net, plan), spikes=spikes, steps=steps)
     assert 0 < 3 * bound < seen.cycles

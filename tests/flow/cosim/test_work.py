@@ -148,6 +148,33 @@ def array(*values):
     return np.array(values, dtype=np.int64)
 
 
+def port(**options):
+    return PortWork(**({"source": "x", "n": 3, "delay": 0, "serial": False} | options))
+
+
+def test_counters_of_a_delay_and_of_bits():
+    """What the last step sends is heard by the next sample, if END keeps, and else by none."""
+    source = TokenStream(
+        kind=array(0, 1, 0, 1, 2, 0, 1, 2, 0, 1, 2),
+        address=array(0, 0, 2, 0, 1, 1, 0, 0, 1, 0, 0),
+        payload=array(7, 0, -5, 0, 0, 4, 0, 0, 3, 0, 0),
+        starts=array(0, 5, 8, 11),
+    )
+    worth = array(1, 10, 100)
+    assert source.per_sample(worth).tolist() == [101, 10, 10]
+    assert source.per_sample(worth, delay=1).tolist() == [1, 100, 0]
+    assert source.per_sample(worth, serial=True).tolist() == [203, 10, 20]
+    assert source.per_sample(worth, delay=1, serial=True).tolist() == [3, 200, 0]
+    assert source.sent(3).tolist() == [1, 2, 1]
+    assert source.sent(3, delay=1).tolist() == [1, 0, 1]
+    assert source.sent(3, serial=True).tolist() == [3, 3, 2]
+    late = port(delay=1, serial=True, rows=worth, synops=worth)
+    core = CoreWork(ports=(late,), hosted={})
+    rows, _, into, _ = core.counters({"x": source})
+    assert rows.tolist() == [3, 200, 0]
+    assert into.tolist() == [1, 1, 0]
+
+
 def test_counters_of_a_core():
     """Two ports, one behind a delta, into a slice."""
     source = TokenStream(
@@ -162,8 +189,8 @@ def test_counters_of_a_core():
         payload=array(1, 1, 0, 0),
         starts=array(0, 3, 4),
     )
-    known = PortWork(source="x", n=3, delay=0, rows=array(1, 2, 4), synops=array(10, 20, 40))
-    delta = PortWork(source="x", n=3, delay=0, rows=None, synops=None)
+    known = port(rows=array(1, 2, 4), synops=array(10, 20, 40))
+    delta = port(rows=None, synops=None)
     streams = {"x": source, "out": sent}
     core = CoreWork(ports=(known, delta), hosted={"out": array(0, 0, 1, 1)})
     rows, synapses, into, out = core.counters(streams)
