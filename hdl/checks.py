@@ -4,6 +4,7 @@ from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import (
     Connection,
     Fire,
+    Mode,
     Network,
     Population,
     Product,
@@ -11,6 +12,7 @@ from spikewright.golden.spec import (
 )
 
 from .plan import CorePlan, HardwarePlan
+from .replay import replays
 from .token import axes_of
 
 __all__ = ["check_network", "check_plan", "connection_name"]
@@ -62,12 +64,12 @@ def check_plan(network: Network, plan: HardwarePlan) -> None:
                     where=core.where,
                 )
             hosting.setdefault(host.population, []).append((core, host.channels))
-        _check_shared(network, core)
+        _check_shared(network, core, plan.mode)
     for population in network.populations:
         _check_hosting(population, hosting.get(population.name, []))
 
 
-def _check_shared(network: Network, core: CorePlan) -> None:
+def _check_shared(network: Network, core: CorePlan, mode: Mode) -> None:
     if len(core.hosts) == 1:
         return
     for host in core.hosts:
@@ -88,8 +90,9 @@ def _check_shared(network: Network, core: CorePlan) -> None:
         )
     first, *others = (network.population(host.population) for host in core.hosts)
     for other in others:
-        for name, value in _structure(first).items():
-            found = _structure(other)[name]
+        theirs = _structure(network, other, mode)
+        for name, value in _structure(network, first, mode).items():
+            found = theirs[name]
             if found != value:
                 raise ConfigurationError(
                     f"populations that share a core must have the same {name}",
@@ -99,15 +102,17 @@ def _check_shared(network: Network, core: CorePlan) -> None:
                 )
 
 
-def _structure(population: Population) -> dict[str, object]:
+def _structure(network: Network, population: Population, mode: Mode) -> dict[str, object]:
     """What the hardware of a soma is made for; parameters beside it may differ."""
     soma = population.soma
     fires = soma.fire is not Fire.NONE
+    again = replays(network, population, mode)
     return {
         "fire": str(soma.fire),
         "highest level": soma.max_level,
         "sign": soma.threshold_negative is not None,
         "leak": (soma.leak_v, str(soma.leak_order)) if soma.leak_v is not None else None,
+        "replayed input": again,
         "current": (soma.current, soma.leak_i),
         "bias_when": str(soma.bias_when),
         "reset": str(soma.reset) if fires else None,

@@ -32,8 +32,9 @@ from .delta import change_range
 from .geometry import PortSchedule, port_schedule
 from .loops import check_depths
 from .plan import CorePlan, HardwarePlan, Host, Products
+from .replay import replays
 from .serial import split_layout
-from .soma import keeps_v_apart, level_shape, needs_pending
+from .soma import level_shape, needs_pending
 from .state import StateLayout
 from .synapses import operand_shape
 from .token import Axes, Axis, TokenLayout, axes_of
@@ -75,6 +76,7 @@ class HostConfig:
     ``axes`` are the slice's, ``target`` the tokens of the whole population. Its groups of neurons
     count from ``first_group`` in the core, its channel blocks from ``first_block``. ``added`` is
     what the register that rows add to can hold. ``every_step``: its membranes are read in each.
+    ``replays``: rows come in the first step of a sample, and count in every one.
     """
 
     population: Population
@@ -88,6 +90,7 @@ class HostConfig:
     first_group: int
     first_block: int
     every_step: bool
+    replays: bool
 
     @property
     def n(self) -> int:
@@ -126,7 +129,9 @@ class HostConfig:
         """What rows are first added to, per neuron: leak and bias are in it."""
         soma = self.population.soma
         total = self.initial_v
-        if keeps_v_apart(soma):
+        if self.replays and soma.bias_when is BiasWhen.FIRST:
+            return np.zeros(self.population.n, np.int64)
+        if self.keeps_v_apart:
             begins = soma.phases is not None and soma.phases.receive == 0
             slope = soma.phases.slope if soma.phases is not None and begins else 0
             total = np.full(self.population.n, slope, np.int64)
@@ -138,12 +143,25 @@ class HostConfig:
 
     @property
     def initial_v(self) -> IntArray:
-        """The membrane before the first step, per neuron: a leak before the input is in it."""
+        """The membrane before the first step, per neuron: a leak before the input is in it.
+
+        So is a bias that comes once, where the rest of the input comes again and again.
+        """
         soma = self.population.soma
         v = self.population.per_neuron(soma.initial_v)
         if self.mode is not Mode.COLLAPSED and soma.leak_v and soma.leak_order is LeakOrder.BEFORE:
-            return (v * soma.leak_v.multiplier) >> soma.leak_v.shift
+            v = (v * soma.leak_v.multiplier) >> soma.leak_v.shift
+        if self.replays and soma.bias_when is BiasWhen.FIRST:
+            return v + self.population.per_neuron(soma.bias)
         return v
+
+    @property
+    def keeps_v_apart(self) -> bool:
+        """Whether rows add to another register than v: to a current, since v must stay at times, or
+        since what they add up to is needed again.
+        """
+        soma = self.population.soma
+        return soma.current or soma.refractory > 0 or self.replays
 
     @property
     def own_amount(self) -> bool:
@@ -202,6 +220,11 @@ class CoreConfig:
         return self.fires or self.hosts[0].every_step
 
     @property
+    def replays(self) -> bool:
+        """Whether the hosts keep what the rows of the first step add up to, and add it in each."""
+        return self.hosts[0].replays
+
+    @property
     def divides(self) -> bool:
         """Whether they fire once, by division."""
         return self.fires and self.mode is Mode.COLLAPSED
@@ -231,7 +254,7 @@ class CoreConfig:
     def v_bits(self) -> int:
         """Bits of a membrane in two's complement, proven for every host."""
         bits = max(_signed_bits(host.v) for host in self.hosts)
-        return bits if keeps_v_apart(self.soma) else max(bits, self.shift + 1)
+        return bits if self.hosts[0].keeps_v_apart else max(bits, self.shift + 1)
 
     @cached_property
     def state(self) -> StateLayout:
@@ -239,7 +262,7 @@ class CoreConfig:
         soma = self.soma
         if self.divides:
             return StateLayout(total=signed(self.v_bits))
-        apart = keeps_v_apart(soma)
+        apart = self.hosts[0].keeps_v_apart
         added = max(_signed_bits(host.added) for host in self.hosts)
         bounds = [host.tracer for host in self.hosts if host.tracer is not None]
         return StateLayout(
@@ -270,7 +293,7 @@ class CoreConfig:
             wanted["negative"] = _negative
         if any(host.own_amount for host in self.hosts):
             wanted["amount"] = lambda host: host.population.soma.amount
-        if soma.bias_when is BiasWhen.EVERY:
+        if soma.bias_when is BiasWhen.EVERY and not self.replays:
             wanted["bias"] = lambda host: host.population.soma.bias
         return wanted
 
@@ -410,6 +433,7 @@ def _host(
     target = layouts[host.population]
     own = ranges[host.population]
     assert own.v is not None  # only inputs have no membrane
+    again = replays(network, network.population(host.population), mode)
     first, last = host.channels or (0, target.axes[0].size)
     channels = Axis(size=last - first, banks=target.axes[0].banks)
     return HostConfig(
@@ -419,17 +443,19 @@ def _host(
         axes=(channels, target.axes[1], target.axes[2]),
         target=target,
         v=own.v,
-        added=_added(network.population(host.population).soma, own),
+        added=_added(network.population(host.population).soma, own, again),
         tracer=own.tracer,
         first_group=start[0],
         first_block=start[1],
+        replays=again,
         every_step=network.readout.population == host.population and network.readout.every_step,
     )
 
 
-def _added(soma: Soma, ranges: Ranges) -> Interval:
-    """What is added to: the current, what came in where v must stay at times, or v."""
-    found = ranges.i if soma.current else ranges.charge if soma.refractory else ranges.v
+def _added(soma: Soma, ranges: Ranges, again: bool) -> Interval:
+    """What is added to: the current, what came in where that is kept apart from v, or v."""
+    apart = soma.refractory or again
+    found = ranges.i if soma.current else ranges.charge if apart else ranges.v
     assert found is not None  # only inputs have none
     return found
 

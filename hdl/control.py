@@ -30,7 +30,7 @@ class Control(wiring.Component):
     valid, kind, host, keep : In, the token that waits. adds : Out, it is a spike that may add its
     rows. take : Out, the marker is taken. again : Out, with it: it shall come once more.
     drained : In, no row is under way. sweeping, fired : In, as the sweep says.
-    start, pass_host, show, initialise, hold : Out, to the sweep.
+    start, pass_host, show, initialise, hold, renew : Out, to the sweep.
     marks : Out, a marker is offered to the serialiser with mark_kind, mark_host, mark_keep : Out;
     marked : In, it is taken. idle : Out, nothing but a token is waited for.
 
@@ -70,6 +70,7 @@ class Control(wiring.Component):
                 "show": Out(1),
                 "initialise": Out(1),
                 "hold": Out(1),
+                "renew": Out(1),
                 "marks": Out(1),
                 "mark_kind": Out(2),
                 "mark_host": Out(host),
@@ -161,6 +162,11 @@ class Control(wiring.Component):
                 self._finish(m)
 
     def _finish(self, m: Module) -> None:
+        if self.config.replays:
+            # What is replayed is the sample's own.
+            m.d.comb += self.renew.eq(self._keeps)
+            self._begin(m, "ENDING", show=False, initialise=~self._keeps)
+            return
         with m.If(self._keeps):
             m.next = "END"
         with m.Else():

@@ -213,6 +213,7 @@ class Core(wiring.Component):
             sweep.show.eq(control.show),
             sweep.initialise.eq(control.initialise),
             sweep.hold.eq(control.hold),
+            sweep.renew.eq(control.renew),
             lanes.sweep.eq(sweep.busy),
             lanes.sweep_group.eq(sweep.read_group),
             lanes.sweep_enable.eq(sweep.read_enable),

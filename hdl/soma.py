@@ -12,18 +12,13 @@ from spikewright.golden.spec import Fire, Leak, LeakOrder, Reset, Soma
 
 from .state import StateLayout
 
-__all__ = ["BurstLane", "SomaLane", "SomaShapes", "keeps_v_apart", "level_shape", "needs_pending"]
+__all__ = ["BurstLane", "SomaLane", "SomaShapes", "level_shape", "needs_pending"]
 
 
 def level_shape(soma: Soma) -> Shape:
     """The narrowest shape of what one step can emit."""
     low, high = soma.levels
     return signed(max(high, -low - 1).bit_length() + 1) if low < 0 else unsigned(high.bit_length())
-
-
-def keeps_v_apart(soma: Soma) -> bool:
-    """Whether rows add to another register than v: to a current, or since v must stay at times."""
-    return soma.current or soma.refractory > 0
 
 
 def needs_pending(soma: Soma) -> bool:
@@ -60,9 +55,11 @@ class _Neuron(wiring.Component):
         state: StateLayout,
         v_bits: int,
         shapes: SomaShapes,
+        replays: bool,
         members: dict[str, Member],
     ) -> None:
         self.soma = soma
+        self.replays = replays
         self.state = state
         self.v_bits = v_bits
         self.shapes = shapes
@@ -135,6 +132,8 @@ class _Neuron(wiring.Component):
             total = _leak(parts["total"], soma.leak_i)
             if soma.phases is not None:
                 total = Mux(self.switches, soma.phases.slope, total)
+        elif self.replays:
+            total = parts["total"]
         elif "v" in parts:
             total = 0
         bias: ValueLike = self.bias if self.shapes.bias is not None else 0
@@ -154,6 +153,7 @@ class SomaLane(_Neuron):
     ----------
     soma : its options; parameters that differ by neuron come through the ports.
     state : its registers. v_bits : bits of v, proven sufficient. shapes : of the parameters.
+    replays : ``total`` is the same input for every step, bias included.
 
     Members
     -------
@@ -166,8 +166,18 @@ class SomaLane(_Neuron):
     latency = 0
     interval = 1
 
-    def __init__(self, *, soma: Soma, state: StateLayout, v_bits: int, shapes: SomaShapes) -> None:
-        super().__init__(soma=soma, state=state, v_bits=v_bits, shapes=shapes, members={})
+    def __init__(
+        self,
+        *,
+        soma: Soma,
+        state: StateLayout,
+        v_bits: int,
+        shapes: SomaShapes,
+        replays: bool = False,
+    ) -> None:
+        super().__init__(
+            soma=soma, state=state, v_bits=v_bits, shapes=shapes, replays=replays, members={}
+        )
 
     def elaborate(self, platform: object) -> Module:
         """Leak after the input; compare; reset; leak before the next input; bias."""
@@ -232,7 +242,7 @@ class BurstLane(_Neuron):
 
     Parameters
     ----------
-    soma, state, v_bits, shapes : as of ``SomaLane``.
+    soma, state, v_bits, shapes, replays : as of ``SomaLane``.
 
     Members
     -------
@@ -247,7 +257,15 @@ class BurstLane(_Neuron):
     latency = 0
     interval = 1
 
-    def __init__(self, *, soma: Soma, state: StateLayout, v_bits: int, shapes: SomaShapes) -> None:
+    def __init__(
+        self,
+        *,
+        soma: Soma,
+        state: StateLayout,
+        v_bits: int,
+        shapes: SomaShapes,
+        replays: bool = False,
+    ) -> None:
         self.steps = soma.max_level.bit_length()
         widest = max(shape.width for shape in shapes.members.values())
         self.rest_bits = max(v_bits, widest + 1) + 2 + self.steps
@@ -256,6 +274,7 @@ class BurstLane(_Neuron):
             state=state,
             v_bits=v_bits,
             shapes=shapes,
+            replays=replays,
             members={
                 "rest": In(signed(self.rest_bits)),
                 "count": In(unsigned(self.steps)),

@@ -29,9 +29,10 @@ class Sweep(wiring.Component):
     Members
     -------
     start : In, begins a pass while not ``busy``, with host : In, show : In (levels are sent, else
-    silent), initialise : In (write the initial state instead of the next) and hold : In (write
-    nothing). busy : Out, until the last group is written. fired : Out, some neuron fired in the
-    pass; valid from the second cycle that is not busy (settle mode only).
+    silent), initialise : In (write the initial state instead of the next), hold : In (write
+    nothing) and renew : In (write only the initial sum of what is replayed). busy : Out, until the
+    last group is written. fired : Out, some neuron fired in the pass; valid from the second cycle
+    that is not busy (settle mode only).
     read_group, read_enable : Out; word : In; writes : Out, the port is the sweep's;
     write_enable, write_group, write_word : Out.
     items : Out(stream) of groups for the serialiser.
@@ -58,6 +59,7 @@ class Sweep(wiring.Component):
                 "show": In(1),
                 "initialise": In(1),
                 "hold": In(1),
+                "renew": In(1),
                 "busy": Out(1),
                 "fired": Out(1),
                 "read_group": Out(range(config.groups)),
@@ -94,7 +96,7 @@ class Sweep(wiring.Component):
         """Ask for a group; take its word; decide and write."""
         m = Module()
         config = self.config
-        show, initialise, hold = Signal(), Signal(), Signal()
+        show, initialise, hold, renew = Signal(), Signal(), Signal(), Signal()
         decides, stores, advance, done = Signal(), Signal(), Signal(), Signal()
         m.submodules.places = places = Places(hosts=config.hosts)
         with m.If(self.start):
@@ -102,6 +104,7 @@ class Sweep(wiring.Component):
                 show.eq(self.show),
                 initialise.eq(self.initialise),
                 hold.eq(self.hold),
+                renew.eq(self.renew),
                 self.fired.eq(0),
             ]
         phase = self._phase(m)
@@ -145,7 +148,7 @@ class Sweep(wiring.Component):
             decide(m, lane, tables, advance, phase, steps, first) for lane in range(config.lanes)
         ]
         fired = Signal(config.lanes)
-        m.d.comb += fired.eq(Cat(fires for fires, _, _ in lanes) & places.mask(deciding))
+        m.d.comb += fired.eq(Cat(fires for fires, *_ in lanes) & places.mask(deciding))
         if config.mode is Mode.SETTLE:
             # A register in front of the wide OR; nobody asks before the pass is over.
             sent = Signal(config.lanes)
@@ -153,15 +156,20 @@ class Sweep(wiring.Component):
             with m.If(sent.any()):
                 m.d.sync += self.fired.eq(1)
         words = []
-        for lane, (_, _, following) in enumerate(lanes):
+        for lane, (_, _, following, held) in enumerate(lanes):
             beginning: dict[str, ValueLike] = {"total": tables["initial_total"].lane(lane)}
             if "initial_v" in tables:
                 beginning["v"] = tables["initial_v"].lane(lane)
             initial = config.state.join(beginning)
-            words.append(initial if following is None else Mux(initialise, initial, following))
+            if config.replays:
+                bits = config.state.total.width
+                renewed = Cat(initial[:bits], held[bits:])
+                words.append(Mux(initialise, initial, Mux(renew, renewed, following)))
+            else:
+                words.append(initial if following is None else Mux(initialise, initial, following))
         m.d.comb += [
             self.items.payload.mask.eq(fired),
-            self.items.payload.levels.eq(Cat(level for _, level, _ in lanes)),
+            self.items.payload.levels.eq(Cat(level for _, level, *_ in lanes)),
             self.write_word.eq(Cat(words)),
         ]
         return m
@@ -188,7 +196,7 @@ class Sweep(wiring.Component):
                 with m.If(self.host == host):
                     with m.If(self.initialise):
                         m.d.sync += each.eq(0)
-                    with m.Elif(~self.hold & (each != phases.last)):
+                    with m.Elif(~self.hold & ~self.renew & (each != phases.last)):
                         m.d.sync += each.eq(each + 1)
         return phase
 
@@ -248,12 +256,13 @@ class Sweep(wiring.Component):
             state=config.state,
             v_bits=config.v_bits,
             shapes=self._shapes(tables),
+            replays=config.replays,
         )
         m.submodules[f"soma_{lane}"] = soma
         self._neuron(m, lane, soma, tables, advance, phase)
         # A population that never fires is read out whole.
         fires, sent = (soma.level != 0, soma.level) if config.fires else (1, soma.membrane)
-        return *self._sent(m, lane, fires, sent), soma.following
+        return *self._sent(m, lane, fires, sent), soma.following, soma.word
 
     def _burst(self, m: Module, lane: int, tables, advance: Signal, phase, steps, first):
         config = self.config
@@ -262,6 +271,7 @@ class Sweep(wiring.Component):
             state=config.state,
             v_bits=config.v_bits,
             shapes=self._shapes(tables),
+            replays=config.replays,
         )
         m.submodules[f"soma_{lane}"] = soma
         self._neuron(m, lane, soma, tables, advance, phase)
@@ -277,7 +287,7 @@ class Sweep(wiring.Component):
                 count.eq(soma.count_next),
                 tight.eq(soma.tight_next),
             ]
-        return *self._sent(m, lane, soma.level != 0, soma.level), soma.following
+        return *self._sent(m, lane, soma.level != 0, soma.level), soma.following, soma.word
 
     def _divide(self, m: Module, lane: int, tables, advance: Signal, phase, steps, first):
         config = self.config
@@ -304,4 +314,4 @@ class Sweep(wiring.Component):
         with m.Elif(steps):
             m.d.sync += [rest.eq(divide.rest_next), quotient.eq(divide.quotient_next)]
         # The charge is spent: a pass that divides always writes the initial state.
-        return *self._sent(m, lane, divide.level != 0, divide.level), None
+        return *self._sent(m, lane, divide.level != 0, divide.level), None, word

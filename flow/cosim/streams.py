@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from spikewright.golden.errors import SpikewrightError
 from spikewright.golden.spec import Decision, EndFlag, Fire, Mode, Network, ReadoutKind, TokenKind
+from spikewright.hdl.replay import replayed_inputs
 
 __all__ = ["OUTPUT", "Golden", "TokenStream", "concatenate", "expected_streams"]
 
@@ -93,8 +94,9 @@ def expected_streams(
 
     Addresses are neurons; spikes of a step are in ascending order of theirs. A readout that is read
     as membrane emits the value of every neuron at END, zero too; one that is read in every step and
-    never fires does so there. The output has the values and the label in END's address; of a
-    readout with positions it has the label of each instead.
+    never fires does so there. An input that is replayed has spikes in the first step only. The
+    output has the values and the label in END's address; of a readout with positions it has the
+    label of each instead. ``keep`` [samples] is 1 where END keeps the state.
     """
     samples = golden.values.shape[0]
     streams = {}
@@ -103,12 +105,16 @@ def expected_streams(
         flags = np.where(keep, EndFlag.KEEP, EndFlag.RESET).astype(np.int64)
     read = network.readout.population
     silent = network.population(read).soma.fire is Fire.NONE
+    again = replayed_inputs(network, mode)
     for name in (*(i.name for i in network.inputs), *(p.name for p in network.populations)):
         valued = name == read and silent
         every_step = valued and network.readout.every_step
+        levels = golden.spikes.get(name) if not valued else None
+        if name in again and levels is not None:
+            levels = np.concatenate([levels[:1], np.zeros_like(levels[1:])])
         streams[name] = _stream(
             name,
-            golden.membranes if every_step else golden.spikes.get(name) if not valued else None,
+            golden.membranes if every_step else levels,
             _step_counts(golden, name, mode, samples),
             values=golden.values if valued and not every_step else None,
             ends=flags,

@@ -13,7 +13,6 @@ from spikewright.hdl.soma import (
     BurstLane,
     SomaLane,
     SomaShapes,
-    keeps_v_apart,
     level_shape,
     needs_pending,
 )
@@ -71,14 +70,14 @@ class Wanted(Soma):
         return int(self.threshold_negative[0])
 
 
-def expected(soma, state, phase):
+def expected(soma, state, phase, *, replays):
     """(membrane, level, what is stored for the next step)."""
     v, wait = compared(soma, state), state.get("wait", 0)
     may_fire = phase.get("may_fire", 1) and not wait
     membrane, level = v, fired(soma, v, state.get("tracer", 0)) if may_fire else 0
     wait = soma.refractory if level else max(0, wait - 1)
     taken = level * int(soma.amount[0])
-    bias = BIAS if soma.bias_when is BiasWhen.EVERY else 0
+    bias = BIAS if soma.bias_when is BiasWhen.EVERY and not replays else 0
     if level and soma.reset is Reset.VALUE:
         v = soma.reset_value
     elif level and soma.reset is Reset.SUBTRACT and not soma.reset_delay:
@@ -88,7 +87,7 @@ def expected(soma, state, phase):
         v = leaked(soma.leak_v, v)
     if soma.reset_delay and "pending" not in state:
         v -= taken
-    total = v if "v" not in state else 0
+    total = v if "v" not in state else state["total"] if replays else 0
     if soma.current:
         total = leaked(soma.leak_i, state["total"])
         total = soma.phases.slope if phase.get("switches") else total
@@ -141,14 +140,16 @@ TIMES = [
     {"refractory": 5},
     {"phases": Phases(receive=2, fire=2, slope=3)},
     {"phases": Phases(receive=1, slope=-2), "refractory": 2},
+    {"replays": True},
+    {"replays": True, "refractory": 2},
 ]
 
 
-def lane(soma, kind=SomaLane):
+def lane(soma, kind=SomaLane, *, replays=False):
     traced = soma.s_min is not None or soma.s_max is not None
     state = StateLayout(
         total=signed(BITS),
-        v=signed(BITS) if keeps_v_apart(soma) else None,
+        v=signed(BITS) if soma.current or soma.refractory or replays else None,
         tracer=signed(4) if traced else None,
         pending=level_shape(soma) if needs_pending(soma) else None,
         wait=unsigned(soma.refractory.bit_length()) if soma.refractory else None,
@@ -157,9 +158,9 @@ def lane(soma, kind=SomaLane):
         threshold=unsigned(4) if soma.fire is not Fire.NONE else None,
         negative=unsigned(3) if soma.falls else None,
         amount=unsigned(3) if soma.reset_amount is not None else None,
-        bias=signed(3) if soma.bias_when is BiasWhen.EVERY else None,
+        bias=signed(3) if soma.bias_when is BiasWhen.EVERY and not replays else None,
     )
-    return kind(soma=soma, state=state, v_bits=BITS, shapes=shapes)
+    return kind(soma=soma, state=state, v_bits=BITS, shapes=shapes, replays=replays)
 
 
 def states(soma, layout, rng):
@@ -205,7 +206,7 @@ def check(soma, dut, decide):
             for name, value in phase.items():
                 ctx.set(getattr(dut, name), value)
             await decide(ctx)
-            membrane, level, following = expected(soma, state, phase)
+            membrane, level, following = expected(soma, state, phase, replays=dut.replays)
             found = (ctx.get(dut.membrane), ctx.get(dut.level), ctx.get(dut.following))
             assert found == (membrane, level, packed(dut.state, following)), (state, phase)
 
@@ -236,6 +237,8 @@ def legal(options):
     fires = options["fire"] is not Fire.NONE
     if "phases" in options and "current" not in options:
         return False
+    if options.get("replays") and "current" in options:
+        return False
     if options.get("refractory") and (not fires or options.get("reset_delay")):
         return False
     if not fires and getattr(options.get("phases"), "fire", None) is not None:
@@ -250,18 +253,22 @@ def legal(options):
 @pytest.mark.parametrize("options", combined(FIRES, RESETS, LEAKS, CURRENTS, TIMES))
 def test_every_state(options):
     when = list(BiasWhen)[len(str(options)) % 2]
+    again = options.get("replays", False)
+    options = {name: value for name, value in options.items() if name != "replays"}
     soma = Wanted(threshold=THRESHOLD, bias=BIAS, bias_when=when, **options)
 
     async def decide(ctx):
         await ctx.delay(1e-9)
 
-    check(soma, lane(soma), decide)
+    check(soma, lane(soma, replays=again), decide)
 
 
 @pytest.mark.parametrize("options", combined(BURSTS, RESETS[:2], LEAKS, CURRENTS, TIMES))
 def test_every_burst(options):
+    again = options.get("replays", False)
+    options = {name: value for name, value in options.items() if name != "replays"}
     soma = Wanted(threshold=THRESHOLD, bias=BIAS, **options)
-    dut = lane(soma, BurstLane)
+    dut = lane(soma, BurstLane, replays=again)
 
     async def decide(ctx):
         await ctx.delay(1e-9)
