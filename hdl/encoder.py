@@ -1,6 +1,6 @@
 """Encoders: from a frame of values, once a sample, to spikes in every step."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, ValueLike
+from amaranth.hdl import Cat, Const, Module, Signal, Value, ValueLike
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -107,8 +107,9 @@ class Encoder(wiring.Component):
         step, steps = Signal(range(self.max_steps + 1)), Signal(range(self.max_steps + 1))
         flag, holds, generator = Signal(), Signal(), None
         token, out = self.i.payload, self.o.payload
-        if self.source.encoding is Encoding.RATE:
-            generator = Signal(32, init=self.source.seed)
+        seed = self.source.seed
+        if seed is not None:
+            generator = Signal(32, init=seed)
         m.d.comb += [
             write.addr.eq(count),
             write.data.address.eq(token.address),
@@ -129,7 +130,7 @@ class Encoder(wiring.Component):
                     m.d.sync += [flag.eq(token.address[0]), step.eq(0), steps.eq(self.steps)]
                     m.d.sync += [index.eq(0), holds.eq(0)]
                     if generator is not None:
-                        m.d.sync += generator.eq(self.source.seed)
+                        m.d.sync += generator.eq(seed)
                     m.next = "STEP"
             with m.State("STEP"):
                 # The entry at ``index - 1`` is at the memory's output where ``holds``.
