@@ -27,7 +27,7 @@ class BoardTop(Elaboratable):
     ----------
     board : where it runs. pll : its clock, one of the board's.
     constraint_mhz : what place and route shall aim at; not what the clock is.
-    accelerator : what is tested. tokens, expected : as ``SelfTest``.
+    accelerator : what is tested. tokens, expected : as ``SelfTest``. steps : T of frames.
     """
 
     def __init__(
@@ -39,11 +39,13 @@ class BoardTop(Elaboratable):
         accelerator: Accelerator,
         tokens: Sequence[Tokens],
         expected: Tokens,
+        steps: int = 1,
     ) -> None:
         self.board = board
         self.pll = pll
         self.constraint_mhz = constraint_mhz
         self.accelerator = accelerator
+        self.steps = steps
         # The same counters at every clock: only the PLL's settings may differ between two builds.
         self.selftest = SelfTest(
             input_layouts=[each.layout for each in accelerator.inputs],
@@ -64,6 +66,8 @@ class BoardTop(Elaboratable):
             wiring.connect(m, sender, getattr(accelerator, port.member))
         wiring.connect(m, accelerator.o, test.i)
         m.d.comb += accelerator.clear.eq(0)
+        if "steps" in accelerator.signature.members:
+            m.d.comb += accelerator.steps.eq(self.steps)
 
         button = platform.request(self.board.button.name, self.board.button.number, dir="-")
         m.submodules.button = pad = io.Buffer(io.Direction.Input, button)

@@ -57,6 +57,7 @@ def default_plan(
     weights: WeightStore | None = None,
     partition: Mapping[str, int] | None = None,
     share: Sequence[Sequence[str]] = (),
+    encoders: bool = False,
 ) -> HardwarePlan:
     """One core for each population, no wider than its population.
 
@@ -76,6 +77,7 @@ def default_plan(
         each connection, block RAM beyond.
     partition : populations that are split over so many cores, each with a part of the channels.
     share : populations that one core hosts together.
+    encoders : whether inputs take frames, of which hardware makes the spikes.
 
     Raises
     ------
@@ -111,7 +113,7 @@ def default_plan(
                     weights=store,
                 )
             )
-    return sized(network, HardwarePlan(mode=Mode(mode), cores=tuple(cores)))
+    return sized(network, HardwarePlan(mode=Mode(mode), cores=tuple(cores), encoders=encoders))
 
 
 def _check_banks(together: Sequence[str], asked: Mapping[str, Banks | None]) -> None:
@@ -148,12 +150,19 @@ def plan_from_dict(data: Mapping[str, Any], *, where: str = "plan") -> HardwareP
             where=where,
             action="generate the accelerator again, or write the plan anew",
         )
-    _check_keys(data, {"schema", "mode", "cores"}, {"schema", "mode", "cores"}, where)
+    wanted = {"schema", "mode", "cores"}
+    _check_keys(data, wanted | {"encoders"}, wanted, where)
+    encoders = data.get("encoders", False)
+    if not isinstance(encoders, bool):
+        raise ConfigurationError(
+            "encoders must be true or false", found=repr(encoders), where=where
+        )
     cores = tuple(
         _core(core, f"{where}, core {index}")
         for index, core in enumerate(_list(data["cores"], "cores", where))
     )
-    return HardwarePlan(mode=_choice(Mode, data["mode"], f"{where}, mode"), cores=cores)
+    mode = _choice(Mode, data["mode"], f"{where}, mode")
+    return HardwarePlan(mode=mode, cores=cores, encoders=encoders)
 
 
 def with_depths(network: Network, plan: HardwarePlan) -> HardwarePlan:
@@ -163,7 +172,7 @@ def with_depths(network: Network, plan: HardwarePlan) -> HardwarePlan:
         core if core.queue_depths else replace(core, queue_depths=full.queue_depths)
         for core, full in zip(plan.cores, computed.cores, strict=True)
     )
-    return HardwarePlan(mode=plan.mode, cores=cores)
+    return replace(plan, cores=cores)
 
 
 def load_plan(path: Path) -> HardwarePlan:

@@ -150,6 +150,7 @@ def choose_plan(
     *,
     banks: tuple[Banks, ...] | None = None,
     membranes: MembraneStore | None = None,
+    encoders: bool = False,
     path: Path | None = None,
 ) -> HardwarePlan:
     """The plan of a file, or the one that suits mode and lanes.
@@ -161,7 +162,9 @@ def choose_plan(
         return with_depths(network, load_plan(path))
     if mode is None:
         mode = Mode.COLLAPSED if Mode.COLLAPSED in network.modes else network.modes[-1]
-    return default_plan(network, mode, lanes=lanes, banks=banks, membranes=membranes)
+    return default_plan(
+        network, mode, lanes=lanes, banks=banks, membranes=membranes, encoders=encoders
+    )
 
 
 def generate_stage(project: Project, plan: HardwarePlan, *, working: Working = silent) -> None:
@@ -305,7 +308,11 @@ def build_stage(
     folder = project.build(board)
     with working(f"build {board}") as advance:
         stored = stored_sample(
-            network, mode, values, steps=steps if mode is Mode.STEPWISE else None
+            network,
+            mode,
+            values,
+            steps=steps if mode is Mode.STEPWISE else None,
+            encoders=plan.encoders,
         )
         report = synthesize(
             network,

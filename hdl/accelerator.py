@@ -6,17 +6,19 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, Signature
 
-from spikewright.golden.spec import Decision, Interval, Network
+from spikewright.golden.spec import Decision, Input, Interval, Network
 
 from .config import core_configs, node_layouts
 from .core import Core
 from .counters import COUNTER_BITS, COUNTERS, CoreCounters
+from .encoder import Encoder, encoded
 from .filter import FilterReadout
 from .fork import Fork
 from .map_argmax import MapArgmaxReadout
 from .merge import Merge
 from .plan import HardwarePlan
 from .readout import ArgmaxReadout, TallyReadout, tally_range
+from .replay import replayed_inputs
 from .token import TokenLayout
 
 __all__ = ["Accelerator", "InputPort", "Probe"]
@@ -24,16 +26,21 @@ __all__ = ["Accelerator", "InputPort", "Probe"]
 
 @dataclass(frozen=True, kw_only=True)
 class InputPort:
-    """An input of the network and the stream that takes its tokens."""
+    """An input of the network and the stream that takes its tokens: spikes, or with an ``encoder``
+    frames of values.
+    """
 
     name: str
     member: str
     layout: TokenLayout
+    encoder: Encoder | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """Where a population's tokens can be watched: wires probe_<index>_{valid,ready,payload}."""
+    """Where the tokens of a population, or of an input that is encoded, can be watched: wires
+    probe_<index>_{valid,ready,payload}.
+    """
 
     population: str
     index: int
@@ -56,6 +63,7 @@ class Accelerator(wiring.Component):
     Out(stream), STEPs as the population that is read takes them, then SPIKE(n, value) of every
     output neuron, then END with the address of the largest one as its own (its flag where the
     decision is raw); with an argmax at each position SPIKE(position, channel) of all positions.
+    steps : In, T of the samples that begin, where inputs are encoded.
     clear : In, zeroes the counters. counters : Out, cycles, and for each core rows, synops,
     spikes_in, spikes_out, stalls, busy; modulo 2**32.
 
@@ -74,14 +82,13 @@ class Accelerator(wiring.Component):
         self.cores = tuple(Core(config=config) for config in configs)
         alone = len(network.inputs) == 1
         self.inputs = tuple(
-            InputPort(
-                name=each.name, member="i" if alone else f"i_{each.name}", layout=layouts[each.name]
-            )
+            self._input_port(each, "i" if alone else f"i_{each.name}", layouts[each.name])
             for each in network.inputs
         )
+        framed = [each.name for each in self.inputs if each.encoder is not None]
+        watched = [*framed, *(population.name for population in network.order())]
         self.probes = tuple(
-            Probe(population=population.name, index=k, layout=layouts[population.name])
-            for k, population in enumerate(network.order())
+            Probe(population=name, index=k, layout=layouts[name]) for k, name in enumerate(watched)
         )
         self.watched = {probe.population: _wires(probe) for probe in self.probes}
         read = layouts[network.readout.population]
@@ -110,6 +117,7 @@ class Accelerator(wiring.Component):
             {each.member: In(each.layout.signature) for each in self.inputs}
             | {
                 "o": Out(self.output_layout.signature),
+                **({"steps": In(range(network.max_steps + 1))} if framed else {}),
                 "clear": In(1),
                 "counters": Out(Signature({"cycles": Out(COUNTER_BITS)} | cores)),
             }
@@ -121,10 +129,18 @@ class Accelerator(wiring.Component):
         for k, core in enumerate(self.cores):
             m.submodules[f"core_{k}"] = core
             self._count(m, k, core)
+        encoders = {each.name: each.encoder for each in self.inputs}
         for each in self.inputs:
-            self._send(m, each.name, each.layout, wiring.flipped(getattr(self, each.member)))
+            outside = wiring.flipped(getattr(self, each.member))
+            if each.encoder is None:
+                self._send(m, each.name, each.layout, outside)
+            else:
+                m.submodules[f"encoder_{each.name}"] = each.encoder
+                _join(m, outside, each.encoder.i)
+                m.d.comb += each.encoder.steps.eq(self.steps)
         for probe in self.probes:
-            source = self._emitted(m, probe)
+            encoder = encoders.get(probe.population)
+            source = self._emitted(m, probe) if encoder is None else encoder.o
             self._watch(m, probe, source)
             self._send(m, probe.population, probe.layout, source)
         with m.If(self.clear):
@@ -132,6 +148,21 @@ class Accelerator(wiring.Component):
         with m.Else():
             m.d.sync += self.counters.cycles.eq(self.counters.cycles + 1)
         return m
+
+    def _input_port(self, source: Input, member: str, layout: TokenLayout) -> InputPort:
+        encoder = None
+        if source in encoded(self.network, self.plan):
+            encoder = Encoder(
+                source=source,
+                frame=TokenLayout(
+                    axes=layout.axes, low=min(source.low, 0), high=max(source.high, 0)
+                ),
+                layout=layout,
+                max_steps=self.network.max_steps,
+                replayed=source.name in replayed_inputs(self.network, self.plan.mode),
+            )
+            layout = encoder.frame
+        return InputPort(name=source.name, member=member, layout=layout, encoder=encoder)
 
     def _emitted(self, m: Module, probe: Probe) -> stream.Interface:
         """The stream of a population, merged where several cores share it."""

@@ -52,6 +52,14 @@ def check_plan(network: Network, plan: HardwarePlan) -> None:
             where=f"network {network.name!r}",
         )
     known = {population.name for population in network.populations}
+    if plan.encoders and plan.mode is not Mode.STEPWISE:
+        raise ConfigurationError(
+            "encoders must come with mode stepwise", found=str(plan.mode), where="plan"
+        )
+    if plan.encoders and plan.mode is not Mode.STEPWISE:
+        raise ConfigurationError(
+            "encoders must come with mode stepwise", found=str(plan.mode), where="plan"
+        )
     hosting: dict[str, list[tuple[CorePlan, tuple[int, int] | None]]] = {}
     for core in plan.cores:
         if not core.hosts:

@@ -5,11 +5,12 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.golden.errors import UnsupportedError
-from spikewright.golden.spec import Encoding, Input, TokenKind
+from spikewright.golden.spec import Encoding, Input, Network, TokenKind
 
+from .plan import HardwarePlan
 from .token import TokenLayout
 
-__all__ = ["Encoder"]
+__all__ = ["Encoder", "encoded"]
 
 _ENCODED = (
     Encoding.ONCE,
@@ -19,6 +20,14 @@ _ENCODED = (
     Encoding.PHASE,
     Encoding.LATENCY,
 )
+
+
+def encoded(network: Network, plan: HardwarePlan) -> tuple[Input, ...]:
+    """The inputs that have an encoder in the plan."""
+    if not plan.encoders:
+        return ()
+    given = (Encoding.EVENTS, Encoding.SPREAD)
+    return tuple(each for each in network.inputs if each.encoding not in given)
 
 
 class Encoder(wiring.Component):

@@ -118,7 +118,15 @@ class CorePlan:
 
 @dataclass(frozen=True, kw_only=True)
 class HardwarePlan:
-    """All cores of an accelerator and the mode they run."""
+    """All cores of an accelerator and the mode they run.
+
+    Parameters
+    ----------
+    mode : stepwise, settle or collapsed. cores : in any order.
+    encoders : whether inputs take frames of values, which encoders in hardware make spikes of
+        (stepwise; not those whose spikes are given as events, or spread).
+    """
 
     mode: Mode
     cores: tuple[CorePlan, ...]
+    encoders: bool = False

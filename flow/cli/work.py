@@ -65,6 +65,13 @@ def generate(
             show_default="registers up to 4 words, LUT RAM up to 64, block RAM beyond",
         ),
     ] = None,
+    encoders: Annotated[
+        bool,
+        typer.Option(
+            "--encoders",
+            help="Inputs take frames of values; hardware makes their spikes (stepwise).",
+        ),
+    ] = False,
     plan: Annotated[
         Path | None,
         typer.Option(help="A plan.json instead of all of these."),
@@ -96,6 +103,7 @@ def generate(
 
     given = {"--mode": mode, "--lanes": lanes, "--banks": banks, "--membranes": membranes}
     beside = [name for name, value in given.items() if value is not None]
+    beside += ["--encoders"] * encoders
     if plan is not None and beside:
         raise ConfigurationError(
             "--plan says all of it and must be given alone", found=", ".join(beside)
@@ -107,6 +115,7 @@ def generate(
         None if lanes is None else integers(lanes, "--lanes"),
         banks=None if banks is None else pairs(banks, "--banks"),
         membranes=None if membranes is None else one_of(MembraneStore, membranes, "--membranes"),
+        encoders=encoders,
         path=plan,
     )
     generate_stage(project, chosen, working=working)
@@ -165,6 +174,7 @@ def cosim(
         chosen,
         project.load(data).first(samples),
         steps=steps,
+        reset_every=reset_every,
         simulator=simulator,
         stall_input=stall_input,
         stall_output=stall_output,

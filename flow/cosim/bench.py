@@ -52,6 +52,7 @@ async def compare_with_golden(dut: HierarchyObject) -> None:
             watchdog=setup.watchdog,
             input_patterns=setup.input_patterns,
             output_pattern=setup.output_pattern,
+            steps=setup.steps,
         )
         began = time.perf_counter()
         dut.go.value = index + 1

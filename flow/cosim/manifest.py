@@ -21,17 +21,18 @@ __all__ = [
     "read_manifest",
 ]
 
-SCHEMA = 2
+SCHEMA = 3
 COUNTER_NAMES = ("rows", "synops", "spikes_in", "spikes_out", "stalls", "busy")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A network input: ``port`` is what its ports' names begin with."""
+    """A network input: ``port`` is what its ports' names begin with; whether it takes frames."""
 
     name: str
     port: str
     layout: Layout
+    frames: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +121,7 @@ def _parse(data: dict[str, Any], folder: Path, where: str) -> Manifest:
             name=source["name"],
             port=source["port"],
             layout=Layout.from_manifest(source["layout"], where=where),
+            frames=bool(source["frames"]),
         )
         for source in data["streams"]["inputs"]
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 
 from spikewright.flow.tools import SIMULATORS
@@ -15,7 +16,7 @@ from spikewright.golden.spec import Fire, Network, TokenKind
 from .launch import Progress, launch
 from .manifest import Manifest, read_manifest
 from .setup import Setup, build_vectors
-from .streams import TokenStream
+from .streams import TokenStream, frame_streams
 from .testbench import PATTERN_LIMIT
 
 if TYPE_CHECKING:
@@ -125,6 +126,8 @@ def cosimulate(
             raise ConfigurationError("reset_every must be at least 1", found=str(reset_every))
         keep = [k % reset_every > 0 for k in range(1, count + 1)]
     streams = golden_streams(network, manifest.mode, given, steps, keep=keep)
+    by_name = given if isinstance(given, Mapping) else {network.inputs[0].name: given}
+    streams |= frame_streams(network, {name: np.asarray(x) for name, x in by_name.items()}, keep)
     plan = load_plan(generated_dir / "plan.json")
     vectors = build_vectors(network, manifest, streams, core_work(network, manifest, plan))
     total = vectors.samples
@@ -139,6 +142,7 @@ def cosimulate(
         watchdog=watchdog_cycles or _watchdog(network, [*input_patterns, output_pattern]),
         input_patterns=input_patterns,
         output_pattern=output_pattern,
+        steps=steps or network.max_steps,
         # A short run is over sooner than the C++ compiler has optimised.
         optimise="-O3" if vectors.counters[:, 0].sum() >= _LONG_ROWS else "-O0",
     )
@@ -211,8 +215,10 @@ def _report(
     bound_cycles: float,
 ) -> CosimReport:
     samples, cycles = result["samples"], result["cycles"]
+    # Of populations, and of inputs that are encoded in hardware.
     sent = {
-        p.name: int((streams[p.name].kind == TokenKind.SPIKE).sum()) for p in network.populations
+        probe.name: int((streams[probe.name].kind == TokenKind.SPIKE).sum())
+        for probe in manifest.probes[:-1]
     }
     # Who never fires sends its values.
     values = sum(sent[p.name] for p in network.populations if p.soma.fire is Fire.NONE)

@@ -14,7 +14,7 @@ from spikewright.golden.spec import Network
 
 from .layout import Layout, Words
 from .manifest import Manifest
-from .streams import OUTPUT, TokenStream
+from .streams import OUTPUT, TokenStream, frame_name
 from .work import CoreWork
 
 __all__ = ["Setup", "Vectors", "build_vectors", "load_vectors", "save_vectors"]
@@ -28,7 +28,8 @@ _LISTS = (*_INPUT_LISTS, "words", "starts")
 class Setup:
     """One co-simulation: where it runs and how. Stored as ``setup.json`` beside its vectors.
 
-    A pattern has 1 in the cycles in which a token may move; there is one for each input.
+    A pattern has 1 in the cycles in which a token may move; there is one for each input. ``steps``
+    is the T of samples that come as frames.
     """
 
     generated: str
@@ -38,6 +39,7 @@ class Setup:
     watchdog: int
     input_patterns: list[str]
     output_pattern: str
+    steps: int = 1
     optimise: str = "-O3"
 
     def save(self) -> Path:
@@ -96,12 +98,15 @@ def build_vectors(
                 found="no probe",
                 where=f"population {population.name!r}",
             )
+    sent = [
+        streams[frame_name(each.name) if each.frames else each.name] for each in manifest.inputs
+    ]
     return Vectors(
         input_words=tuple(
-            _pack(source.layout, streams[source.name], f"input {source.name!r}")
-            for source in manifest.inputs
+            _pack(source.layout, stream, f"input {source.name!r}")
+            for source, stream in zip(manifest.inputs, sent, strict=True)
         ),
-        input_starts=tuple(streams[source.name].starts for source in manifest.inputs),
+        input_starts=tuple(stream.starts for stream in sent),
         words=tuple(_pack(p.layout, streams[p.name], _title(p.name)) for p in manifest.probes),
         starts=tuple(streams[p.name].starts for p in manifest.probes),
         counters=np.array([core.counters(streams) for core in work], dtype=np.int64),

@@ -1,13 +1,22 @@
 """The tokens that the golden trace says each stream must carry; numpy only, no torch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from spikewright.golden.errors import SpikewrightError
-from spikewright.golden.spec import Decision, EndFlag, Fire, Mode, Network, ReadoutKind, TokenKind
+from spikewright.golden.spec import (
+    Decision,
+    Encoding,
+    EndFlag,
+    Fire,
+    Mode,
+    Network,
+    ReadoutKind,
+    TokenKind,
+)
 from spikewright.hdl.replay import replayed_inputs
 
 __all__ = ["OUTPUT", "Golden", "TokenStream", "concatenate", "expected_streams"]
@@ -137,6 +146,28 @@ def expected_streams(
         ends=flags if labels is None or maps else labels,
     )
     return streams
+
+
+def frame_streams(
+    network: Network, inputs: Mapping[str, Array], keep: Sequence[bool] | None = None
+) -> dict[str, TokenStream]:
+    """What encoders in hardware are sent, by ``frame_name``: every value but 0, and END."""
+    found = {}
+    for each in network.inputs:
+        values = np.asarray(inputs[each.name], dtype=np.int64)
+        if each.encoding not in (Encoding.EVENTS, Encoding.SPREAD):
+            flags = np.zeros(len(values), dtype=np.int64)
+            if keep is not None:
+                flags = np.where(np.array(keep), EndFlag.KEEP, EndFlag.RESET).astype(np.int64)
+            found[frame_name(each.name)] = _stream(
+                each.name, values[None], np.zeros_like(flags), values=None, ends=flags
+            )
+    return found
+
+
+def frame_name(name: str) -> str:
+    """Key of an input's frames among the streams; not a legal place for an input."""
+    return f"{name} frames"
 
 
 def concatenate(streams: list[TokenStream]) -> TokenStream:

@@ -75,6 +75,7 @@ def render(manifest: Manifest, *, public: bool) -> str:
             for source in manifest.inputs
         ],
         output=manifest.output.layout,
+        frames=any(source.frames for source in manifest.inputs),
         pattern_limit=PATTERN_LIMIT,
         chunk=_CHUNK,
         counters=_ports(manifest),
@@ -102,12 +103,21 @@ def write_batch(
     watchdog: int,
     input_patterns: Sequence[str],
     output_pattern: str,
+    steps: int = 1,
 ) -> None:
     """Write what the testbench reads when ``go`` changes: big-endian, as $fread wants it.
 
-    ``words`` and ``input_patterns`` are by input, ``limits`` the most tokens of each probe.
+    ``words`` and ``input_patterns`` are by input, ``limits`` the most tokens of each probe,
+    ``steps`` the T of frames.
     """
-    control = [samples, watchdog, DRAIN_CYCLES, len(output_pattern), *map(int, output_pattern)]
+    control = [
+        samples,
+        watchdog,
+        DRAIN_CYCLES,
+        steps,
+        len(output_pattern),
+        *map(int, output_pattern),
+    ]
     for index, (source, sent, pattern) in enumerate(
         zip(manifest.inputs, words, input_patterns, strict=True)
     ):

@@ -18,7 +18,7 @@ from spikewright.hdl.plan import HardwarePlan
 
 __all__ = ["MANIFEST_SCHEMA", "TOP", "VERILOG", "build_manifest"]
 
-MANIFEST_SCHEMA = 2
+MANIFEST_SCHEMA = 3
 TOP = "accelerator"
 VERILOG = "accelerator.v"
 
@@ -38,7 +38,12 @@ def build_manifest(
         "ports": _ports(accelerator),
         "streams": {
             "inputs": [
-                {"name": each.name, "port": each.member, "layout": each.layout.as_dict()}
+                {
+                    "name": each.name,
+                    "port": each.member,
+                    "layout": each.layout.as_dict(),
+                    "frames": each.encoder is not None,
+                }
                 for each in accelerator.inputs
             ],
             "output": {"port": "o", "layout": accelerator.output_layout.as_dict()},

@@ -220,6 +220,7 @@ def _route(job: _Job, pll: Pll, folder: Path) -> str:
         accelerator=job.accelerator,
         tokens=job.sample.inputs,
         expected=job.sample.output,
+        steps=job.sample.steps,
     )
     prepared = job.board.platform().prepare(top, _NAME, debug_verilog=False)
     for name, content in prepared.files.items():

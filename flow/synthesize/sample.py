@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikewright.flow.cosim.golden import golden_streams
-from spikewright.flow.cosim.streams import OUTPUT, TokenStream
+from spikewright.flow.cosim.streams import OUTPUT, TokenStream, frame_name, frame_streams
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Decision, Mode, Network
 
@@ -22,11 +22,13 @@ Tokens = tuple[Values, Values, Values]
 class StoredSample:
     """``inputs``: the tokens of each input in the network's order. ``output``: those that must come
     out; their order within a step means nothing. ``label``: None where there is none, or a map.
+    ``steps``: what encoders make of frames.
     """
 
     inputs: tuple[Tokens, ...]
     output: Tokens
     label: int | None
+    steps: int
 
 
 def stored_sample(
@@ -35,13 +37,14 @@ def stored_sample(
     values: Values | Mapping[str, Values],
     *,
     steps: int | None = None,
+    encoders: bool = False,
 ) -> StoredSample:
     """Encode one sample for a mode and run it through the golden model.
 
     Parameters
     ----------
     values : integer inputs [1, n], or [1, steps, n] for events; by name where there are several.
-    steps : as ``Model.run``.
+    steps : as ``Model.run``. encoders : whether the inputs are sent as frames.
 
     Raises
     ------
@@ -52,13 +55,20 @@ def stored_sample(
     if any(len(array) != 1 for array in arrays):
         raise ConfigurationError("one sample can be stored", found=f"{len(arrays[0])}")
     streams = golden_streams(network, mode, values, steps)
+    names = {each.name: each.name for each in network.inputs}
+    if encoders:
+        by_name = values if isinstance(values, Mapping) else {network.inputs[0].name: values}
+        frames = frame_streams(network, by_name)
+        streams |= frames
+        names = {name: frame_name(name) if frame_name(name) in frames else name for name in names}
     output = _tokens(streams[OUTPUT])
     read = network.population(network.readout.population)
     labelled = network.readout.decision is Decision.ARGMAX and read.positions == 1
     return StoredSample(
-        inputs=tuple(_tokens(streams[each.name]) for each in network.inputs),
+        inputs=tuple(_tokens(streams[name]) for name in names.values()),
         output=output,
         label=int(output[1][-1]) if labelled else None,
+        steps=steps or network.max_steps,
     )
 
 

@@ -112,7 +112,7 @@ def test_negative_values_and_a_replayed_input():
 
 
 def test_timing():
-    """A cycle a value in each step that can have spikes, and two a STEP: the last value's is one."""
+    """A cycle a value in each step that can have spikes, and two a STEP."""
     dut = unit(source(Encoding.CONSTANT, n=5))
     sent = [token(dut, SPIKE, n, 3) for n in range(4)] + [token(dut, END)]
     seen = watch(dut, sent, 3 * 5 + 1, 3)

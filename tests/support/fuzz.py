@@ -15,6 +15,7 @@ from spikewright.flow.cosim.judge import judge
 from spikewright.flow.cosim.manifest import read_manifest
 from spikewright.flow.cosim.schedule import core_work
 from spikewright.flow.cosim.setup import Setup, build_vectors
+from spikewright.flow.cosim.streams import frame_streams
 from spikewright.flow.cosim.testbench import read_batch, render, write_batch
 from spikewright.flow.generate import generate
 from spikewright.flow.tools import simulator_environment
@@ -84,6 +85,7 @@ def check(case: Case, folder: Path) -> None:
     generate(case.network, case.plan, folder)
     manifest = read_manifest(folder)
     streams = golden_streams(case.network, case.plan.mode, case.inputs, case.steps, keep=case.keep)
+    streams |= frame_streams(case.network, case.inputs, case.keep)
     vectors = build_vectors(
         case.network, manifest, streams, core_work(case.network, manifest, case.plan)
     )
@@ -106,6 +108,7 @@ def check(case: Case, folder: Path) -> None:
         watchdog=_WATCHDOG,
         input_patterns=patterns[:-1],
         output_pattern=patterns[-1],
+        steps=case.steps or 1,
     )
     (folder / "testbench.v").write_text(render(manifest, public=False) + _ONCE, encoding="utf-8")
     _simulate(folder, manifest.verilog)

@@ -45,7 +45,10 @@ def random_plan(chooser: Chooser, network: Network, mode: Mode) -> HardwarePlan:
     for _ in range(chooser.integer(0, 2)):
         if len(cores) > 1:
             cores = _shared(chooser, network, mode, cores)
-    return _with_depths(chooser, network, HardwarePlan(mode=mode, cores=tuple(cores)))
+    encoders = mode is Mode.STEPWISE and chooser.integer(0, 1) == 1
+    encoders &= all(each.threshold is None or each.threshold > 0 for each in network.inputs)
+    plan = HardwarePlan(mode=mode, cores=tuple(cores), encoders=encoders)
+    return _with_depths(chooser, network, plan)
 
 
 def random_stalls(chooser: Chooser) -> str | None:
