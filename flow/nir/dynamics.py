@@ -1,0 +1,104 @@
+"""One form for every neuron of NIR: what is left of its states, and what its input counts."""
+
+from dataclasses import dataclass
+
+import nir
+import numpy as np
+import numpy.typing as npt
+
+from spikewright.golden.errors import ConfigurationError
+
+from .discretisation import Discretisation, Integral
+
+__all__ = ["Dynamics", "dynamics_of"]
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dynamics:
+    """A population in steps, with x what its connections bring::
+
+        i = left_i * i + x                      where there is a current
+        v = left_v * v + gain * i + drift       gain * x without one
+        fires where v exceeds threshold; reset
+
+    Vectors are [neurons]. ``left_i`` None: no current. ``threshold`` None: it never fires.
+    ``drift`` is what the leak towards another rest than 0 adds. Where ``pure``, v is x itself: a
+    threshold without memory.
+    """
+
+    shape: tuple[int, ...]
+    left_i: float | None
+    left_v: float
+    gain: Values
+    drift: Values
+    threshold: Values | None
+    reset_value: Values
+
+
+def dynamics_of(node: nir.NIRNode, rule: Discretisation, where: str) -> Dynamics:
+    """The steps of a node.
+
+    The current's own input gain, w_in and r are put together in ``gain``, since both states are
+    linear in what comes in.
+
+    Raises
+    ------
+    ConfigurationError
+        If a time constant is not legal, or not the same for all neurons.
+    """
+    shape = tuple(_first(node).shape)
+
+    def vector(value: object) -> Values:
+        array = np.asarray(value, dtype=np.float64)
+        return np.broadcast_to(array, shape).reshape(-1).copy()
+
+    def tau(name: str) -> float:
+        values = np.unique(vector(getattr(node, name)))
+        if values.size != 1:
+            raise ConfigurationError(
+                f"{name} must be the same for all neurons of a population, which share a leak",
+                found=f"{values.size} values from {values[0]:g} to {values[-1]:g}",
+                where=where,
+                action="split the population, or train with one time constant",
+            )
+        return float(values[0])
+
+    left_i, left_v, rest = None, 1.0, np.zeros(int(np.prod(shape)))
+    gain = vector(getattr(node, "r", 1.0))
+    if isinstance(node, nir.CubaLI | nir.CubaLIF):
+        left_i = rule.left(tau("tau_syn"), where)
+        gain = gain * vector(node.w_in) * rule.gain(tau("tau_syn"))
+    if isinstance(node, nir.I | nir.IF) and rule.integral is Integral.TIME:
+        gain = gain * rule.dt
+    if not isinstance(node, nir.I | nir.IF | nir.Threshold):
+        name = "tau_mem" if left_i is not None else "tau"
+        left_v = rule.left(tau(name), where)
+        gain = gain * rule.gain(tau(name))
+        rest = vector(node.v_leak)
+    threshold = None
+    if isinstance(node, nir.Threshold):
+        left_v, threshold = 0.0, vector(node.threshold)
+    elif hasattr(node, "v_threshold"):
+        threshold = vector(node.v_threshold)
+        if not np.all(np.isfinite(threshold)) or np.any(threshold <= 0):
+            raise ConfigurationError(
+                "a threshold must be finite and above 0",
+                found=f"{threshold.min():g}",
+                where=where,
+            )
+    return Dynamics(
+        shape=shape,
+        left_i=left_i,
+        left_v=left_v,
+        gain=gain,
+        drift=(1 - left_v) * rest,
+        threshold=threshold,
+        reset_value=vector(getattr(node, "v_reset", 0.0)),
+    )
+
+
+def _first(node: nir.NIRNode) -> npt.NDArray[np.float64]:
+    name = "threshold" if isinstance(node, nir.Threshold) else "r"
+    return np.asarray(getattr(node, name), dtype=np.float64)

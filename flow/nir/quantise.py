@@ -1,0 +1,421 @@
+"""Integers for a network that a discretisation made definite."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil, log2, prod
+
+import nir
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from spikewright.golden.errors import ConfigurationError, RangeError, UnsupportedError
+from spikewright.golden.spec import (
+    BiasWhen,
+    Connection,
+    Decision,
+    Dense,
+    Encoding,
+    Fire,
+    Identity,
+    Input,
+    Leak,
+    Mode,
+    Network,
+    Operator,
+    Payload,
+    Population,
+    Readout,
+    ReadoutKind,
+    Reset,
+    Soma,
+    Window,
+    WindowKind,
+)
+
+from .discretisation import Compare, Order
+from .dynamics import Dynamics
+from .graph import Path_
+from .linear import _each
+from .reference import Reference
+
+__all__ = ["Precision", "network_of"]
+
+Floats = npt.NDArray[np.float64]
+_MOST_SYNAPSES = 1 << 24
+_WEIGHTS = (nir.Linear, nir.Affine, nir.Conv1d, nir.Conv2d, nir.Scale)
+_POOLS = (nir.SumPool2d, nir.AvgPool2d)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Precision:
+    """How finely a network is quantised.
+
+    Parameters
+    ----------
+    weight_bits : of each weight. fraction_bits : of membranes and currents below a weight's unit.
+    leak_bits : the largest k of a leak m / 2**k.
+    """
+
+    weight_bits: int = 8
+    fraction_bits: int = 6
+    leak_bits: int = 8
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Wire:
+    """A path as an operator with weights of doubles, and what it brings without a spike."""
+
+    path: Path_
+    operator: Operator | None  # with the right geometry, and no weights yet
+    weights: Floats | None  # None where each spike counts ``unit``
+    unit: float
+    bias: Floats  # [neurons]
+
+
+def network_of(
+    reference: Reference,
+    precision: Precision,
+    *,
+    name: str,
+    max_steps: int,
+    levels: Mapping[str, tuple[int, int, float | None]] | None = None,
+) -> Network:
+    """The integer network, in stepwise mode.
+
+    Every population counts in a unit of its own, such that the weights of all that comes in are
+    integers of it, times a power of two each; thresholds are what their gain makes of them.
+
+    Parameters
+    ----------
+    reference : what is meant. precision : how finely. max_steps : T up to which widths are proven.
+    levels : (low, high, step) of each input's payload, in units of ``step`` where it is not whole;
+        by default spikes of 1.
+
+    Raises
+    ------
+    ConfigurationError, UnsupportedError
+        If a semantics has no equal among the contract's somas; RangeError if a register would need
+        too many bits.
+    """
+    wires = [_wire(reference, path) for path in reference.graph.paths]
+    ends = [*reference.graph.outputs]
+    if len(ends) != 1:
+        raise UnsupportedError(
+            "one population must be read",
+            found=", ".join(ends) or "none: an output must follow a population directly",
+            where=reference.where,
+        )
+    given = dict(levels or {})
+    inputs = [_input(reference, each, given.get(each, (0, 1, None))) for each in reference.graph.inputs]
+    steps = {each.name: each.step or 1.0 for each in inputs}
+    names = {each: _name(each) for each in (*reference.graph.inputs, *reference.graph.populations)}
+    populations: list[Population] = []
+    connections: list[Connection] = []
+    relays: dict[tuple[str, int], str] = {}
+    for target, dynamics in reference.dynamics.items():
+        incoming = [wire for wire in wires if wire.path.target == target]
+        scaled = [
+            (wire, wire.unit * steps.get(names[wire.path.source], 1.0)) for wire in incoming
+        ]
+        unit = _unit(scaled, precision)
+        fraction = precision.fraction_bits
+        bias = sum((wire.bias for wire in incoming), np.zeros(dynamics.gain.size))
+        soma = _soma(reference, target, dynamics, bias, unit / 2**fraction, precision)
+        populations.append(_population(reference, names[target], dynamics, soma))
+        for wire, size in scaled:
+            delay = reference.delays[wire.path]
+            source = names[wire.path.source]
+            for k in range(1, delay):
+                source = _relay(reference, wire.path.source, names, k, relays, populations, connections)
+            connections.append(
+                Connection(
+                    source=source,
+                    target=names[target],
+                    operator=_operator(wire, size, unit, precision),
+                    delay=min(delay, 1),
+                )
+            )
+    read = names[ends[0]]
+    fires = reference.dynamics[ends[0]].threshold is not None
+    return Network(
+        name=name,
+        inputs=tuple(inputs),
+        populations=tuple(populations),
+        connections=tuple(connections),
+        readout=Readout(
+            population=read,
+            kind=ReadoutKind.COUNT if fires else ReadoutKind.MEMBRANE,
+            decision=Decision.ARGMAX,
+        ),
+        modes=(Mode.STEPWISE,),
+        max_steps=max_steps,
+        provenance={"discretisation": str(reference.rule.as_dict())},
+    )
+
+
+def _name(name: str) -> str:
+    plain = "".join(c if c.isalnum() and c.isascii() else "_" for c in name)
+    return plain if plain[:1].isalpha() else f"n{plain}"
+
+
+def _input(reference: Reference, name: str, levels: tuple[int, int, float | None]) -> Input:
+    low, high, step = levels
+    payload = Payload.UNIT if (low, high) == (0, 1) else Payload.GRADED
+    return Input(
+        name=_name(name),
+        shape=reference.shapes[name],
+        payload=Payload.SIGN if (low, high) == (-1, 1) else payload,
+        low=low,
+        high=high,
+        encoding=Encoding.EVENTS,
+        step=step,
+    )
+
+
+def _wire(reference: Reference, path: Path_) -> _Wire:
+    zero = torch.zeros(1, *reference.shapes[path.source], dtype=torch.float64)
+    silent = reference.charge(path, zero).flatten().numpy()
+    size = reference.dynamics[path.target].gain.size
+    bias = np.broadcast_to(silent, (size,)).copy()
+    nodes = [reference.graph.nodes[name] for name in path.nodes]
+    kinds = [n for n in nodes if not isinstance(n, nir.Flatten | nir.Delay)]
+    if not kinds:
+        return _Wire(path=path, operator=Identity(), weights=None, unit=1.0, bias=bias)
+    window = _window(kinds, reference.shapes[path.source])
+    if window is not None:
+        operator, weights, unit = window
+        return _Wire(path=path, operator=operator, weights=weights, unit=unit, bias=bias)
+    n = prod(reference.shapes[path.source])
+    if n * size > _MOST_SYNAPSES:
+        raise UnsupportedError(
+            f"linear nodes that do not make one convolution must have at most {_MOST_SYNAPSES} "
+            "weights together",
+            found=f"{n} x {size}",
+            where=f"{reference.where}: {' -> '.join((path.source, *path.nodes, path.target))}",
+        )
+    basis = torch.eye(n, dtype=torch.float64).reshape(n, *reference.shapes[path.source])
+    matrix = reference.charge(path, basis).flatten(1).numpy() - silent
+    return _Wire(path=path, operator=None, weights=matrix, unit=1.0, bias=bias)
+
+
+def _window(
+    nodes: list[nir.NIRNode], shape: tuple[int, ...]
+) -> tuple[Operator, Floats | None, float] | None:
+    """One convolution, behind one pool or none; or one pool; None where it is something else."""
+    pool, unit = None, 1.0
+    if isinstance(nodes[0], _POOLS) and len(shape) == 3:
+        pool = _pool(nodes[0])
+        unit = 1.0 if isinstance(nodes[0], nir.SumPool2d) else 1.0 / prod(pool.kernel)
+        nodes = nodes[1:]
+        if not nodes:
+            return pool, None, unit
+    if len(nodes) != 1 or not isinstance(nodes[0], nir.Conv1d | nir.Conv2d):
+        return None
+    node = nodes[0]
+    n = node.weight.ndim - 2
+    if isinstance(node.padding, str) or len(shape) != n + 1 or (pool is not None and n != 2):
+        return None
+    weights = np.asarray(node.weight, dtype=np.float64)
+    window = Window(
+        kind=WindowKind.CONVOLUTION,
+        kernel=weights.shape[2:],
+        stride=_each(node.stride, n),
+        padding=_each(node.padding, n),
+        dilation=_each(node.dilation, n),
+        output_padding=(0,) * n,
+        groups=int(node.groups),
+        weights=np.zeros(weights.shape, dtype=np.int64),
+        weight_bits=2,
+        pool=pool,
+    )
+    return window, weights, unit
+
+
+def _pool(node: nir.NIRNode) -> Window:
+    return Window(
+        kind=WindowKind.SUM_POOL,
+        kernel=_each(node.kernel_size, 2),
+        stride=_each(node.stride, 2),
+        padding=_each(node.padding, 2),
+        dilation=(1, 1),
+        output_padding=(0, 0),
+    )
+
+
+def _quantum(wire: _Wire, size: float, precision: Precision) -> float:
+    """What one of a weight's integers counts at the least."""
+    if wire.weights is None:
+        return size
+    largest = float(np.abs(wire.weights).max()) * size
+    return largest / (2 ** (precision.weight_bits - 1) - 1)
+
+
+def _unit(scaled: list[tuple[_Wire, float]], precision: Precision) -> float:
+    quanta = [q for q in (_quantum(wire, size, precision) for wire, size in scaled) if q > 0]
+    return min(quanta, default=1.0)
+
+
+def _operator(wire: _Wire, size: float, unit: float, precision: Precision) -> Operator:
+    """Integers of the unit, times the least power of two that makes them fit."""
+    quantum = _quantum(wire, size, precision)
+    shift = max(0, ceil(log2(quantum / unit) - 1e-9)) if quantum > 0 else 0
+    total = shift + precision.fraction_bits
+    if wire.weights is None:
+        assert wire.operator is not None  # a spike that counts by itself is one
+        if not np.isclose(quantum, unit * 2.0**shift, rtol=1e-9):
+            # Another branch has the finer unit: a diagonal or a pool becomes weights.
+            raise UnsupportedError(
+                "a branch without weights must count a power of two of the others' unit",
+                found=f"{quantum / unit:g} times",
+                where=f"{wire.path.source!r} -> {wire.path.target!r}",
+                action="put a Scale or Linear node there",
+            )
+        if isinstance(wire.operator, Identity):
+            return Identity(shift=total)
+        assert isinstance(wire.operator, Window)
+        return _replaced(wire.operator, shift=total)
+    weights = np.rint(wire.weights * size / (unit * 2.0**shift)).astype(np.int64)
+    if isinstance(wire.operator, Window):
+        return _replaced(
+            wire.operator, weights=weights, weight_bits=precision.weight_bits, shift=total
+        )
+    return Dense(weights=weights, weight_bits=precision.weight_bits, shift=total)
+
+
+def _replaced(window: Window, **changes: object) -> Window:
+    names = ("kind", "kernel", "stride", "padding", "dilation", "output_padding", "groups", "pool")
+    fields = {name: getattr(window, name) for name in names}
+    return Window(**(fields | changes))  # type: ignore[arg-type]
+
+
+def _leak(share: float, precision: Precision, where: str) -> Leak | None:
+    """The nearest m / 2**k; None where all is left."""
+    if share == 1.0:
+        return None
+    best: tuple[float, int, int] | None = None
+    for shift in range(1, precision.leak_bits + 1):
+        m = min(max(1, round(share * 2**shift)), 2**shift - 1)
+        while m % 2 == 0:
+            m //= 2
+            shift -= 1  # noqa: PLW2901  # the same share, in its lowest terms
+        error = abs(m / 2**shift - share)
+        if best is None or error < best[0] - 1e-15:
+            best = (error, m, shift)
+    assert best is not None
+    error, m, shift = best
+    if error > (1 - share) / 2:
+        raise ConfigurationError(
+            f"a leak of m / 2**k with k up to {precision.leak_bits} must come near {share:g}",
+            found=f"{m} / {2**shift}",
+            where=where,
+            action="use more leak bits, or a longer time step",
+        )
+    return Leak(multiplier=m, shift=shift)
+
+
+def _soma(
+    reference: Reference,
+    name: str,
+    dynamics: Dynamics,
+    bias: Floats,
+    unit: float,
+    precision: Precision,
+) -> Soma:
+    """All in units; v is counted from its rest, so that the leak goes to 0."""
+    rule, where = reference.rule, f"{reference.where}: node {name!r}"
+    if rule.order is Order.OLD and dynamics.left_i is not None:
+        raise UnsupportedError(
+            "the membrane must take in the current of its own step",
+            found="order old",
+            where=where,
+            action="shift the input by a step, and use order new",
+        )
+    if np.any(dynamics.gain <= 0):
+        raise ConfigurationError(
+            "r and w_in must be above 0", found=f"{dynamics.gain.min():g}", where=where
+        )
+    scale = dynamics.gain * unit  # one unit of v, in the file's volts, per neuron
+    rest = dynamics.drift / (1 - dynamics.left_v) if dynamics.left_v < 1 else 0 * dynamics.drift
+    options: dict[str, object] = {
+        "bias": _rounded(bias / unit, "bias", where),
+        "bias_when": BiasWhen.EVERY,
+        "initial_v": _rounded(-rest / scale, "initial v", where),
+        "leak_v": _leak(dynamics.left_v, precision, where) if dynamics.left_v > 0 else Leak(shift=16),
+        "current": dynamics.left_i is not None,
+    }
+    if dynamics.left_i is not None:
+        options["leak_i"] = _leak(dynamics.left_i, precision, where)
+    if dynamics.threshold is None:
+        return Soma(fire=Fire.NONE, **options)  # type: ignore[arg-type]
+    exact = (dynamics.threshold - rest) / scale
+    # v > th is v >= floor(th) + 1 in integers
+    above = rule.compare is Compare.ABOVE
+    threshold = np.floor(exact) + 1 if above else np.ceil(exact)
+    options["threshold"] = _rounded(np.maximum(threshold, 1), "threshold", where)
+    options["fire"] = Fire.BURST if rule.bursts > 1 else Fire.BINARY
+    options["max_level"] = rule.bursts
+    if rule.reset is Reset.SUBTRACT:
+        options["reset_amount"] = _rounded(
+            np.maximum(np.rint(dynamics.threshold / scale), 1), "reset amount", where
+        )
+        options["reset_delay"] = rule.reset_delay
+        if rule.bursts > 1:
+            options["reset_amount"] = np.minimum(options["reset_amount"], options["threshold"])
+    else:
+        values = np.unique(np.rint((dynamics.reset_value - rest) / scale))
+        if values.size != 1:
+            raise ConfigurationError(
+                "v_reset must be the same for all neurons of a population, in their units",
+                found=f"{values.size} values",
+                where=where,
+            )
+        options |= {"reset": Reset.VALUE, "reset_value": int(values[0])}
+    if rule.floor is not None:
+        floors = np.unique(np.rint((-rule.floor * dynamics.threshold - rest) / scale))
+        options["v_min"] = int(floors.min())
+    return Soma(**options)  # type: ignore[arg-type]
+
+
+def _rounded(values: Floats, what: str, where: str) -> npt.NDArray[np.int64]:
+    """Integers, as one where all are the same."""
+    found = np.rint(values)
+    if np.abs(found).max() > 2**31:
+        raise RangeError(
+            f"a {what} must fit 32 bits",
+            found=f"{np.abs(found).max():g}",
+            where=where,
+            action="use fewer fraction bits, or fewer weight bits",
+        )
+    whole = found.astype(np.int64)
+    return whole[:1] if np.all(whole == whole[0]) else whole
+
+
+def _population(reference: Reference, name: str, dynamics: Dynamics, soma: Soma) -> Population:
+    payload = Payload.GRADED if soma.fire is Fire.BURST else Payload.UNIT
+    return Population(name=name, shape=dynamics.shape or (1,), soma=soma, payload=payload)
+
+
+def _relay(
+    reference: Reference,
+    source: str,
+    names: Mapping[str, str],
+    step: int,
+    relays: dict[tuple[str, int], str],
+    populations: list[Population],
+    connections: list[Connection],
+) -> str:
+    """A population that repeats another one's spikes a step later."""
+    key = (source, step)
+    if key not in relays:
+        relays[key] = f"{names[source]}_later_{step}"
+        soma = Soma(fire=Fire.BINARY, threshold=1, reset=Reset.VALUE)
+        shape = reference.shapes[source]
+        populations.append(
+            Population(name=relays[key], shape=shape, soma=soma, payload=Payload.UNIT)
+        )
+        before = names[source] if step == 1 else relays[source, step - 1]
+        connections.append(
+            Connection(source=before, target=relays[key], operator=Identity(), delay=1)
+        )
+    return relays[key]

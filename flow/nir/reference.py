@@ -1,0 +1,188 @@
+"""The file's network in steps, in double precision: what a quantised one is measured against."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import nir
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.spec import Reset
+
+from .discretisation import Compare, Discretisation, Order
+from .dynamics import Dynamics, dynamics_of
+from .graph import Graph, Path_
+from .linear import apply_all
+
+__all__ = ["Reference", "Traces"]
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Traces:
+    """By population: spikes and membranes [steps, batch, neurons], after the reset."""
+
+    spikes: Mapping[str, Tensor]
+    membranes: Mapping[str, Tensor]
+
+
+class Reference:
+    """A graph that a discretisation has made definite.
+
+    Parameters
+    ----------
+    graph : what was read. rule : how it goes in steps. shapes : of each input, where the file does
+        not say. where : the file, for messages.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        rule: Discretisation,
+        *,
+        shapes: Mapping[str, tuple[int, ...]] | None = None,
+        where: str = "graph",
+    ) -> None:
+        self.graph, self.rule, self.where = graph, rule, where
+        self.dynamics: dict[str, Dynamics] = {
+            name: dynamics_of(graph.nodes[name], rule, f"{where}: node {name!r}")
+            for name in graph.populations
+        }
+        given = dict(shapes or {})
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        for name, shape in graph.inputs.items():
+            found = given.get(name, shape)
+            if found is None or any(size < 1 for size in found):
+                raise ConfigurationError(
+                    "the shape of an input must be known",
+                    found=str(shape),
+                    where=f"{where}: node {name!r}",
+                    action="give it",
+                )
+            self.shapes[name] = found
+        self.delays = self._delays()
+        self._settle_shapes()
+
+    def _delays(self) -> dict[Path_, int]:
+        """Steps that each path waits: those of its Delay nodes, and one where it leads back.
+
+        Populations stand in the order in which they are reached from the inputs; a path back to one
+        of those before, or to itself, closes a loop.
+        """
+        place = {name: k for k, name in enumerate(self.graph.populations)}
+        found = {}
+        for path in self.graph.paths:
+            steps = 0
+            for name in path.nodes:
+                node = self.graph.nodes[name]
+                if isinstance(node, nir.Delay):
+                    steps += self._steps(name, node)
+            back = path.source in place and place[path.target] <= place[path.source]
+            found[path] = max(steps, 1) if back else steps
+        return found
+
+    def _steps(self, name: str, node: nir.Delay) -> int:
+        times = np.unique(np.asarray(node.delay, dtype=np.float64)) / self.rule.dt
+        whole = np.round(times)
+        if times.size != 1 or not np.allclose(times, whole, atol=1e-6) or whole[0] < 0:
+            raise ConfigurationError(
+                "a delay must be a whole number of steps, the same for all",
+                found=", ".join(f"{each:g} steps" for each in times[:3]),
+                where=f"{self.where}: node {name!r}",
+            )
+        return int(whole[0])
+
+    def _settle_shapes(self) -> None:
+        """Every path must bring what its target has; a population's own shape may be flat."""
+        for name, dynamics in self.dynamics.items():
+            self.shapes[name] = dynamics.shape
+        for path in self.graph.paths:
+            y = self.charge(path, torch.zeros(1, *self.shapes[path.source], dtype=torch.float64))
+            wanted = self.dynamics[path.target]
+            shape = tuple(y.shape[1:])
+            if int(np.prod(shape)) != wanted.gain.size and wanted.gain.size != 1:
+                raise ConfigurationError(
+                    f"what comes to a population must have its {wanted.gain.size} neurons",
+                    found=f"shape {shape} from {path.source!r}",
+                    where=f"{self.where}: node {path.target!r}",
+                )
+
+    def charge(self, path: Path_, x: Tensor) -> Tensor:
+        """What a path makes of [batch, *shape]."""
+        nodes = [(name, self.graph.nodes[name]) for name in path.nodes]
+        return apply_all(nodes, x, self.where)
+
+    def run(self, inputs: Mapping[str, Tensor]) -> Traces:
+        """Run [batch, steps, *shape] of each input."""
+        steps, batch = (next(iter(inputs.values())).shape[k] for k in (1, 0))
+        past: dict[str, list[Tensor]] = {name: [] for name in (*inputs, *self.dynamics)}
+        neurons = {name: _Neurons(d, self.rule, batch) for name, d in self.dynamics.items()}
+        membranes: dict[str, list[Tensor]] = {name: [] for name in self.dynamics}
+        for step in range(steps):
+            for name, values in inputs.items():
+                past[name].append(values[:, step].double())
+            for name in self.graph.populations:
+                total = torch.zeros(batch, self.dynamics[name].gain.size, dtype=torch.float64)
+                for path in self.graph.paths:
+                    if path.target == name:
+                        total += self._heard(path, past[path.source], step, batch).flatten(1)
+                spikes = neurons[name].step(total)
+                past[name].append(spikes.reshape(batch, *self.shapes[name]))
+                membranes[name].append(neurons[name].v.clone())
+        return Traces(
+            spikes={name: torch.stack(past[name]).flatten(2) for name in self.dynamics},
+            membranes={name: torch.stack(each) for name, each in membranes.items()},
+        )
+
+    def _heard(self, path: Path_, past: list[Tensor], step: int, batch: int) -> Tensor:
+        """Before the first spikes a path brings its biases only."""
+        at = step - self.delays[path]
+        silent = torch.zeros(batch, *self.shapes[path.source], dtype=torch.float64)
+        return self.charge(path, past[at] if at >= 0 else silent)
+
+
+class _Neurons:
+    """A population at work, [batch, neurons]."""
+
+    def __init__(self, dynamics: Dynamics, rule: Discretisation, batch: int) -> None:
+        self.dynamics, self.rule = dynamics, rule
+        self.v = torch.zeros(batch, dynamics.gain.size, dtype=torch.float64)
+        self.i = torch.zeros_like(self.v)
+        self.owed = torch.zeros_like(self.v)  # levels whose reset is still to come
+        self.gain = torch.from_numpy(dynamics.gain)
+        self.drift = torch.from_numpy(dynamics.drift)
+
+    def step(self, x: Tensor) -> Tensor:
+        """The spikes of a step with the input x."""
+        dynamics, rule = self.dynamics, self.rule
+        charge = x
+        if dynamics.left_i is not None:
+            before = self.i
+            self.i = dynamics.left_i * self.i + x
+            charge = self.i if rule.order is Order.NEW else before
+        self.v = dynamics.left_v * self.v + self.gain * charge + self.drift
+        if dynamics.threshold is None:
+            return torch.zeros_like(self.v)
+        threshold = torch.from_numpy(dynamics.threshold)
+        if rule.reset_delay:
+            self.v = self.v - self.owed * threshold
+        if rule.floor is not None:
+            self.v = torch.maximum(self.v, -rule.floor * threshold)
+        fires = self.v > threshold if rule.compare is Compare.ABOVE else self.v >= threshold
+        level = fires.double()
+        if rule.bursts > 1:
+            fits = torch.floor(self.v / threshold)
+            if rule.compare is Compare.ABOVE:
+                fits = torch.ceil(self.v / threshold) - 1
+            level = fits.clamp(0, rule.bursts)
+        if rule.reset_delay:
+            self.owed = level
+        elif rule.reset is Reset.SUBTRACT:
+            self.v = self.v - level * threshold
+        else:
+            self.v = torch.where(level > 0, torch.from_numpy(dynamics.reset_value), self.v)
+        return level
