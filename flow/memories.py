@@ -11,6 +11,7 @@ from spikewright.golden.spec import (
     Delta,
     Interval,
     Network,
+    ReadoutKind,
 )
 from spikewright.hdl.config import CoreConfig, PortConfig, node_layouts, shape_of
 from spikewright.hdl.delta import epoch_bits
@@ -44,6 +45,11 @@ _PARAMETERS = {
     "negative": "negative thresholds",
     "amount": "reset amounts",
     "bias": "bias",
+}
+_TALLIES = {
+    ReadoutKind.COUNT: "counts",
+    ReadoutKind.FIRST_SPIKE: "first spikes",
+    ReadoutKind.MAXIMUM: "maxima",
 }
 
 
@@ -110,12 +116,12 @@ def readout_memories(network: Network, plan: HardwarePlan) -> tuple[Memory, ...]
     held = tally_range(network, plan.mode)
     if held is not None:
         bits = shape_of(Interval(min(held.low, 0), max(held.high, 0))).width
-        kind = f"values of {network.readout.kind}"
+        kind = _TALLIES[network.readout.kind]
         found.append(made(kind, str(MembraneStore.REGISTERS), layout.neurons, bits))
     if network.readout.biquads:
         value = Interval(layout.low, layout.high)
         unit = FilterReadout(layout=layout, readout=network.readout, value=value)
-        found += [made(kind, "memory", max(2, rows), bits) for kind, rows, bits in unit.memories]
+        found += [made(kind, ANYWHERE, max(2, rows), bits) for kind, rows, bits in unit.memories]
     channels, rows, columns = layout.axes
     if network.readout.decision is Decision.ARGMAX and rows.size * columns.size > 1:
         depth = ((rows.codes - 1) << columns.bits) + columns.codes

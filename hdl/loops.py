@@ -24,9 +24,10 @@ def minimum_depths(network: Network, plan: HardwarePlan) -> tuple[tuple[int, ...
     ``Merge`` says why: where direct connections between cores with several hosts form a circle, the
     queue of each of them must hold one whole step of its source, its neurons and the marker.
 
-    So must the queue of a connection with a delay, whose tokens stay until the next step begins.
-    That step may need what the source sends in it, where the source reaches the target without a
-    delay too, or shares its core: then the queue holds two steps.
+    So must the queue of a connection with a delay, whose tokens stay until the next step begins,
+    and behind them the END, where it keeps the state. That step may need what the source sends in
+    it, where the source reaches the target without a delay too, or shares its core: then the queue
+    holds two steps.
 
     Everywhere else any queue will do.
     """
@@ -46,7 +47,7 @@ def minimum_depths(network: Network, plan: HardwarePlan) -> tuple[tuple[int, ...
             whole = network.node(connection.source).n + 1
             if connection.delay:
                 again = source is not None or _leads(network, connection.source, connection.target)
-                needed.append(max(_LEAST, 2 * whole if again else whole))
+                needed.append((2 * whole if again else whole) + 1)
             else:
                 needed.append(whole if loops else _LEAST)
         depths.append(tuple(needed))

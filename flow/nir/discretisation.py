@@ -12,7 +12,15 @@ from spikewright.flow.files import read_json
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Reset
 
-__all__ = ["PRESETS", "Compare", "Decay", "Discretisation", "Integral", "Order", "load_discretisation"]
+__all__ = [
+    "PRESETS",
+    "Compare",
+    "Decay",
+    "Discretisation",
+    "Integral",
+    "Order",
+    "load_discretisation",
+]
 
 
 class Decay(enum.StrEnum):
@@ -142,9 +150,9 @@ _KINDS: Mapping[str, type[enum.StrEnum]] = {
     "integral": Integral,
 }
 PRESETS: Mapping[str, Discretisation] = {
-    # snntorch.import_nir and export_nir: beta = 1 - dt / tau, mem > threshold, no delay of the reset
+    # snntorch.import_nir and export_nir: beta = 1 - dt / tau, mem > threshold, reset at once
     "snntorch": Discretisation(dt=1e-4),
-    # norse.torch.from_nir: LIFBoxCell and LIBoxCell, Euler, heaviside of v - v_th, reset to a value
+    # norse.torch.from_nir: LIFBoxCell and LIBoxCell, Euler, v > v_th, reset to a value
     "norse": Discretisation(dt=1e-3),
     # sinabs: tau in steps, alpha = exp(-1 / tau), v >= threshold, as many spikes as fit
     "sinabs": Discretisation(

@@ -9,7 +9,7 @@ import nir
 
 from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
 
-__all__ = ["LINEAR", "NEURONS", "Graph", "Path_", "read_graph"]
+__all__ = ["LINEAR", "NEURONS", "Graph", "Route", "read_graph"]
 
 NEURONS = (nir.I, nir.IF, nir.LI, nir.LIF, nir.CubaLI, nir.CubaLIF, nir.Threshold)
 LINEAR = (
@@ -27,7 +27,7 @@ Edges = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Path_:
+class Route:
     """What leads from an input or a population to a population: linear nodes, by name, in order."""
 
     source: str
@@ -48,7 +48,7 @@ class Graph:
     inputs: Mapping[str, tuple[int, ...] | None]
     outputs: tuple[str, ...]
     populations: tuple[str, ...]
-    paths: tuple[Path_, ...]
+    paths: tuple[Route, ...]
 
 
 def read_graph(path: Path) -> Graph:
@@ -86,9 +86,7 @@ def graph_of(whole: nir.NIRGraph, *, where: str) -> Graph:
     return _paths(nodes, edges, where)
 
 
-def _flat(
-    graph: nir.NIRGraph, prefix: str, where: str
-) -> tuple[dict[str, nir.NIRNode], Edges]:
+def _flat(graph: nir.NIRGraph, prefix: str, where: str) -> tuple[dict[str, nir.NIRNode], Edges]:
     """Nodes and edges with those of subgraphs in their place, whose names begin with theirs."""
     nodes: dict[str, nir.NIRNode] = {}
     edges = _checked_edges(graph, prefix, where)
@@ -197,7 +195,7 @@ class _Walk:
     ) -> None:
         self.nodes, self.after, self.where = nodes, after, where
 
-    def all(self, inputs: Iterable[str]) -> list[Path_]:
+    def all(self, inputs: Iterable[str]) -> list[Route]:
         """Every path, breadth first: a population stands before those that it leads to."""
         waiting, seen, paths = [*inputs], set(inputs), []
         while waiting:
@@ -209,11 +207,11 @@ class _Walk:
                     waiting.append(path.target)
         return paths
 
-    def _from(self, source: str, at: str, nodes: tuple[str, ...]) -> Iterable[Path_]:
+    def _from(self, source: str, at: str, nodes: tuple[str, ...]) -> Iterable[Route]:
         for name in self.after[at]:
             node = self.nodes[name]
             if isinstance(node, NEURONS):
-                yield Path_(source=source, target=name, nodes=nodes)
+                yield Route(source=source, target=name, nodes=nodes)
             elif name in nodes:
                 raise ConfigurationError(
                     "a cycle must go through a population",

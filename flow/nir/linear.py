@@ -1,4 +1,4 @@
-"""The linear nodes of NIR, as torch computes them; shapes follow from the data, not from the file."""
+"""The linear nodes of NIR, as torch computes them; shapes follow from the data, not the file."""
 
 from collections.abc import Sequence
 

@@ -35,7 +35,7 @@ from spikewright.golden.spec import (
 
 from .discretisation import Compare, Order
 from .dynamics import Dynamics
-from .graph import Path_
+from .graph import Route
 from .linear import _each
 from .reference import Reference
 
@@ -66,7 +66,7 @@ class Precision:
 class _Wire:
     """A path as an operator with weights of doubles, and what it brings without a spike."""
 
-    path: Path_
+    path: Route
     operator: Operator | None  # with the right geometry, and no weights yet
     weights: Floats | None  # None where each spike counts ``unit``
     unit: float
@@ -107,7 +107,9 @@ def network_of(
             where=reference.where,
         )
     given = dict(levels or {})
-    inputs = [_input(reference, each, given.get(each, (0, 1, None))) for each in reference.graph.inputs]
+    inputs = [
+        _input(reference, each, given.get(each, (0, 1, None))) for each in reference.graph.inputs
+    ]
     steps = {each.name: each.step or 1.0 for each in inputs}
     names = {each: _name(each) for each in (*reference.graph.inputs, *reference.graph.populations)}
     populations: list[Population] = []
@@ -115,9 +117,7 @@ def network_of(
     relays: dict[tuple[str, int], str] = {}
     for target, dynamics in reference.dynamics.items():
         incoming = [wire for wire in wires if wire.path.target == target]
-        scaled = [
-            (wire, wire.unit * steps.get(names[wire.path.source], 1.0)) for wire in incoming
-        ]
+        scaled = [(wire, wire.unit * steps.get(names[wire.path.source], 1.0)) for wire in incoming]
         unit = _unit(scaled, precision)
         fraction = precision.fraction_bits
         bias = sum((wire.bias for wire in incoming), np.zeros(dynamics.gain.size))
@@ -127,7 +127,9 @@ def network_of(
             delay = reference.delays[wire.path]
             source = names[wire.path.source]
             for k in range(1, delay):
-                source = _relay(reference, wire.path.source, names, k, relays, populations, connections)
+                source = _relay(
+                    reference, wire.path.source, names, k, relays, populations, connections
+                )
             connections.append(
                 Connection(
                     source=source,
@@ -173,7 +175,7 @@ def _input(reference: Reference, name: str, levels: tuple[int, int, float | None
     )
 
 
-def _wire(reference: Reference, path: Path_) -> _Wire:
+def _wire(reference: Reference, path: Route) -> _Wire:
     zero = torch.zeros(1, *reference.shapes[path.source], dtype=torch.float64)
     silent = reference.charge(path, zero).flatten().numpy()
     size = reference.dynamics[path.target].gain.size
@@ -248,7 +250,7 @@ def _quantum(wire: _Wire, size: float, precision: Precision) -> float:
     if wire.weights is None:
         return size
     largest = float(np.abs(wire.weights).max()) * size
-    return largest / (2 ** (precision.weight_bits - 1) - 1)
+    return float(largest / (2 ** (precision.weight_bits - 1) - 1))
 
 
 def _unit(scaled: list[tuple[_Wire, float]], precision: Precision) -> float:
@@ -286,7 +288,7 @@ def _operator(wire: _Wire, size: float, unit: float, precision: Precision) -> Op
 def _replaced(window: Window, **changes: object) -> Window:
     names = ("kind", "kernel", "stride", "padding", "dilation", "output_padding", "groups", "pool")
     fields = {name: getattr(window, name) for name in names}
-    return Window(**(fields | changes))  # type: ignore[arg-type]
+    return Window(**(fields | changes))
 
 
 def _leak(share: float, precision: Precision, where: str) -> Leak | None:
@@ -298,7 +300,7 @@ def _leak(share: float, precision: Precision, where: str) -> Leak | None:
         m = min(max(1, round(share * 2**shift)), 2**shift - 1)
         while m % 2 == 0:
             m //= 2
-            shift -= 1  # noqa: PLW2901  # the same share, in its lowest terms
+            shift -= 1  # the same share, in its lowest terms
         error = abs(m / 2**shift - share)
         if best is None or error < best[0] - 1e-15:
             best = (error, m, shift)
@@ -341,7 +343,9 @@ def _soma(
         "bias": _rounded(bias / unit, "bias", where),
         "bias_when": BiasWhen.EVERY,
         "initial_v": _rounded(-rest / scale, "initial v", where),
-        "leak_v": _leak(dynamics.left_v, precision, where) if dynamics.left_v > 0 else Leak(shift=16),
+        "leak_v": _leak(dynamics.left_v, precision, where)
+        if dynamics.left_v > 0
+        else Leak(shift=16),
         "current": dynamics.left_i is not None,
     }
     if dynamics.left_i is not None:
@@ -356,12 +360,11 @@ def _soma(
     options["fire"] = Fire.BURST if rule.bursts > 1 else Fire.BINARY
     options["max_level"] = rule.bursts
     if rule.reset is Reset.SUBTRACT:
-        options["reset_amount"] = _rounded(
-            np.maximum(np.rint(dynamics.threshold / scale), 1), "reset amount", where
-        )
+        amount = np.maximum(np.rint(dynamics.threshold / scale), 1)
+        if rule.bursts > 1:  # a burst takes no more than its threshold
+            amount = np.minimum(amount, np.maximum(threshold, 1))
+        options["reset_amount"] = _rounded(amount, "reset amount", where)
         options["reset_delay"] = rule.reset_delay
-        if rule.bursts > 1:
-            options["reset_amount"] = np.minimum(options["reset_amount"], options["threshold"])
     else:
         values = np.unique(np.rint((dynamics.reset_value - rest) / scale))
         if values.size != 1:
@@ -409,7 +412,7 @@ def _relay(
     key = (source, step)
     if key not in relays:
         relays[key] = f"{names[source]}_later_{step}"
-        soma = Soma(fire=Fire.BINARY, threshold=1, reset=Reset.VALUE)
+        soma = Soma(fire=Fire.BINARY, reset=Reset.VALUE)
         shape = reference.shapes[source]
         populations.append(
             Population(name=relays[key], shape=shape, soma=soma, payload=Payload.UNIT)

@@ -14,7 +14,7 @@ from spikewright.golden.spec import Reset
 
 from .discretisation import Compare, Discretisation, Order
 from .dynamics import Dynamics, dynamics_of
-from .graph import Graph, Path_
+from .graph import Graph, Route
 from .linear import apply_all
 
 __all__ = ["Reference", "Traces"]
@@ -67,7 +67,7 @@ class Reference:
         self.delays = self._delays()
         self._settle_shapes()
 
-    def _delays(self) -> dict[Path_, int]:
+    def _delays(self) -> dict[Route, int]:
         """Steps that each path waits: those of its Delay nodes, and one where it leads back.
 
         Populations stand in the order in which they are reached from the inputs; a path back to one
@@ -111,7 +111,7 @@ class Reference:
                     where=f"{self.where}: node {path.target!r}",
                 )
 
-    def charge(self, path: Path_, x: Tensor) -> Tensor:
+    def charge(self, path: Route, x: Tensor) -> Tensor:
         """What a path makes of [batch, *shape]."""
         nodes = [(name, self.graph.nodes[name]) for name in path.nodes]
         return apply_all(nodes, x, self.where)
@@ -138,7 +138,7 @@ class Reference:
             membranes={name: torch.stack(each) for name, each in membranes.items()},
         )
 
-    def _heard(self, path: Path_, past: list[Tensor], step: int, batch: int) -> Tensor:
+    def _heard(self, path: Route, past: list[Tensor], step: int, batch: int) -> Tensor:
         """Before the first spikes a path brings its biases only."""
         at = step - self.delays[path]
         silent = torch.zeros(batch, *self.shapes[path.source], dtype=torch.float64)

@@ -19,7 +19,6 @@ from spikewright.golden.spec import (
     Population,
     Product,
     Readout,
-    ReadoutKind,
     Soma,
 )
 from spikewright.hdl.checks import check_network, check_plan
@@ -93,16 +92,6 @@ def test_connections_that_are_not_built():
         r"connections, found product$",
     ):
         check_network(net)
-
-
-def test_readouts_that_are_not_built():
-    spiking = Soma(fire=Fire.BINARY, threshold=2)
-    with pytest.raises(
-        UnsupportedError,
-        match=r"^readout: hardware reads membranes or counts, raw or by argmax, "
-        r"found first_spike with argmax$",
-    ):
-        check_network(network(readout=ReadoutKind.FIRST_SPIKE, out=spiking))
 
 
 REST = (core("b"), core("out"))

@@ -146,9 +146,12 @@ def make(
         axes=axes,
         target=TokenLayout(axes=axes, low=low, high=high, valued=not fires),
         v=Interval(-(1 << 15), (1 << 15) - 1),
+        added=Interval(-(1 << 15), (1 << 15) - 1),
         tracer=Interval(soma.s_min, soma.s_max) if soma.traced else None,
         first_group=0,
         first_block=0,
+        every_step=False,
+        replays=False,
     )
     port = PortConfig(
         host=0,
@@ -158,6 +161,7 @@ def make(
         delta=None,
         x=Interval(0, 0),
         layout=arriving,
+        serial=False,
         schedule=port_schedule(dense, source=arriving, target=axes),
         queue_depth=4,
     )

@@ -148,7 +148,11 @@ def loop_depths(cores, less=0):
         return hosts[name].reads if name in hosts else ()
 
     return tuple(
-        (source, name, (hosts[source].spikes + 1 if source in hosts else 2) * (1 + twice) - less)
+        (
+            source,
+            name,
+            (hosts[source].spikes + 1 if source in hosts else 2) * (1 + twice) + 1 - less,
+        )
         for name, host in hosts.items()
         for source in host.late
         for twice in (leads(source, name),)
@@ -163,19 +167,30 @@ def looped(name, less=0, **options):
     return System(cores=cores, inputs=inputs, depths=loop_depths(cores, less), **options)
 
 
+@pytest.mark.parametrize("keeps", [False, True])
 @pytest.mark.parametrize("overlaps", [False, True])
 @pytest.mark.parametrize("name", LOOPS)
-def test_a_delay_needs_a_whole_step_in_its_queue_or_two(name, overlaps):
-    assert Walk(looped(name, overlaps=overlaps, samples=2, steps=(1, 3))).explore() > 50
+def test_a_delay_needs_a_whole_step_in_its_queue_or_two(name, overlaps, keeps):
+    # A stream has as many steps at each of its inputs.
+    steps = (2,) if keeps else (1, 2)
+    system = looped(name, overlaps=overlaps, samples=2, steps=steps, keeps=keeps)
+    assert Walk(system).explore() > 50
+
+
+def test_an_end_that_keeps_needs_an_entry_of_its_own():
+    """What a source sends last waits for the next sample; its END must not wait behind it."""
+    system = looped("itself", less=1, samples=1, steps=(2,), keeps=True)
+    with pytest.raises(Violation, match=STUCK):
+        Walk(system).explore()
 
 
 @pytest.mark.parametrize(
     "name", ["itself", "ahead, once now and once later", "two that feed each other"]
 )
-def test_two_entries_less_behind_a_delay_are_too_few(name):
-    """One less may do, where the last marker can wait outside."""
+def test_fewer_entries_behind_a_delay_are_too_few(name):
+    """One or two less may do, where markers can wait outside."""
     with pytest.raises(Violation, match=STUCK):
-        Walk(looped(name, less=2, samples=2, steps=(3,))).explore()
+        Walk(looped(name, less=3, samples=2, steps=(3,))).explore()
 
 
 class Impatient(Walk):

@@ -29,9 +29,12 @@ def hosts(shapes, banks, slices=None):
                 axes=local,
                 target=TokenLayout(axes=axes, low=0, high=1),
                 v=Interval(0, 1),
+                added=Interval(0, 1),
                 tracer=None,
                 first_group=group,
                 first_block=block,
+                every_step=False,
+                replays=False,
             )
         )
         group += made[-1].groups

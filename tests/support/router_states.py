@@ -125,7 +125,8 @@ class System:
         numbers, of which each sample of each input takes any.
     extra : steps that a host may add at END, as one that settles does. answers : hosts of a shared
         core take turns at these steps, too. rule : of the merges. overlaps : a core goes on while
-        its output still holds a token, as hardware does; else each token is waited for.
+        its output still holds a token, as hardware does; else each token is waited for. keeps : a
+        port behind a delay keeps the last step of a sample for the next one.
     """
 
     cores: tuple[Core, ...]
@@ -137,6 +138,7 @@ class System:
     answers: bool = True
     rule: type[MergeRule] = MergeRule
     overlaps: bool = False
+    keeps: bool = False
 
 
 class Violation(AssertionError):
@@ -236,8 +238,13 @@ class Walk:
             and all(register is None and now is None for _, register, now, *_ in cores)
             and all(sample == samples for core in cores for sample, _ in core[3])
             and not any(outputs)
-            and not any(queues)
+            and not any(queue for q, queue in enumerate(queues) if not self._keeps(q))
         )
+
+    def _keeps(self, q: int) -> bool:
+        """Whether what is left in a queue is for the next sample."""
+        index, port, _, _ = self.queues[q]
+        return self.system.keeps and self.late[index][port]
 
     def after(self, state: State) -> Iterator[State]:
         """All states that one event leads to."""
@@ -320,7 +327,10 @@ class Walk:
                 q = self.at[index, port]
                 if self.late[index][port]:
                     began, _ = late[port]
-                    units = put(units, port, (kind is not END, kind is END))
+                    if kind is not END:
+                        units = put(units, port, (True, False))
+                    elif not self.system.keeps:
+                        units = put(units, port, (False, True))
                     if kind is END or not began:
                         continue  # a marker of its own
                 self._check(
@@ -341,6 +351,8 @@ class Walk:
                 began, drops = late[port]
                 if drops or any(head not in (STEP, END) for head in timely):
                     heads[port] = None
+                elif self.system.keeps and heads[port] is END and STEP in timely:
+                    heads[port] = None  # of the sample before; it is dropped
                 elif all(head is END for head in timely):
                     heads[port] = END
                 elif not began:
@@ -353,8 +365,12 @@ class Walk:
         *core, late = cores[index]
         for port, (_, drops) in enumerate(late):
             q = self.at[index, port]
-            if drops and queues[q]:
-                new = put(late, port, (False, queues[q][0][0] is not END))
+            if not self.late[index][port] or not queues[q]:
+                continue
+            if drops or (self.system.keeps and queues[q][0][0] is END):
+                new = late
+                if drops:
+                    new = put(late, port, (False, queues[q][0][0] is not END))
                 yield (
                     inputs,
                     put(cores, index, (*core, new)),
@@ -366,7 +382,10 @@ class Walk:
         """A token must belong to the step that its host is in; an END may be from before."""
         kind, sample, step = token
         sample_now, step_now = place
-        step += late
+        if late:
+            step += 1
+            if self.system.keeps and sample + 1 == sample_now and step_now == 0:
+                sample, step = sample_now, 0  # the last step of the sample before
         if sample != sample_now or step > step_now or (step < step_now and not end):
             raise Violation(f"{kind.name} of step {step} comes in step {step_now}")
 
