@@ -9,6 +9,7 @@ import torch
 
 from spikewright.golden.model import Model
 from spikewright.golden.spec import Mode, Network
+from spikewright.hdl.replay import replayed_inputs
 
 from .streams import Golden, TokenStream, concatenate, expected_streams
 
@@ -35,6 +36,7 @@ def golden_streams(
     model = Model(network)
     by_name = inputs if isinstance(inputs, Mapping) else {network.inputs[0].name: inputs}
     total = len(next(iter(by_name.values())))
+    replayed = replayed_inputs(network, mode)
     flags = None if keep is None else np.array(keep, dtype=np.int64)
     parts: dict[str, list[TokenStream]] = {}
     size = _CHUNK if keep is None else total
@@ -49,7 +51,8 @@ def golden_streams(
             labels=None if result.labels is None else result.labels.cpu().numpy(),
             membranes=result.trace.membranes[network.readout.population].cpu().numpy(),
         )
-        for name, stream in expected_streams(network, mode, golden, flags).items():
+        made = expected_streams(network, mode, golden, flags, replayed=replayed)
+        for name, stream in made.items():
             parts.setdefault(name, []).append(stream)
         if progress is not None:
             progress(min(start + size, total))

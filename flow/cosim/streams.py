@@ -1,6 +1,6 @@
 """The tokens that the golden trace says each stream must carry; numpy only, no torch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,6 @@ from spikewright.golden.spec import (
     ReadoutKind,
     TokenKind,
 )
-from spikewright.hdl.replay import replayed_inputs
 
 __all__ = ["OUTPUT", "Golden", "TokenStream", "concatenate", "expected_streams"]
 
@@ -95,7 +94,12 @@ class TokenStream:
 
 
 def expected_streams(
-    network: Network, mode: Mode, golden: Golden, keep: Array | None = None
+    network: Network,
+    mode: Mode,
+    golden: Golden,
+    keep: Array | None = None,
+    *,
+    replayed: Collection[str] = (),
 ) -> dict[str, TokenStream]:
     """Tokens of every input, every population and the accelerator's output (key ``OUTPUT``).
 
@@ -103,7 +107,7 @@ def expected_streams(
 
     Addresses are neurons; spikes of a step are in ascending order of theirs. A readout that is read
     as membrane emits the value of every neuron at END, zero too; one that is read in every step and
-    never fires does so there. An input that is replayed has spikes in the first step only. The
+    never fires does so there. Inputs that are ``replayed`` have spikes in the first step only. The
     output has the values and the label in END's address; of a readout with positions it has the
     label of each instead. ``keep`` [samples] is 1 where END keeps the state.
     """
@@ -114,12 +118,11 @@ def expected_streams(
         flags = np.where(keep, EndFlag.KEEP, EndFlag.RESET).astype(np.int64)
     read = network.readout.population
     silent = network.population(read).soma.fire is Fire.NONE
-    again = replayed_inputs(network, mode)
     for name in (*(i.name for i in network.inputs), *(p.name for p in network.populations)):
         valued = name == read and silent
         every_step = valued and network.readout.every_step
         levels = golden.spikes.get(name) if not valued else None
-        if name in again and levels is not None:
+        if name in replayed and levels is not None:
             levels = np.concatenate([levels[:1], np.zeros_like(levels[1:])])
         streams[name] = _stream(
             name,

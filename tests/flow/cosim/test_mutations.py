@@ -97,10 +97,10 @@ PARTS = {
 }
 EQUIVALENT = (
     # v < 0 is v <= -threshold_negative where that is 1.
-    r"assign \S+ +(= v\[\d+\] & )",
+    r"assign \S+ +(= (v|word)\[\d+\] & )",
     # No neuron comes twice, so no address equals that of the best so far.
     r"< label;",
-    r"[+-] 1'h0;",
+    r"[+-] (\$signed\()?1'h0",
     # Rows of one spike follow each other, so that the stages around this one say the same.
     r"assign busy = \| \{ row_1_valid_1, row_0_valid_1 \};",
 )
