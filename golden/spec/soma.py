@@ -207,9 +207,10 @@ class Soma:
 
     @property
     def changes_alone(self) -> bool:
-        """Whether a step without input can change the membrane: a leak, or a bias every step."""
+        """Whether a step does more than add its input: a leak, a clip, or a bias every step."""
         leaks = self.leak_v is not None or self.current
-        return leaks or (self.bias_when is BiasWhen.EVERY and bool(self.bias.any()))
+        clips = self.v_min is not None or self.v_max is not None
+        return leaks or clips or (self.bias_when is BiasWhen.EVERY and bool(self.bias.any()))
 
     @property
     def traced(self) -> bool:
