@@ -9,7 +9,7 @@ from spikewright.flow.convert import Reference, encode_input
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.model import Model, Result
 from spikewright.golden.model.readout import first_largest
-from spikewright.golden.spec import Mode, Network
+from spikewright.golden.spec import Encoding, Mode, Network
 
 __all__ = ["evaluate"]
 
@@ -39,7 +39,8 @@ def evaluate(
     network, reference : the integer network and its closed form, which says ``quantised``; left
         out where the network has none.
     float_module : the trained network, which says ``float``; left out where there is none.
-    steps : each T of ``stepwise``; those above the network's ``max_steps`` are left out.
+    steps : each T of ``stepwise``; those above the network's ``max_steps`` are left out. Events
+        have their own.
     quantised_module : the fake-quantised module; adds ``label_agreement``, how often its label is
         the reference's: the whole error of going from floating point to integers.
     progress : called with (stage, samples done, samples).
@@ -58,6 +59,8 @@ def evaluate(
         labels = _module_labels(float_module, x, batch, tick, "float")
         report["float"] = _fraction(labels == y)
     values = encode_input(network.inputs[0], x)
+    if network.inputs[0].encoding is Encoding.EVENTS:
+        steps = (x.shape[1],)
     logits = None
     if reference is not None:
         logits = torch.cat([reference(part) for part in _parts(values, batch, tick, "quantised")])
@@ -156,7 +159,8 @@ def _check(network: Network, x: torch.Tensor, y: torch.Tensor, batch: int) -> No
             found=f"{len(x)} samples and {len(y)} labels",
             where="evaluation data",
         )
-    n = network.inputs[0].n
+    events = network.inputs[0].encoding is Encoding.EVENTS
+    n = network.inputs[0].n * (x.shape[1] if events else 1)
     if x[0].numel() != n:
         raise ConfigurationError(
             f"a sample must have {n} values",

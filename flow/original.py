@@ -38,6 +38,7 @@ __all__ = ["Original"]
 
 SCHEMA = 2
 ENTRY = "spikewright-original"
+FILE = "original.safetensors"
 BATCH = 256
 """Samples evaluated at once, so that a data set's maps need not all fit in memory."""
 
@@ -67,19 +68,21 @@ class Original(torch.nn.Module):
         readout = self.graph.readout
         return logits.flatten(1) if readout.n == readout.shape[0] else logits
 
-    def save(self, path: Path) -> None:
-        """Write safetensors with a JSON header."""
+    def save(self, folder: Path) -> None:
+        """Write safetensors with a JSON header into a folder."""
         arrays: dict[str, FloatArray] = {}
         stages = [
             {"node": type(stage).__name__, **_encoded(stage, str(index), arrays)}
             for index, stage in enumerate(self.graph.stages)
         ]
         header = {"schema": SCHEMA, "input_shape": self.graph.input_shape, "stages": stages}
-        path.write_bytes(safetensors.numpy.save(arrays, metadata={ENTRY: json.dumps(header)}))
+        data = safetensors.numpy.save(arrays, metadata={ENTRY: json.dumps(header)})
+        (folder / FILE).write_bytes(data)
 
     @classmethod
-    def load(cls, path: Path) -> "Original":
+    def load(cls, folder: Path) -> "Original":
         """Read what ``save`` wrote and check it whole; raises FileError."""
+        path = folder / FILE
         try:
             with safetensors.safe_open(path, framework="numpy") as file:
                 header = json.loads((file.metadata() or {})[ENTRY])

@@ -3,7 +3,8 @@
 ::
 
     network.safetensors      the integer network: the contract
-    original.safetensors     the network as it was trained, in floating point
+    original.safetensors     the network as it was trained, in floating point; of a NIR file
+                             original.nir and discretisation.json
     samples.npz              held-out or calibration samples
     generated/MODE/          Verilog, plan, manifest, simulation
     build/BOARD/             bitstream, reports and logs of the tools
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from spikewright.flow.files import atomic_files, read_json, write_json
+from spikewright.flow.nir.original import NirOriginal
 from spikewright.flow.original import Original
 from spikewright.flow.samples import Samples, load_samples, save_samples
 from spikewright.flow.tools import package_versions
@@ -30,9 +32,10 @@ __all__ = ["SCHEMA", "Project", "check_output", "describe"]
 SCHEMA = 1
 SUMMARY = "summary.json"
 NETWORK = "network.safetensors"
-ORIGINAL = "original.safetensors"
 SAMPLES = "samples.npz"
 RESULTS = ("generated", "build")
+# What an older network of another kind has left, by whether this one comes from torch.
+ORIGINALS = (("original.safetensors",), ("original.nir", "discretisation.json"))
 
 _VERSIONS = (
     "spikewright",
@@ -90,13 +93,13 @@ class Project:
 
     @classmethod
     def create(
-        cls, root: Path, network: Network, original: Original, samples: Samples
+        cls, root: Path, network: Network, original: Original | NirOriginal, samples: Samples
     ) -> "Project":
         """Write a project whole; what an older one of the same folder held is removed."""
         root = Path(root)
         with atomic_files(root) as scratch:
             save(network, scratch / NETWORK)
-            original.save(scratch / ORIGINAL)
+            original.save(scratch)
             save_samples(samples, scratch / SAMPLES)
             write_json(
                 scratch / SUMMARY,
@@ -109,6 +112,8 @@ class Project:
             )
         for name in RESULTS:
             shutil.rmtree(root / name, ignore_errors=True)
+        for name in ORIGINALS[isinstance(original, Original)]:
+            (root / name).unlink(missing_ok=True)
         return cls(root)
 
     @cached_property
@@ -126,9 +131,10 @@ class Project:
         return network
 
     @cached_property
-    def original(self) -> Original:
+    def original(self) -> Original | NirOriginal:
         """The network as it was trained."""
-        return Original.load(self.root / ORIGINAL)
+        kind = NirOriginal if NirOriginal.is_in(self.root) else Original
+        return kind.load(self.root)
 
     @cached_property
     def samples(self) -> Samples:

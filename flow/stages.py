@@ -26,6 +26,9 @@ from spikewright.flow.generate import generate, verilog_text
 from spikewright.flow.importers import import_module
 from spikewright.flow.lanes import Banks
 from spikewright.flow.memories import core_name
+from spikewright.flow.nir import Discretisation
+from spikewright.flow.nir.convert import convert_graph
+from spikewright.flow.nir.original import NirOriginal
 from spikewright.flow.original import Original
 from spikewright.flow.performance import performance
 from spikewright.flow.plan import default_plan, load_plan, plan_hash, with_depths
@@ -34,7 +37,7 @@ from spikewright.flow.project import Project, check_output
 from spikewright.flow.samples import Samples
 from spikewright.flow.synthesize import check_fits, stored_sample, synthesize
 from spikewright.golden.errors import ConfigurationError, FileError
-from spikewright.golden.spec import Mode
+from spikewright.golden.spec import Encoding, Mode
 from spikewright.hdl.plan import HardwarePlan, MembraneStore
 
 __all__ = [
@@ -48,6 +51,8 @@ __all__ = [
 ]
 
 KEPT_SAMPLES = 4096
+PAYLOAD = 255  # the largest whole number that is taken as it is
+RANDOM_SAMPLES, RANDOM_STEPS, RANDOM_RATE = 32, 64, 0.05
 
 
 def epochs(
@@ -101,6 +106,75 @@ def convert_stage(
     return project
 
 
+def convert_nir_stage(
+    out: Path,
+    source: Path,
+    rule: Discretisation,
+    data: Samples | None,
+    *,
+    name: str,
+    weight_bits: int = 8,
+    input_levels: int | None = None,
+    agreement: float = 0.99,
+    max_steps: int = 256,
+    shape: tuple[int, ...] | None = None,
+    seed: int = 0,
+    working: Working = silent,
+) -> Project:
+    """Make a project of a NIR file; without data, agreement is measured on random spikes."""
+    check_output(out)
+    start = time.perf_counter()
+    original = NirOriginal(source, rule, shape=shape)
+    if data is None:
+        draws = torch.Generator().manual_seed(seed)
+        size = (
+            RANDOM_SAMPLES,
+            min(max_steps, RANDOM_STEPS),
+            *original.reference.shapes[original.input],
+        )
+        data = Samples(x=(torch.rand(size, generator=draws) < RANDOM_RATE).float())
+    levels = input_range(data.x, input_levels)
+    low, high, step = levels
+    whole = data.x.double() / (step or 1.0)
+    values = torch.floor(whole + 0.5).clamp(low, high).long()
+    if values.ndim < 3 or values.shape[1] > max_steps:
+        raise ConfigurationError(
+            f"samples must have the shape [steps, ...], with at most {max_steps} steps",
+            found=str(list(values.shape[1:])),
+            action="give more --max-steps, or shorter samples",
+        )
+    inputs = values.reshape(*values.shape[:2], *original.reference.shapes[original.input])
+    with working("convert"):
+        conversion = convert_graph(
+            original.reference,
+            {original.input: inputs},
+            name=name,
+            max_steps=max_steps,
+            weight_bits=weight_bits,
+            agreement=agreement,
+            levels={original.input: levels},
+        )
+        project = Project.create(out, conversion.network, original, data.first(KEPT_SAMPLES))
+    figures = {
+        "agreement": conversion.agreement.as_dict(),
+        "precision": asdict(conversion.precision),
+        "discretisation": rule.as_dict(),
+    }
+    project.record({"nir": figures}, {"convert": time.perf_counter() - start})
+    return project
+
+
+def input_range(x: torch.Tensor, levels: int | None) -> tuple[int, int, float | None]:
+    """(low, high, step) of payloads: whole numbers as they are, others in so many levels."""
+    low, high = float(x.min()), float(x.max())
+    whole = bool((x == x.round()).all())
+    if levels is None and whole and max(-low, high) <= PAYLOAD:
+        return min(0, int(low)), max(1, int(high)), None
+    most = levels or 255
+    step = max(-low, high) / most
+    return (-most if low < 0 else 0), most, step or 1.0
+
+
 def evaluate_stage(
     project: Project,
     samples: Samples,
@@ -114,7 +188,8 @@ def evaluate_stage(
     network = project.network
     classes = network.population(network.readout.population).channels
     labels = samples.labels("evaluation data", classes)
-    for wanted in steps:
+    events = network.inputs[0].encoding is Encoding.EVENTS
+    for wanted in () if events else steps:
         if not 1 <= wanted <= network.max_steps:
             raise ConfigurationError(
                 f"steps must lie in 1..{network.max_steps}, the network's max_steps",
@@ -206,7 +281,8 @@ def cosim_stage(
     network = project.network
     plan = hardware_plan(project, mode)
     values = encode_input(network.inputs[0], samples.x)
-    n_steps = steps if mode is Mode.STEPWISE else None
+    events = network.inputs[0].encoding is Encoding.EVENTS
+    n_steps = steps if mode is Mode.STEPWISE and not events else None
     with working(f"co-simulate {mode}") as advance:
         report = cosimulate(
             network,
@@ -305,13 +381,14 @@ def build_stage(
     check_verilog(project, mode)
     values = encode_input(network.inputs[0], samples.x[sample : sample + 1]).numpy()
     plan = hardware_plan(project, mode)
+    events = network.inputs[0].encoding is Encoding.EVENTS
     folder = project.build(board)
     with working(f"build {board}") as advance:
         stored = stored_sample(
             network,
             mode,
             values,
-            steps=steps if mode is Mode.STEPWISE else None,
+            steps=None if events or mode is not Mode.STEPWISE else steps,
             encoders=plan.encoders,
         )
         report = synthesize(

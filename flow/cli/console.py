@@ -21,6 +21,7 @@ ERR = Console(stderr=True)
 # Figures of summary.json in the order a reader wants them: title, section, keys.
 _SECTIONS = (
     ("Network", "network", ("name", "shapes", "weight_bits", "weights", "modes", "hash")),
+    ("From NIR", "nir", ("agreement", "precision", "discretisation")),
     ("Accuracy", "accuracy", ("float", "quantised", "stepwise", "settle", "collapsed", "samples")),
     ("Hardware", "hardware", ("mode", "cores", "lanes", "banks", "membranes", "verilog")),
     (
@@ -102,6 +103,8 @@ def show_summary(summary: Mapping[str, Any], *sections: str) -> None:
 
 
 def _text(section: str, value: Any) -> str:
+    if section == "nir" and isinstance(value, dict):
+        return "  ".join(f"{name} {_text(section, each)}" for name, each in value.items())
     if section == "accuracy" and isinstance(value, dict):
         return "  ".join(f"T={steps} {_text(section, share)}" for steps, share in value.items())
     if section == "accuracy" and isinstance(value, float):

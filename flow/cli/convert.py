@@ -1,12 +1,15 @@
 """``spikewright convert``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from spikewright.flow.cli.console import show_summary, working
 from spikewright.flow.cli.options import integers, one_of
+
+if TYPE_CHECKING:
+    from spikewright.flow.nir import Discretisation
 
 __all__ = ["convert"]
 
@@ -15,17 +18,19 @@ def convert(
     source: Annotated[
         str,
         typer.Argument(
-            help="Where the network is made: FILE.py:FUNCTION, called without arguments."
+            help="Where the network is made: FILE.py:FUNCTION, called without arguments; or "
+            "FILE.nir."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Project folder to make.")],
     calibrate: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             help="npz with x [N, ...]: typical samples, of which at most 2,048 evenly spread ones "
-            "calibrate. With labels y [N] for training."
+            "calibrate. With labels y [N] for training. Of a NIR file x [N, steps, ...], on which "
+            "agreement is measured; without, on random spikes."
         ),
-    ],
+    ] = None,
     weights: Annotated[
         Path | None,
         typer.Option(help="safetensors, or a torch checkpoint (read with weights_only)."),
@@ -69,6 +74,26 @@ def convert(
     name: Annotated[
         str | None, typer.Option(help="Name of the network.", show_default="the function's")
     ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="What a NIR file leaves open, as its exporter has it: snntorch, norse, sinabs, "
+            "spikingjelly, rockpool or lava."
+        ),
+    ] = None,
+    discretisation: Annotated[
+        Path | None,
+        typer.Option(
+            help="The same as JSON: dt, reset, compare, decay, ... or preset and changes."
+        ),
+    ] = None,
+    reset: Annotated[
+        str | None, typer.Option(help="subtract or value, in place of the preset's.")
+    ] = None,
+    dt: Annotated[float | None, typer.Option(help="Seconds a step, likewise.")] = None,
+    agreement: Annotated[
+        float, typer.Option(help="Least share of spikes in common with a NIR file's network.")
+    ] = 0.99,
 ) -> None:
     """Make a project: the integer network of a trained one.
 
@@ -83,6 +108,8 @@ def convert(
 
       spikewright convert network.py:make --weights w.safetensors --out p
         --calibrate train.npz --weight-bits 8,2,4 --qat-epochs 20
+
+      spikewright convert net.nir --preset snntorch --reset subtract --out p
     """
     from spikewright.flow.convert import ConvertConfig, MaxPool, TrainConfig
     from spikewright.flow.importers import load_module
@@ -92,6 +119,21 @@ def convert(
     from spikewright.golden.errors import ConfigurationError
     from spikewright.golden.spec import Encoding
 
+    if source.endswith(".nir"):
+        _convert_nir(
+            Path(source),
+            out,
+            calibrate,
+            rule=_rule(source, preset, discretisation, reset, dt),
+            name=name,
+            weight_bits=integers(weight_bits, "--weight-bits"),
+            max_steps=max_steps,
+            agreement=agreement,
+            seed=seed,
+        )
+        return
+    if calibrate is None:
+        raise ConfigurationError("--calibrate must be given", found="none", where=source)
     if qat_epochs < 0:
         raise ConfigurationError(
             "must not be negative", found=str(qat_epochs), where="--qat-epochs"
@@ -117,6 +159,64 @@ def convert(
         out, module, data, config, training=training, seed=seed, working=working
     )
     show_summary(project.summary, "network")
+
+
+def _rule(
+    source: str, preset: str | None, path: Path | None, reset: str | None, dt: float | None
+) -> "Discretisation":
+    """What was asked for; a NIR file says nothing of it."""
+    from dataclasses import replace
+
+    from spikewright.flow.nir import load_discretisation, preset_of
+    from spikewright.golden.errors import ConfigurationError
+
+    if (preset is None) == (path is None):
+        raise ConfigurationError(
+            "a NIR file must come with its discretisation, which it does not state: time step, "
+            "reset, comparison, decay",
+            found="neither --preset nor --discretisation" if path is None else "two of them",
+            where=source,
+            action="give --preset, the name of the framework that exported it, or --discretisation "
+            "FILE.json",
+        )
+    rule = load_discretisation(path) if path is not None else preset_of(str(preset))
+    given: dict[str, Any] = {"reset": reset, "dt": dt}
+    return replace(rule, **{k: value for k, value in given.items() if value is not None})
+
+
+def _convert_nir(
+    source: Path,
+    out: Path,
+    data: Path | None,
+    *,
+    rule: "Discretisation",
+    name: str | None,
+    weight_bits: tuple[int, ...],
+    max_steps: int,
+    agreement: float,
+    seed: int,
+) -> None:
+    from spikewright.flow.samples import load_samples
+    from spikewright.flow.stages import convert_nir_stage
+    from spikewright.golden.errors import ConfigurationError
+
+    if len(weight_bits) != 1:
+        raise ConfigurationError(
+            "--weight-bits must be one number for a NIR file", found=f"{len(weight_bits)} numbers"
+        )
+    project = convert_nir_stage(
+        out,
+        source,
+        rule,
+        None if data is None else load_samples(data),
+        name=name or "".join(c if c.isalnum() else "_" for c in source.stem),
+        weight_bits=weight_bits[0],
+        agreement=agreement,
+        max_steps=max_steps,
+        seed=seed,
+        working=working,
+    )
+    show_summary(project.summary, "network", "nir")
 
 
 def _one_or_many(numbers: tuple[int, ...]) -> int | tuple[int, ...]:

@@ -17,6 +17,7 @@ from spikewright.golden.spec import (
     Delta,
     DeltaFunction,
     Dense,
+    Encoding,
     Fire,
     Identity,
     Input,
@@ -36,11 +37,18 @@ Charge = Callable[[torch.Tensor], torch.Tensor]
 
 
 def encode_input(source: Input, x: torch.Tensor) -> torch.Tensor:
-    """Integer levels [N, n] of raw data: clip(floor(x / step + 0.5), low, high)."""
-    flat = torch.as_tensor(x).flatten(1)
-    if flat.shape[1] != source.n:
+    """Integer levels [N, n] of raw data: clip(floor(x / step + 0.5), low, high).
+
+    Events are given for each step: [N, steps, ...] become [N, steps, n].
+    """
+    events = source.encoding is Encoding.EVENTS
+    flat = torch.as_tensor(x).flatten(2 if events and x.ndim > 2 else 1)
+    if flat.shape[-1] != source.n or flat.ndim != 2 + events:
+        what = "[steps, ...]" if events else "sample"
         raise ConfigurationError(
-            f"a sample must have {source.n} values", found=str(flat.shape[1]), where=source.name
+            f"a {what} must have {source.n} values",
+            found=f"shape {list(x.shape[1:])}",
+            where=source.name,
         )
     if source.step is not None:
         values = flat.to(torch.float64)

@@ -146,4 +146,3 @@ def _populations(network: Network, reference: Reference) -> list[str]:
     names = [p.name for p in network.populations if "_later_" not in p.name]
     assert len(names) == len(reference.graph.populations)
     return names
-
