@@ -1,0 +1,148 @@
+"""Integers that hold the parameters exactly do what the doubles do, spike for spike."""
+
+import nir
+import numpy as np
+import pytest
+import torch
+
+from spikewright.flow.nir import Discretisation
+from spikewright.flow.nir.graph import graph_of
+from spikewright.flow.nir.quantise import Precision, network_of
+from spikewright.flow.nir.reference import Reference
+from spikewright.golden.model import Model
+from spikewright.golden.spec import BiasWhen, Fire, Leak, Reset
+
+DT = 1.0
+
+
+def ends(shape, n):
+    return {
+        "input": nir.Input({"input": np.array(shape)}),
+        "output": nir.Output({"output": np.array([n])}),
+    }
+
+
+def built(nodes, edges, shape, n, rule):
+    graph = nir.NIRGraph(nodes=ends(shape, n) | nodes, edges=edges, type_check=False)
+    return Reference(graph_of(graph, where="graph"), rule)
+
+
+def weights(rng, *shape):
+    """Multiples of 1/8 whose largest is 127/8: the units of 8 bits hold them exactly."""
+    w = rng.integers(-40, 41, shape) / 8.0
+    w.flat[0] = 127 / 8
+    return w
+
+
+def cuba(n, threshold):
+    """Leaks of 1/2 and 3/4 at dt 1, and gains that cancel their time constants."""
+    one = np.ones(n)
+    return nir.CubaLIF(
+        tau_syn=2 * one,
+        tau_mem=4 * one,
+        r=4 * one,
+        v_leak=0 * one,
+        v_threshold=threshold * one,
+        w_in=2 * one,
+    )
+
+
+def recurrent(rng, rule):
+    nodes = {
+        "w": nir.Affine(weight=weights(rng, 6, 5), bias=rng.integers(-8, 9, 6) / 8.0),
+        "rec": nir.Linear(weight=weights(rng, 6, 6)),
+        "a": cuba(6, 30.0),
+        "out": nir.Linear(weight=weights(rng, 4, 6)),
+        "b": cuba(4, 25.5),
+    }
+    edges = [("input", "w"), ("w", "a"), ("a", "rec"), ("rec", "a"), ("a", "out"), ("out", "b")]
+    return built(nodes, [*edges, ("b", "output")], [5], 4, rule)
+
+
+def compare(reference, network, x):
+    wanted = reference.run({"input": x})
+    found = Model(network).run(x.flatten(2).long().numpy(), mode="stepwise", trace=True)
+    for theirs, ours in zip(reference.graph.populations, network.populations, strict=False):
+        a, b = found.trace.spikes[ours.name], wanted.spikes[theirs]
+        assert a.tolist() == b.long().tolist(), theirs
+    return found
+
+
+@pytest.mark.parametrize("reset", ["subtract", "value"])
+@pytest.mark.parametrize("compared", ["above", "reached"])
+def test_a_recurrent_network(reset, compared):
+    rng = np.random.default_rng(5)
+    rule = Discretisation(dt=DT, reset=reset, compare=compared)
+    reference = recurrent(rng, rule)
+    # 3/4 and 1/2 are exact; a step shifts v and i right by three bits at the most, so that 40
+    # fraction bits would be needed for ever: few steps stay exact with some.
+    precision = Precision(weight_bits=8, fraction_bits=14, leak_bits=4)
+    network = network_of(reference, precision, name="net", max_steps=8)
+    x = torch.from_numpy(rng.random((64, 5, 5)) < 0.4).double()
+    found = compare(reference, network, x)
+    assert found.events["a"].sum() > 50
+    assert [each.delay for each in network.connections] == [0, 1, 0]
+    soma = network.population("a").soma
+    assert (soma.leak_i, soma.leak_v) == (Leak(shift=1), Leak(multiplier=3, shift=2))
+    assert soma.bias_when is BiasWhen.EVERY
+    assert soma.reset is (Reset.SUBTRACT if reset == "subtract" else Reset.VALUE)
+
+
+def test_convolutions_pools_and_flatten():
+    rng = np.random.default_rng(2)
+    one = np.ones((4, 3, 2))
+    nodes = {
+        "pool": nir.AvgPool2d(
+            kernel_size=np.array([2, 1]), stride=np.array([2, 1]), padding=np.array([0, 0])
+        ),
+        "conv": nir.Conv2d(
+            input_shape=None,
+            weight=weights(rng, 4, 1, 3, 2),
+            stride=(1, 2),
+            padding=(1, 0),
+            dilation=1,
+            groups=2,
+            bias=rng.integers(-8, 9, 4) / 8.0,
+        ),
+        "a": nir.IF(r=one, v_threshold=9.5 * one),
+        "flat": nir.Flatten(input_type={"input": np.array([4, 3, 2])}),
+        "w": nir.Linear(weight=weights(rng, 3, 24)),
+        "b": nir.I(r=np.ones(3)),
+    }
+    edges = [("input", "pool"), ("pool", "conv"), ("conv", "a"), ("a", "flat"), ("flat", "w")]
+    edges += [("w", "b"), ("b", "output")]
+    rule = Discretisation(dt=DT, reset="subtract")
+    reference = built(nodes, edges, [2, 6, 4], 3, rule)
+    network = network_of(reference, Precision(fraction_bits=4), name="net", max_steps=8)
+    x = torch.from_numpy(rng.random((16, 8, 2, 6, 4)) < 0.4).double()
+    found = compare(reference, network, x)
+    assert found.events["a"].sum() > 50
+    # The readout's unit is an eighth of 1 / 2**4.
+    wanted = reference.run({"input": x}).membranes["b"][-1]
+    assert (found.values / 128).tolist() == wanted.tolist()
+
+
+def test_delays_of_several_steps_and_bursts():
+    rng = np.random.default_rng(3)
+    one = np.ones(3)
+    nodes = {
+        "w": nir.Linear(weight=weights(rng, 3, 4)),
+        "a": nir.IF(r=one, v_threshold=8 * one),
+        "later": nir.Delay(delay=3 * one),
+        "b": nir.IF(r=one, v_threshold=one),
+    }
+    edges = [("input", "w"), ("w", "a"), ("a", "later"), ("later", "b"), ("b", "output")]
+    rule = Discretisation(dt=DT, reset="subtract", compare="reached")
+    reference = built(nodes, edges, [4], 3, rule)
+    network = network_of(reference, Precision(), name="net", max_steps=12)
+    x = torch.from_numpy(rng.random((16, 12, 4)) < 0.4).double()
+    wanted = reference.run({"input": x})
+    found = Model(network).run(x.long().numpy(), mode="stepwise", trace=True)
+    assert found.trace.spikes["b"].tolist() == wanted.spikes["b"].long().tolist()
+    assert found.events["b"].sum() > 20
+    names = sorted(p.name for p in network.populations)
+    assert names == ["a", "a_later_1", "a_later_2", "b"]
+    bursts = Discretisation(dt=DT, reset="subtract", compare="reached", bursts=3)
+    reference = built(nodes, edges, [4], 3, bursts)
+    network = network_of(reference, Precision(), name="net", max_steps=12)
+    assert network.population("a").soma.fire is Fire.BURST
