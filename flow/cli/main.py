@@ -8,7 +8,7 @@ import typer
 from spikewright.flow.cli.console import show_error
 from spikewright.flow.cli.convert import convert
 from spikewright.flow.cli.whole import bench, demo
-from spikewright.flow.cli.work import build, cosim, evaluate, generate
+from spikewright.flow.cli.work import build, cosim, evaluate, export, generate
 from spikewright.golden.errors import FileError, SpikewrightError
 
 __all__ = ["app", "main"]
@@ -28,12 +28,16 @@ app = typer.Typer(
     [bold]spikewright evaluate[/] p --data test.npz    accuracy of every mode and of the original\n
     [bold]spikewright generate[/] p                    Verilog\n
     [bold]spikewright cosim[/] p                       the Verilog against the golden model\n
-    [bold]spikewright build[/] p --board ulx3s-85f     bitstream
+    [bold]spikewright build[/] p --board ulx3s-85f     bitstream\n
+    [bold]spikewright export[/] p --out net.nir        the network for other frameworks
+
+    Networks of other frameworks come in as NIR:
+    [bold]spikewright convert[/] net.nir --preset snntorch --out p
 
     Or all of it on data that come along: [bold]spikewright demo --out p[/]
     """,
 )
-for command in (convert, evaluate, generate, cosim, build, demo, bench):
+for command in (convert, evaluate, generate, cosim, build, export, demo, bench):
     app.command(rich_help_panel="The whole way" if command in (demo, bench) else "Step by step")(
         command
     )

@@ -9,7 +9,7 @@ from spikewright.flow.cli.console import show_summary, working
 from spikewright.flow.cli.options import Data, ModeName, ProjectFolder, integers, one_of, pairs
 from spikewright.golden.errors import ConfigurationError
 
-__all__ = ["build", "cosim", "evaluate", "generate"]
+__all__ = ["build", "cosim", "evaluate", "export", "generate"]
 
 
 def evaluate(
@@ -31,6 +31,26 @@ def evaluate(
     samples = project.load(data)
     evaluate_stage(project, samples, steps=integers(steps, "--steps"), batch=batch, working=working)
     show_summary(project.summary, "network", "accuracy")
+
+
+def export(
+    folder: ProjectFolder,
+    out: Annotated[Path, typer.Option(help="FILE.nir; its discretisation is FILE.json beside it.")],
+) -> None:
+    """Write the integer network as NIR, for other frameworks.
+
+    A leak goes out without its rounding, which NIR does not know.
+
+    [bold]Example[/]
+
+      spikewright export p --out net.nir
+    """
+    from spikewright.flow.nir.write import write_graph
+    from spikewright.flow.project import Project
+
+    if out.suffix != ".nir":
+        raise ConfigurationError("the file's name must end in .nir", found=out.name, where="--out")
+    write_graph(Project(folder).network, out)
 
 
 def generate(

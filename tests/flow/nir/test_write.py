@@ -1,0 +1,163 @@
+"""A network goes out as NIR and comes back: without a leak, the same spikes."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from spikewright.flow.nir import load_discretisation, read_graph
+from spikewright.flow.nir.reference import Reference
+from spikewright.flow.nir.write import write_graph
+from spikewright.golden.errors import UnsupportedError
+from spikewright.golden.model import Model
+from spikewright.golden.spec import (
+    Connection,
+    Decision,
+    Dense,
+    Encoding,
+    Fire,
+    Identity,
+    Input,
+    Leak,
+    Mode,
+    Network,
+    Payload,
+    Population,
+    Readout,
+    ReadoutKind,
+    Soma,
+    Window,
+    WindowKind,
+)
+
+POOL = Window(
+    kind=WindowKind.SUM_POOL,
+    kernel=(2, 2),
+    stride=(2, 2),
+    padding=(0, 0),
+    dilation=(1, 1),
+    output_padding=(0, 0),
+)
+
+
+def network(**soma):
+    rng = np.random.default_rng(1)
+    window = Window(
+        kind=WindowKind.CONVOLUTION,
+        kernel=(3, 2),
+        stride=(1, 2),
+        padding=(1, 0),
+        dilation=(1, 1),
+        output_padding=(0, 0),
+        groups=2,
+        weights=rng.integers(-7, 8, (4, 1, 3, 2)),
+        weight_bits=4,
+        shift=1,
+        pool=POOL,
+    )
+
+    def dense(rows, columns, shift=0):
+        return Dense(weights=rng.integers(-7, 8, (rows, columns)), weight_bits=4, shift=shift)
+
+    soma = {"fire": Fire.BINARY, "threshold": 9} | soma
+    populations = (
+        Population(
+            name="a", shape=(4, 3, 2), soma=Soma(**soma, bias=[1, -2, 0, 3]), payload=Payload.UNIT
+        ),
+        Population(name="b", shape=(6,), soma=Soma(**soma), payload=Payload.UNIT),
+        Population(
+            name="out",
+            shape=(6,),
+            soma=Soma(fire=Fire.NONE, bias=rng.integers(-3, 4, 6)),
+            payload=Payload.UNIT,
+        ),
+    )
+    source = Input(
+        name="x",
+        shape=(2, 6, 8),
+        payload=Payload.UNIT,
+        low=0,
+        high=1,
+        encoding=Encoding.EVENTS,
+    )
+    connections = (
+        Connection(source="x", target="a", operator=window),
+        Connection(source="a", target="b", operator=dense(24, 6)),
+        Connection(source="b", target="a", operator=dense(6, 24, shift=1), delay=1),
+        Connection(source="b", target="b", operator=Identity(negative=True), delay=1),
+        Connection(source="b", target="out", operator=dense(6, 6)),
+        Connection(source="b", target="out", operator=Identity(shift=2), delay=1),
+    )
+    return Network(
+        name="net",
+        inputs=(source,),
+        populations=populations,
+        connections=connections,
+        readout=Readout(population="out", kind=ReadoutKind.MEMBRANE, decision=Decision.ARGMAX),
+        modes=(Mode.STEPWISE,),
+        max_steps=16,
+    )
+
+
+@pytest.mark.parametrize("reset", ["subtract", "value"])
+def test_there_and_back(tmp_path, reset):
+    net = network(reset=reset)
+    write_graph(net, tmp_path / "net.nir")
+    reference = Reference(
+        read_graph(tmp_path / "net.nir"), load_discretisation(tmp_path / "net.json")
+    )
+    x = np.random.default_rng(2).integers(0, 2, (8, 12, 96))
+    found = Model(net).run(x, mode="stepwise", trace=True)
+    wanted = reference.run({"x": torch.from_numpy(x).reshape(8, 12, 2, 6, 8)})
+    for name in ("a", "b"):
+        assert found.trace.spikes[name].tolist() == wanted.spikes[name].long().tolist()
+        assert found.events[name].sum() > 100
+    assert found.values.tolist() == wanted.membranes["out"][-1].long().tolist()
+
+
+def test_leaks_go_out_as_time_constants(tmp_path):
+    net = network(leak_v=Leak(multiplier=7, shift=3), current=True, leak_i=Leak(shift=1))
+    write_graph(net, tmp_path / "net.nir")
+    node = read_graph(tmp_path / "net.nir").nodes["b"]
+    assert np.allclose(node.tau_mem, 8)
+    assert np.allclose(node.tau_syn, 2)
+    reference = Reference(
+        read_graph(tmp_path / "net.nir"), load_discretisation(tmp_path / "net.json")
+    )
+    dynamics = reference.dynamics["b"]
+    assert (dynamics.left_v, dynamics.left_i) == (7 / 8, 1 / 2)
+    assert np.allclose(dynamics.gain, 1)
+
+
+@pytest.mark.parametrize(
+    ("soma", "text"),
+    [
+        ({"fire": "ternary", "threshold_negative": 1}, "one that fires downwards"),
+        ({"reset": "none"}, "one that does not reset"),
+        ({"s_max": 1}, "one that bounds the spikes of a sample"),
+        ({"refractory": 2}, "one that is refractory"),
+        ({"initial_v": 3}, "one that begins with a membrane"),
+    ],
+)
+def test_what_nir_cannot_say_is_named(tmp_path, soma, text):
+    net = network()
+    changed = Population(
+        name="b",
+        shape=(6,),
+        soma=Soma(**({"fire": "binary", "threshold": 9} | soma)),
+        payload=Payload.SIGN if "threshold_negative" in soma else Payload.UNIT,
+    )
+    fields = {name: getattr(net, name) for name in ("name", "inputs", "connections", "readout")}
+    net = Network(
+        **fields,
+        populations=(net.populations[0], changed, net.populations[2]),
+        modes=net.modes,
+        max_steps=16,
+    )
+    with pytest.raises(
+        UnsupportedError,
+        match=re.escape(f"population 'b': NIR has no such population, found {text}"),
+    ):
+        write_graph(net, tmp_path / "net.nir")
+    assert not list(tmp_path.iterdir())
