@@ -64,8 +64,9 @@ def graph_from(network: Network) -> tuple[nir.NIRGraph, Discretisation]:
         each.name: nir.Input({"input": np.array(each.shape)}) for each in network.inputs
     }
     edges: list[tuple[str, str]] = []
+    above = _above(network)
     for population in network.populations:
-        nodes[population.name] = _neuron(population)
+        nodes[population.name] = _neuron(population, above=above)
     for index, connection in enumerate(network.connections):
         _connect(network, connection, index, nodes, edges)
     biased = {name for name, node in nodes.items() if isinstance(node, nir.Affine)}
@@ -81,10 +82,20 @@ def graph_from(network: Network) -> tuple[nir.NIRGraph, Discretisation]:
     nodes["output"] = nir.Output({"output": np.array(network.population(read).shape)})
     edges.append((read, "output"))
     graph = nir.NIRGraph(nodes=nodes, edges=edges, type_check=False)
-    return graph, _rule(network)
+    return graph, _rule(network, above=above)
 
 
-def _rule(network: Network) -> Discretisation:
+def _above(network: Network) -> bool:
+    """Whether v >= th and a reset by th - 1 are v > th - 1, for all that reset so."""
+    somas = [
+        (p.per_neuron(p.soma.threshold), p.per_neuron(p.soma.amount))
+        for p in network.populations
+        if p.soma.fire is not Fire.NONE and p.soma.reset is Reset.SUBTRACT
+    ]
+    return bool(somas) and all(np.array_equal(th, amount + 1) for th, amount in somas)
+
+
+def _rule(network: Network, *, above: bool) -> Discretisation:
     firing = [p.soma for p in network.populations if p.soma.fire is not Fire.NONE]
     resets = {(soma.reset, soma.reset_delay) for soma in firing}
     bursts = {soma.max_level for soma in firing}
@@ -99,14 +110,15 @@ def _rule(network: Network) -> Discretisation:
         dt=1.0,
         reset=reset,
         reset_delay=delay,
-        compare=Compare.REACHED,
+        compare=Compare.ABOVE if above else Compare.REACHED,
         bursts=next(iter(bursts), 1),
     )
 
 
-def _neuron(population: Population) -> nir.NIRNode:
+def _neuron(population: Population, *, above: bool) -> nir.NIRNode:
     soma, shape, where = population.soma, population.shape, f"population {population.name!r}"
-    same = np.array_equal(population.per_neuron(soma.amount), population.per_neuron(soma.threshold))
+    whole = population.per_neuron(soma.threshold) - above
+    same = np.array_equal(population.per_neuron(soma.amount), whole)
     reasons = {
         "fires downwards": soma.threshold_negative is not None,
         "fires one-hot": soma.fire is Fire.ONEHOT,
@@ -130,7 +142,7 @@ def _neuron(population: Population) -> nir.NIRNode:
     def full(value: float) -> Floats:
         return np.full(shape, float(value))
 
-    threshold = population.per_neuron(soma.threshold).reshape(shape).astype(np.float64)
+    threshold = whole.reshape(shape).astype(np.float64)
     fires = soma.fire is not Fire.NONE
     firing = {"v_threshold": threshold, "v_reset": full(soma.reset_value)} if fires else {}
     # Euler with dt 1 leaves 1 - 1 / tau, and r * dt / tau of the input; r = tau makes that 1.

@@ -100,9 +100,13 @@ def network(**soma):
     )
 
 
-@pytest.mark.parametrize("reset", ["subtract", "value"])
-def test_there_and_back(tmp_path, reset):
-    net = network(reset=reset)
+@pytest.mark.parametrize(
+    "soma",
+    [{"reset": "subtract"}, {"reset": "value"}, {"reset_amount": 8}, {"reset_delay": True}],
+    ids=str,
+)
+def test_there_and_back(tmp_path, soma):
+    net = network(**soma)
     write_graph(net, tmp_path / "net.nir")
     reference = Reference(
         read_graph(tmp_path / "net.nir"), load_discretisation(tmp_path / "net.json")
