@@ -360,7 +360,10 @@ def _soma(
     options["fire"] = Fire.BURST if rule.bursts > 1 else Fire.BINARY
     options["max_level"] = rule.bursts
     if rule.reset is Reset.SUBTRACT:
+        # What is taken off is what v exceeds, where both are of the same integers.
         amount = np.maximum(np.rint(dynamics.threshold / scale), 1)
+        if np.all(rest == 0):
+            amount = np.maximum(np.floor(exact) if above else np.ceil(exact), 1)
         if rule.bursts > 1:  # a burst takes no more than its threshold
             amount = np.minimum(amount, np.maximum(threshold, 1))
         options["reset_amount"] = _rounded(amount, "reset amount", where)

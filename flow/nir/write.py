@@ -130,7 +130,9 @@ def _neuron(population: Population, *, above: bool) -> nir.NIRNode:
         "begins with a membrane": bool(soma.initial_v.any()),
         "adds its bias once": bool(soma.bias.any()) and soma.bias_when is BiasWhen.FIRST,
         "leaks behind its input": soma.leak_v is not None and soma.leak_order is LeakOrder.AFTER,
-        "resets by another amount than its threshold": soma.reset is Reset.SUBTRACT and not same,
+        "resets by another amount than its threshold": (
+            soma.fire is not Fire.NONE and soma.reset is Reset.SUBTRACT and not same
+        ),
         "has a current without leak": soma.current and soma.leak_i is None,
     }
     reason = next((text for text, holds in reasons.items() if holds), None)
