@@ -45,6 +45,7 @@ _PARAMETERS = {
     "negative": "negative thresholds",
     "amount": "reset amounts",
     "bias": "bias",
+    "slope": "slopes",
 }
 _TALLIES = {
     ReadoutKind.COUNT: "counts",

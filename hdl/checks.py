@@ -127,7 +127,7 @@ def _structure(network: Network, population: Population, mode: Mode) -> dict[str
         "reset value": soma.reset_value if fires and soma.reset is Reset.VALUE else None,
         "reset delay": soma.reset_delay,
         "refractory steps": soma.refractory,
-        "phases": soma.phases,
+        "phases": None if soma.phases is None else (soma.phases.receive, soma.phases.fire),
         "clip": (soma.v_min, soma.v_max),
         "bounds of S": (soma.s_min, soma.s_max),
     }

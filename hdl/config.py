@@ -132,9 +132,9 @@ class HostConfig:
         if self.replays and soma.bias_when is BiasWhen.FIRST:
             return np.zeros(self.population.n, np.int64)
         if self.keeps_v_apart:
-            begins = soma.phases is not None and soma.phases.receive == 0
-            slope = soma.phases.slope if soma.phases is not None and begins else 0
-            total = np.full(self.population.n, slope, np.int64)
+            total = np.zeros(self.population.n, np.int64)
+            if soma.phases is not None and soma.phases.receive == 0:
+                total = self.population.per_neuron(soma.phases.slope)
         total = total + self.population.per_neuron(soma.bias)
         if self.fires and self.mode is Mode.COLLAPSED:
             assert soma.s_min is not None  # collapsed networks are bounded, the contract says
@@ -293,6 +293,8 @@ class CoreConfig:
             wanted["negative"] = _negative
         if any(host.own_amount for host in self.hosts):
             wanted["amount"] = lambda host: host.population.soma.amount
+        if soma.phases is not None:
+            wanted["slope"] = _slope
         if soma.bias_when is BiasWhen.EVERY and not self.replays:
             wanted["bias"] = lambda host: host.population.soma.bias
         return wanted
@@ -321,6 +323,12 @@ class CoreConfig:
             axes = (host.axes[0], Axis(size=1), Axis(size=1)) if flat else host.axes
             result += _grouped(part[:, :1, :1] if flat else part, axes)
         return result, not flat
+
+
+def _slope(host: HostConfig) -> IntArray:
+    phases = host.population.soma.phases
+    assert phases is not None  # of all hosts or none, the plan's check says
+    return phases.slope
 
 
 def _negative(host: HostConfig) -> IntArray:

@@ -31,13 +31,15 @@ class SomaShapes:
     """Shapes of a neuron's parameters; None where it does without.
 
     ``threshold`` none where nothing fires, ``negative`` none where nothing falls, ``amount`` none
-    where a reset takes the threshold, ``bias`` none where it does not come every step.
+    where a reset takes the threshold, ``bias`` none where it does not come every step, ``slope``
+    none without phases.
     """
 
     threshold: Shape | None = None
     negative: Shape | None = None
     amount: Shape | None = None
     bias: Shape | None = None
+    slope: Shape | None = None
 
     @property
     def members(self) -> dict[str, Shape]:
@@ -131,7 +133,7 @@ class _Neuron(wiring.Component):
         if soma.current:
             total = _leak(parts["total"], soma.leak_i)
             if soma.phases is not None:
-                total = Mux(self.switches, soma.phases.slope, total)
+                total = Mux(self.switches, self.slope, total)
         elif self.replays:
             total = parts["total"]
         elif "v" in parts:

@@ -93,6 +93,8 @@ class Neurons:
         self.fall = nonzero(1 - self.negative)
         self.bias = spread(soma.bias)
         self.biased = bool(soma.bias.any())
+        if soma.phases is not None:
+            self.slope = spread(soma.phases.slope)
         self.initial_v = spread(soma.initial_v)
 
     def reset(self, batch: int) -> State:
@@ -118,7 +120,7 @@ class Neurons:
             self.integrate(v, charge, fresh=state.steps == 0)
         else:
             if phases is not None and state.steps == phases.receive:
-                state.i.fill_(phases.slope)
+                state.i.copy_(self.slope.expand_as(state.i))
             else:
                 leak(state.i, soma.leak_i)
             self.integrate(state.i, charge, fresh=state.steps == 0)

@@ -93,28 +93,29 @@ class Leak:
         put(self, multiplier=multiplier, shift=shift)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Phases:
     """First only receive, then fire against a constant slope: time-to-first-spike.
 
     In the first ``receive`` steps of a sample nothing fires. In the step after, the current is
     ``slope`` in place of what its leak leaves, and the neuron may fire for ``fire`` steps (None: to
-    the end of the sample). With ``current``, no leaks, ``s_max`` 1, threshold slope * (L + 1) and L
-    steps to receive and to fire, a neuron that receives spikes x steps before the end of its phase
-    (weight w, v0 the initial membrane) fires clip(floor((v0 + sum w * x) / slope), 0, L) steps
-    before the end of its own: Stanojevic et al. (Nature Communications 2024), in integers.
+    the end of the sample). ``slope`` is a vector as the threshold is. With ``current``, no leaks,
+    ``s_max`` 1, threshold slope * (L + 1) and L steps to receive and to fire, a neuron that
+    receives spikes x steps before the end of its phase (weight w, v0 the initial membrane) fires
+    clip(floor((v0 + sum w * x) / slope), 0, L) steps before the end of its own: Stanojevic et al.
+    (Nature Communications 2024), in integers.
     """
 
     receive: int
     fire: int | None = None
-    slope: int = 1
+    slope: IntArray = field(default_factory=lambda: int_vector(1))
 
     def __post_init__(self) -> None:
         put(
             self,
             receive=integer(self.receive, "receive", "phases", 0),
             fire=optional_integer(self.fire, "fire", "phases"),
-            slope=integer(self.slope, "slope", "phases"),
+            slope=int_vector(self.slope, "slope", "phases"),
         )
         if self.fire is not None and self.fire < 1:
             raise ConfigurationError(

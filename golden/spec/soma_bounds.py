@@ -77,6 +77,8 @@ class SomaBounds:
         self.amount = population.per_neuron(soma.amount)
         self.bias = population.per_neuron(soma.bias)
         self.initial_v = population.per_neuron(soma.initial_v)
+        if soma.phases is not None:
+            self.slope = population.per_neuron(soma.phases.slope)
         self.zero = np.zeros(self.n, np.int64)
         everywhere = np.arange(self.n)
         self.pieces = [_Piece(everywhere, self.initial_v, self.initial_v)]
@@ -147,7 +149,7 @@ class SomaBounds:
         soma = self.soma
         phases, step = soma.phases, self._step
         if phases is not None and step == phases.receive:
-            leaked = [self.zero + phases.slope] * 2
+            leaked = [self.slope] * 2
         else:
             leaked = [_leak(soma.leak_i, side) for side in self.current]
         self.registers.see("i", leaked[0], leaked[1])

@@ -83,8 +83,10 @@ def check_population(population: Population) -> None:
 
 def _check_vectors(population: Population, where: str) -> None:
     sizes = sorted({1, population.channels, population.n})
-    for name in VECTORS:
-        values: IntArray | None = getattr(population.soma, name)
+    vectors: dict[str, IntArray | None] = {n: getattr(population.soma, n) for n in VECTORS}
+    if population.soma.phases is not None:
+        vectors["slope"] = population.soma.phases.slope
+    for name, values in vectors.items():
         if values is None:
             continue
         if values.size not in sizes:
@@ -94,7 +96,7 @@ def _check_vectors(population: Population, where: str) -> None:
             )
         largest = int(np.argmax(np.abs(values)))
         _check_width(name, int(values[largest]), REGISTER_MAX, where)
-        if name in ("initial_v", "bias"):
+        if name in ("initial_v", "bias", "slope"):
             continue
         index = int(np.argmin(values))
         if values[index] < 1:
@@ -211,7 +213,6 @@ def _check_phases(soma: Soma, where: str) -> None:
             found=f"fire {soma.phases.fire}",
             where=where,
         )
-    _check_width("slope", soma.phases.slope, REGISTER_MAX, where)
 
 
 def _check_payload(payload: Payload, low: int, high: int, powers: bool, where: str) -> None:

@@ -90,7 +90,7 @@ def expected(soma, state, phase, *, replays):
     total = v if "v" not in state else state["total"] if replays else 0
     if soma.current:
         total = leaked(soma.leak_i, state["total"])
-        total = soma.phases.slope if phase.get("switches") else total
+        total = int(soma.phases.slope[0]) if phase.get("switches") else total
     after = {"total": total + bias, "v": v, "pending": level, "wait": wait}
     after["tracer"] = state.get("tracer", 0) + level
     return membrane, level, {name: after[name] for name in state}
@@ -159,6 +159,7 @@ def lane(soma, kind=SomaLane, *, replays=False):
         negative=unsigned(3) if soma.falls else None,
         amount=unsigned(3) if soma.reset_amount is not None else None,
         bias=signed(3) if soma.bias_when is BiasWhen.EVERY and not replays else None,
+        slope=signed(4) if soma.phases is not None else None,
     )
     return kind(soma=soma, state=state, v_bits=BITS, shapes=shapes, replays=replays)
 
@@ -180,6 +181,7 @@ def states(soma, layout, rng):
 
 def parameters(soma):
     given = {"threshold": THRESHOLD, "bias": BIAS, "amount": AMOUNT}
+    given |= {"slope": int(soma.phases.slope[0])} if soma.phases is not None else {}
     return given | ({"negative": soma.negative} if soma.falls else {})
 
 

@@ -239,15 +239,15 @@ def _soma(growing: _Growing, shape: Shape, fire: Fire | None) -> Soma:
         s_max=growing.pick(1, 3) if fires and not onehot and growing.one_in(3) else None,
         max_level=growing.pick(1, 6) if burst else 1 << growing.pick(0, 3) if onehot else 1,
         refractory=growing.pick(1, 3) if fires and not delay and growing.one_in(5) else 0,
-        phases=_phases(growing, fires=fires) if current and growing.one_in(3) else None,
+        phases=_phases(growing, shape, fires=fires) if current and growing.one_in(3) else None,
     )
 
 
-def _phases(growing: _Growing, *, fires: bool) -> Phases:
+def _phases(growing: _Growing, shape: Shape, *, fires: bool) -> Phases:
     return Phases(
         receive=growing.pick(0, 3),
         fire=growing.pick(1, 3) if fires and growing.one_in(2) else None,
-        slope=growing.pick(-1, 5),
+        slope=growing.vector(shape, -1, 5),
     )
 
 

@@ -185,15 +185,15 @@ def _soma(chooser: Chooser, shape: tuple[int, ...], fire: Fire) -> Soma:
         s_max=chooser.integer(1, 3) if fires and not onehot and _maybe(chooser) else None,
         max_level=(1, 1 << chooser.integer(0, 4), chooser.integer(1, 9))[onehot + 2 * burst],
         refractory=chooser.integer(1, 3) if fires and not delay and _maybe(chooser, 4) else 0,
-        phases=_phases(chooser, fires=fires) if current and _maybe(chooser, 3) else None,
+        phases=_phases(chooser, shape, fires=fires) if current and _maybe(chooser, 3) else None,
     )
 
 
-def _phases(chooser: Chooser, *, fires: bool) -> Phases:
+def _phases(chooser: Chooser, shape: Shape, *, fires: bool) -> Phases:
     return Phases(
         receive=chooser.integer(0, 4),
         fire=chooser.integer(1, 4) if fires and _maybe(chooser) else None,
-        slope=chooser.integer(-1, 5),
+        slope=_vector(chooser, shape, -1, 5),
     )
 
 

@@ -77,6 +77,7 @@ class ScalarSoma:
         self.th_n = None if soma.threshold_negative is None else entry(soma.threshold_negative)
         self.amount = self.th if soma.reset_amount is None else entry(soma.reset_amount)
         self.bias = entry(soma.bias)
+        self.slope = 0 if soma.phases is None else entry(soma.phases.slope)
         self.v = entry(soma.initial_v)
         self.i = 0
         self.S = 0
@@ -95,7 +96,7 @@ class ScalarSoma:
         self.steps += 1
         if soma.current:
             begins = soma.phases is not None and step == soma.phases.receive
-            self.i = (soma.phases.slope if begins else self._leak(self.i, soma.leak_i)) + total
+            self.i = (self.slope if begins else self._leak(self.i, soma.leak_i)) + total
             total = self.i
         if step < self.silent_until:
             return 0

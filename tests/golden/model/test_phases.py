@@ -32,13 +32,14 @@ def first_spikes(rng, sizes, levels, slopes):
     for k, (name, n) in enumerate(zip(names[1:], sizes[1:], strict=True)):
         receive = (k + 1) * levels
         options = {"fire": Fire.NONE, "phases": Phases(receive=receive, slope=0)}
+        slope = np.array(slopes[k]) if name != "out" else None
         if name != "out":
             options = {
                 "fire": Fire.BINARY,
-                "threshold": slopes[k] * (levels + 1),
+                "threshold": slope * (levels + 1),
                 "s_max": 1,
                 "reset": Reset.NONE,
-                "phases": Phases(receive=receive, fire=levels, slope=slopes[k]),
+                "phases": Phases(receive=receive, fire=levels, slope=slope),
             }
         soma = Soma(
             current=True,
@@ -82,12 +83,14 @@ def quantised(network, x, levels, slopes):
     ):
         x = x @ connection.operator.weights + population.soma.initial_v
         if population.name != "out":
-            x = np.clip(x // slopes[k], 0, levels)
+            x = np.clip(x // np.array(slopes[k]), 0, levels)
             fired = fired + (x > 0).sum(axis=1)
     return x, fired
 
 
-@pytest.mark.parametrize(("levels", "slopes"), [(1, (4, 9)), (7, (12, 20)), (15, (9, 1))])
+@pytest.mark.parametrize(
+    ("levels", "slopes"), [(1, (4, 9)), (7, (12, range(10, 18))), (15, (range(3, 13), 1))]
+)
 @pytest.mark.parametrize("extra", [0, 3])
 def test_first_spikes_are_the_quantised_network(levels, slopes, extra):
     rng = np.random.default_rng(levels)

@@ -134,7 +134,7 @@ def random_soma(rng: np.random.Generator, n: int, fire: Fire) -> Soma:
             options["leak_i"] = _leak(rng)
         if rng.random() < 0.4:
             longest = None if fire is Fire.NONE or rng.random() < 0.5 else int(rng.integers(1, 5))
-            slope = int(rng.integers(-2, 6))
+            slope = _vector(rng, n, -2, 6)
             options["phases"] = Phases(receive=int(rng.integers(0, 5)), fire=longest, slope=slope)
     if fire is not Fire.NONE and not options.get("reset_delay") and rng.random() < 0.3:
         options["refractory"] = int(rng.integers(1, 4))

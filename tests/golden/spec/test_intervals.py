@@ -69,6 +69,7 @@ class Neuron:
         amount = soma.reset_amount
         self.amount = self.th if amount is None else at(amount, population, n)
         self.bias = at(soma.bias, population, n)
+        self.slope = 0 if soma.phases is None else at(soma.phases.slope, population, n)
         self.v = at(soma.initial_v, population, n)
         self.i = self.s = self.pending = 0
         self.first = True
@@ -95,7 +96,7 @@ class Neuron:
         self.count += 1
         if soma.current:
             switches = phases is not None and count == phases.receive
-            self.i = phases.slope if switches else leak(soma.leak_i, self.i)
+            self.i = self.slope if switches else leak(soma.leak_i, self.i)
             see("i", self.i)
             self.i += total
             see("i", self.i)
