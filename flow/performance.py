@@ -14,7 +14,7 @@ from spikewright.flow.cosim.streams import TokenStream
 from spikewright.golden.model import Model
 from spikewright.golden.spec import Fire, Mode, Network, TokenKind
 from spikewright.hdl.bound import bound_cycles
-from spikewright.hdl.config import core_configs
+from spikewright.hdl.config import core_configs, node_layouts
 from spikewright.hdl.plan import HardwarePlan
 
 __all__ = ["Workload", "bound", "golden_speed", "performance", "workload"]
@@ -32,14 +32,19 @@ class Workload:
     sweeps: Mapping[str, float]
 
 
-def workload(network: Network, mode: Mode, streams: Mapping[str, TokenStream]) -> Workload:
+def workload(network: Network, plan: HardwarePlan, streams: Mapping[str, TokenStream]) -> Workload:
     """Count the work in the tokens that the golden model says each stream carries."""
+    mode, layouts = plan.mode, node_layouts(network, plan)
     samples = len(next(iter(streams.values())).starts) - 1
     spikes = {}
     for name in (*(i.name for i in network.inputs), *(p.name for p in network.populations)):
         n = network.node(name).n
         for delay, serial in product((0, 1), (False, True)):
-            sent = streams[name].sent(n, delay=delay, serial=serial)
+            if delay and mode is Mode.SETTLE:
+                sums = streams[name].recalled(n, layouts[name].parts)
+                sent = sums.sent(n, serial=serial)
+            else:
+                sent = streams[name].sent(n, delay=delay, serial=serial)
             spikes[name, delay, serial] = sent / samples
     sweeps = {}
     for population in network.populations:

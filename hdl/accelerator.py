@@ -196,6 +196,7 @@ class Accelerator(wiring.Component):
             for port, sink in zip(core.config.ports, core.inputs, strict=True)
             if port.connection.source == name
         ]
+        sinks += [core.pace for core in self.cores if core.config.pace == name]
         if name == self.network.readout.population:
             sinks.append(self._readout(m))
         if len(sinks) == 1:

@@ -33,14 +33,6 @@ def check_network(network: Network) -> None:
                 found="product",
                 where=where,
             )
-    for population in network.populations:
-        if all(connection.delay for connection in network.sources(population.name)):
-            raise UnsupportedError(
-                "hardware needs an input without delay, which says how many steps there are",
-                found="delay 1 everywhere",
-                where=f"population {population.name!r}",
-                action="connect an input of the network to it, with weights of 0",
-            )
 
 
 def check_plan(network: Network, plan: HardwarePlan) -> None:

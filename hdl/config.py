@@ -176,12 +176,18 @@ Parameter = Callable[[HostConfig], IntArray]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CoreConfig:
-    """One core in numbers. Several hosts share the structure of the first one's soma."""
+    """One core in numbers. Several hosts share the structure of the first one's soma.
+
+    ``pace``: whose markers, tokens of ``pace_layout``, say how many steps there are, where every
+    connection has a delay; else None.
+    """
 
     plan: CorePlan
     mode: Mode
     hosts: tuple[HostConfig, ...]
     ports: tuple[PortConfig, ...]
+    pace: str | None = None
+    pace_layout: TokenLayout | None = None
 
     @property
     def soma(self) -> Soma:
@@ -427,7 +433,17 @@ def _core(
         for connection in network.sources(host.population):
             depth = core.queue_depths[len(ports)]
             ports.append(_port(connection, index, host, ranges, layouts, depth, core.products))
-    return CoreConfig(plan=core, mode=mode, hosts=tuple(hosts), ports=tuple(ports))
+    pace = None
+    if all(port.connection.delay for port in ports):
+        (pace,) = network.paces(core.hosts[0].population)
+    return CoreConfig(
+        plan=core,
+        mode=mode,
+        hosts=tuple(hosts),
+        ports=tuple(ports),
+        pace=pace,
+        pace_layout=None if pace is None else layouts[pace],
+    )
 
 
 def _host(

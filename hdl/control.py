@@ -1,6 +1,6 @@
 """Decides when a core adds rows and when its neurons decide."""
 
-from amaranth.hdl import Module, Signal, ValueLike
+from amaranth.hdl import Const, Module, Signal, ValueLike
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -18,8 +18,8 @@ class Control(wiring.Component):
     A SPIKE adds rows. A STEP lets every neuron decide, sends the spikes and then STEP. An END, by
     mode: stepwise resets the state; settle first repeats steps until one fires nothing; collapsed
     decides once, by division. A host that never fires sends all its membranes instead. END(keep)
-    leaves the state as it is (collapsed always resets: its charge is spent). Where several hosts
-    settle, each of these steps is a turn of its own: the END comes ``again``.
+    leaves the state of a stepwise run as it is; in the other modes each sample begins anew. Where
+    several hosts settle, each of these steps is a turn of its own: the END comes ``again``.
 
     Parameters
     ----------
@@ -123,11 +123,14 @@ class Control(wiring.Component):
             self.marks.eq(1),
             self.mark_kind.eq(token.value),
             self.mark_host.eq(self.host),
-            self.mark_keep.eq(self._keeps if token is TokenKind.END else 0),
+            self.mark_keep.eq(self.keep if token is TokenKind.END else 0),
         ]
 
     @property
     def _keeps(self) -> ValueLike:
+        """Whether the state stays."""
+        if self.config.mode is not Mode.STEPWISE:
+            return Const(0)
         return self.keep == EndFlag.KEEP.value
 
     def _clear(self, m: Module) -> None:

@@ -32,7 +32,8 @@ class Core(wiring.Component):
 
     Members
     -------
-    i_0, i_1, ... : In(stream), one a port. o_0, o_1, ... : Out(stream), one a host.
+    i_0, i_1, ... : In(stream), one a port. o_0, o_1, ... : Out(stream), one a host. pace :
+    In(stream), of which only markers count, where all connections have a delay.
     row, spike_out, stall, busy : Out, high each time a row is issued, a spike is sent, a token
     waits for its consumer, a token waits for the core or something is under way in it. synops,
     spikes_in : Out, neurons that a row updates, spikes that leave their queues in this cycle.
@@ -72,6 +73,8 @@ class Core(wiring.Component):
         )
         members = {f"i_{k}": In(port.source.signature) for k, port in enumerate(config.ports)}
         members |= {f"o_{h}": Out(host.target.signature) for h, host in enumerate(config.hosts)}
+        if config.pace_layout is not None:
+            members["pace"] = In(config.pace_layout.signature)
         super().__init__(
             members
             | {
@@ -143,6 +146,8 @@ class Core(wiring.Component):
         m.submodules.serialiser = serialiser = self.serialiser
         for outside, inside in zip(self.inputs, self.intake.inputs, strict=True):
             wiring.connect(m, wiring.flipped(outside), inside)
+        if self.config.pace is not None:
+            wiring.connect(m, wiring.flipped(self.pace), self.intake.pace)
         for inside, outside in zip(serialiser.outputs, self.outputs, strict=True):
             wiring.connect(m, inside, wiring.flipped(outside))
         under_way = self._rows(m)

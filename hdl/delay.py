@@ -2,13 +2,25 @@
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
 from spikewright.golden.spec import EndFlag, TokenKind
 
 from .token import TokenLayout
 
-__all__ = ["DelayUnit"]
+__all__ = ["DelayUnit", "delay_members"]
+
+
+def delay_members(layout: TokenLayout) -> dict[str, Member]:
+    """What every unit for a delay has: see ``DelayUnit``."""
+    return {
+        "i": In(layout.signature),
+        "steps": In(1),
+        "ends": In(1),
+        "keep": In(1),
+        "passed": In(1),
+        "o": Out(layout.signature),
+    }
 
 
 class DelayUnit(wiring.Component):
@@ -45,16 +57,7 @@ class DelayUnit(wiring.Component):
 
     def __init__(self, *, layout: TokenLayout) -> None:
         self.layout = layout
-        super().__init__(
-            {
-                "i": In(layout.signature),
-                "steps": In(1),
-                "ends": In(1),
-                "keep": In(1),
-                "passed": In(1),
-                "o": Out(layout.signature),
-            }
-        )
+        super().__init__(delay_members(layout))
 
     def elaborate(self, platform: object) -> Module:
         """A marker of its own in the first step and at the end; else what comes."""

@@ -11,19 +11,24 @@ from .delay import DelayUnit
 from .delta import DeltaUnit
 from .merge import Merge
 from .queue import SpikeQueue
+from .sample_delay import SampleDelay
 from .serial import BitSplitter
-from .token import TokenLayout
+from .sum_delay import SumDelay
+from .token import TokenLayout, axes_of
 
 __all__ = ["Intake"]
+
+_MARKERS = TokenLayout(axes=axes_of((1,)), low=0, high=1)
 
 
 class Intake(wiring.Component):
     """A spike queue at each port, what its connection needs behind it, and the merge.
 
-    A connection with a delay has a delay unit, one with a function of sums a delta unit, and one
-    whose payloads come bit by bit a splitter.
+    A connection with a delay has a delay unit (of steps, samples or sums, by mode), one with a
+    function of sums a delta unit, and one whose payloads come bit by bit a splitter. Where all have
+    a delay, the markers of another stream join them, for they say how many steps there are.
 
-    A core with one port has no merge.
+    A core with one input has no merge.
 
     Parameters
     ----------
@@ -31,10 +36,11 @@ class Intake(wiring.Component):
 
     Members
     -------
-    i_0, i_1, ... : In(stream), one a port. valid : Out, a token waits: kind, host, keep : Out, as
-    it has them; port : Out, where a spike came from, and spike_0, spike_1, ... : Out, the token as
-    that port's synapses see it. take : In, the token is taken. again : In, with the END that is
-    taken: the host still fires, and wants its END once more (only where several hosts settle).
+    i_0, i_1, ... : In(stream), one a port. pace : In(stream), where there is one. valid : Out, a
+    token waits: kind, host, keep : Out, as it has them; port : Out, where a spike came from, and
+    spike_0, spike_1, ... : Out, the token as that port's synapses see it. take : In, the token is
+    taken. again : In, with the END that is taken: the host still fires, and wants its END once more
+    (only where several hosts settle).
     spikes : Out, spikes of the step that left their queues in this cycle.
 
     Timing
@@ -51,23 +57,23 @@ class Intake(wiring.Component):
         self.queues = [
             SpikeQueue(layout=port.source, depth=port.queue_depth) for port in config.ports
         ]
-        self.delays = [
-            DelayUnit(layout=port.source) if port.connection.delay else None
-            for port in config.ports
-        ]
+        self.delays = [_delay_unit(port, config.mode) for port in config.ports]
         self.deltas = [_delta_unit(port, config.mode) for port in config.ports]
         self.splitters = [_splitter(port) for port in config.ports]
-        self.merge: Merge | None = None
-        if len(config.ports) > 1:
-            self.merge = Merge(
-                layouts=[port.layout for port in config.ports],
-                hosts=[
-                    [k for k, port in enumerate(config.ports) if port.host == host]
-                    for host in range(len(config.hosts))
-                ],
-            )
+        self.paced = config.pace_layout is not None
+        layouts = [port.layout for port in config.ports]
+        hosts = [
+            [k for k, port in enumerate(config.ports) if port.host == host]
+            for host in range(len(config.hosts))
+        ]
+        if self.paced:  # a core with delays has one host
+            hosts[0].append(len(layouts))
+            layouts.append(_MARKERS)
+        self.merge = Merge(layouts=layouts, hosts=hosts) if len(layouts) > 1 else None
         members = {f"i_{k}": In(port.source.signature) for k, port in enumerate(config.ports)}
         members |= {f"spike_{k}": Out(port.layout.struct) for k, port in enumerate(config.ports)}
+        if config.pace_layout is not None:
+            members["pace"] = In(config.pace_layout.signature)
         super().__init__(
             members
             | {
@@ -120,6 +126,8 @@ class Intake(wiring.Component):
                     leaves.append(source.valid & source.ready & is_spike)
             streams.append(source)
         m.d.comb += self.spikes.eq(sum(leaves))
+        if self.paced:
+            streams.append(self._markers(m))
         if self.merge is None:
             self._pass(m, streams[0])
         else:
@@ -155,15 +163,27 @@ class Intake(wiring.Component):
         if len(self.config.hosts) > 1:
             m.d.comb += merge.again.eq(self.again)
 
+    def _markers(self, m: Module) -> stream.Interface:
+        """What is left of a stream without its spikes, which nobody here hears."""
+        m.submodules.markers = queue = SpikeQueue(layout=_MARKERS, depth=2)
+        token = self.pace.payload
+        is_spike = token.kind == TokenKind.SPIKE.value
+        m.d.comb += [
+            queue.i.valid.eq(self.pace.valid & ~is_spike),
+            queue.i.payload.kind.eq(token.kind),
+            queue.i.payload.address.eq(token.address[0]),
+            self.pace.ready.eq(is_spike | queue.i.ready),
+        ]
+        return queue.o
+
     def _pace(self, m: Module, streams: list[stream.Interface]) -> None:
         """What the inputs without delay wait at; a core with delays has one host."""
-        heads = [
-            source for source, delay in zip(streams, self.delays, strict=True) if delay is None
-        ]
+        delays = [*self.delays, *[None] * self.paced]
+        heads = [source for source, delay in zip(streams, delays, strict=True) if delay is None]
         step, end = TokenKind.STEP.value, TokenKind.END.value
         at_step = Cat(head.valid & (head.payload.kind == step) for head in heads)
         at_end = Cat(head.valid & (head.payload.kind == end) for head in heads)
-        for source, delay in zip(streams, self.delays, strict=True):
+        for source, delay in zip(streams, delays, strict=True):
             if delay is not None:
                 is_marker = source.payload.kind != TokenKind.SPIKE.value
                 m.d.comb += [
@@ -172,6 +192,16 @@ class Intake(wiring.Component):
                     delay.ends.eq(at_end.all()),
                     delay.keep.eq(heads[0].payload.address[0]),
                 ]
+
+
+def _delay_unit(port: PortConfig, mode: Mode) -> DelayUnit | SampleDelay | SumDelay | None:
+    if not port.connection.delay:
+        return None
+    if mode is Mode.STEPWISE:
+        return DelayUnit(layout=port.source)
+    if mode is Mode.COLLAPSED:
+        return SampleDelay(layout=port.source)
+    return SumDelay(layout=port.source, sums=port.x)
 
 
 def _splitter(port: PortConfig) -> BitSplitter | None:
@@ -191,5 +221,5 @@ def _delta_unit(port: PortConfig, mode: Mode) -> DeltaUnit | None:
         x_low=port.x.low,
         x_high=port.x.high,
         channels=port.channels,
-        keeps=mode is not Mode.COLLAPSED,
+        keeps=mode is Mode.STEPWISE,
     )

@@ -1,7 +1,7 @@
 """Queues that must hold a whole step, so that cores with several hosts cannot block each other."""
 
 from spikewright.golden.errors import ConfigurationError
-from spikewright.golden.spec import Connection, Network
+from spikewright.golden.spec import Connection, Mode, Network
 
 from .checks import connection_name
 from .plan import CorePlan, HardwarePlan
@@ -29,6 +29,9 @@ def minimum_depths(network: Network, plan: HardwarePlan) -> tuple[tuple[int, ...
     it, where the source reaches the target without a delay too, or shares its core: then the queue
     holds two steps.
 
+    In collapsed mode a sample takes the place of the step. In settle mode what waits is summed up
+    behind the queue.
+
     Everywhere else any queue will do.
     """
     # A population on a shared core is whole, so it has one place.
@@ -45,7 +48,7 @@ def minimum_depths(network: Network, plan: HardwarePlan) -> tuple[tuple[int, ...
             source = place.get(connection.source)
             loops = index in shared and source is not None and source in _reached(feeds, index)
             whole = network.node(connection.source).n + 1
-            if connection.delay:
+            if connection.delay and plan.mode is not Mode.SETTLE:
                 again = source is not None or _leads(network, connection.source, connection.target)
                 needed.append((2 * whole if again else whole) + 1)
             else:

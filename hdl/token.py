@@ -198,6 +198,15 @@ class TokenLayout:
         return not self.is_unit and not self.is_sign and self.powers
 
     @property
+    def parts(self) -> tuple[int, int]:
+        """The least and the largest share of a sum that one spike may carry, 0 if of that sign none
+        may; every number between them is one too, or 1 at a time is (of powers of two above 2).
+        """
+        if self.powers and max(-self.low, self.high) > 2:
+            return (-1 if self.low < 0 else 0, 1 if self.high > 0 else 0)
+        return (min(self.low, 0), max(self.high, 0))
+
+    @property
     def payload_shape(self) -> Shape:
         """Shape of the payload: signed only where it can be negative."""
         if self.is_unit:

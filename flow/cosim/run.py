@@ -88,8 +88,8 @@ def cosimulate(
         several inputs.
     steps : T of a stepwise run; in other modes the steps over which ``spread`` inputs come.
     samples : how many of the inputs; all by default.
-    reset_every : so many samples of a stepwise run go on where the one before ended, END(keep),
-        until one ends with END(reset); every sample by default.
+    reset_every : so many samples go on where the one before ended, END(keep), until one ends with
+        END(reset); every sample by default.
     stall_input, stall_output : cycles in which the input pauses, in which the output is not taken:
         1 waits, 0 goes; repeated for ever. Several inputs may each have their own, separated by
         commas.
@@ -147,7 +147,7 @@ def cosimulate(
         optimise="-O3" if vectors.counters[:, 0].sum() >= _LONG_ROWS else "-O0",
     )
     result = launch(setup, vectors, progress)
-    least = bound(network, plan, workload(network, manifest.mode, streams))
+    least = bound(network, plan, workload(network, plan, streams))
     return _report(network, manifest, simulator, result, streams, least)
 
 

@@ -1,7 +1,7 @@
 """Reads from the plan which connections a core serves, and the rows that their spikes take."""
 
 from spikewright.golden.errors import MismatchError
-from spikewright.golden.spec import Network
+from spikewright.golden.spec import Mode, Network
 from spikewright.hdl.config import core_configs
 from spikewright.hdl.plan import HardwarePlan
 
@@ -31,6 +31,7 @@ def core_work(network: Network, manifest: Manifest, plan: HardwarePlan) -> list[
             action="generate the accelerator again",
         )
     configs = core_configs(network, plan)
+    sums = plan.mode is Mode.SETTLE
     result = []
     for core, config in zip(manifest.cores, configs, strict=True):
         ports = []
@@ -43,6 +44,7 @@ def core_work(network: Network, manifest: Manifest, plan: HardwarePlan) -> list[
                     n=network.node(connection.source).n,
                     delay=connection.delay,
                     serial=port.serial,
+                    parts=port.source.parts if sums and connection.delay else None,
                     rows=None if port.delta is not None else port.schedule.rows_per_neuron,
                     synops=synops(network, connection, channels),
                 )

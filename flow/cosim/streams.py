@@ -73,6 +73,33 @@ class TokenStream:
         times = self._times(serial)[heard]
         return np.bincount(self.address[heard], times, minlength=n).astype(np.int64)
 
+    def recalled(self, n: int, parts: tuple[int, int]) -> "TokenStream":
+        """What a connection with a delay brings in settle mode: in each sample the sums of the one
+        before, if its END kept them, of n neurons; as SPIKE tokens between ``parts`` (least, most).
+        """
+        samples = self.starts.size - 1
+        sample = np.repeat(np.arange(samples), np.diff(self.starts))
+        spike = self.kind == TokenKind.SPIKE
+        sums = np.zeros((samples + 1, n), dtype=np.int64)
+        np.add.at(sums, (sample[spike] + 1, self.address[spike]), self.payload[spike])
+        kept = self.address[self.starts[1:] - 1] == EndFlag.KEEP
+        sums = np.where(np.concatenate(([False], kept))[:, None], sums, 0)[:samples]
+        at, neuron = np.nonzero(sums)
+        limit = np.where(sums[at, neuron] > 0, parts[1], parts[0])
+        full, rest = np.divmod(sums[at, neuron], limit)  # of one sign, so are quotient and rest
+        counts = full + (rest != 0)
+        owner = np.repeat(np.arange(at.size), counts)
+        last = np.zeros(owner.size, dtype=bool)
+        last[np.cumsum(counts) - 1] = True
+        payload = np.where(last & (rest[owner] != 0), rest[owner], limit[owner])
+        order = at[owner]
+        return TokenStream(
+            kind=np.full(owner.size, TokenKind.SPIKE, dtype=np.int64),
+            address=neuron[owner],
+            payload=payload,
+            starts=np.searchsorted(order, np.arange(samples + 1)),
+        )
+
     def _times(self, serial: bool) -> Array:
         """How often each token is added: once, or once for each bit of its payload."""
         if not serial:

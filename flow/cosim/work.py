@@ -27,13 +27,15 @@ Shape = tuple[int, ...]
 class PortWork:
     """What a spike of ``source`` costs, [n source]; None behind a delta, where order decides.
 
-    It is heard ``delay`` steps after its own; ``serial``: bit by bit of its payload.
+    It is heard ``delay`` steps after its own; ``serial``: bit by bit of its payload. ``parts``: in
+    place of spikes their sums are heard, a sample later, as spikes between these numbers.
     """
 
     source: str
     n: int
     delay: int
     serial: bool
+    parts: tuple[int, int] | None
     rows: Array | None
     synops: Array | None
 
@@ -55,10 +57,12 @@ class CoreWork:
         samples = next(iter(streams.values())).starts.size - 1
         rows = synops = into = out = np.zeros(samples, dtype=np.int64)
         for port in self.ports:
-            stream = streams[port.source]
-            into = into + stream.per_sample(np.ones(port.n, dtype=np.int64), delay=port.delay)
+            stream, delay = streams[port.source], port.delay
+            if port.parts is not None:
+                stream, delay = stream.recalled(port.n, port.parts), 0
+            into = into + stream.per_sample(np.ones(port.n, dtype=np.int64), delay=delay)
             if port.rows is not None and port.synops is not None:
-                of = partial(stream.per_sample, delay=port.delay, serial=port.serial)
+                of = partial(stream.per_sample, delay=delay, serial=port.serial)
                 rows, synops = rows + of(port.rows), synops + of(port.synops)
         for name, hosted in self.hosted.items():
             out = out + streams[name].per_sample(hosted)

@@ -26,9 +26,10 @@ class Branch:
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """A population and all connections into it."""
+    """A population, all connections into it, and the names of those whose steps it goes with."""
 
     name: str
+    paces: tuple[str, ...]
     neurons: Neurons
     branches: tuple[Branch, ...]
 
@@ -58,6 +59,7 @@ class Circuit:
         dtype = number_type(population, analyse(self.network, self.mode)[population.name])
         return Layer(
             name=population.name,
+            paces=self.network.paces(population.name),
             neurons=Neurons(population, dtype=dtype, device=self.device),
             branches=tuple(
                 self._branch(connection, dtype)
@@ -80,8 +82,8 @@ class Circuit:
 def charge_of(layer: Layer, now: Levels, before: Levels) -> Tensor | None:
     """The summed input of one step [batch, n] from the levels of this and the last step.
 
-    None where no event came; so are levels that are all 0, and ``before`` is empty in the first
-    step.
+    None where no event came; so are levels that are all 0. Delays read ``before``, the others
+    ``now``.
     """
     charge: Tensor | None = None
     for branch in layer.branches:

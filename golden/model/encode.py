@@ -171,14 +171,14 @@ def check_steps(network: Network, mode: Mode, steps: int | None, given: set[int]
 def check_keep(
     network: Network, mode: Mode, keep: Sequence[bool], samples: int, steps: int | None
 ) -> None:
-    """Refuse streams in other modes, and steps without a reset up to which no width is proven."""
+    """Refuse more stepwise steps without a reset than widths are proven for."""
     where = f"network {network.name!r}"
-    if mode is not Mode.STEPWISE:
-        raise ConfigurationError("keep must come with mode stepwise", found=str(mode), where=where)
     if len(keep) != samples:
         raise ConfigurationError(
             f"keep must say it for each of {samples} samples", found=f"{len(keep)}", where=where
         )
+    if mode is not Mode.STEPWISE:
+        return
     once = [each for each in network.inputs if not each.encoding.repeats]
     if any(keep[:-1]) and once:
         raise ConfigurationError(

@@ -19,7 +19,7 @@ from spikewright.golden.model.encode import (
 )
 from spikewright.golden.model.readout import decide
 from spikewright.golden.model.record import Record, Result
-from spikewright.golden.model.run import EXECUTIONS, Memory, stepwise
+from spikewright.golden.model.run import EXECUTIONS, Memory
 from spikewright.golden.spec import Encoding, Mode, Network
 
 __all__ = ["Model"]
@@ -63,8 +63,10 @@ class Model:
         steps : T of ``stepwise`` (default: as the events have, otherwise ``max_steps``); in the
             other modes the steps over which ``spread`` inputs come (default: one level a step).
         trace : whether to keep every spike and membrane.
-        keep : for each sample whether its END keeps all state, from which the next one goes on;
-            only ``stepwise``, and no more than ``max_steps`` from one reset to the next.
+        keep : for each sample whether its END keeps all state, from which the next one goes on. In
+            ``stepwise`` no more than ``max_steps`` from one reset to the next; in the other modes
+            what is kept is what connections with a delay bring. Samples from one reset to the next
+            are a stream; streams of the same length run side by side.
         """
         network = self.network
         mode = check_mode(network, mode)
@@ -80,7 +82,7 @@ class Model:
         batch = next(iter(values.values())).shape[0]
         if keep is not None:
             check_keep(network, mode, keep, batch, steps)
-            return self._stream(values, lengths, keep, trace=trace)
+            return self._streams(values, mode, lengths, keep, trace=trace)
         size = self._chunk(lengths)
         parts = []
         for start in range(0, batch, size):
@@ -89,25 +91,32 @@ class Model:
                 parts.append(self._run(chunk, mode, lengths, trace=trace))
         return Result.join(parts)
 
-    def _stream(
+    def _streams(
         self,
         values: dict[str, Tensor],
+        mode: Mode,
         lengths: dict[str, int],
         keep: Sequence[bool],
         *,
         trace: bool,
     ) -> Result:
-        """Run samples one after the other, some from where the one before them ended."""
-        parts = []
-        memory: Memory | None = None
-        for sample, keeps in enumerate(keep):
-            if memory is None:
-                memory = Memory.of(self._circuit(Mode.STEPWISE), 1)
-            one = {name: x[sample : sample + 1] for name, x in values.items()}
-            with torch.autocast(self.device.type, enabled=False):  # it would round
-                parts.append(self._run(one, Mode.STEPWISE, lengths, trace=trace, memory=memory))
-            memory = memory if keeps else None
-        return Result.join(parts)
+        """Run samples some of which go on where the one before them ended."""
+        last = torch.tensor([not keeps for keeps in keep[:-1]] + [True])
+        ends = last.nonzero()[:, 0]
+        starts = torch.cat([ends.new_zeros(1), ends[:-1] + 1])
+        counts = ends - starts + 1
+        size = self._chunk(lengths)
+        parts, order = [], []
+        for count in counts.unique().tolist():
+            for begin in torch.split(starts[counts == count], size):
+                memory = Memory()
+                for position in range(count):
+                    index = (begin + position).to(self.device)
+                    some = {name: x[index] for name, x in values.items()}
+                    with torch.autocast(self.device.type, enabled=False):  # it would round
+                        parts.append(self._run(some, mode, lengths, trace=trace, memory=memory))
+                    order.append(index)
+        return Result.join(parts).at(torch.argsort(torch.cat(order)))
 
     def _run(
         self,
@@ -131,10 +140,7 @@ class Model:
             }
         sent = {name: payloads.float() for name, payloads in sent.items()}  # of at most 16 bits
         record = Record(sent, full=trace)
-        if memory is not None:
-            found = stepwise(self._circuit(mode), sent, record, memory)
-        else:
-            found = EXECUTIONS[mode](self._circuit(mode), sent, record)
+        found = EXECUTIONS[mode](self._circuit(mode), sent, record, memory)
         population = network.population(network.readout.population)
         return Result(
             values=found,

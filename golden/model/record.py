@@ -42,6 +42,22 @@ class Result:
     events: dict[str, Tensor]
     trace: Trace | None = None
 
+    def at(self, index: Tensor) -> "Result":
+        """Those samples of it, in that order."""
+        trace = self.trace
+        if trace is not None:
+            trace = Trace(
+                spikes={name: each[:, index] for name, each in trace.spikes.items()},
+                membranes={name: each[:, index] for name, each in trace.membranes.items()},
+                steps={name: each[index] for name, each in trace.steps.items()},
+            )
+        return Result(
+            values=self.values[index],
+            labels=None if self.labels is None else self.labels[index],
+            events={name: each[index] for name, each in self.events.items()},
+            trace=trace,
+        )
+
     @staticmethod
     def join(parts: Sequence["Result"]) -> "Result":
         """The result of all samples from those of parts of the batch, in order."""

@@ -16,22 +16,31 @@ __all__ = ["EXECUTIONS", "Memory", "collapsed", "settle", "stepwise"]
 
 
 @dataclass
-class Memory:
-    """What END(keep) keeps: connections, states, the levels of the last step (None if 0), and what
-    is read.
-    """
+class Going:
+    """A circuit between two steps: connections, states, and what is read."""
 
     layers: tuple[Layer, ...]
     state: dict[str, State]
     reading: Reading
-    levels: dict[str, Tensor | None] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, circuit: Circuit, batch: int) -> "Memory":
+    def of(cls, circuit: Circuit, batch: int) -> "Going":
         """That of samples which begin."""
         layers = circuit.begin()
         state = {layer.name: layer.neurons.reset(batch) for layer in layers}
         return cls(layers, state, reading(circuit))
+
+
+@dataclass
+class Memory:
+    """What END(keep) keeps, nothing at first.
+
+    ``levels`` [batch, n] is what delays bring into the next step, or sample, by source; None where
+    it is 0. ``going`` is the rest, of steps.
+    """
+
+    levels: dict[str, Tensor | None] = field(default_factory=dict)
+    going: Going | None = None
 
 
 def reading(circuit: Circuit) -> Reading:
@@ -50,10 +59,13 @@ def stepwise(
     """
     steps, batch = next(iter(inputs.values())).shape[:2]
     if memory is None:
-        memory = Memory.of(circuit, batch)
-    layers, state, now = memory.layers, memory.state, memory.levels
+        memory = Memory()
+    if memory.going is None:
+        memory.going = Going.of(circuit, batch)
+    layers, state, going = memory.going.layers, memory.going.state, memory.going.reading
+    now = memory.levels
     read = circuit.network.readout.population
-    memory.reading.begin()
+    going.begin()
     for step in range(steps):
         before, now = (
             now,
@@ -65,11 +77,11 @@ def stepwise(
             now[layer.name] = heard(record, layer.name, mine.level)
             record.step(layer.name, mine)
             if layer.name == read:
-                memory.reading.step(mine)
+                going.step(mine)
     memory.levels = now
     for name in now:
         record.ended(name, torch.full((batch,), steps, device=circuit.device))
-    return memory.reading.values(state[read])
+    return going.values(state[read])
 
 
 def heard(record: Record, name: str, levels: Tensor) -> Tensor | None:
@@ -77,13 +89,17 @@ def heard(record: Record, name: str, levels: Tensor) -> Tensor | None:
     return levels if record.fired(name, levels).any() else None
 
 
-def settle(circuit: Circuit, inputs: dict[str, Tensor], record: Record) -> Tensor:
+def settle(
+    circuit: Circuit, inputs: dict[str, Tensor], record: Record, memory: Memory | None = None
+) -> Tensor:
     """Every population steps with its sources, then on its own while it fires.
 
-    It steps while any of its sources does, without those that have ended. A sample that is quiet
-    in a step without input stays so: stepping it on while others of the batch still fire changes
-    nothing, and its own count of steps ends where it fell quiet.
+    It steps while any of those does that it goes with, without those that have ended. A sample that
+    is quiet in a step without input stays so: stepping it on while others of the batch still fire
+    changes nothing, and its own count of steps ends where it fell quiet. Of ``memory`` it hears,
+    through delays, the sums of the sample before, in its first step; its own it leaves there.
     """
+    before = {} if memory is None else memory.levels
     batch = next(iter(inputs.values())).shape[1]
     spikes = {
         name: [heard(record, name, levels) for levels in payloads]
@@ -95,7 +111,7 @@ def settle(circuit: Circuit, inputs: dict[str, Tensor], record: Record) -> Tenso
     }
     state: dict[str, State] = {}
     for layer in circuit.begin():
-        fed = torch.stack([steps[branch.source] for branch in layer.branches]).amax(dim=0)
+        fed = torch.stack([steps[name] for name in layer.paces]).amax(dim=0)
         last = int(fed.max())
         mine = layer.neurons.reset(batch)
         count = fed.clone()
@@ -103,7 +119,7 @@ def settle(circuit: Circuit, inputs: dict[str, Tensor], record: Record) -> Tenso
         while True:
             step = len(sent)
             now = {name: each[step] for name, each in spikes.items() if step < len(each)}
-            layer.neurons.step(mine, charge_of(layer, now, {}))
+            layer.neurons.step(mine, charge_of(layer, now, before if step == 0 else {}))
             fired = record.fired(layer.name, mine.level) > 0
             active = bool(fired.any())
             if step >= last and not active:
@@ -114,28 +130,37 @@ def settle(circuit: Circuit, inputs: dict[str, Tensor], record: Record) -> Tenso
         spikes[layer.name], steps[layer.name], state[layer.name] = sent, count, mine
     for name, each in steps.items():
         record.ended(name, each)
+    if memory is not None:
+        memory.levels = {name: payloads.sum(dim=0) for name, payloads in inputs.items()}
+        memory.levels |= {name: mine.s for name, mine in state.items()}
     return reading(circuit).values(state[circuit.network.readout.population])
 
 
-def collapsed(circuit: Circuit, inputs: dict[str, Tensor], record: Record) -> Tensor:
+def collapsed(
+    circuit: Circuit, inputs: dict[str, Tensor], record: Record, memory: Memory | None = None
+) -> Tensor:
     """Every population sums its whole input and fires once, by the closed form.
 
-    ``inputs``: [1, batch, n], the net payload of a sample.
+    ``inputs``: [1, batch, n], the net payload of a sample. Of ``memory`` it hears, through delays,
+    what the sample before fired; its own it leaves there.
     """
+    before = {} if memory is None else memory.levels
     batch = next(iter(inputs.values())).shape[1]
     now = {name: heard(record, name, payloads[0]) for name, payloads in inputs.items()}
     state: dict[str, State] = {}
     for layer in circuit.begin():
-        mine = layer.neurons.collapse(charge_of(layer, now, {}), batch)
+        mine = layer.neurons.collapse(charge_of(layer, now, before), batch)
         state[layer.name] = mine
         now[layer.name] = heard(record, layer.name, mine.level)
         record.step(layer.name, mine)
     for name in now:
         record.ended(name, torch.zeros(batch, dtype=torch.int64, device=circuit.device))
+    if memory is not None:
+        memory.levels = now
     return reading(circuit).values(state[circuit.network.readout.population])
 
 
-EXECUTIONS: dict[Mode, Callable[[Circuit, dict[str, Tensor], Record], Tensor]] = {
+EXECUTIONS: dict[Mode, Callable[[Circuit, dict[str, Tensor], Record, Memory | None], Tensor]] = {
     Mode.STEPWISE: stepwise,
     Mode.SETTLE: settle,
     Mode.COLLAPSED: collapsed,

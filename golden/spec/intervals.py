@@ -108,11 +108,20 @@ def analyse_whole(network: "Network", mode: Mode) -> Analysis:
                 action="use fewer levels or fewer steps",
             )
     _check_filter(network, ranges)
-    largest = {name: max(-item.emitted.low, item.emitted.high) for name, item in ranges.items()}
+    largest = {name: _magnitude(item.emitted) for name, item in ranges.items()}
+    # A sum of a whole sample, where that is what a delay brings.
+    sums = {name: _magnitude(item.total) for name, item in ranges.items()}
+    late = largest if mode is Mode.STEPWISE else sums
     return Analysis(
         ranges=MappingProxyType(ranges),
-        partial_sums=tuple(item.largest(largest) for item in transfers),
+        partial_sums=tuple(
+            item.largest(late if item.connection.delay else largest) for item in transfers
+        ),
     )
+
+
+def _magnitude(values: Interval) -> int:
+    return max(-values.low, values.high)
 
 
 def _check_filter(network: "Network", ranges: Mapping[str, Ranges]) -> None:

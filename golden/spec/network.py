@@ -106,6 +106,11 @@ class Network:
         """Connections that read the input or population of that name, in the network's order."""
         return tuple(item for item in self.connections if name in item.reads)
 
+    def paces(self, name: str) -> tuple[str, ...]:
+        """Whose steps a population goes with: what it reads without delay, or the first input."""
+        direct = [item.source for item in self.sources(name) if not item.delay]
+        return tuple(dict.fromkeys(direct)) or (self.inputs[0].name,)
+
     def order(self) -> tuple[Population, ...]:
         """Populations such that each comes after all it reads without delay."""
         return self._order

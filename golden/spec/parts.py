@@ -213,7 +213,12 @@ class Population:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Connection:
-    """``operator`` from ``source`` to ``target``; ``delay`` 1 reads the source's step before."""
+    """``operator`` from ``source`` to ``target``.
+
+    ``delay`` 1 reads the source's step before. Where steps do not count, in ``settle`` and
+    ``collapsed``, it reads the sum of the source's sample before, in the first step, if that
+    sample's END kept it: a sample there is a step of the sequence that the network hears.
+    """
 
     source: str
     target: str

@@ -18,15 +18,14 @@ def settle_obstacle(network: "Network") -> str | None:
     """What keeps a network from the modes ``settle`` and ``collapsed``; None where nothing does.
 
     Both modes rest on one invariant, v = v0 + sum I - threshold * S, so whatever breaks it (a
-    leak, a clip, another reset, a bias that counts the steps) is an obstacle.
+    leak, a clip, another reset, a bias that counts the steps) is an obstacle. A delay is none: it
+    brings what is settled, that of the sample before.
     """
     for source in network.inputs:
         if source.encoding in (Encoding.CONSTANT, Encoding.RATE):
             return f"input {source.name!r} is constant, its total grows with the steps"
     for connection in network.connections:
         ends = f"connection {connection.source!r} -> {connection.target!r}"
-        if connection.delay:
-            return f"{ends} has a delay"
         if isinstance(connection.operator, Product):
             return f"{ends} is a product, which depends on the timing of spikes"
     for population in network.populations:

@@ -3,6 +3,7 @@
 Both follow from v = v0 + sum I - threshold * S: S rises to k only from v0 + sum I >= k * threshold
 and falls to k only from v0 + sum I < (k + 1) * threshold. So S never leaves the interval that holds
 0 and the two clipped quotients of the extremes of v0 + sum I, whatever the order of the spikes.
+A connection with a delay brings an S, or an input's sum, of the sample before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,12 +11,24 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from spikewright.golden.spec.normalise import IntArray
-from spikewright.golden.spec.parts import Mode, Population
+from spikewright.golden.spec.parts import Input, Mode, Population
 from spikewright.golden.spec.soma import Fire
 from spikewright.golden.spec.soma_bounds import Registers
-from spikewright.golden.spec.transfer import Bounds, Signal, Transfer
+from spikewright.golden.spec.transfer import Bounds, Node, Signal, Transfer
 
-__all__ = ["settled_bounds"]
+__all__ = ["recalled", "settled_bounds"]
+
+
+def recalled(node: Node, signals: Mapping[str, Signal]) -> Signal:
+    """What is left of a source's sample for the next one: its sum, all in one step."""
+    if isinstance(node, Input):
+        own = signals[node.name]
+        low, high = own.total_low, own.total_high
+    else:
+        # Of what leads back to itself no more is known than its bounds.
+        low = np.full(node.n, min(node.soma.s_min or 0, 0), np.int64)
+        high = np.full(node.n, max(node.soma.s_max or 0, 0), np.int64)
+    return Signal(low=low, high=high, total_low=low, total_high=high)
 
 
 def settled_bounds(
@@ -29,7 +42,10 @@ def settled_bounds(
     low, high = zero, zero
     step_low, step_high = zero, zero
     for item in incoming:
-        total, step = item.total(signals), item.step(signals)
+        heard = signals
+        if item.connection.delay:
+            heard = {name: recalled(item.source, signals) for name in item.reads}
+        total, step = item.total(heard), item.step(heard)
         low, high = low + total[0], high + total[1]
         step_low, step_high = step_low + step[0], step_high + step[1]
     if mode is Mode.COLLAPSED:

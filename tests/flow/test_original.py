@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from spikewright.flow.importers import QuantisedReLU, import_module
-from spikewright.flow.original import BATCH, Original
+from spikewright.flow.original import BATCH, FILE, Original
 from spikewright.golden.errors import FileError
 from support.modules import NETWORKS, samples, shaken
 
@@ -59,12 +59,12 @@ def test_equals_the_module_and_its_own_file(tmp_path: Path, name: str) -> None:
     found = original(x)
     assert found.shape == logits.shape
     np.testing.assert_allclose(found.numpy(), logits.numpy(), rtol=0, atol=1e-9)
-    path = tmp_path / "o.safetensors"
-    original.save(path)
-    loaded = Original.load(path)
+    original.save(tmp_path)
+    loaded = Original.load(tmp_path)
     assert torch.equal(loaded(x), found)
-    loaded.save(again := tmp_path / "again.safetensors")
-    assert again.read_bytes() == path.read_bytes()
+    (again := tmp_path / "again").mkdir()
+    loaded.save(again)
+    assert (again / FILE).read_bytes() == (tmp_path / FILE).read_bytes()
 
 
 def test_computes_in_the_samples_type() -> None:
@@ -80,13 +80,13 @@ def test_computes_in_the_samples_type() -> None:
 
 def saved(tmp_path: Path, name: str = "plain") -> Path:
     module, shape = case(name)
-    Original(import_module(module, shape)).save(path := tmp_path / "o.safetensors")
-    return path
+    Original(import_module(module, shape)).save(tmp_path)
+    return tmp_path / FILE
 
 
 def refused(path: Path, found: str = "") -> None:
     with pytest.raises(FileError) as caught:
-        Original.load(path)
+        Original.load(path.parent)
     must = f"{path}: the float network must be a whole file of this version, found {found}"
     assert str(caught.value).startswith(must)
     assert str(caught.value).endswith("; convert the network again")
@@ -100,7 +100,7 @@ def test_damaged_file_is_refused(tmp_path: Path, cut: int) -> None:
 
 
 def test_absent_file_is_refused(tmp_path: Path) -> None:
-    refused(tmp_path / "none.safetensors", "FileNotFoundError")
+    refused(tmp_path / FILE, "FileNotFoundError")
 
 
 def altered(path: Path, change) -> None:
@@ -195,6 +195,6 @@ def test_altered_file_is_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "o.safetensors"
+    path = tmp_path / FILE
     path.write_bytes(safetensors.numpy.save({"x": np.zeros(1)}))
     refused(path, "KeyError: 'spikewright-original'")

@@ -12,7 +12,8 @@ NETWORK = bounded_chain((12, 9, 4), seed=7)
 
 
 def load(values, mode, steps=None):
-    return workload(NETWORK, mode, golden_streams(NETWORK, mode, values, steps))
+    plan = default_plan(NETWORK, mode, lanes=4)
+    return workload(NETWORK, plan, golden_streams(NETWORK, mode, values, steps))
 
 
 def test_work_counted_by_hand():
