@@ -107,8 +107,7 @@ def _steps(network: Network, cores: list[Core]) -> dict[str, _Step]:
     """The fullest step of every source: all neurons fire, and nothing waits for its consumer."""
     steps = {each.name: _Step(first=0, last=each.n) for each in network.inputs}
     for population in network.order():
-        incoming = network.sources(population.name)
-        sources = [steps[each.source] for each in incoming if not each.delay]
+        sources = [steps[name] for name in network.paces(population.name)]
         firsts = min(step.first for step in sources)
         lasts = max(step.last for step in sources)
         hosting = [

@@ -58,13 +58,14 @@ def minimum_depths(network: Network, plan: HardwarePlan) -> tuple[tuple[int, ...
 
 
 def _leads(network: Network, source: str, target: str) -> bool:
-    """Whether spikes of a source change those of another population within a step."""
+    """Whether another population cannot end a step before a source has."""
     waiting, seen = [source], {source}
     while waiting:
-        for connection in network.targets(waiting.pop()):
-            if not connection.delay and connection.target not in seen:
-                seen.add(connection.target)
-                waiting.append(connection.target)
+        name = waiting.pop()
+        for population in network.populations:
+            if population.name not in seen and name in network.paces(population.name):
+                seen.add(population.name)
+                waiting.append(population.name)
     return target in seen and target != source
 
 

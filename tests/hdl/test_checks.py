@@ -166,18 +166,6 @@ def test_populations_that_share_a_core_are_alike(change, what, found):
         check_plan(net, plan(core("a", "b"), core("out")))
 
 
-def test_somebody_must_say_how_many_steps_there_are():
-    net = network()
-    late = tuple(replace(c, delay=1) if c.target == "a" else c for c in net.connections)
-    with pytest.raises(
-        UnsupportedError,
-        match=r"^population 'a': hardware needs an input without delay, which says how many steps "
-        r"there are, found delay 1 everywhere; connect an input of the network to it, with weights "
-        r"of 0$",
-    ):
-        check_network(replace(net, connections=late))
-
-
 def test_a_delay_needs_a_core_of_its_own():
     loop = Connection(source="b", target="b", operator=dense(6, 6), delay=1)
     net = network(extra=(loop,))

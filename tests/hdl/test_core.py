@@ -98,13 +98,12 @@ class Reference:
                 counts = [c // t for c, t in zip(charge, self.threshold, strict=True)]
                 counts = [min(max(c, soma.s_min), soma.s_max) for c in counts]
                 out = [(SPIKE, k, c) for k, c in enumerate(counts) if c]
-            keep = False
         elif soma.fire is Fire.NONE:
             out = [(SPIKE, k, v) for k, v in enumerate(self.v)]
         elif self.mode is Mode.SETTLE:
             while spikes := self.step():
                 out += [*spikes, (STEP, 0, 0)]
-        if not keep:
+        if not (keep and self.mode is Mode.STEPWISE):
             self.reset()
         return out
 

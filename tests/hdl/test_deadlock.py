@@ -4,10 +4,23 @@
 """
 
 import random
+from dataclasses import replace
 
 import pytest
 
-from support.router_states import SPIKE, STEP, Core, Host, MergeRule, System, Violation, Walk
+from support.router_states import (
+    SPIKE,
+    STEP,
+    Core,
+    Host,
+    MergeRule,
+    SampleUnit,
+    StepUnit,
+    SumUnit,
+    System,
+    Violation,
+    Walk,
+)
 
 STUCK = r"^nothing can happen"
 
@@ -193,24 +206,65 @@ def test_fewer_entries_behind_a_delay_are_too_few(name):
         Walk(looped(name, less=3, samples=2, steps=(3,))).explore()
 
 
-class Impatient(Walk):
-    """Fault: a port behind a delay does not wait for the others."""
+class Impatient(StepUnit):
+    """Fault: it does not wait for the others."""
 
-    def _heads(self, index, tokens, late):
-        heads = super()._heads(index, tokens, late)
-        return [
-            token[0][0] if is_late and not drops and token and token[0][0] is SPIKE else head
-            for token, head, is_late, (_, drops) in zip(
-                tokens, heads, self.late[index], late, strict=True
-            )
-        ]
+    def head(self, state, token, timely):
+        if not state[1] and token is not None and token[0] is SPIKE:
+            return SPIKE
+        return super().head(state, token, timely)
 
 
 @pytest.mark.parametrize("name", [name for name in LOOPS if name.startswith(("an", "ahead"))])
 def test_a_delay_that_does_not_wait_is_found(name):
     """What comes back can never come early."""
     with pytest.raises(Violation, match=r"^SPIKE of step \d comes in step \d$"):
-        Impatient(looped(name, steps=(2,))).explore()
+        Walk(looped(name, steps=(2,), unit=Impatient)).explore()
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+@pytest.mark.parametrize("overlaps", [False, True])
+@pytest.mark.parametrize("name", LOOPS)
+def test_a_delay_of_samples_needs_a_whole_one_in_its_queue_or_two(name, overlaps, keeps):
+    options = {"overlaps": overlaps, "keeps": keeps, "steps": (0,), "collapsed": True}
+    assert Walk(looped(name, samples=3, unit=SampleUnit, **options)).explore() > 20
+
+
+@pytest.mark.parametrize("name", [name for name in LOOPS if name != "ahead, of another input"])
+def test_fewer_entries_behind_a_delay_of_samples_are_too_few(name):
+    options = {"samples": 3, "keeps": True, "steps": (0,), "collapsed": True}
+    with pytest.raises(Violation, match=STUCK):
+        Walk(looped(name, less=3, unit=SampleUnit, **options)).explore()
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+@pytest.mark.parametrize("overlaps", [False, True])
+@pytest.mark.parametrize("name", LOOPS)
+def test_a_delay_of_sums_needs_no_room(name, overlaps, keeps):
+    """Two banks hold what waits; with one, a source that runs ahead would be stuck."""
+    options = {"samples": 3 if name == "itself" else 2, "steps": (1,), "extra": 1}
+    system = looped(name, overlaps=overlaps, keeps=keeps, unit=SumUnit, **options)
+    system = replace(system, depths=())
+    assert Walk(system).explore() > 20
+
+
+class OneBank(SumUnit):
+    """Fault: what comes waits until the sums of the sample before are sent."""
+
+    def idle(self, state, token):
+        return None if state[2] is not None else super().idle(state, token)
+
+
+@pytest.mark.parametrize("unit", [SumUnit, OneBank])
+def test_sums_in_one_bank_are_stuck(unit):
+    """A source of two spikes cannot get to the marker that its target waits for."""
+    cores = (core(Host("A", ("in",), 2)), core(Host("B", ("A",), late=("A",))))
+    walk = Walk(System(cores=cores, samples=2, steps=(1,), keeps=True, unit=unit))
+    if unit is SumUnit:
+        assert walk.explore() > 100
+        return
+    with pytest.raises(Violation, match=STUCK):
+        walk.explore()
 
 
 def test_hosts_that_settle_take_turns():

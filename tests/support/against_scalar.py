@@ -1,6 +1,7 @@
 """The comparison of the golden model with the scalar one: everything that both know, by ==."""
 
 import random
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,23 +18,32 @@ def same_as_scalar(
     mode: Mode,
     steps: int | None = None,
     shuffle: random.Random | None = None,
+    keep: Sequence[bool] | None = None,
 ) -> Result:
-    """Run a batch in both models and compare it whole; gives the golden model's result."""
-    result = Model(network).run(inputs, mode=mode, steps=steps, trace=True)
+    """Run a batch in both models and compare it whole; gives the golden model's result.
+
+    ``keep``: of streams, where nothing is stepwise.
+    """
+    result = Model(network).run(inputs, mode=mode, steps=steps, trace=True, keep=keep)
     batch = len(next(iter(inputs.values())))
     n = network.population(network.readout.population).n
     stream = network.readout.kind is ReadoutKind.STREAM
     assert result.values.shape == ((batch, steps, n) if stream else (batch, n))
+    before = None
     for b in range(batch):
         sample = {name: values[b].tolist() for name, values in inputs.items()}
         match mode:
             case Mode.STEPWISE:
                 run = run_stepwise(network, sample, steps, shuffle)
             case Mode.SETTLE:
-                run = run_settle(network, sample, settle_steps(network, sample, steps), shuffle)
+                counts = settle_steps(network, sample, steps)
+                run = run_settle(network, sample, counts, shuffle, before)
             case Mode.COLLAPSED:
-                run = run_collapsed(network, sample)
+                run = run_collapsed(network, sample, before)
         assert_equal(network, result, b, run)
+        before = None
+        if keep is not None and keep[b]:
+            before = {name: [sum(n) for n in zip(*each)] for name, each in run.spikes.items()}
     return result
 
 

@@ -63,11 +63,11 @@ def random_case(chooser: Chooser, network: Network) -> Case:
     mode = modes[chooser.integer(0, len(modes) - 1)]
     steps = chooser.integer(1, network.max_steps)
     events = any(source.encoding is Encoding.EVENTS for source in network.inputs)
-    batch = chooser.integer(1, 3)
+    batch = chooser.integer(1, 4)
     keep = None
-    streams = mode is Mode.STEPWISE and all(each.encoding.repeats for each in network.inputs)
+    streams = mode is not Mode.STEPWISE or all(each.encoding.repeats for each in network.inputs)
     if streams and chooser.integer(0, 1) == 0:
-        # no sample may run longer than the network, from one reset to the next
+        # no stepwise sample may run longer than the network, from one reset to the next
         steps = max(1, steps // batch)
         keep = tuple(chooser.integer(0, 1) == 1 for _ in range(batch))
     return Case(

@@ -5,7 +5,7 @@ come from one seed each, because a drawn number an entry would exhaust hypothesi
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 
 import numpy as np
@@ -52,6 +52,7 @@ class _Growing:
 
     chooser: Chooser
     settles: bool
+    constant: bool = False
     inputs: list[Input] = field(default_factory=list)
     populations: list[Population] = field(default_factory=list)
     connections: list[Connection] = field(default_factory=list)
@@ -87,6 +88,7 @@ class _Growing:
 def random_graph(chooser: Chooser) -> Network:
     """A network of 1 or 2 inputs and 1 to 4 populations; every other one has all three modes."""
     growing = _Growing(chooser=chooser, settles=chooser.integer(0, 1) == 0)
+    growing.constant = not growing.settles and growing.one_in(4)
     for k in range(1 + int(growing.one_in(4))):
         growing.inputs.append(_input(growing, f"in{k}"))
     hidden = growing.pick(0, 3)
@@ -94,9 +96,10 @@ def random_graph(chooser: Chooser) -> Network:
         _grow(growing, f"p{k}")
     silent = growing.settles or growing.one_in(2)
     _grow(growing, "out", fires=not silent)
-    if not growing.settles:
-        for _ in range(growing.pick(0, 3)):
-            _late(growing)
+    for _ in range(growing.pick(0, 3)):
+        _late(growing)
+    if growing.one_in(4):
+        _all_late(growing)
     decision = (Decision.ARGMAX, Decision.RAW)[growing.pick(0, 1)]
     readout = Readout(population="out", kind=ReadoutKind.MEMBRANE, decision=decision)
     if not growing.settles:
@@ -127,6 +130,8 @@ def _input(growing: _Growing, name: str) -> Input:
     payload, low, high = kinds[growing.pick(0, len(kinds) - 1)]
     repeating = (Encoding.CONSTANT, Encoding.RATE)
     encodings = [each for each in Encoding if not (growing.settles and each in repeating)]
+    if growing.constant:  # every input, or it is not replayed
+        encodings = [Encoding.CONSTANT]
     encoding = encodings[growing.pick(0, len(encodings) - 1)]
     if encoding in (Encoding.RATE, Encoding.PHASE, Encoding.LATENCY):
         low, high = 0, growing.pick(1, 6)
@@ -175,6 +180,14 @@ def _late(growing: _Growing) -> None:
     growing.connections.append(
         Connection(source=source.name, target=target.name, operator=operator, delay=1)
     )
+
+
+def _all_late(growing: _Growing) -> None:
+    """One population hears nothing but the step before."""
+    target = growing.populations[growing.pick(0, len(growing.populations) - 1)].name
+    growing.connections = [
+        replace(each, delay=1) if each.target == target else each for each in growing.connections
+    ]
 
 
 def _settling_soma(growing: _Growing, shape: Shape, fire: Fire | None) -> Soma:

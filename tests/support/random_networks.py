@@ -436,8 +436,8 @@ def random_biquad(chooser: Chooser) -> Biquad:
     return Biquad(a1=a1 + (4 if a1 <= -one - a2 else 0), a2=a2, shift=shift)
 
 
-def settling_network(chooser: Chooser) -> Network:
-    """A network that has all three modes."""
+def settling_network(chooser: Chooser, *, delays: bool = False) -> Network:
+    """A network that has all three modes; with ``delays``, samples hear the ones before."""
     encodings = [each for each in Encoding if each not in (Encoding.CONSTANT, Encoding.RATE)]
     inputs = [_input(chooser, f"in{k}", encodings) for k in range(chooser.integer(1, 2))]
     count = chooser.integer(1, 4)
@@ -465,7 +465,7 @@ def settling_network(chooser: Chooser) -> Network:
         return Population(name="out", shape=shape, soma=soma, payload=Payload.UNIT)
 
     make = [*[build] * (count - 1), build_last] if count > 1 else [build, build_last]
-    populations, connections = _populations(chooser, inputs, make, delays=False)
+    populations, connections = _populations(chooser, inputs, make, delays=delays)
     return Network(
         name="settling",
         inputs=tuple(inputs),

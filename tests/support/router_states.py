@@ -114,6 +114,134 @@ class Core:
     relay: bool = False
 
 
+class Violation(AssertionError):
+    """A state that must not be reached."""
+
+
+# A token is (kind, sample, step); the kind is all that a rule sees.
+Token = tuple[TokenKind, int, int]
+
+
+class StepUnit:
+    """What stands behind a queue whose tokens are heard a step later.
+
+    Its state: whether the sample's first marker has passed, and whether what is left of the sample
+    is dropped.
+    """
+
+    start: tuple = (False, False)
+
+    def __init__(self, keeps: bool) -> None:
+        self.keeps = keeps
+
+    def head(self, state: tuple, token: Token | None, timely: list) -> TokenKind | None:
+        """What the merge sees, from what the other inputs have: nothing until all wait."""
+        began, drops = state
+        if drops or any(each not in (STEP, END) for each in timely):
+            return None
+        if self.keeps and token is not None and token[0] is END and STEP in timely:
+            return None  # of the sample before; it is dropped
+        if all(each is END for each in timely):
+            return END
+        if not began:
+            return STEP
+        return None if token is None else token[0]
+
+    def taken(self, state: tuple, kind: TokenKind, sample: int) -> tuple[tuple, bool]:
+        """The state after the merge took what it saw, and whether the queue's token goes with it.
+
+        ``sample`` is the one that the consumer is in.
+        """
+        began, _ = state
+        if kind is END:
+            return (state if self.keeps else (False, True)), False
+        if kind is STEP:
+            return (True, False), began
+        return state, True
+
+    def idle(self, state: tuple, token: Token) -> tuple | None:
+        """The state after a token left the queue by itself; None where it stays."""
+        _, drops = state
+        if drops:
+            return (False, token[0] is not END)
+        return state if self.keeps and token[0] is END else None
+
+    def place(self, token: Token, now: tuple[int, int]) -> tuple[int, int]:
+        """The (sample, step) in which a token is to be heard."""
+        _, sample, step = token
+        if self.keeps and sample + 1 == now[0] and now[1] == 0:
+            return now  # the last step of the sample before
+        return sample, step + 1
+
+
+class SampleUnit(StepUnit):
+    """The same of whole samples, which have no steps; its state: nothing is heard, it drops."""
+
+    start = (True, False)
+
+    def head(self, state: tuple, token: Token | None, timely: list) -> TokenKind | None:
+        """The sample before, then its END in the place of this one's."""
+        fresh, drops = state
+        if drops or any(each is not END for each in timely):
+            return None
+        if fresh:
+            return END
+        return None if token is None else token[0]
+
+    def taken(self, state: tuple, kind: TokenKind, sample: int) -> tuple[tuple, bool]:
+        """An END takes that of the sample before with it, where there was one."""
+        fresh, _ = state
+        if kind is END:
+            return (not self.keeps, not self.keeps), not fresh
+        return state, True
+
+    def idle(self, state: tuple, token: Token) -> tuple | None:
+        """What is left of a sample whose END resets."""
+        fresh, drops = state
+        return (fresh, token[0] is not END) if drops else None
+
+    def place(self, token: Token, now: tuple[int, int]) -> tuple[int, int]:
+        """A sample later."""
+        return token[1] + 1, 0
+
+
+class SumUnit(StepUnit):
+    """The same of the sums of a sample that settles.
+
+    Its state: whether the first marker has passed, whether it is to bring sums before it, and the
+    sample whose sums wait to be brought, if any do.
+    """
+
+    start = (False, False, None)
+
+    def head(self, state: tuple, token: Token | None, timely: list) -> TokenKind | None:
+        """Markers only; what is summed up is not seen here."""
+        began, remembers, held = state
+        if any(each not in (STEP, END) for each in timely):
+            return None
+        if remembers and not began and held is None:
+            return None
+        return END if all(each is END for each in timely) else STEP
+
+    def taken(self, state: tuple, kind: TokenKind, sample: int) -> tuple[tuple, bool]:
+        """The first marker takes the sums with it."""
+        began, remembers, held = state
+        if not began and remembers:
+            if held != sample - 1:
+                raise Violation(f"sums of sample {held} come in sample {sample}")
+            held = None
+        return ((False, self.keeps, held) if kind is END else (True, remembers, held)), False
+
+    def idle(self, state: tuple, token: Token) -> tuple | None:
+        """All is summed up; an END waits while another sample's sums do."""
+        began, remembers, held = state
+        if token[0] is not END:
+            return state
+        if held is not None:
+            return None
+        return (began, remembers, token[1] if self.keeps else None)
+
+
 @dataclass(frozen=True)
 class System:
     """Cores joined by queues, and what there is to do.
@@ -126,7 +254,8 @@ class System:
     extra : steps that a host may add at END, as one that settles does. answers : hosts of a shared
         core take turns at these steps, too. rule : of the merges. overlaps : a core goes on while
         its output still holds a token, as hardware does; else each token is waited for. keeps : a
-        port behind a delay keeps the last step of a sample for the next one.
+        port behind a delay keeps the last step of a sample for the next one. unit : behind a delay.
+    collapsed : a sample has no steps; who fires does so at END.
     """
 
     cores: tuple[Core, ...]
@@ -139,18 +268,13 @@ class System:
     rule: type[MergeRule] = MergeRule
     overlaps: bool = False
     keeps: bool = False
+    unit: type[StepUnit] = StepUnit
+    collapsed: bool = False
 
 
-class Violation(AssertionError):
-    """A state that must not be reached."""
-
-
-# A token is (kind, sample, step); the kind is all that a rule sees.
-Token = tuple[TokenKind, int, int]
 # A core: the merge's turn, its register, the pass under way as (host, spikes sent, steps added),
-# for each host the (sample, step) it is in, and for each port behind a delay whether it sent the
-# first marker of the sample and whether it drops what is left of it. An input: its (sample, step,
-# spikes sent).
+# for each host the (sample, step) it is in, and for each port the state of the unit behind its
+# delay. An input: its (sample, step, spikes sent).
 State = tuple[tuple, ...]
 
 
@@ -168,6 +292,7 @@ class Walk:
 
     def __init__(self, system: System) -> None:
         self.system = system
+        self.unit = system.unit(system.keeps)
         self.producers = [name for name, _ in system.inputs]
         self.owner = {name: index for index, name in enumerate(self.producers)}
         first = len(self.producers)
@@ -206,7 +331,7 @@ class Walk:
         """Everything empty."""
         inputs = tuple((0, 0, 0) for _ in self.system.inputs)
         cores = tuple(
-            (rule.start(), None, None, ((0, 0),) * len(core.hosts), ((False, False),) * len(ports))
+            (rule.start(), None, None, ((0, 0),) * len(core.hosts), (self.unit.start,) * len(ports))
             for rule, core, ports in zip(self.rules, self.system.cores, self.ports, strict=True)
         )
         outputs = (None,) * (len(inputs) + len(cores))
@@ -305,6 +430,11 @@ class Walk:
             new = (put(state[0], index, progress), *state[1:])
             return self._sends(new, name, (kind, sample, step))
 
+        if self.system.collapsed:
+            if spikes < most:
+                yield sent(SPIKE, (sample, 0, spikes + 1))
+            yield sent(END, (sample + 1, 0, 0))
+            return
         if step < max(self.system.steps):
             if spikes < most:
                 yield sent(SPIKE, (sample, step, spikes + 1))
@@ -325,55 +455,43 @@ class Walk:
             left, units = queues, late
             for port in rule.taken(turn, move, heads):
                 q = self.at[index, port]
+                goes = True
                 if self.late[index][port]:
-                    began, _ = late[port]
-                    if kind is not END:
-                        units = put(units, port, (True, False))
-                    elif not self.system.keeps:
-                        units = put(units, port, (False, True))
-                    if kind is END or not began:
-                        continue  # a marker of its own
-                self._check(
-                    tokens[port][0], rounds[host], end=kind is END, late=self.late[index][port]
-                )
-                left = put(left, q, left[q][1:])
+                    new, goes = self.unit.taken(late[port], kind, rounds[host][0])
+                    units = put(units, port, new)
+                if goes:  # else it is a marker of the unit's own
+                    self._check(
+                        tokens[port][0], rounds[host], end=kind is END, late=self.late[index][port]
+                    )
+                    left = put(left, q, left[q][1:])
             core = (rule.after(turn, move), (kind, host), None, rounds, units)
             yield (inputs, put(cores, index, core), outputs, left)
 
     def _heads(self, index: int, tokens: list[tuple[Token, ...]], late: tuple) -> list:
-        """What the merge sees: of a port behind a delay, nothing until all others wait."""
+        """What the merge sees."""
         heads = [token[0][0] if token else None for token in tokens]
         timely = [
             head for head, is_late in zip(heads, self.late[index], strict=True) if not is_late
         ]
         for port, is_late in enumerate(self.late[index]):
             if is_late:
-                began, drops = late[port]
-                if drops or any(head not in (STEP, END) for head in timely):
-                    heads[port] = None
-                elif self.system.keeps and heads[port] is END and STEP in timely:
-                    heads[port] = None  # of the sample before; it is dropped
-                elif all(head is END for head in timely):
-                    heads[port] = END
-                elif not began:
-                    heads[port] = STEP
+                token = tokens[port][0] if tokens[port] else None
+                heads[port] = self.unit.head(late[port], token, timely)
         return heads
 
     def _drops(self, state: State, index: int) -> Iterator[State]:
-        """A port behind a delay drops what is left of a sample, up to its END."""
+        """What a unit behind a delay takes from its queue by itself."""
         inputs, cores, outputs, queues = state
         *core, late = cores[index]
-        for port, (_, drops) in enumerate(late):
+        for port, unit in enumerate(late):
             q = self.at[index, port]
             if not self.late[index][port] or not queues[q]:
                 continue
-            if drops or (self.system.keeps and queues[q][0][0] is END):
-                new = late
-                if drops:
-                    new = put(late, port, (False, queues[q][0][0] is not END))
+            new = self.unit.idle(unit, queues[q][0])
+            if new is not None:
                 yield (
                     inputs,
-                    put(cores, index, (*core, new)),
+                    put(cores, index, (*core, put(late, port, new))),
                     outputs,
                     put(queues, q, queues[q][1:]),
                 )
@@ -383,9 +501,7 @@ class Walk:
         kind, sample, step = token
         sample_now, step_now = place
         if late:
-            step += 1
-            if self.system.keeps and sample + 1 == sample_now and step_now == 0:
-                sample, step = sample_now, 0  # the last step of the sample before
+            sample, step = self.unit.place(token, place)
         if sample != sample_now or step > step_now or (step < step_now and not end):
             raise Violation(f"{kind.name} of step {step} comes in step {step_now}")
 
@@ -421,13 +537,14 @@ class Walk:
 
         adds = kind is END and step < max(self.system.steps) + self.system.extra and not core.relay
         fires = not core.relay and (kind is STEP or (adds and self.system.extra > 0))
+        fires |= self.system.collapsed
         if fires and spikes < core.hosts[host].spikes:
             yield sent(SPIKE, (turn, (kind, host), (host, spikes + 1, added), rounds, late))
         next_step = put(rounds, host, (sample, step + 1))
         if kind is STEP:
             yield sent(STEP, (turn, None, None, next_step, late))
             return
-        if spikes:  # it fired at END, and wants another step
+        if spikes and not self.system.collapsed:  # it fired at END, and wants another step
             if self.system.answers and len(core.hosts) > 1:
                 yield sent(STEP, (rule.answered(turn, host, True), None, None, next_step, late))
             else:

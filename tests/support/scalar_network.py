@@ -373,12 +373,21 @@ def _order(network: Network) -> list[Population]:
     return done
 
 
-def _loop(network: Network, sent: dict[str, list[Levels]], shuffle: random.Random | None):
-    """Steps of the whole network, without end; yields (levels, membranes, neurons) by name."""
+def _loop(
+    network: Network,
+    sent: dict[str, list[Levels]],
+    shuffle: random.Random | None,
+    sums: dict[str, Levels] | None = None,
+):
+    """Steps of the whole network, without end; yields (levels, membranes, neurons) by name.
+
+    ``sums``: delays bring these in the first step, and nothing later.
+    """
     order, wires = _order(network), Wires(network)
     size = {part.name: part.n for part in (*network.inputs, *network.populations)}
     neurons = {p.name: [ScalarSoma(p, j) for j in range(p.n)] for p in network.populations}
-    before = {name: [0] * n for name, n in size.items()}
+    nothing = {name: [0] * n for name, n in size.items()}
+    before = nothing if sums is None else sums
     t = 0
     while True:
         now = {
@@ -404,7 +413,7 @@ def _loop(network: Network, sent: dict[str, list[Levels]], shuffle: random.Rando
                 for neuron, total in zip(neurons[population.name], acc, strict=True)
             ]
         yield now, {name: [each.v for each in group] for name, group in neurons.items()}, neurons
-        before = now
+        before = now if sums is None else nothing
         t += 1
 
 
@@ -483,16 +492,19 @@ def run_settle(
     sample: Sample,
     steps: dict[str, int],
     shuffle: random.Random | None = None,
+    before: dict[str, Levels] | None = None,
 ) -> ScalarRun:
     """The step loop until nothing fires any more, then every population's empty tail is cut.
 
-    ``steps``: how many each input has.
+    ``steps``: how many each input has. ``before``: the net levels of the sample before.
     """
     sent = {
         each.name: payloads(each, sample[each.name], steps[each.name]) for each in network.inputs
     }
     history = []
-    for entry in _loop(network, sent, shuffle):
+    size = {part.name: part.n for part in (*network.inputs, *network.populations)}
+    sums = before or {name: [0] * n for name, n in size.items()}
+    for entry in _loop(network, sent, shuffle, sums):
         history.append(entry)
         levels = entry[0]
         fired = any(any(levels[p.name]) for p in network.populations)
@@ -501,7 +513,8 @@ def run_settle(
     run = ScalarRun(spikes=dict(sent), steps=dict(steps), values=_values(network, history[-1][2]))
     for population in _order(network):
         name = population.name
-        count = max(run.steps[c.source] for c in network.connections if c.target == name)
+        paces = [c.source for c in network.connections if c.target == name and c.delay == 0]
+        count = max(run.steps[pace] for pace in paces or [network.inputs[0].name])
         while count < len(history) and any(history[count][0][name]):
             count += 1
         assert not any(any(levels[name]) for levels, _, _ in history[count:])
@@ -511,8 +524,13 @@ def run_settle(
     return run
 
 
-def run_collapsed(network: Network, sample: Sample) -> ScalarRun:
-    """S = clip(floor((v0 + sum I) / th), s_min, s_max), layer by layer."""
+def run_collapsed(
+    network: Network, sample: Sample, before: dict[str, Levels] | None = None
+) -> ScalarRun:
+    """S = clip(floor((v0 + sum I) / th), s_min, s_max), layer by layer.
+
+    ``before``: the levels of the sample before.
+    """
     run = ScalarRun(spikes={})
     for each in network.inputs:
         x = sample[each.name]
@@ -527,7 +545,10 @@ def run_collapsed(network: Network, sample: Sample) -> ScalarRun:
             neuron.v += neuron.bias
         for connection in network.connections:
             if connection.target == population.name:
-                for pre, payload in enumerate(run.spikes[connection.source][0]):
+                levels = run.spikes[connection.source][0] if connection.delay == 0 else []
+                if connection.delay and before is not None:
+                    levels = before[connection.source]
+                for pre, payload in enumerate(levels):
                     for post, charge in wires.event(connection, pre, payload):
                         neurons[post].v += charge
         soma = population.soma

@@ -3,6 +3,7 @@
 import copy
 import random
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from spikewright.golden.model.neuron import Neurons
 from spikewright.golden.model.window import Plane, WindowSynapses, convolve
 from spikewright.golden.spec import (
     BiasWhen,
+    Connection,
     Decision,
     Delta,
     DeltaFunction,
@@ -25,11 +27,16 @@ from spikewright.golden.spec import (
     Encoding,
     Fire,
     Identity,
+    Input,
     LeakOrder,
     Mode,
+    Network,
     Payload,
+    Population,
+    Readout,
     ReadoutKind,
     Reset,
+    Soma,
     Window,
     WindowKind,
 )
@@ -449,6 +456,104 @@ def test_samples_that_reset_the_state_come_out_the_same_in_any_order():
         assert other.values[0].tolist() == there.values[1].tolist()
         differs += first.values[1].tolist() != there.values[1].tolist()
     assert differs > 10  # where the state is kept, order matters
+
+
+def settling_streams(first, count):
+    """Random networks whose samples hear the ones before, samples of theirs, and what is kept."""
+    for seed in range(first, first + count):
+        try:
+            network = settling_network(Seeded(seed), delays=True)
+        except RangeError:
+            continue
+        if any(connection.delay for connection in network.connections):
+            rng = random.Random(seed)
+            keep = [rng.random() < 0.7 for _ in range(6)]
+            yield network, random_inputs(network, batch=6, steps=3, seed=seed), keep
+
+
+@pytest.mark.parametrize("mode", [Mode.SETTLE, Mode.COLLAPSED])
+def test_what_a_sample_hears_of_the_one_before_equals_scalar(mode):
+    compared = 0
+    for network, x, keep in settling_streams(0, 60):
+        events = any(each.encoding is Encoding.EVENTS for each in network.inputs)
+        same_as_scalar(network, x, mode, steps=3 if events else None, keep=keep)
+        compared += 1
+    assert compared > 20
+
+
+def test_settle_and_collapsed_agree_on_streams():
+    heard = 0
+    for network, x, keep in settling_streams(100, 60):
+        golden = Model(network)
+        events = any(each.encoding is Encoding.EVENTS for each in network.inputs)
+        settled = golden.run(x, mode="settle", steps=3 if events else None, keep=keep, trace=True)
+        closed = golden.run(x, mode="collapsed", keep=keep, trace=True)
+        alone = golden.run(x, mode="collapsed")
+        assert settled.values.tolist() == closed.values.tolist()
+        for name, spikes in settled.trace.spikes.items():
+            assert spikes.sum(0).tolist() == closed.trace.spikes[name][0].tolist()
+        heard += closed.values.tolist() != alone.values.tolist()
+    assert heard > 10  # else nothing was heard of any sample before
+
+
+def test_streams_of_any_lengths_run_side_by_side():
+    """Each as if it ran alone; of chunks too small for all of them at once as well."""
+    network, _, _ = next(settling_streams(3, 50))
+    keep = [True, False, False, True, True, False, True, False, True]
+    x = random_inputs(network, batch=len(keep), steps=3, seed=1)
+    golden = Model(network)
+    whole = golden.run(x, mode="collapsed", keep=keep, trace=True)
+    starts = [0, *(k + 1 for k, kept in enumerate(keep[:-1]) if not kept), len(keep)]
+    for first, last in pairwise(starts):
+        part = {name: values[first:last] for name, values in x.items()}
+        alone = golden.run(part, mode="collapsed", keep=keep[first:last], trace=True)
+        assert whole.values[first:last].tolist() == alone.values.tolist()
+        assert whole.labels[first:last].tolist() == alone.labels.tolist()
+        for name, spikes in alone.trace.spikes.items():
+            assert whole.trace.spikes[name][:, first:last].tolist() == spikes.tolist()
+            assert whole.events[name][first:last].tolist() == alone.events[name].tolist()
+
+
+def test_a_quantised_recurrent_network():
+    """h = clip(floor((x wx + h wh + b + v0) / th), 0, 5), written out."""
+    rng = np.random.default_rng(0)
+    wx, wh = rng.integers(-3, 4, (6, 8)), rng.integers(-3, 4, (8, 8))
+    th, bias = rng.integers(3, 9, 8), rng.integers(-4, 5, 8)
+    soma = Soma(
+        fire=Fire.TERNARY, threshold=th, threshold_negative=[1], s_min=0, s_max=5, bias=bias,
+        bias_when=BiasWhen.FIRST, initial_v=th // 2,
+    )  # fmt: skip
+    dense = {"weight_bits": 3}
+    network = Network(
+        name="rnn",
+        inputs=(
+            Input(name="x", shape=(6,), payload=Payload.GRADED, low=0, high=3, encoding="once"),
+        ),
+        populations=(
+            Population(name="h", shape=(8,), soma=soma, payload=Payload.SIGN),
+            Population(name="out", shape=(8,), soma=Soma(fire=Fire.NONE), payload=Payload.UNIT),
+        ),
+        connections=(
+            Connection(source="x", target="h", operator=Dense(weights=wx, **dense)),
+            Connection(source="h", target="h", operator=Dense(weights=wh, **dense), delay=1),
+            Connection(source="h", target="out", operator=Identity()),
+        ),
+        readout=Readout(population="out", kind=ReadoutKind.MEMBRANE, decision=Decision.ARGMAX),
+        modes=(Mode.SETTLE, Mode.COLLAPSED),
+        max_steps=4,
+    )
+    x = rng.integers(0, 4, (50, 12, 6))
+    h, states = np.zeros((50, 8), int), []
+    for step in range(12):
+        h = (x[:, step] @ wx + h @ wh + bias + th // 2) // th
+        h = h.clip(0, 5)
+        states.append(h)
+    for mode in network.modes:
+        keep = ([True] * 11 + [False]) * 50
+        found = Model(network).run(x.reshape(600, 6), mode=mode, keep=keep, trace=True)
+        assert found.values.reshape(50, 12, 8).tolist() == np.stack(states, 1).tolist()
+        sums = found.trace.spikes["h"].sum(0)
+        assert sums.reshape(50, 12, 8).tolist() == np.stack(states, 1).tolist()
 
 
 def test_the_random_networks_use_every_option():

@@ -457,7 +457,6 @@ def test_what_keeps_a_soma_from_settling(
 def test_what_else_keeps_a_network_from_settling(make_plain: Make) -> None:
     plain = make_plain()
     stepwise = (Mode.STEPWISE,)
-    loop = Connection(source="hidden", target="hidden", operator=SMALL, delay=1)
     constant = dataclasses.replace(plain.inputs[0], encoding="constant")
     product = Product(keys="x", values="x", heads=1, tokens=1)
     three = dataclasses.replace(plain.populations[0], shape=(3,))
@@ -467,10 +466,6 @@ def test_what_else_keeps_a_network_from_settling(make_plain: Make) -> None:
     )
     leaky = dataclasses.replace(OUT, soma=Soma(fire="none", leak_v=Leak()))
     cases = [
-        (
-            {"connections": (*plain.connections, loop)},
-            "connection 'hidden' -> 'hidden' has a delay",
-        ),
         ({"inputs": (constant,)}, "input 'x' is constant, its total grows with the steps"),
         (
             {
