@@ -10,16 +10,19 @@ from spikewright.golden.spec import (
     Decision,
     Delta,
     Interval,
+    Mode,
     Network,
     ReadoutKind,
 )
 from spikewright.hdl.config import CoreConfig, PortConfig, node_layouts, shape_of
 from spikewright.hdl.delta import epoch_bits
+from spikewright.hdl.encoder import encoded, frame_layout
 from spikewright.hdl.filter import FilterReadout
 from spikewright.hdl.plan import CorePlan, HardwarePlan, MembraneStore, WeightStore
 from spikewright.hdl.queue import SHALLOW_QUEUE
 from spikewright.hdl.readout import tally_range
 from spikewright.hdl.rows import RowTables
+from spikewright.hdl.sum_bank import SumBank
 from spikewright.hdl.update import cheapest_store
 from spikewright.hdl.weights import column_slices
 from spikewright.hdl.windows import window_axis
@@ -29,6 +32,7 @@ __all__ = [
     "Memory",
     "core_memories",
     "core_name",
+    "encoder_memories",
     "memories",
     "readout_memories",
 ]
@@ -60,9 +64,10 @@ class Memory:
 
     Parameters
     ----------
-    core : the core's name, or the population that is read. kind : weights, addresses (tables of
-        what a spike reaches), membranes, queue, sums and function (of a delta), counts and labels
-        (of the readout), or a soma's parameter.
+    core : the core's name, or the population that is read, or the input that is encoded. kind :
+        weights, addresses (tables of what a spike reaches), membranes, queue, sums and function (of
+        a delta), samples (of a delay where a network settles), frame (of an encoder), counts and
+        labels (of the readout), or a soma's parameter.
     port, source : the core's port that it is for, and whose spikes come there; None where it is for
         all. Where there is one port, ``source`` is None too.
     store : block, lutram, registers or logic, as the plan says; ``ANYWHERE`` where it says nothing.
@@ -100,7 +105,27 @@ def memories(
 ) -> tuple[Memory, ...]:
     """The memories of all cores and of the readout; small tables that are logic are left out."""
     inside = [memory for config in configs for memory in core_memories(config)]
-    return (*inside, *readout_memories(network, plan))
+    return (*encoder_memories(network, plan), *inside, *readout_memories(network, plan))
+
+
+def encoder_memories(network: Network, plan: HardwarePlan) -> tuple[Memory, ...]:
+    """The frames of inputs that are encoded in hardware."""
+    layouts = node_layouts(network, plan)
+    found = []
+    for source in encoded(network, plan):
+        frame = frame_layout(source, layouts[source.name])
+        part = (max(2, frame.neurons), frame.address_bits + frame.payload_shape.width)
+        found.append(
+            Memory(
+                core=source.name,
+                kind="frame",
+                port=None,
+                source=None,
+                store=ANYWHERE,
+                parts=(part,),
+            )
+        )
+    return tuple(found)
 
 
 def readout_memories(network: Network, plan: HardwarePlan) -> tuple[Memory, ...]:
@@ -181,6 +206,10 @@ def _port_memories(config: CoreConfig, port: PortConfig) -> list[_Part]:
         found.append(("addresses", str(WeightStore.BLOCK), tables.block_rams))
     if port.delta is not None:
         found += _delta_memories(port, port.delta)
+    if port.connection.delay and config.mode is Mode.SETTLE:
+        bank = SumBank(layout=port.source, sums=port.x)
+        part = (max(2, bank.depth), bank.bits)
+        found.append(("samples", str(cheapest_store(bank.depth)), (part, part)))
     return found
 
 

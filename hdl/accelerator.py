@@ -11,7 +11,7 @@ from spikewright.golden.spec import Decision, Input, Interval, Network
 from .config import core_configs, node_layouts
 from .core import Core
 from .counters import COUNTER_BITS, COUNTERS, CoreCounters
-from .encoder import Encoder, encoded
+from .encoder import Encoder, encoded, frame_layout
 from .filter import FilterReadout
 from .fork import Fork
 from .map_argmax import MapArgmaxReadout
@@ -154,9 +154,7 @@ class Accelerator(wiring.Component):
         if source in encoded(self.network, self.plan):
             encoder = Encoder(
                 source=source,
-                frame=TokenLayout(
-                    axes=layout.axes, low=min(source.low, 0), high=max(source.high, 0)
-                ),
+                frame=frame_layout(source, layout),
                 layout=layout,
                 max_steps=self.network.max_steps,
                 replayed=source.name in replayed_inputs(self.network, self.plan.mode),

@@ -10,7 +10,7 @@ from spikewright.golden.spec import Encoding, Input, Network, TokenKind
 from .plan import HardwarePlan
 from .token import TokenLayout
 
-__all__ = ["Encoder", "encoded"]
+__all__ = ["Encoder", "encoded", "frame_layout"]
 
 _ENCODED = (
     Encoding.ONCE,
@@ -28,6 +28,11 @@ def encoded(network: Network, plan: HardwarePlan) -> tuple[Input, ...]:
         return ()
     given = (Encoding.EVENTS, Encoding.SPREAD)
     return tuple(each for each in network.inputs if each.encoding not in given)
+
+
+def frame_layout(source: Input, layout: TokenLayout) -> TokenLayout:
+    """The tokens of an input's frames, whose spikes are of ``layout``."""
+    return TokenLayout(axes=layout.axes, low=min(source.low, 0), high=max(source.high, 0))
 
 
 class Encoder(wiring.Component):
@@ -92,6 +97,11 @@ class Encoder(wiring.Component):
         )
 
     @property
+    def depth(self) -> int:
+        """Values that it can keep."""
+        return max(2, self.frame.neurons)
+
+    @property
     def busy_steps(self) -> int:
         """Steps of a sample that can have spikes; those behind are empty."""
         match self.source.encoding:
@@ -110,7 +120,7 @@ class Encoder(wiring.Component):
             {"address": self.frame.address_bits, "x": self.frame.payload_shape}
         )
         neurons = self.frame.neurons
-        m.submodules.values = values = memory.Memory(shape=entry, depth=max(2, neurons), init=[])
+        m.submodules.values = values = memory.Memory(shape=entry, depth=self.depth, init=[])
         write, read = values.write_port(), values.read_port()
         count, index = Signal(range(neurons + 1)), Signal(range(neurons + 1))
         step, steps = Signal(range(self.max_steps + 1)), Signal(range(self.max_steps + 1))

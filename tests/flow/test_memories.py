@@ -2,14 +2,21 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from amaranth.hdl import Fragment, MemoryInstance, Shape
 
-from spikewright.flow.memories import core_memories, core_name, memories, readout_memories
+from spikewright.flow.memories import (
+    core_memories,
+    core_name,
+    encoder_memories,
+    memories,
+    readout_memories,
+)
 from spikewright.flow.plan import default_plan
-from spikewright.golden.spec import Delta, DeltaFunction, Identity, Mode
+from spikewright.golden.spec import Connection, Delta, DeltaFunction, Identity, Mode
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.config import core_configs
 from spikewright.hdl.plan import MembraneStore
@@ -48,6 +55,18 @@ def odd():
     return branching({"x": (23, 11)}, {"a": (9, 7, 5), "out": (3,)}, wires, seed=2)
 
 
+def late():
+    """Hears what it fired itself, and what came in, a step or a sample ago."""
+    rng = np.random.default_rng(1)
+    wires = [("x", "a", dense(rng, 20, 15)), ("a", "out", dense(rng, 15, 3))]
+    net = branching({"x": (20,)}, {"a": (15,), "out": (3,)}, wires, seed=2)
+    behind = [
+        Connection(source="a", target="a", operator=dense(rng, 15, 15), delay=1),
+        Connection(source="x", target="a", operator=dense(rng, 20, 15), delay=1),
+    ]
+    return replace(net, connections=(*net.connections, *behind))
+
+
 def graph(**options):
     rng = np.random.default_rng(1)
     wires = [
@@ -80,9 +99,13 @@ STYLES = {"block": "block", "lutram": "distributed", "any": None}
         (graph(signed=True), {"lanes": 6, "share": [("a", "b")]}),
         (positions(), {"lanes": 9, "banks": (1, 3)}),
         (odd(), {"lanes": 9, "banks": {"a": (3, 3)}}),
+        (late(), {"lanes": 3}),
+        (late(), {"lanes": 2, "encoders": True}),
     ],
 )
 def test_every_memory_of_the_hardware_is_counted(mode, network, options):
+    if mode is not Mode.STEPWISE:  # only there encoders have a place
+        options = {name: value for name, value in options.items() if name != "encoders"}
     plan = default_plan(network, mode, **options)
     listed = [
         (core, memory)
@@ -90,6 +113,7 @@ def test_every_memory_of_the_hardware_is_counted(mode, network, options):
         for memory in core_memories(config)
     ]
     listed += [(None, memory) for memory in readout_memories(network, plan)]
+    listed += [(None, memory) for memory in encoder_memories(network, plan)]
     counted = Counter(
         (core, STYLES[memory.store], *part)
         for core, memory in listed
