@@ -107,7 +107,7 @@ class Model:
         counts = ends - starts + 1
         size = self._chunk(lengths)
         parts, order = [], []
-        for count in counts.unique().tolist():
+        for count in sorted(set(counts.tolist())):
             for begin in torch.split(starts[counts == count], size):
                 memory = Memory()
                 for position in range(count):

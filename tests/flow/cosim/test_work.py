@@ -1,5 +1,7 @@
 """Work is counted from the connections themselves: here again, spike by spike, in torch."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -149,7 +151,9 @@ def array(*values):
 
 
 def port(**options):
-    return PortWork(**({"source": "x", "n": 3, "delay": 0, "serial": False} | options))
+    return PortWork(
+        **({"source": "x", "n": 3, "delay": 0, "serial": False, "parts": None} | options)
+    )
 
 
 def test_counters_of_a_delay_and_of_bits():
@@ -206,3 +210,24 @@ def test_neurons_of_a_slice():
     net = network(Identity(), (3, 1, 2), (3, 1, 2))
     assert hosted(net, Host(population="out", channels=None)).tolist() == [1] * 6
     assert hosted(net, Host(population="out", channels=(1, 2))).tolist() == [0, 0, 1, 1, 0, 0]
+
+
+def test_counters_of_sums():
+    """In settle mode a sample hears the sums of the one before, in parts, if its END kept them."""
+    source = TokenStream(
+        kind=array(0, 0, 0, 1, 0, 2, 0, 0, 0, 2, 0, 2, 2),
+        address=array(0, 0, 2, 0, 2, 1, 1, 1, 1, 0, 0, 1, 1),
+        payload=array(3, 2, -1, 0, 1, 0, -2, -2, -1, 0, 1, 0, 0),
+        starts=array(0, 6, 10, 12, 13),
+    )
+    heard = source.recalled(3, (-2, 4))
+    assert heard.starts.tolist() == [0, 0, 2, 2, 3]
+    assert heard.address.tolist() == [0, 0, 0]
+    assert heard.payload.tolist() == [4, 1, 1]  # 5, and what came and went is nothing
+    worth = array(1, 10, 100)
+    core = CoreWork(ports=(port(delay=1, parts=(-2, 4), rows=worth, synops=worth),), hosted={})
+    rows, _, into, _ = core.counters({"x": source})
+    assert rows.tolist() == [0, 2, 0, 1]
+    assert into.tolist() == [0, 2, 0, 1]
+    keeps = dataclasses.replace(source, address=np.where(source.kind == 2, 1, source.address))
+    assert keeps.recalled(3, (-2, 4)).payload.tolist() == [4, 1, -2, -2, -1, 1]

@@ -1,0 +1,103 @@
+"""A quantised recurrent network: the module, the golden model and hardware have the same states."""
+
+import numpy as np
+import pytest
+import torch
+
+from spikewright.flow.convert.recurrent import RecurrentConfig, RecurrentNetwork
+from spikewright.flow.convert.train import TrainConfig, train
+from spikewright.flow.cosim import cosimulate
+from spikewright.flow.generate import generate
+from spikewright.flow.plan import default_plan
+from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.model import Model
+from spikewright.golden.spec import Mode
+
+STEPS = 9
+
+
+def module(seed=0, **options):
+    config = {"inputs": 7, "hidden": 12, "classes": 4, "levels": 5, "threshold": 16} | options
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return RecurrentNetwork(RecurrentConfig(**config))
+
+
+def sequences(made, n, seed=1):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, made.config.input_levels + 1, (n, STEPS, made.config.inputs))
+
+
+def keep(n):
+    return ([True] * (STEPS - 1) + [False]) * n
+
+
+@pytest.mark.parametrize("mode", [Mode.SETTLE, Mode.COLLAPSED])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"signed": False, "input_levels": 3}, {"levels": 1, "weight_bits": 3}, {"threshold": 22}],
+)
+def test_every_hidden_state_is_the_module_s(options, mode):
+    made = module(**options)
+    network = made.network()
+    x = sequences(made, 40)
+    found = Model(network).run(x.reshape(-1, 7), mode=mode, keep=keep(40), trace=True)
+    with torch.no_grad():
+        states = torch.stack(made.states(torch.from_numpy(x)), 1).reshape(-1, 12)
+        scores = made.scores(torch.from_numpy(x))
+    assert torch.equal(found.trace.spikes["hidden"].sum(0).float(), states)
+    assert torch.equal(found.values[STEPS - 1 :: STEPS].float(), scores)
+    assert states.abs().sum() > 0
+    alone = Model(network).run(x.reshape(-1, 7), mode=mode, trace=True)
+    assert not torch.equal(alone.values, found.values)  # it does hear the sample before
+
+
+@pytest.mark.parametrize("mode", [Mode.SETTLE, Mode.COLLAPSED])
+def test_hardware_has_the_same_states(mode, tmp_path):
+    made = module(seed=2)
+    network = made.network()
+    x = sequences(made, 4).reshape(-1, 7)
+    generate(network, default_plan(network, mode, lanes=4), tmp_path / "g")
+    report = cosimulate(
+        network,
+        tmp_path / "g",
+        x,
+        reset_every=STEPS,
+        simulator="icarus",
+        stall_input="011",
+        stall_output="0010",
+    )
+    assert report.mismatches == 0
+    assert report.spikes_compared > 100
+    assert 0 < report.bound_cycles <= report.cycles_per_sample
+
+
+def test_it_learns_what_came_first():
+    """The label is what the first step held; all others hold noise."""
+    rng = np.random.default_rng(0)
+    y = torch.from_numpy(rng.integers(0, 3, 600))
+    x = torch.from_numpy(rng.integers(0, 2, (600, 5, 6))).float()
+    x[:, 0] = 0
+    x[torch.arange(600), 0, y] = 1
+    made = module(inputs=6, classes=3)
+    train(made, x, y, TrainConfig(epochs=15, batch=50, learning_rate=2e-2, threads=1))
+    values = x.long().reshape(-1, 6)
+    found = Model(made.network()).run(values, mode="collapsed", keep=([True] * 4 + [False]) * 600)
+    right = found.labels[4::5] == y
+    assert right.double().mean() > 0.9
+    with torch.no_grad():
+        assert torch.equal(made(x).argmax(1) == y, right)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"hidden": 0}, "hidden: must be at least 1, found 0"),
+        ({"weight_bits": 1}, "weight_bits: must be at least 2, found 1"),
+        ({"threshold": 7}, "threshold: must be even, so that half of it is an integer, found 7"),
+    ],
+)
+def test_wrong_configurations(options, message):
+    with pytest.raises(ConfigurationError) as caught:
+        module(**options)
+    assert str(caught.value) == message
