@@ -17,12 +17,12 @@ from spikewright.golden.spec import (
 from spikewright.hdl.config import CoreConfig, PortConfig, node_layouts, shape_of
 from spikewright.hdl.delta import epoch_bits
 from spikewright.hdl.encoder import encoded, frame_layout
-from spikewright.hdl.filter import FilterReadout
+from spikewright.hdl.filter import filter_memories
 from spikewright.hdl.plan import CorePlan, HardwarePlan, MembraneStore, WeightStore
 from spikewright.hdl.queue import SHALLOW_QUEUE
 from spikewright.hdl.readout import tally_range
 from spikewright.hdl.rows import RowTables
-from spikewright.hdl.sum_bank import SumBank
+from spikewright.hdl.sum_bank import bank_size
 from spikewright.hdl.update import cheapest_store
 from spikewright.hdl.weights import column_slices
 from spikewright.hdl.windows import window_axis
@@ -146,8 +146,8 @@ def readout_memories(network: Network, plan: HardwarePlan) -> tuple[Memory, ...]
         found.append(made(kind, str(MembraneStore.REGISTERS), layout.neurons, bits))
     if network.readout.biquads:
         value = Interval(layout.low, layout.high)
-        unit = FilterReadout(layout=layout, readout=network.readout, value=value)
-        found += [made(kind, ANYWHERE, max(2, rows), bits) for kind, rows, bits in unit.memories]
+        inside = filter_memories(layout, network.readout, value)
+        found += [made(kind, ANYWHERE, max(2, rows), bits) for kind, rows, bits in inside]
     channels, rows, columns = layout.axes
     if network.readout.decision is Decision.ARGMAX and rows.size * columns.size > 1:
         depth = ((rows.codes - 1) << columns.bits) + columns.codes
@@ -207,9 +207,9 @@ def _port_memories(config: CoreConfig, port: PortConfig) -> list[_Part]:
     if port.delta is not None:
         found += _delta_memories(port, port.delta)
     if port.connection.delay and config.mode is Mode.SETTLE:
-        bank = SumBank(layout=port.source, sums=port.x)
-        part = (max(2, bank.depth), bank.bits)
-        found.append(("samples", str(cheapest_store(bank.depth)), (part, part)))
+        depth, bits = bank_size(port.source, port.x)
+        part = (max(2, depth), bits)
+        found.append(("samples", str(cheapest_store(depth)), (part, part)))
     return found
 
 

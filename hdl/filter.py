@@ -9,7 +9,7 @@ from spikewright.golden.spec import EndFlag, Interval, Readout, TokenKind, filte
 
 from .token import TokenLayout
 
-__all__ = ["FilterReadout"]
+__all__ = ["FilterReadout", "filter_memories"]
 
 
 class FilterReadout(wiring.Component):
@@ -215,6 +215,13 @@ class FilterReadout(wiring.Component):
                 with m.If(work.step == work.last):
                     m.d.sync += work.step.eq(0)
                     m.next = "TAKE"
+
+
+def filter_memories(
+    layout: TokenLayout, readout: Readout, value: Interval
+) -> tuple[tuple[str, int, int], ...]:
+    """``FilterReadout.memories`` of a readout that is not built."""
+    return FilterReadout(layout=layout, readout=readout, value=value).memories
 
 
 class _Work:

@@ -10,7 +10,14 @@ from spikewright.golden.spec import Interval, TokenKind
 from .token import TokenLayout
 from .update import UpdateMemory, cheapest_store
 
-__all__ = ["SumBank"]
+__all__ = ["SumBank", "bank_size"]
+
+
+def bank_size(layout: TokenLayout, sums: Interval) -> tuple[int, int]:
+    """Words of a bank, and bits of a word."""
+    low, high = min(sums.low, 0), max(sums.high, 0)
+    depth = int(layout.encode(np.array(layout.neurons - 1))) + 1
+    return depth, max((~low).bit_length(), high.bit_length()) + 1
 
 
 class SumBank(wiring.Component):
@@ -43,10 +50,8 @@ class SumBank(wiring.Component):
 
     def __init__(self, *, layout: TokenLayout, sums: Interval) -> None:
         self.layout = layout
-        low, high = min(sums.low, 0), max(sums.high, 0)
-        self.sums = Interval(low, high)
-        self.bits = max((~low).bit_length(), high.bit_length()) + 1
-        self.depth = int(layout.encode(np.array(layout.neurons - 1))) + 1
+        self.sums = Interval(min(sums.low, 0), max(sums.high, 0))
+        self.depth, self.bits = bank_size(layout, sums)
         self.memory = UpdateMemory(
             depth=self.depth, width=self.bits, store=cheapest_store(self.depth)
         )
