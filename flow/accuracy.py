@@ -9,7 +9,7 @@ from spikewright.flow.convert import Reference, encode_input
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.model import Model, Result
 from spikewright.golden.model.readout import first_largest
-from spikewright.golden.spec import Encoding, Mode, Network
+from spikewright.golden.spec import Encoding, Fire, Mode, Network
 
 __all__ = ["evaluate"]
 
@@ -48,8 +48,9 @@ def evaluate(
     Returns
     -------
     ``samples``, ``float``, ``quantised``, ``stepwise`` {T: fraction}, ``settle``, ``collapsed``,
-    ``equal_logits`` {mode: samples whose logits are exactly the reference's}, ``label_agreement``,
-    and ``events`` {mode: {name: mean number of spikes per sample}}.
+    ``equal_logits`` {mode: samples whose logits are exactly the reference's} of each mode that must
+    equal it, ``label_agreement``, ``events`` {mode: {name: mean number of spikes per sample}}, and
+    ``spikes_per_neuron`` {mode: mean of the neurons that fire}.
     """
     _check(network, x, y, batch)
     y = y.reshape(len(y), -1)
@@ -81,17 +82,30 @@ def evaluate(
                 for part in _parts(values, batch, tick, stage)
             ]
             report["stepwise"][str(T)] = _fraction(_labels(network, results) == y)
+            if logits is not None and reference is not None and reference.steps == T:
+                report["equal_logits"]["stepwise"] = _equal(results, logits)
             events[stage] = _events(results, len(x))
     for mode in (Mode.SETTLE, Mode.COLLAPSED):
         if mode in network.modes:
             results = [model.run(part, mode=mode) for part in _parts(values, batch, tick, mode)]
             report[mode.value] = _fraction(_labels(network, results) == y)
             if logits is not None:
-                got = torch.cat([result.values.cpu() for result in results])
-                report["equal_logits"][mode.value] = int((got == logits).all(1).sum())
+                report["equal_logits"][mode.value] = _equal(results, logits)
             events[mode.value] = _events(results, len(x))
     report["events"] = events
+    fire = [each for each in network.populations if each.soma.fire is not Fire.NONE]
+    if fire:
+        n = sum(each.n for each in fire)
+        report["spikes_per_neuron"] = {
+            stage: sum(means[each.name] for each in fire) / n for stage, means in events.items()
+        }
     return report
+
+
+def _equal(results: Sequence[Result], logits: torch.Tensor) -> int:
+    """Samples whose logits are exactly those."""
+    got = torch.cat([result.values.cpu() for result in results])
+    return int((got == logits).all(1).sum())
 
 
 def _parts(

@@ -10,10 +10,12 @@ import torch
 from spikewright.boards import get_board
 from spikewright.flow.accuracy import evaluate
 from spikewright.flow.convert import (
+    Code,
     ConvertConfig,
     Epoch,
     Reference,
     TrainConfig,
+    code_of,
     convert,
     encode_input,
     prepare,
@@ -37,7 +39,7 @@ from spikewright.flow.project import Project, check_output
 from spikewright.flow.samples import Samples
 from spikewright.flow.synthesize import check_fits, stored_sample, synthesize
 from spikewright.golden.errors import ConfigurationError, FileError
-from spikewright.golden.spec import Encoding, Mode
+from spikewright.golden.spec import Encoding, Mode, Network
 from spikewright.hdl.plan import HardwarePlan, MembraneStore
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "epochs",
     "evaluate_stage",
     "generate_stage",
+    "usual_steps",
 ]
 
 KEPT_SAMPLES = 4096
@@ -175,6 +178,12 @@ def input_range(x: torch.Tensor, levels: int | None) -> tuple[int, int, float | 
     return (-most if low < 0 else 0), most, step or 1.0
 
 
+def usual_steps(network: Network, steps: tuple[int, ...]) -> tuple[int, ...]:
+    """``steps``, each T of stepwise runs, or the one T that the code of the network has."""
+    fixed = code_of(network) in (Code.ONEHOT, Code.FIRST_SPIKE)
+    return (network.max_steps,) if fixed else steps
+
+
 def evaluate_stage(
     project: Project,
     samples: Samples,
@@ -207,7 +216,7 @@ def evaluate_stage(
 
         figures = evaluate(
             network,
-            Reference(network) if Mode.COLLAPSED in network.modes else None,
+            None if code_of(network) is None else Reference(network),
             project.original,
             samples.x,
             labels,

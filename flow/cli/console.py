@@ -18,11 +18,14 @@ __all__ = ["OUT", "show_error", "show_summary", "working"]
 OUT = Console()
 ERR = Console(stderr=True)
 
+_ACCURACY = (
+    "float", "quantised", "stepwise", "settle", "collapsed", "samples", "spikes_per_neuron",
+)  # fmt: skip
 # Figures of summary.json in the order a reader wants them: title, section, keys.
 _SECTIONS = (
     ("Network", "network", ("name", "shapes", "weight_bits", "weights", "modes", "hash")),
     ("From NIR", "nir", ("agreement", "precision", "discretisation")),
-    ("Accuracy", "accuracy", ("float", "quantised", "stepwise", "settle", "collapsed", "samples")),
+    ("Accuracy", "accuracy", _ACCURACY),
     ("Hardware", "hardware", ("mode", "cores", "lanes", "banks", "membranes", "verilog")),
     (
         "Co-simulation",
@@ -97,7 +100,8 @@ def show_summary(summary: Mapping[str, Any], *sections: str) -> None:
         heading = title
         for key in keys:
             if key in figures:
-                table.add_row(heading, key.replace("_", " "), _text(section, figures[key]))
+                kind = key if key == "spikes_per_neuron" else section
+                table.add_row(heading, key.replace("_", " "), _text(kind, figures[key]))
                 heading = ""
     OUT.print(table)
 
@@ -105,6 +109,8 @@ def show_summary(summary: Mapping[str, Any], *sections: str) -> None:
 def _text(section: str, value: Any) -> str:
     if section == "nir" and isinstance(value, dict):
         return "  ".join(f"{name} {_text(section, each)}" for name, each in value.items())
+    if section == "spikes_per_neuron":
+        return "  ".join(f"{name} {mean:.3f}" for name, mean in value.items())
     if section == "accuracy" and isinstance(value, dict):
         return "  ".join(f"T={steps} {_text(section, share)}" for steps, share in value.items())
     if section == "accuracy" and isinstance(value, float):

@@ -61,9 +61,21 @@ def convert(
             "only, for networks trained with it."
         ),
     ] = "exact",
+    code: Annotated[
+        str,
+        typer.Option(
+            help="What a hidden neuron sends: rate, a spike for each level; onehot, one spike "
+            "worth 1, 2, 4 .. for the bits of --levels; first-spike, one whose time is the level. "
+            "The last two are stepwise only."
+        ),
+    ] = "rate",
     max_steps: Annotated[
-        int, typer.Option(help="Largest T that stepwise runs may have; widths are proven up to it.")
-    ] = 64,
+        int | None,
+        typer.Option(
+            help="Largest T that stepwise runs may have; widths are proven up to it.",
+            show_default="64; onehot and first-spike have their own",
+        ),
+    ] = None,
     qat_epochs: Annotated[
         int, typer.Option(help="Epochs of quantisation-aware training; needs labels.")
     ] = 0,
@@ -109,9 +121,12 @@ def convert(
       spikewright convert network.py:make --weights w.safetensors --out p
         --calibrate train.npz --weight-bits 8,2,4 --qat-epochs 20
 
+      spikewright convert network.py:make --out p --calibrate train.npz
+        --code onehot --levels 7 --qat-epochs 20
+
       spikewright convert net.nir --preset snntorch --reset subtract --out p
     """
-    from spikewright.flow.convert import ConvertConfig, MaxPool, TrainConfig
+    from spikewright.flow.convert import Code, ConvertConfig, MaxPool, TrainConfig
     from spikewright.flow.importers import load_module
     from spikewright.flow.project import check_output
     from spikewright.flow.samples import load_samples
@@ -127,7 +142,7 @@ def convert(
             rule=_rule(source, preset, discretisation, reset, dt),
             name=name,
             weight_bits=integers(weight_bits, "--weight-bits"),
-            max_steps=max_steps,
+            max_steps=64 if max_steps is None else max_steps,
             agreement=agreement,
             seed=seed,
         )
@@ -147,6 +162,7 @@ def convert(
         percentile=percentile,
         fraction_bits=fraction_bits,
         max_pool=one_of(MaxPool, max_pool, "--max-pool"),
+        code=one_of(Code, code, "--code"),
         max_steps=max_steps,
     )
     training = None

@@ -15,7 +15,10 @@ __all__ = ["build", "cosim", "evaluate", "export", "generate"]
 def evaluate(
     folder: ProjectFolder,
     data: Data = None,
-    steps: Annotated[str, typer.Option(help="The T of the stepwise runs.")] = "1,2,4,8",
+    steps: Annotated[
+        str | None,
+        typer.Option(help="The T of the stepwise runs.", show_default="1,2,4,8, or the code's own"),
+    ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Samples at a time.")] = 1000,
 ) -> None:
     """Measure accuracy: float, quantised, stepwise at each T, settle and collapsed.
@@ -25,11 +28,15 @@ def evaluate(
       spikewright evaluate p --data test.npz --steps 1,2,4,8,16
     """
     from spikewright.flow.project import Project
-    from spikewright.flow.stages import evaluate_stage
+    from spikewright.flow.stages import evaluate_stage, usual_steps
 
     project = Project(folder)
     samples = project.load(data)
-    evaluate_stage(project, samples, steps=integers(steps, "--steps"), batch=batch, working=working)
+    if steps is None:
+        wanted = usual_steps(project.network, (1, 2, 4, 8))
+    else:
+        wanted = integers(steps, "--steps")
+    evaluate_stage(project, samples, steps=wanted, batch=batch, working=working)
     show_summary(project.summary, "network", "accuracy")
 
 
@@ -151,8 +158,13 @@ def cosim(
         int | None, typer.Option(min=1, help="How many.", show_default="all")
     ] = None,
     steps: Annotated[
-        int, typer.Option(min=1, help="T of a stepwise run; other modes take what they need.")
-    ] = 8,
+        int | None,
+        typer.Option(
+            min=1,
+            help="T of a stepwise run; other modes take what they need.",
+            show_default="8, or the code's own",
+        ),
+    ] = None,
     reset_every: Annotated[
         int | None,
         typer.Option(
@@ -184,7 +196,7 @@ def cosim(
       spikewright cosim p --simulator icarus --samples 5 --stall-input 01
     """
     from spikewright.flow.project import Project
-    from spikewright.flow.stages import cosim_stage
+    from spikewright.flow.stages import cosim_stage, usual_steps
     from spikewright.golden.spec import Mode
 
     project = Project(folder)
@@ -193,7 +205,7 @@ def cosim(
         project,
         chosen,
         project.load(data).first(samples),
-        steps=steps,
+        steps=steps or usual_steps(project.network, (8,))[0],
         reset_every=reset_every,
         simulator=simulator,
         stall_input=stall_input,
@@ -218,7 +230,12 @@ def build(
     sample: Annotated[
         int, typer.Option(min=0, help="Which of the project's samples the board works on.")
     ] = 0,
-    steps: Annotated[int, typer.Option(min=1, help="T of that sample in a stepwise run.")] = 8,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="T of that sample in a stepwise run.", show_default="8, or the code's own"
+        ),
+    ] = None,
 ) -> None:
     """Make a bitstream that works on a stored sample, judges every token that comes out and shows
     the label on the LEDs.
@@ -230,7 +247,7 @@ def build(
       spikewright build p --board icebreaker
     """
     from spikewright.flow.project import Project
-    from spikewright.flow.stages import build_stage
+    from spikewright.flow.stages import build_stage, usual_steps
     from spikewright.golden.spec import Mode
 
     project = Project(folder)
@@ -242,7 +259,7 @@ def build(
         clock_mhz=clock,
         seed=seed,
         sample=sample,
-        steps=steps,
+        steps=steps or usual_steps(project.network, (8,))[0],
         working=working,
     )
     show_summary(project.summary, "network", "build", "performance")

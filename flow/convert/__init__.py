@@ -1,14 +1,16 @@
 """Turn a trained network into one integer network: calibrate, quantise, train on, lower."""
 
+from spikewright.flow.convert.code import Code
 from spikewright.flow.convert.config import ConvertConfig, MaxPool, TrainConfig
 from spikewright.flow.convert.layers import QatRelay, QatStage
 from spikewright.flow.convert.pipeline import Conversion, convert
 from spikewright.flow.convert.qat import QatNetwork, prepare
-from spikewright.flow.convert.reference import Reference, encode_input
+from spikewright.flow.convert.reference import Reference, code_of, encode_input
 from spikewright.flow.convert.train import Epoch, Progress, train
 from spikewright.flow.importers import QuantisedReLU
 
 __all__ = [
+    "Code",
     "Conversion",
     "ConvertConfig",
     "Epoch",
@@ -20,6 +22,7 @@ __all__ = [
     "QuantisedReLU",
     "Reference",
     "TrainConfig",
+    "code_of",
     "convert",
     "encode_input",
     "prepare",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from spikewright.flow.convert.code import Levels
 from spikewright.flow.convert.config import ConvertConfig
 from spikewright.flow.convert.geometry import Geometry, outward, plane, relayed
 from spikewright.flow.importers import INPUT, Branch, FloatArray, Graph, Norm, Stage
@@ -28,6 +29,8 @@ __all__ = [
 N_CLIPS = 33
 LEAST_CLIP = 0.3
 MOST_SAMPLES = 2048  # of calibration; of more, evenly spread ones
+MOST_FITTED = 1 << 18  # values that a step of powers is fitted to; of more, evenly spread ones
+N_POWER_STEPS = 17  # down to 1/16
 MOST_RANKED = 1 << 22  # values that a percentile is taken of; of more, evenly spread ones
 
 
@@ -99,7 +102,7 @@ def measure(
     graph: Graph,
     x: torch.Tensor,
     source: InputRange,
-    levels: Mapping[str, int],
+    levels: Mapping[str, Levels],
     percentile: float,
 ) -> Measured:
     """Run the float graph on the quantised input; ``levels`` are those of the activations."""
@@ -159,7 +162,7 @@ def folded_weight(branch: Branch) -> FloatArray:
 
 
 def activation_step(
-    stage: Stage, y: torch.Tensor, gain: torch.Tensor, levels: int, percentile: float
+    stage: Stage, y: torch.Tensor, gain: torch.Tensor, levels: Levels, percentile: float
 ) -> float:
     """One level of the activations ``y`` [N, C, H, W] after their channels' ``gain``."""
     activation = stage.activation
@@ -186,7 +189,16 @@ def activation_step(
         )
     if activation.clip is not None:
         top = min(top, activation.clip * float(gain.max()))
-    return top / levels
+    step = top / levels.highest
+    return _power_step(scaled, step, levels) if levels.powers else step
+
+
+def _power_step(values: torch.Tensor, step: float, levels: Levels) -> float:
+    """The step with the least squared error among those up to ``step``: powers are far apart."""
+    values = values.reshape(-1)[:: ceil(values.numel() / MOST_FITTED)]
+    steps: list[float] = [step * 2.0 ** (-k / 4) for k in range(N_POWER_STEPS)]
+    errors = [float((levels(values / each) * each - values).square().sum()) for each in steps]
+    return steps[errors.index(min(errors))]
 
 
 def weight_steps(weight: torch.Tensor, limit: int, *, per_channel: bool) -> torch.Tensor:

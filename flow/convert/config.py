@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 
+from spikewright.flow.convert.code import Code
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import Encoding
 
@@ -15,6 +16,7 @@ MOST_LEVELS = 255
 MOST_INPUT_LEVELS = 32767
 MOST_FRACTION_BITS = 12
 MOST_AUTOMATIC_BITS = 8
+MAX_STEPS = 64  # unless more or fewer are asked for
 MOST_SHIFT = 16  # of any connection
 
 
@@ -42,13 +44,17 @@ class ConvertConfig:
     ----------
     weight_bits : 2 to 8, for all layers or one entry per layer; codes are symmetric around 0.
     levels : largest net spike count of a hidden neuron, for all or one entry per hidden layer; a
-        quantised activation keeps its own.
+        quantised activation keeps its own. Of code ``onehot`` each bit of it is a level: 7 makes
+        them 0, 1, 2 and 4.
     input_levels : largest level of an input; 1 makes the input binary (split at half its range).
     encoding : ``once`` (the whole value in step 0) or ``spread`` (as evenly as possible).
     percentile : of the positive activations in calibration; what lies above is clipped.
     fraction_bits : extra bits of threshold and bias; None takes the fewest that keep the rounding
         of a threshold below 1/16 level, up to 8.
-    max_steps : largest T of stepwise runs; every register is proven up to it.
+    code : how hidden neurons send their levels: ``rate``, ``onehot`` or ``first-spike``. The last
+        two run stepwise only, in as many steps as they need: max_steps, encoding and max_pool are
+        not theirs to choose.
+    max_steps : largest T of stepwise runs; every register is proven up to it. None is 64.
     max_pool : ``exact``, or ``or``: cheaper, and meant for networks trained with it. Where a
         network has max pooling, ``or`` depends on when spikes come: it then runs stepwise only,
         its hidden neurons fire 0 or 1 and take no spike back, and it has no closed form that it
@@ -62,19 +68,20 @@ class ConvertConfig:
     encoding: Encoding = Encoding.ONCE
     percentile: float = 99.9
     fraction_bits: int | None = None
-    max_steps: int = 64
+    max_steps: int | None = None
     max_pool: MaxPool = MaxPool.EXACT
+    code: Code = Code.RATE
     name: str = "network"
 
     def __post_init__(self) -> None:
         """Check every field by itself; sequences become tuples."""
         for name in ("weight_bits", "levels"):
             object.__setattr__(self, name, _whole_or_many(getattr(self, name), name))
-        for name in ("input_levels", "max_steps"):
-            object.__setattr__(self, name, _whole(getattr(self, name), name))
-        if self.fraction_bits is not None:
-            whole = _whole(self.fraction_bits, "fraction_bits")
-            object.__setattr__(self, "fraction_bits", whole)
+        object.__setattr__(self, "input_levels", _whole(self.input_levels, "input_levels"))
+        for name in ("fraction_bits", "max_steps"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, _whole(value, name))
         object.__setattr__(self, "percentile", _number(self.percentile, "percentile"))
         low, high = WEIGHT_BITS
         for bits in _entries(self.weight_bits):
@@ -112,7 +119,32 @@ class ConvertConfig:
             self.fraction_bits,
             "fraction_bits",
         )
-        _require(self.max_steps >= 1, "must be at least 1", self.max_steps, "max_steps")
+        _require(self.most_steps >= 1, "must be at least 1", self.max_steps, "max_steps")
+        _require(self.code in tuple(Code), f"must be one of {', '.join(Code)}", self.code, "code")
+        object.__setattr__(self, "code", Code(self.code))
+        if self.code is not Code.RATE:
+            self._check_alone()
+
+    def _check_alone(self) -> None:
+        """A code of one spike says itself when it comes."""
+        for name, usual in (
+            ("max_steps", None),
+            ("encoding", Encoding.ONCE),
+            ("max_pool", MaxPool.EXACT),
+        ):
+            _require(
+                getattr(self, name) == usual,
+                f"must be left out with code {self.code}",
+                getattr(self, name),
+                name,
+            )
+
+    @property
+    def most_steps(self) -> int:
+        """Largest T of stepwise runs, before first spikes take what they need."""
+        if self.code is Code.ONEHOT:
+            return 1
+        return MAX_STEPS if self.max_steps is None else self.max_steps
 
     def layer_bits(self, n_layers: int) -> tuple[int, ...]:
         """Weight bits of each layer with weights."""

@@ -172,11 +172,11 @@ class QatStage(torch.nn.Module):
         """Values for the next stages, quantised with ``step``."""
         z = self.charge(values)
         if self.norm_after is None:
-            level = round_half_up((z / step).clamp(0, self.levels))
+            level = self.levels(z / step)
             real = level * step
         else:
             gain, shift = self._after(self.norm_after, z)
-            level = round_half_up((z * gain.abs() / step).clamp(0, self.levels))
+            level = self.levels(z * gain.abs() / step)
             real = level * step * gain.sign() + shift
         if self.training:
             self.activity = level.mean()

@@ -1,10 +1,11 @@
 """Quantised stages become one integer network: thresholds, biases, initial membranes.
 
 With acc the integer charge of a hidden neuron, it must reach
-S = clip(floor((acc + c) / theta + 1/2), 0, levels), where theta = step / (scale |gain| unit) and c
-holds every constant. With F fraction bits, th = round(theta 2**F) and the constants are
-floor(c 2**F + th / 2): exact for that th, since floor((A + y) / th) = floor((A + floor(y)) / th)
-for integer A. A constant that meets zero padding differs by position: then the bias is per neuron.
+S = cut(floor((acc + c) / theta + offset)), where theta = spacing step / (scale |gain| unit), c
+holds every constant, and spacing, offset and cut are those of its ``Levels``. With F fraction bits,
+th = round(theta 2**F) and the constants are floor(c 2**F + offset th): exact for that th, since
+floor((A + y) / th) = floor((A + floor(y)) / th) for integer A. A constant that meets zero padding
+differs by position: then the bias is per neuron.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from math import ceil, log2, prod
 import numpy as np
 
 from spikewright.flow.convert.calibrate import InputRange
+from spikewright.flow.convert.code import Code
 from spikewright.flow.convert.config import (
     MOST_AUTOMATIC_BITS,
     MOST_SHIFT,
@@ -21,6 +23,7 @@ from spikewright.flow.convert.config import (
     MaxPool,
 )
 from spikewright.flow.convert.connect import Sender, constants, operator, reach
+from spikewright.flow.convert.latency import as_latency
 from spikewright.flow.convert.quantised import QuantisedStage, weight_limit
 from spikewright.flow.convert.relay import relay
 from spikewright.flow.importers import (
@@ -32,7 +35,7 @@ from spikewright.flow.importers import (
     Shape,
     Stage,
 )
-from spikewright.golden.errors import RangeError
+from spikewright.golden.errors import RangeError, UnsupportedError
 from spikewright.golden.spec import (
     LIMITS,
     BiasWhen,
@@ -101,13 +104,20 @@ def lower(
         name = node.name
         if not isinstance(node, Stage):
             sender = senders[node.source]
+            if config.code is Code.ONEHOT:
+                raise UnsupportedError(
+                    "one-hot levels must be read by layers with weights, by sums or means",
+                    found=f"{type(node).__name__.removesuffix('Stage').lower()} of them",
+                    where=name,
+                    action="leave it out, or convert with another code",
+                )
             population, connection = relay(name, node, sender, max_pool)
             made.append(population)
             connections.append(connection)
             high = sender.high
             if isinstance(node, MaxStage) and max_pool is MaxPool.OR:
                 # Spikes under the window need not coincide, but an OR fires once a step.
-                high = min(high * prod(node.kernel), config.max_steps)
+                high = min(high * prod(node.kernel), config.most_steps)
             levels = InputRange(low=sender.low, high=high, step=sender.step)
             senders[node.name] = _sender(name, node.shape, population.payload, levels)
             continue
@@ -121,12 +131,15 @@ def lower(
                 seen=stage.shape,
                 payload=neurons.population.payload,
                 low=0,
-                high=stage.levels,
+                high=stage.levels.highest,
                 step=stage.step,
                 sign=stage.sign,
                 after=stage.after,
             )
-    network = _network(config, source, made, connections, _modes(max_pool), provenance)
+    modes = _modes(max_pool, config.code)
+    network = _network(config, source, made, connections, modes, provenance)
+    if config.code is Code.FIRST_SPIKE:
+        network = as_latency(network)
     readout = stages[graph.readout.name]
     return Lowered(network=network, logit_step=float(readout.unit[0]) / 2.0**neurons.fraction)
 
@@ -162,7 +175,7 @@ def _network(
                 population=made[-1].name, kind=ReadoutKind.MEMBRANE, decision=Decision.ARGMAX
             ),
             modes=modes,
-            max_steps=config.max_steps,
+            max_steps=config.most_steps,
             provenance=provenance,
         )
     except RangeError as error:
@@ -177,8 +190,8 @@ def _max_pool(graph: Graph, config: ConvertConfig) -> MaxPool:
     return config.max_pool if pools else MaxPool.EXACT
 
 
-def _modes(max_pool: MaxPool) -> tuple[Mode, ...]:
-    if max_pool is MaxPool.OR:
+def _modes(max_pool: MaxPool, code: Code) -> tuple[Mode, ...]:
+    if max_pool is MaxPool.OR or code is Code.ONEHOT:
         return (Mode.STEPWISE,)
     return (Mode.STEPWISE, Mode.SETTLE, Mode.COLLAPSED)
 
@@ -277,32 +290,47 @@ def _hidden(
     sign = np.where(stage.gain < 0, -1, 1)
     size = np.abs(stage.gain)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        theta = stage.step / (stage.scale * size * stage.unit)
+        theta = stage.levels.spacing * stage.step / (stage.scale * size * stage.unit)
         c = sign[:, None] * constant + (stage.shift / (size * stage.unit))[:, None]
     fixed = _constant_levels(stage, senders, sign, theta, c)
     free = (fixed < 0).any(1)
-    fraction = _fraction_bits(theta[free], stage.levels, most) if given is None else given
+    fraction = given
+    if fraction is None:
+        fraction = _fraction_bits(theta[free], stage.levels.highest, most)
     threshold = np.full(len(sign), 2, dtype=np.int64)
     initial = np.ones(len(sign), dtype=np.int64)
     bias = 2 * fixed
     _check_register(stage.name, fraction, theta[free], c[free])
     # A threshold below one half saturates at the first unit of charge: 1 does so too.
     threshold[free] = np.maximum(1, np.floor(theta[free] * 2.0**fraction + 0.5)).astype(np.int64)
-    initial[free] = threshold[free] // 2
-    half = threshold[free, None] / 2
-    bias[free] = np.floor(c[free] * 2.0**fraction + half).astype(np.int64) - initial[free, None]
-    unit = payload is Payload.UNIT
-    soma = Soma(
-        fire=Fire.BINARY if unit else Fire.TERNARY,
-        threshold=int_vector(threshold),
-        threshold_negative=None if unit else int_vector(1),
-        initial_v=int_vector(initial),
-        bias=_bias(bias),
-        bias_when=BiasWhen.FIRST,
-        reset=Reset.SUBTRACT,
-        s_min=None if unit else 0,
-        s_max=stage.levels,
-    )
+    ahead = stage.levels.offset * threshold[free]
+    initial[free] = np.floor(ahead).astype(np.int64)
+    whole = np.floor(c[free] * 2.0**fraction + ahead[:, None]).astype(np.int64)
+    bias[free] = whole - initial[free, None]
+    if stage.levels.powers:
+        soma = Soma(
+            fire=Fire.ONEHOT,
+            threshold=int_vector(threshold),
+            initial_v=int_vector(initial),
+            bias=_bias(bias),
+            bias_when=BiasWhen.FIRST,
+            reset=Reset.NONE,  # the sample ends with the step
+            max_level=stage.levels.highest,
+        )
+        payload = Payload.UNIT if stage.levels.highest == 1 else Payload.SHIFT
+    else:
+        unit = payload is Payload.UNIT
+        soma = Soma(
+            fire=Fire.BINARY if unit else Fire.TERNARY,
+            threshold=int_vector(threshold),
+            threshold_negative=None if unit else int_vector(1),
+            initial_v=int_vector(initial),
+            bias=_bias(bias),
+            bias_when=BiasWhen.FIRST,
+            reset=Reset.SUBTRACT,
+            s_min=None if unit else 0,
+            s_max=stage.levels.highest,
+        )
     population = Population(name=name, shape=shape, soma=soma, payload=payload)
     return _Neurons(population=population, fraction=fraction, factor=sign * free)
 
@@ -325,11 +353,12 @@ def _constant_levels(
         lowest, highest = lowest + least, highest + most
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         low, high = (
-            np.clip(np.floor((acc[:, None] + c) / theta[:, None] + 0.5), 0, stage.levels)
+            stage.levels.cut(np.floor((acc[:, None] + c) / theta[:, None] + stage.levels.offset))
             for acc in (lowest, highest)
         )
     assert stage.step is not None
-    still = np.clip(np.floor(stage.scale * stage.shift / stage.step + 0.5), 0, stage.levels)
+    still = stage.scale * stage.shift / (stage.levels.spacing * stage.step)
+    still = stage.levels.cut(np.floor(still + stage.levels.offset))
     no_gain = (stage.gain == 0) | (stage.scale == 0)
     result = np.where(low == high, low, -1)
     return np.where(no_gain[:, None], still[:, None], result).astype(np.int64)

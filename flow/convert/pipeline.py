@@ -89,7 +89,7 @@ def _same_choices(module: QatNetwork, config: ConvertConfig | None) -> ConvertCo
     if config is None:
         return module.config
     made = module.config
-    for field in ("weight_bits", "levels", "input_levels"):
+    for field in ("weight_bits", "levels", "input_levels", "code"):
         if getattr(config, field) != getattr(made, field):
             raise ConfigurationError(
                 f"must be {getattr(made, field)}, as the module was prepared",

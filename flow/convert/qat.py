@@ -11,6 +11,7 @@ from spikewright.flow.convert.calibrate import (
     input_range,
     measure,
 )
+from spikewright.flow.convert.code import Code, Levels
 from spikewright.flow.convert.config import ConvertConfig
 from spikewright.flow.convert.geometry import plane
 from spikewright.flow.convert.layers import (
@@ -122,7 +123,7 @@ def prepare(
     bits = dict(zip((s.name for s in weighted), config.layer_bits(len(weighted)), strict=True))
     chosen = config.layer_levels(len(stages) - 1)
     levels = {
-        stage.name: (stage.activation and stage.activation.levels) or level
+        stage.name: _levels(stage, level, config.code)
         for stage, level in zip(stages, chosen, strict=False)
     }
     source = input_range(x, config)
@@ -137,20 +138,35 @@ def prepare(
                 measured,
                 scales,
                 bits=bits.get(stage.name, LEAST_BITS),
-                levels=levels.get(stage.name, 0),
+                levels=levels.get(stage.name, Levels(highest=0)),
                 most_exponent=config.most_exponent,
             )
             layers.append(QatStage(stage, plan))
         else:
             layers.append(QatRelay(stage))
     steps = {
-        stage.name: LearnedStep(torch.tensor(scales.steps[stage.name]), stage.n, levels[stage.name])
+        stage.name: LearnedStep(
+            torch.tensor(scales.steps[stage.name]), stage.n, levels[stage.name].highest
+        )
         for stage in stages
         if stage.name in scales.steps
     }
     return QatNetwork(
         graph, layers, steps=steps, scales=scales, input_range=source, config=config
     ).eval()
+
+
+def _levels(stage: Stage, chosen: int, code: Code) -> Levels:
+    """The levels of a hidden stage; a quantised activation has its own."""
+    own = stage.activation and stage.activation.levels
+    if own and code is Code.ONEHOT:
+        raise UnsupportedError(
+            "one-hot levels must come of an activation that has no levels of its own",
+            found=f"a quantised activation of {own} levels",
+            where=stage.name,
+            action="use a ReLU, and train quantised",
+        )
+    return Levels.of(code, own or chosen)
 
 
 def _weighted(stage: Stage) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from spikewright.flow.convert.code import Levels
 from spikewright.flow.convert.geometry import Geometry
 from spikewright.flow.importers import Branch, FloatArray, Shape
 from spikewright.golden.spec import IntArray
@@ -37,7 +38,7 @@ class QuantisedStage:
 
         acc = sum over the branches of codes * S (weighted) or 2**exponent * S (passing)
         z = gain * (unit * acc + constant) + shift
-        S = clip(floor(scale * z / step + 1/2), 0, levels)      hidden
+        S = levels(scale * z / step)                            hidden
         z                                                       readout: step is None
 
     ``constant`` is [channels] or of the stage's plane. ``sign`` and ``after`` say how others read
@@ -56,4 +57,4 @@ class QuantisedStage:
     sign: IntArray
     after: FloatArray
     step: float | None
-    levels: int
+    levels: Levels

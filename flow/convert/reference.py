@@ -1,16 +1,18 @@
 """The closed form of a converted network, population by population, read from the integers alone.
 
 Nothing here knows steps, spikes or membranes: this is the quantised network that every settled or
-collapsed run has to equal.
+collapsed run has to equal, and of one-hot levels and first spikes every stepwise one.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from spikewright.flow.convert.code import Code
 from spikewright.golden.errors import ConfigurationError, RangeError, UnsupportedError
 from spikewright.golden.spec import (
     Connection,
@@ -21,14 +23,16 @@ from spikewright.golden.spec import (
     Fire,
     Identity,
     Input,
+    IntArray,
     Mode,
     Network,
     Population,
+    Reset,
     Window,
     WindowKind,
 )
 
-__all__ = ["Reference", "encode_input"]
+__all__ = ["Reference", "code_of", "encode_input"]
 
 EXACT_FLOAT64 = 2**53
 BATCH = 500
@@ -58,18 +62,83 @@ def encode_input(source: Input, x: torch.Tensor) -> torch.Tensor:
     return flat.clamp(source.low, source.high).to(torch.int64)
 
 
+def code_of(network: Network) -> Code | None:
+    """The code of the hidden neurons, of all in one way; None where they have no closed form."""
+    if len(network.inputs) != 1:
+        return None
+    if Mode.COLLAPSED in network.modes:
+        return Code.RATE
+    if any(connection.delay for connection in network.connections):
+        return None
+    if all(_is_once(population) for population in network.populations):
+        alone = network.max_steps == 1 and network.inputs[0].encoding is Encoding.ONCE
+        return Code.ONEHOT if alone else None
+    return Code.FIRST_SPIKE if _are_phased(network) else None
+
+
+def _is_once(population: Population) -> bool:
+    """Whether one step from the start is a sum, and a leading one of it where it fires."""
+    soma = population.soma
+    plain = not soma.changes_alone and soma.phases is None
+    return plain and soma.fire in (Fire.NONE, Fire.ONEHOT)
+
+
+def _are_phased(network: Network) -> bool:
+    """Whether all receive in the phase in which their sources fire, and fire as ``Phases`` says."""
+    source = network.inputs[0]
+    if source.encoding is not Encoding.LATENCY:
+        return False
+    ends = {source.name: source.high}
+    for population in network.order():
+        soma = population.soma
+        phases = soma.phases
+        fires = soma.fire is not Fire.NONE
+        if phases is None or fires != (phases.fire is not None):
+            return False
+        if any(ends[each.source] != phases.receive for each in network.sources(population.name)):
+            return False
+        leaks = soma.leak_v is not None or soma.leak_i is not None
+        clips = soma.v_min is not None or soma.v_max is not None
+        if leaks or clips or soma.bias.any():
+            return False
+        slope = population.per_neuron(phases.slope)
+        if phases.fire is None:
+            if slope.any():
+                return False
+        elif (
+            soma.fire is not Fire.BINARY
+            or soma.reset is not Reset.NONE
+            or soma.s_max != 1
+            or (population.per_neuron(soma.threshold) != slope * (phases.fire + 1)).any()
+        ):
+            return False
+        ends[population.name] = phases.last
+    return network.max_steps == max(ends.values())
+
+
 class Reference(torch.nn.Module):
-    """clip(floor((sum of the connections + bias + v0) / th), s_min, s_max) of every population."""
+    """cut(floor((sum of the connections + bias + v0) / th)) of every population.
+
+    The cut is a clip at the bounds of the tracer, or to the levels of a phase; of one-hot neurons
+    it takes the leading one.
+
+    Attributes
+    ----------
+    steps : the T at which stepwise runs equal it; None where settled and collapsed ones do.
+    """
 
     def __init__(self, network: Network) -> None:
         super().__init__()
-        if len(network.inputs) != 1 or Mode.COLLAPSED not in network.modes:
+        code = code_of(network)
+        if code is None:
             raise UnsupportedError(
-                "a closed form needs one input and a network that may run collapsed",
+                "a closed form needs one input and a network that may run collapsed, or one of"
+                " one-hot levels or of first spikes",
                 found=f"{len(network.inputs)} inputs, modes {', '.join(network.modes)}",
                 where=network.name,
                 action='OR pooling has none: convert with max_pool "exact"',
             )
+        self.steps = None if code is Code.RATE else network.max_steps
         self.input = network.inputs[0]
         self._network = network
         self._populations = [_Neurons(network, each) for each in network.order()]
@@ -122,25 +191,49 @@ class _Neurons:
         self._charges = [(c.source, _charge(network, c)) for c in incoming]
         offset = population.per_neuron(soma.bias) + population.per_neuron(soma.initial_v)
         self._offset = torch.tensor(offset)
-        self._threshold = torch.tensor(population.per_neuron(soma.threshold))
-        self._bounds = _bounds(population)
+        self._rule = _rule(population)
 
     def __call__(self, found: dict[str, torch.Tensor]) -> torch.Tensor:
         """Levels [N, n] from those of the sources."""
         charge = self._offset
         for source, of in self._charges:
             charge = charge + of(found[source])
-        if self._bounds is None:
-            return charge
-        return torch.div(charge, self._threshold, rounding_mode="floor").clamp(*self._bounds)
+        return charge if self._rule is None else self._rule(charge)
 
 
-def _bounds(population: Population) -> tuple[int, int] | None:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Rule:
+    """What a neuron that fires makes of its charge; ``threshold`` [n], bounds of the level."""
+
+    threshold: IntArray
+    low: int
+    high: int
+    powers: bool
+
+    def __call__(self, charge: torch.Tensor) -> torch.Tensor:
+        quotient = torch.div(charge, torch.tensor(self.threshold), rounding_mode="floor")
+        if not self.powers:
+            return quotient.clamp(self.low, self.high)
+        level = torch.zeros_like(quotient)
+        for power in range(self.high.bit_length()):
+            level = torch.where(quotient >= 1 << power, 1 << power, level)
+        return level
+
+
+def _rule(population: Population) -> _Rule | None:
+    """None where it never fires."""
     soma = population.soma
     if soma.fire is Fire.NONE:
         return None
-    assert soma.s_min is not None and soma.s_max is not None
-    return soma.s_min, soma.s_max
+    low, high, by = 0, soma.max_level, soma.threshold
+    if soma.phases is not None:
+        assert soma.phases.fire is not None  # as ``code_of`` saw
+        high, by = soma.phases.fire, soma.phases.slope
+    elif soma.fire is not Fire.ONEHOT:
+        assert soma.s_min is not None and soma.s_max is not None
+        low, high = soma.s_min, soma.s_max
+    powers = soma.fire is Fire.ONEHOT
+    return _Rule(threshold=population.per_neuron(by), low=low, high=high, powers=powers)
 
 
 def _span(network: Network, name: str) -> int:
@@ -148,7 +241,8 @@ def _span(network: Network, name: str) -> int:
     node = network.node(name)
     if isinstance(node, Input):
         return max(abs(node.low), abs(node.high))
-    return max(abs(value) for value in _bounds(node) or (0, 0))
+    rule = _rule(node)
+    return 0 if rule is None else max(-rule.low, rule.high)
 
 
 def _charge(network: Network, connection: Connection) -> Charge:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from spikewright.flow.convert.calibrate import Measured, folded_weight, weight_error, weight_steps
+from spikewright.flow.convert.code import Levels
 from spikewright.flow.convert.geometry import Geometry, plane
 from spikewright.flow.convert.quantised import weight_limit
 from spikewright.flow.convert.scales import Group, Scales, groups
@@ -46,7 +47,7 @@ class StagePlan:
     exponents: tuple[int, ...]
     forced: tuple[Forced, ...]
     bias: torch.Tensor
-    levels: int
+    levels: Levels
 
 
 def plan_stage(
@@ -56,7 +57,7 @@ def plan_stage(
     scales: Scales,
     *,
     bits: int,
-    levels: int,
+    levels: Levels,
     most_exponent: int,
 ) -> StagePlan:
     """Units and exponents of a stage, and its bias.

@@ -1,5 +1,6 @@
 """The report counts what it says it counts, and shows a broken network."""
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch import nn
 
 from spikewright.flow.accuracy import evaluate
-from spikewright.flow.convert import Conversion, ConvertConfig, Reference, convert
+from spikewright.flow.convert import Code, Conversion, ConvertConfig, Reference, convert
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Decision, int_vector
 
@@ -50,6 +51,29 @@ def test_report(case: tuple[nn.Module, Conversion, torch.Tensor, torch.Tensor]) 
     assert collapsed["layer_0"] == pytest.approx(float((levels[0] != 0).sum()) / 130)
     assert report["events"]["settle"]["layer_0"] >= collapsed["layer_0"]
     assert stages[0] == ("float", 0, 130) and stages[-1] == ("collapsed", 130, 130)
+
+
+def test_codes_of_one_spike_are_held_against_their_closed_form(
+    case: tuple[nn.Module, Conversion, torch.Tensor, torch.Tensor],
+) -> None:
+    module, _, x, y = case
+    for code in (Code.ONEHOT, Code.FIRST_SPIKE):
+        made = convert(copy.deepcopy(module), x, ConvertConfig(levels=7, input_levels=3, code=code))
+        steps = made.reference.steps
+        assert steps is not None
+        wanted = (1, 4, steps) if code is Code.FIRST_SPIKE else (1, 2)
+        report = evaluate(made.network, made.reference, module, x, y, steps=wanted)
+        assert report["equal_logits"] == {"stepwise": 130}
+        assert report["stepwise"][str(steps)] == report["quantised"]
+        assert 0 < report["spikes_per_neuron"][f"stepwise T={steps}"] <= 1
+        first = made.network.populations[0]
+        bias = replace(first.soma, initial_v=int_vector(first.soma.initial_v + 40))
+        broken = replace(
+            made.network,
+            populations=(replace(first, soma=bias), *made.network.populations[1:]),
+        )
+        report = evaluate(broken, made.reference, None, x, y, steps=wanted)
+        assert report["equal_logits"]["stepwise"] < 130
 
 
 def test_a_broken_network_is_seen(

@@ -125,6 +125,26 @@ def test_the_way_of_a_network(project, data):
     assert summary(project)["hardware"]["lanes"] == [9, 4]
 
 
+@pytest.mark.parametrize(("code", "steps"), [("onehot", "1"), ("first-spike", "9")])
+def test_the_way_of_one_spike_a_neuron(code, steps, source, data, tmp_path):
+    out = tmp_path / "p"
+    spikewright(
+        "convert", source, "--calibrate", data, "--out", out, "--code", code, "--levels", 4,
+        "--input-levels", 5, cwd=tmp_path,
+    )  # fmt: skip
+    spikewright("evaluate", out, cwd=tmp_path)
+    accuracy = summary(out)["accuracy"]
+    assert accuracy["stepwise"] == {steps: accuracy["quantised"]}
+    assert accuracy["equal_logits"] == {"stepwise": 60}
+    failure(spikewright("generate", out, "--mode", "settle", cwd=tmp_path, ok=False), 2)
+    spikewright("generate", out, cwd=tmp_path)
+    spikewright("cosim", out, "--simulator", "icarus", "--samples", 4, cwd=tmp_path)
+    made = summary(out)["cosim"]
+    assert (made["mode"], made["mismatches"], str(made["steps"])) == ("stepwise", 0, steps)
+    message = failure(spikewright("evaluate", out, "--steps", 20, cwd=tmp_path, ok=False), 2)
+    assert f"steps must lie in 1..{steps}, the network's max_steps" in message
+
+
 def test_converting_again_starts_anew(project, source, data, tmp_path):
     spikewright("generate", project, cwd=tmp_path)
     spikewright(

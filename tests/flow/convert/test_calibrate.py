@@ -11,6 +11,7 @@ from spikewright.flow.convert.calibrate import (
     input_range,
     weight_steps,
 )
+from spikewright.flow.convert.code import Levels
 from spikewright.flow.convert.config import ConvertConfig
 from spikewright.flow.importers import INPUT, Activation, Branch, BranchKind, Norm, Stage
 from spikewright.golden.errors import ConfigurationError
@@ -82,16 +83,16 @@ def stage(activation: Activation, norm_after: Norm | None = None) -> Stage:
 def test_activation_steps() -> None:
     y = torch.tensor([0.0, 1.0, 3.0]).reshape(3, 1, 1, 1)
     gain = torch.tensor([2.0])
-    assert activation_step(stage(Activation()), y, gain, 3, 100.0) == 2.0
-    assert activation_step(stage(Activation(clip=1.5)), y, gain, 3, 100.0) == 1.0
+    assert activation_step(stage(Activation()), y, gain, Levels(highest=3), 100.0) == 2.0
+    assert activation_step(stage(Activation(clip=1.5)), y, gain, Levels(highest=3), 100.0) == 1.0
     learned = Activation(clip=3.0, levels=3, step=1.0)
-    assert activation_step(stage(learned), y, gain, 3, 100.0) == 1.0
+    assert activation_step(stage(learned), y, gain, Levels(highest=3), 100.0) == 1.0
     message = (
         "^fc: activations must not always be zero, found 0 for all 3 calibration samples; check "
         "weights and calibration data$"
     )
     with pytest.raises(ConfigurationError, match=message):
-        activation_step(stage(Activation()), y * 0, gain, 3, 100.0)
+        activation_step(stage(Activation()), y * 0, gain, Levels(highest=3), 100.0)
 
 
 def test_weight_steps_are_exact_where_weights_are_on_a_grid() -> None:

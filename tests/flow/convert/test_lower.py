@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from spikewright.flow.convert.calibrate import InputRange
+from spikewright.flow.convert.code import Levels
 from spikewright.flow.convert.config import ConvertConfig
 from spikewright.flow.convert.geometry import Geometry
 from spikewright.flow.convert.lower import Lowered, lower
@@ -62,7 +63,7 @@ def hidden(**changes: Any) -> QuantisedStage:
         "scale": np.array([1.0, 0.5]),
         "sign": np.array([1, -1]),
         "step": 0.5,
-        "levels": 3,
+        "levels": Levels(highest=3),
     }
     return quantised(STAGES[0], **{**fields, **changes})
 
@@ -73,7 +74,7 @@ def readout(**changes: Any) -> QuantisedStage:
         "unit": np.array([0.05, 0.05]),
         "constant": np.array([0.2, -0.1]),
         "step": None,
-        "levels": 0,
+        "levels": Levels(highest=0),
     }
     return quantised(STAGES[1], **{**fields, **changes})
 

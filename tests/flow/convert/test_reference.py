@@ -82,7 +82,8 @@ def test_sums_that_float64_does_not_hold_are_refused(monkeypatch: pytest.MonkeyP
 
 def test_refuses_a_network_that_may_not_collapse() -> None:
     message = (
-        "^network: a closed form needs one input and a network that may run collapsed, found 1 "
+        "^network: a closed form needs one input and a network that may run collapsed, or one "
+        "of one-hot levels or of first spikes, found 1 "
         'inputs, modes stepwise; OR pooling has none: convert with max_pool "exact"$'
     )
     with pytest.raises(UnsupportedError, match=message):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from spikewright.flow.convert.calibrate import Measured
+from spikewright.flow.convert.code import Levels
 from spikewright.flow.convert.scales import tie
 from spikewright.flow.convert.units import StagePlan, plan_stage
 from spikewright.flow.importers import INPUT, Activation, Branch, BranchKind, Graph, Norm, Stage
@@ -30,7 +31,13 @@ def planned(*branches: Branch, bits: int = 3, hidden: bool = True, mean: float =
     means = {INPUT: torch.full((1, 2, 1, 1), mean, dtype=torch.float64)}
     measured = Measured(steps=steps, means=means)
     return plan_stage(
-        graph, stage, measured, tie(graph, steps), bits=bits, levels=7, most_exponent=8
+        graph,
+        stage,
+        measured,
+        tie(graph, steps),
+        bits=bits,
+        levels=Levels(highest=7),
+        most_exponent=8,
     )
 
 
@@ -77,7 +84,9 @@ def test_channels_beside_the_passed_ones_stay_free() -> None:
     steps = {INPUT: 0.25, "s": 1.0}
     means = {INPUT: torch.ones(1, 2, 1, 1, dtype=torch.float64)}
     measured = Measured(steps=steps, means=means)
-    plan = plan_stage(graph, stage, measured, tie(graph, steps), bits=3, levels=7, most_exponent=8)
+    plan = plan_stage(
+        graph, stage, measured, tie(graph, steps), bits=3, levels=Levels(highest=7), most_exponent=8
+    )
     assert plan.weight_step is not None and float(plan.weight_step[2]) == pytest.approx(0.1)
     assert [(each.first, each.last) for each in plan.forced] == [(0, 2)]
 
