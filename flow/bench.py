@@ -14,7 +14,11 @@ from spikewright.flow.recipes import (
     DIGITS_SEGMENTATION,
     DIGITS_SEPARABLE,
     MNIST_CNN,
+    MNIST_FIRST_SPIKE,
     MNIST_MLP,
+    MNIST_ONEHOT_1,
+    MNIST_ONEHOT_2,
+    MNIST_ONEHOT_3,
     Recipe,
 )
 from spikewright.flow.whole import Target, whole_way
@@ -67,6 +71,14 @@ _ALL = (
         target=Target(
             board="ulx3s-85f", lanes=(128, 10), other_modes=_OTHERS, other_lanes=(16, 10)
         ),
+    ),
+    *(
+        Benchmark(
+            recipe=recipe,
+            data=_from_folder,
+            target=Target(board="ulx3s-85f", lanes=(128, 10), mode=Mode.STEPWISE, samples=200),
+        )
+        for recipe in (MNIST_ONEHOT_1, MNIST_ONEHOT_2, MNIST_ONEHOT_3, MNIST_FIRST_SPIKE)
     ),
     Benchmark(
         recipe=MNIST_CNN,

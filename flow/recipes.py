@@ -1,12 +1,13 @@
 """Recipes: networks that this project trains itself, from nothing, the same way every time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import torch
 
 from spikewright.flow.convert import (
+    Code,
     ConvertConfig,
     Epoch,
     Progress,
@@ -25,7 +26,11 @@ __all__ = [
     "DIGITS_SEGMENTATION",
     "DIGITS_SEPARABLE",
     "MNIST_CNN",
+    "MNIST_FIRST_SPIKE",
     "MNIST_MLP",
+    "MNIST_ONEHOT_1",
+    "MNIST_ONEHOT_2",
+    "MNIST_ONEHOT_3",
     "RECIPES",
     "Recipe",
     "Trained",
@@ -109,6 +114,20 @@ MNIST_MLP = Recipe(
     ),
 )
 
+
+def _mnist_code(name: str, code: Code, levels: int, finetune: TrainConfig) -> Recipe:
+    """The network of ``MNIST_MLP``, of which each hidden neuron sends one spike at the most."""
+    convert = ConvertConfig(name=name, weight_bits=4, levels=levels, input_levels=1, code=code)
+    return replace(MNIST_MLP, name=name, convert=convert, finetune=finetune)
+
+
+# The bits of the levels are the powers of two that a spike may carry.
+_ONEHOT = replace(MNIST_MLP.finetune, sparsity=0.0)
+MNIST_ONEHOT_1 = _mnist_code("mnist-onehot-1", Code.ONEHOT, 1, _ONEHOT)
+MNIST_ONEHOT_2 = _mnist_code("mnist-onehot-2", Code.ONEHOT, 3, _ONEHOT)
+MNIST_ONEHOT_3 = _mnist_code("mnist-onehot-3", Code.ONEHOT, 7, _ONEHOT)
+MNIST_FIRST_SPIKE = _mnist_code("mnist-first-spike", Code.FIRST_SPIKE, 3, MNIST_MLP.finetune)
+
 MNIST_CNN = Recipe(
     name="mnist-cnn",
     shape=(1, 28, 28),
@@ -163,6 +182,10 @@ RECIPES: dict[str, Recipe] = {
     for recipe in (
         DIGITS_MLP,
         MNIST_MLP,
+        MNIST_ONEHOT_1,
+        MNIST_ONEHOT_2,
+        MNIST_ONEHOT_3,
+        MNIST_FIRST_SPIKE,
         MNIST_CNN,
         DIGITS_CNN,
         DIGITS_RESNET,

@@ -54,6 +54,7 @@ _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("accuracy, quantised", lambda s: _percent(s["accuracy"]["quantised"])),
     ("accuracy, collapsed and settle", lambda s: _both(s["accuracy"])),
     ("accuracy, stepwise", _stepwise),
+    ("spikes a hidden neuron", lambda s: _spikes(s["accuracy"])),
     ("golden model, samples a second", lambda s: _golden(s["golden"])),
     ("spikes that differ in co-simulation", _compared),
     ("simulated cycles per second (lanes)", lambda s: _speed(s["cosim_modes"])),
@@ -70,9 +71,18 @@ _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
 
 
 def _both(accuracy: Summary) -> str:
+    if "collapsed" not in accuracy:
+        return "-"
     if accuracy["collapsed"] == accuracy["settle"]:
         return _percent(accuracy["collapsed"])
     return f"{_percent(accuracy['collapsed'])} and {_percent(accuracy['settle'])}"
+
+
+def _spikes(accuracy: Summary) -> str:
+    """Of the runs that are exact, or of all where none is."""
+    means = accuracy.get("spikes_per_neuron", {})
+    exact = [name for name in means if name.partition(" ")[0] in accuracy["equal_logits"]]
+    return ", ".join(f"{means[name]:.3f} ({name})" for name in exact or means) or "-"
 
 
 def _lanes(hardware: Summary) -> str:

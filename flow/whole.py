@@ -23,6 +23,7 @@ from spikewright.flow.stages import (
     epochs,
     evaluate_stage,
     generate_stage,
+    usual_steps,
 )
 from spikewright.golden.spec import Mode
 from spikewright.hdl.plan import MembraneStore
@@ -44,7 +45,7 @@ class Target:
     mode : how the hardware of the bitstream runs.
     other_modes : modes that are co-simulated too.
     other_lanes : lanes of their hardware; None is the same.
-    steps : the T of a stepwise co-simulation.
+    steps : the T of a stepwise co-simulation; one-hot levels and first spikes have their own.
     """
 
     board: str
@@ -82,9 +83,11 @@ def whole_way(
         held_out = Samples(x=data.x_test, y=data.y_test)
         project = Project.create(out, conversion.network, original, held_out)
         project.record({}, {"train": train_seconds, "convert": time.perf_counter() - start})
-    evaluate_stage(project, held_out, steps=(1, 2, 4, 8, 16), working=working)
+    shown = usual_steps(project.network, (1, 2, 4, 8, 16))
+    evaluate_stage(project, held_out, steps=shown, working=working)
+    (steps,) = usual_steps(project.network, (target.steps,))
     values = encode_input(project.network.inputs[0], held_out.x)
-    project.record({"golden": golden_speed(project.network, values, target.steps)})
+    project.record({"golden": golden_speed(project.network, values, steps)})
     membranes = None if get_board(target.board).lut_ram else MembraneStore.BLOCK
     # The main mode comes last, so that what the project names as its hardware is what is built.
     for mode in (*target.other_modes, target.mode):
@@ -93,9 +96,14 @@ def whole_way(
             lanes = target.other_lanes
         plan = default_plan(project.network, mode, lanes=lanes, membranes=membranes)
         generate_stage(project, plan, working=working)
-        cosim_stage(
-            project, mode, held_out.first(target.samples), steps=target.steps, working=working
-        )
-    build_stage(project, target.mode, target.board, clock_mhz=target.clock_mhz, working=working)
+        cosim_stage(project, mode, held_out.first(target.samples), steps=steps, working=working)
+    build_stage(
+        project,
+        target.mode,
+        target.board,
+        clock_mhz=target.clock_mhz,
+        steps=steps,
+        working=working,
+    )
     project.record({"measured": measured()})
     return project

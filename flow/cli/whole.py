@@ -36,7 +36,7 @@ def bench(
         Path | None,
         typer.Option(
             help="Folder of MNIST, its four IDX files under their usual names.",
-            show_default="needed by mnist-mlp and mnist-cnn only",
+            show_default="needed by those on MNIST only",
         ),
     ] = None,
     samples: Annotated[
@@ -44,7 +44,7 @@ def bench(
         typer.Option(
             min=1,
             help="Held-out samples to co-simulate in each mode.",
-            show_default="all; mnist-cnn: 200",
+            show_default="all of mnist-mlp and of the digits; else 200",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of training.")] = 0,
@@ -52,6 +52,14 @@ def bench(
     """Go the whole way on a benchmark: from training to a bitstream. All weights have 4 bits.
 
     mnist-mlp, ULX3S: 784-128-10.
+
+    mnist-onehot-1, ULX3S: the same in one step, at most one spike a hidden neuron.
+
+    mnist-onehot-2, ULX3S: the same, a spike is worth 1 or 2.
+
+    mnist-onehot-3, ULX3S: the same, a spike is worth 1, 2 or 4.
+
+    mnist-first-spike, ULX3S: the same, at most one spike, whose time is the value.
 
     mnist-cnn, ULX3S: two convolutions with means, 256 hidden neurons; half an hour.
 

@@ -15,6 +15,8 @@ SUMMARY = {
         "stepwise": {"1": 0.9, "8": 0.965},
         "settle": 0.97,
         "collapsed": 0.97,
+        "equal_logits": {"settle": 9, "collapsed": 9},
+        "spikes_per_neuron": {"stepwise T=1": 0.5, "settle": 0.75, "collapsed": 0.25},
     },
     "cosim": {},
     "cosim_modes": {
@@ -66,6 +68,7 @@ def test_replaces_only_what_is_between_the_markers(tmp_path):
         "| lanes (banks) | 18 (3x3) 2 |",
         "98.77 %",
         "90.00, 96.50 % (T = 1, 8)",
+        "| 0.750 (settle), 0.250 (collapsed) |",
         "0 of 3,000,000 (1,000 samples, collapsed, settle)",
         "101.3 MHz",
         "4,321",
@@ -78,6 +81,18 @@ def test_replaces_only_what_is_between_the_markers(tmp_path):
     once = text.read_text()
     assert main([str(text), str(run), str(run)]) == 0
     assert text.read_text() == once
+
+
+def test_a_network_that_runs_stepwise_only():
+    accuracy = {name: SUMMARY["accuracy"][name] for name in ("float", "quantised")}
+    accuracy |= {
+        "stepwise": {"4": 0.97},
+        "equal_logits": {"stepwise": 9},
+        "spikes_per_neuron": {"stepwise T=4": 0.26},
+    }
+    joined = table([SUMMARY | {"accuracy": accuracy}])
+    assert "| accuracy, collapsed and settle | - |" in joined
+    assert "| 0.260 (stepwise T=4) |" in joined
 
 
 def test_more_than_four_runs_are_two_tables():
