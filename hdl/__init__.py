@@ -10,7 +10,7 @@ from .accelerator import Accelerator, InputPort, Probe
 from .bound import bound_cycles
 from .config import CoreConfig, HostConfig, PortConfig, core_configs
 from .depths import sized
-from .plan import CorePlan, HardwarePlan, Host, MembraneStore, WeightStore
+from .plan import CorePlan, GuardPlan, HardwarePlan, Host, MembraneStore, WeightStore
 from .token import Axis, TokenLayout
 
 # Parts of this package are made only to be measured, or to be refused: nobody elaborates those.
@@ -23,6 +23,7 @@ __all__ = [
     "Axis",
     "CoreConfig",
     "CorePlan",
+    "GuardPlan",
     "HardwarePlan",
     "Host",
     "HostConfig",

@@ -14,6 +14,7 @@ from .counters import COUNTER_BITS, COUNTERS, CoreCounters
 from .encoder import Encoder, encoded, frame_layout
 from .filter import FilterReadout
 from .fork import Fork
+from .guard import GUARD_COUNTERS, InputGuard
 from .map_argmax import MapArgmaxReadout
 from .merge import Merge
 from .plan import HardwarePlan
@@ -27,19 +28,20 @@ __all__ = ["Accelerator", "InputPort", "Probe"]
 @dataclass(frozen=True, kw_only=True)
 class InputPort:
     """An input of the network and the stream that takes its tokens: spikes, or with an ``encoder``
-    frames of values.
+    frames of values. With a ``guard`` it never waits.
     """
 
     name: str
     member: str
     layout: TokenLayout
     encoder: Encoder | None
+    guard: InputGuard | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """Where the tokens of a population, or of an input that is encoded, can be watched: wires
-    probe_<index>_{valid,ready,payload}.
+    """Where the tokens of a population, or of an input behind its encoder or guard, can be watched:
+    wires probe_<index>_{valid,ready,payload}.
     """
 
     population: str
@@ -65,7 +67,8 @@ class Accelerator(wiring.Component):
     decision is raw); with an argmax at each position SPIKE(position, channel) of all positions.
     steps : In, T of the samples that begin, where inputs are encoded.
     clear : In, zeroes the counters. counters : Out, cycles, and for each core rows, synops,
-    spikes_in, spikes_out, stalls, busy; modulo 2**32.
+    spikes_in, spikes_out, stalls, busy; modulo 2**32. For each guard, guard0, guard1, ...: losses
+    and waits, which stop at 2**32 - 1.
 
     Timing
     ------
@@ -86,7 +89,9 @@ class Accelerator(wiring.Component):
             for each in network.inputs
         )
         framed = [each.name for each in self.inputs if each.encoder is not None]
-        watched = [*framed, *(population.name for population in network.order())]
+        self.guarded = [each for each in self.inputs if each.guard is not None]
+        behind = [*framed, *(each.name for each in self.guarded)]
+        watched = [*behind, *(population.name for population in network.order())]
         self.probes = tuple(
             Probe(population=name, index=k, layout=layouts[name]) for k, name in enumerate(watched)
         )
@@ -113,13 +118,15 @@ class Accelerator(wiring.Component):
                 self.output_layout = self.argmax.target
         counters = Signature({name: Out(COUNTER_BITS) for name in COUNTERS})
         cores = {f"core{k}": Out(counters) for k in range(len(configs))}
+        lost = Signature({name: Out(COUNTER_BITS) for name in GUARD_COUNTERS})
+        guards = {f"guard{k}": Out(lost) for k in range(len(self.guarded))}
         super().__init__(
             {each.member: In(each.layout.signature) for each in self.inputs}
             | {
                 "o": Out(self.output_layout.signature),
                 **({"steps": In(range(network.max_steps + 1))} if framed else {}),
                 "clear": In(1),
-                "counters": Out(Signature({"cycles": Out(COUNTER_BITS)} | cores)),
+                "counters": Out(Signature({"cycles": Out(COUNTER_BITS)} | cores | guards)),
             }
         )
 
@@ -129,18 +136,25 @@ class Accelerator(wiring.Component):
         for k, core in enumerate(self.cores):
             m.submodules[f"core_{k}"] = core
             self._count(m, k, core)
-        encoders = {each.name: each.encoder for each in self.inputs}
+        behind: dict[str, stream.Interface] = {}
         for each in self.inputs:
             outside = wiring.flipped(getattr(self, each.member))
-            if each.encoder is None:
-                self._send(m, each.name, each.layout, outside)
-            else:
+            if each.encoder is not None:
                 m.submodules[f"encoder_{each.name}"] = each.encoder
                 _join(m, outside, each.encoder.i)
                 m.d.comb += each.encoder.steps.eq(self.steps)
+                behind[each.name] = each.encoder.o
+            elif each.guard is not None:
+                m.submodules[f"guard_{each.name}"] = each.guard
+                _join(m, outside, each.guard.i)
+                self._count_losses(m, self.guarded.index(each), each.guard)
+                behind[each.name] = each.guard.o
+            else:
+                self._send(m, each.name, each.layout, outside)
         for probe in self.probes:
-            encoder = encoders.get(probe.population)
-            source = self._emitted(m, probe) if encoder is None else encoder.o
+            source = behind.get(probe.population)
+            if source is None:
+                source = self._emitted(m, probe)
             self._watch(m, probe, source)
             self._send(m, probe.population, probe.layout, source)
         with m.If(self.clear):
@@ -160,7 +174,13 @@ class Accelerator(wiring.Component):
                 replayed=source.name in replayed_inputs(self.network, self.plan.mode),
             )
             layout = encoder.frame
-        return InputPort(name=source.name, member=member, layout=layout, encoder=encoder)
+        guard = None
+        for each in self.plan.guards:
+            if each.input == source.name:
+                guard = InputGuard(layout=layout, depth=each.depth, reserve=each.reserve)
+        return InputPort(
+            name=source.name, member=member, layout=layout, encoder=encoder, guard=guard
+        )
 
     def _emitted(self, m: Module, probe: Probe) -> stream.Interface:
         """The stream of a population, merged where several cores share it."""
@@ -238,6 +258,12 @@ class Accelerator(wiring.Component):
         port = getattr(self.counters, f"core{k}")
         for name in COUNTERS:
             m.d.comb += getattr(port, name).eq(getattr(counters, name))
+
+    def _count_losses(self, m: Module, k: int, guard: InputGuard) -> None:
+        m.d.comb += guard.clear.eq(self.clear)
+        port = getattr(self.counters, f"guard{k}")
+        for name in GUARD_COUNTERS:
+            m.d.comb += getattr(port, name).eq(getattr(guard, name))
 
 
 def _wires(probe: Probe) -> tuple[Signal, Signal, Signal]:

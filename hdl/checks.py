@@ -3,6 +3,7 @@
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import (
     Connection,
+    Encoding,
     Fire,
     Mode,
     Network,
@@ -48,10 +49,7 @@ def check_plan(network: Network, plan: HardwarePlan) -> None:
         raise ConfigurationError(
             "encoders must come with mode stepwise", found=str(plan.mode), where="plan"
         )
-    if plan.encoders and plan.mode is not Mode.STEPWISE:
-        raise ConfigurationError(
-            "encoders must come with mode stepwise", found=str(plan.mode), where="plan"
-        )
+    _check_guards(network, plan)
     hosting: dict[str, list[tuple[CorePlan, tuple[int, int] | None]]] = {}
     for core in plan.cores:
         if not core.hosts:
@@ -67,6 +65,21 @@ def check_plan(network: Network, plan: HardwarePlan) -> None:
         _check_shared(network, core, plan.mode)
     for population in network.populations:
         _check_hosting(population, hosting.get(population.name, []))
+
+
+def _check_guards(network: Network, plan: HardwarePlan) -> None:
+    events = [each.name for each in network.inputs if each.encoding is Encoding.EVENTS]
+    seen: set[str] = set()
+    for guard in plan.guards:
+        if guard.input not in events or guard.input in seen:
+            raise ConfigurationError(
+                "a guard must be the only one of an input whose spikes are given as events:"
+                f" {', '.join(map(repr, events)) or 'none is here'}",
+                found=repr(guard.input),
+                where="plan",
+                action="leave it out: such an input waits, and loses nothing",
+            )
+        seen.add(guard.input)
 
 
 def _check_shared(network: Network, core: CorePlan, mode: Mode) -> None:

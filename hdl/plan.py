@@ -7,7 +7,18 @@ from math import prod
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
 
-__all__ = ["CorePlan", "HardwarePlan", "Host", "MembraneStore", "Products", "WeightStore"]
+__all__ = [
+    "SPIKE_PLACES",
+    "CorePlan",
+    "GuardPlan",
+    "HardwarePlan",
+    "Host",
+    "MembraneStore",
+    "Products",
+    "WeightStore",
+]
+
+SPIKE_PLACES = 2  # of a guard: one is never seen free while a spike passes in every cycle
 
 
 class MembraneStore(enum.StrEnum):
@@ -117,6 +128,38 @@ class CorePlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GuardPlan:
+    """An input that cannot wait: spikes that find no room are dropped and counted.
+
+    Parameters
+    ----------
+    input : its name; one whose spikes are given as events.
+    depth : tokens that are held.
+    reserve : of these, places that are kept free of spikes, so that STEP and END find one.
+    """
+
+    input: str
+    depth: int
+    reserve: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("depth", "reserve"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ConfigurationError(
+                    f"{name} must be an integer of at least 1",
+                    found=repr(value),
+                    where=f"guard of input {self.input!r}",
+                )
+        if self.reserve > self.depth - SPIKE_PLACES:
+            raise ConfigurationError(
+                f"reserve must leave {SPIKE_PLACES} places to spikes",
+                found=f"{self.reserve} of {self.depth}",
+                where=f"guard of input {self.input!r}",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class HardwarePlan:
     """All cores of an accelerator and the mode they run.
 
@@ -125,8 +168,11 @@ class HardwarePlan:
     mode : stepwise, settle or collapsed. cores : in any order.
     encoders : whether inputs take frames of values, which encoders in hardware make spikes of
         (stepwise; not those whose spikes are given as events, or spread).
+    guards : of the inputs that cannot wait; any other input is made to wait while its queue is
+        full, and loses nothing.
     """
 
     mode: Mode
     cores: tuple[CorePlan, ...]
     encoders: bool = False
+    guards: tuple[GuardPlan, ...] = ()

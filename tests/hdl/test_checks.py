@@ -22,7 +22,7 @@ from spikewright.golden.spec import (
     Soma,
 )
 from spikewright.hdl.checks import check_network, check_plan
-from spikewright.hdl.plan import CorePlan, HardwarePlan, Host
+from spikewright.hdl.plan import CorePlan, GuardPlan, HardwarePlan, Host
 
 
 def dense(pre, post):
@@ -193,3 +193,21 @@ def test_the_mode_must_be_the_networks():
         match=r"^network 't': the plan's mode must be one of stepwise, found settle$",
     ):
         check_plan(network(), plan(core("a"), *REST, mode=Mode.SETTLE))
+
+
+@pytest.mark.parametrize("names", [("y",), ("a",), ("x", "x")])
+def test_a_guard_is_of_an_input_of_events(names):
+    guards = tuple(GuardPlan(input=name, depth=8) for name in names)
+    made = network()
+    cores = tuple(
+        CorePlan(hosts=(Host(population=each.name),), lanes=2) for each in made.populations
+    )
+    good = HardwarePlan(mode=Mode.STEPWISE, cores=cores, guards=guards[:1])
+    if names == ("x", "x"):
+        check_plan(made, good)
+    message = (
+        r"^plan: a guard must be the only one of an input whose spikes are given as events: 'x', "
+        rf"found '{names[-1]}'; leave it out: such an input waits, and loses nothing$"
+    )
+    with pytest.raises(ConfigurationError, match=message):
+        check_plan(made, replace(good, guards=guards))

@@ -3,7 +3,7 @@
 import pytest
 
 from spikewright.golden.errors import ConfigurationError
-from spikewright.hdl.plan import CorePlan, Host
+from spikewright.hdl.plan import CorePlan, GuardPlan, Host
 
 
 def test_a_core_in_lanes():
@@ -33,6 +33,20 @@ def test_a_core_in_lanes():
 def test_an_illegal_core(options, message):
     with pytest.raises(ConfigurationError, match=rf"^core of 'a': {message}$"):
         CorePlan(**{"hosts": (Host(population="a"),), "lanes": 4, **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"depth": 0}, r"depth must be an integer of at least 1, found 0"),
+        ({"depth": 8.0}, r"depth must be an integer of at least 1, found 8\.0"),
+        ({"reserve": True}, r"reserve must be an integer of at least 1, found True"),
+        ({"depth": 3}, r"reserve must leave 2 places to spikes, found 2 of 3"),
+    ],
+)
+def test_an_illegal_guard(options, message):
+    with pytest.raises(ConfigurationError, match=rf"^guard of input 'x': {message}$"):
+        GuardPlan(**{"input": "x", "depth": 8, **options})
 
 
 @pytest.mark.parametrize("channels", [(2, 2), (-1, 2), (1, 2, 3)])
