@@ -33,6 +33,7 @@ __all__ = [
     "core_memories",
     "core_name",
     "encoder_memories",
+    "guard_memories",
     "memories",
     "readout_memories",
 ]
@@ -64,10 +65,10 @@ class Memory:
 
     Parameters
     ----------
-    core : the core's name, or the population that is read, or the input that is encoded. kind :
-        weights, addresses (tables of what a spike reaches), membranes, queue, sums and function (of
-        a delta), samples (of a delay where a network settles), frame (of an encoder), counts and
-        labels (of the readout), or a soma's parameter.
+    core : the core's name, the population that is read, or an input that is encoded or has a guard.
+        kind : weights, addresses (tables of what a spike reaches), membranes, queue, sums and
+        function (of a delta), samples (of a delay where a network settles), frame (of an encoder),
+        counts and labels (of the readout), or a soma's parameter.
     port, source : the core's port that it is for, and whose spikes come there; None where it is for
         all. Where there is one port, ``source`` is None too.
     store : block, lutram, registers or logic, as the plan says; ``ANYWHERE`` where it says nothing.
@@ -103,9 +104,10 @@ def core_name(core: CorePlan) -> str:
 def memories(
     network: Network, plan: HardwarePlan, configs: Sequence[CoreConfig]
 ) -> tuple[Memory, ...]:
-    """The memories of all cores and of the readout; small tables that are logic are left out."""
+    """The memories of inputs, cores and the readout, without small tables, which are logic."""
     inside = [memory for config in configs for memory in core_memories(config)]
-    return (*encoder_memories(network, plan), *inside, *readout_memories(network, plan))
+    sources = (*encoder_memories(network, plan), *guard_memories(network, plan))
+    return (*sources, *inside, *readout_memories(network, plan))
 
 
 def encoder_memories(network: Network, plan: HardwarePlan) -> tuple[Memory, ...]:
@@ -126,6 +128,23 @@ def encoder_memories(network: Network, plan: HardwarePlan) -> tuple[Memory, ...]
             )
         )
     return tuple(found)
+
+
+def guard_memories(network: Network, plan: HardwarePlan) -> tuple[Memory, ...]:
+    """The queues of inputs that cannot wait, by input."""
+    layouts = node_layouts(network, plan)
+    return tuple(
+        Memory(
+            core=guard.input,
+            kind="queue",
+            port=None,
+            source=None,
+            store=ANYWHERE,
+            # The memory holds all places; one is in its output register.
+            parts=((guard.depth - 1, layouts[guard.input].width),),
+        )
+        for guard in plan.guards
+    )
 
 
 def readout_memories(network: Network, plan: HardwarePlan) -> tuple[Memory, ...]:

@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 from spikewright.flow.files import read_json, text_hash, write_json
 from spikewright.flow.lanes import Banks, LaneLayout, choose_layout, groups, weight_rows
 from spikewright.golden.errors import ConfigurationError, FileError
-from spikewright.golden.spec import Mode, Network
+from spikewright.golden.spec import Encoding, Mode, Network
 from spikewright.hdl.depths import sized
 from spikewright.hdl.plan import (
     CorePlan,
+    GuardPlan,
     HardwarePlan,
     Host,
     MembraneStore,
@@ -58,6 +59,7 @@ def default_plan(
     partition: Mapping[str, int] | None = None,
     share: Sequence[Sequence[str]] = (),
     encoders: bool = False,
+    guard: int | None = None,
 ) -> HardwarePlan:
     """One core for each population, no wider than its population.
 
@@ -78,6 +80,8 @@ def default_plan(
     partition : populations that are split over so many cores, each with a part of the channels.
     share : populations that one core hosts together.
     encoders : whether inputs take frames, of which hardware makes the spikes.
+    guard : tokens that are held for each input of events, which then never waits: what finds no
+        room is dropped and counted. By default inputs wait.
 
     Raises
     ------
@@ -113,7 +117,24 @@ def default_plan(
                     weights=store,
                 )
             )
-    return sized(network, HardwarePlan(mode=Mode(mode), cores=tuple(cores), encoders=encoders))
+    plan = HardwarePlan(
+        mode=Mode(mode), cores=tuple(cores), encoders=encoders, guards=_guards(network, guard)
+    )
+    return sized(network, plan)
+
+
+def _guards(network: Network, depth: int | None) -> tuple[GuardPlan, ...]:
+    if depth is None:
+        return ()
+    events = [each.name for each in network.inputs if each.encoding is Encoding.EVENTS]
+    if not events:
+        raise ConfigurationError(
+            "a guard must have an input whose spikes are given as events",
+            found=", ".join(f"{each.name!r}, {each.encoding}" for each in network.inputs),
+            where="guard",
+            action="leave it out: such inputs wait, and lose nothing",
+        )
+    return tuple(GuardPlan(input=name, depth=depth) for name in events)
 
 
 def _check_banks(together: Sequence[str], asked: Mapping[str, Banks | None]) -> None:
@@ -151,7 +172,7 @@ def plan_from_dict(data: Mapping[str, Any], *, where: str = "plan") -> HardwareP
             action="generate the accelerator again, or write the plan anew",
         )
     wanted = {"schema", "mode", "cores"}
-    _check_keys(data, wanted | {"encoders"}, wanted, where)
+    _check_keys(data, wanted | {"encoders", "guards"}, wanted, where)
     encoders = data.get("encoders", False)
     if not isinstance(encoders, bool):
         raise ConfigurationError(
@@ -161,8 +182,19 @@ def plan_from_dict(data: Mapping[str, Any], *, where: str = "plan") -> HardwareP
         _core(core, f"{where}, core {index}")
         for index, core in enumerate(_list(data["cores"], "cores", where))
     )
+    guards = tuple(
+        _guard(guard, f"{where}, guard {index}")
+        for index, guard in enumerate(_list(data.get("guards", []), "guards", where, least=0))
+    )
     mode = _choice(Mode, data["mode"], f"{where}, mode")
-    return HardwarePlan(mode=mode, cores=cores, encoders=encoders)
+    return HardwarePlan(mode=mode, cores=cores, encoders=encoders, guards=guards)
+
+
+def _guard(data: Any, where: str) -> GuardPlan:
+    if not isinstance(data, dict):
+        raise ConfigurationError("a guard must be an object", found=repr(data), where=where)
+    _check_keys(data, {"input", "depth", "reserve"}, {"input", "depth"}, where)
+    return GuardPlan(**data)
 
 
 def with_depths(network: Network, plan: HardwarePlan) -> HardwarePlan:

@@ -38,7 +38,7 @@ from spikewright.flow.progress import Advance, Working, silent
 from spikewright.flow.project import Project, check_output
 from spikewright.flow.samples import Samples
 from spikewright.flow.synthesize import check_fits, stored_sample, synthesize
-from spikewright.golden.errors import ConfigurationError, FileError
+from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
 from spikewright.golden.spec import Encoding, Mode, Network
 from spikewright.hdl.plan import HardwarePlan, MembraneStore
 
@@ -235,6 +235,7 @@ def choose_plan(
     banks: tuple[Banks, ...] | None = None,
     membranes: MembraneStore | None = None,
     encoders: bool = False,
+    guard: int | None = None,
     path: Path | None = None,
 ) -> HardwarePlan:
     """The plan of a file, or the one that suits mode and lanes.
@@ -247,7 +248,13 @@ def choose_plan(
     if mode is None:
         mode = Mode.COLLAPSED if Mode.COLLAPSED in network.modes else network.modes[-1]
     return default_plan(
-        network, mode, lanes=lanes, banks=banks, membranes=membranes, encoders=encoders
+        network,
+        mode,
+        lanes=lanes,
+        banks=banks,
+        membranes=membranes,
+        encoders=encoders,
+        guard=guard,
     )
 
 
@@ -390,6 +397,13 @@ def build_stage(
     check_verilog(project, mode)
     values = encode_input(network.inputs[0], samples.x[sample : sample + 1]).numpy()
     plan = hardware_plan(project, mode)
+    if plan.guards:
+        raise UnsupportedError(
+            "a bitstream that tests itself must have inputs that wait: what a guard drops, no"
+            " stored answer knows",
+            found=", ".join(f"a guard of {guard.input!r}" for guard in plan.guards),
+            action="generate without --guard, or put the Verilog in a design of your own",
+        )
     events = network.inputs[0].encoding is Encoding.EVENTS
     folder = project.build(board)
     with working(f"build {board}") as advance:

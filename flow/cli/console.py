@@ -18,6 +18,9 @@ __all__ = ["OUT", "show_error", "show_summary", "working"]
 OUT = Console()
 ERR = Console(stderr=True)
 
+_COSIM = (
+    "simulator", "mode", "samples", "spikes_compared", "mismatches", "cycles_per_second", "guards",
+)  # fmt: skip
 _ACCURACY = (
     "float", "quantised", "stepwise", "settle", "collapsed", "samples", "spikes_per_neuron",
 )  # fmt: skip
@@ -30,7 +33,7 @@ _SECTIONS = (
     (
         "Co-simulation",
         "cosim",
-        ("simulator", "mode", "samples", "spikes_compared", "mismatches", "cycles_per_second"),
+        _COSIM,
     ),
     ("Build", "build", ("board", "lut", "ff", "bram", "fmax_mhz", "bitstream")),
     (
@@ -99,8 +102,8 @@ def show_summary(summary: Mapping[str, Any], *sections: str) -> None:
             continue
         heading = title
         for key in keys:
-            if key in figures:
-                kind = key if key == "spikes_per_neuron" else section
+            if key in figures and figures[key] != {}:
+                kind = key if key in ("spikes_per_neuron", "guards") else section
                 table.add_row(heading, key.replace("_", " "), _text(kind, figures[key]))
                 heading = ""
     OUT.print(table)
@@ -109,6 +112,11 @@ def show_summary(summary: Mapping[str, Any], *sections: str) -> None:
 def _text(section: str, value: Any) -> str:
     if section == "nir" and isinstance(value, dict):
         return "  ".join(f"{name} {_text(section, each)}" for name, each in value.items())
+    if section == "guards":
+        return "  ".join(
+            f"{name}: " + ", ".join(f"{count:,} {what}" for what, count in counts.items())
+            for name, counts in value.items()
+        )
     if section == "spikes_per_neuron":
         return "  ".join(f"{name} {mean:.3f}" for name, mean in value.items())
     if section == "accuracy" and isinstance(value, dict):

@@ -99,6 +99,15 @@ def generate(
             help="Inputs take frames of values; hardware makes their spikes (stepwise).",
         ),
     ] = False,
+    guard: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Inputs of events never wait: tokens held for each. Spikes that find no room are "
+            "dropped and counted; STEP and END are kept.",
+            show_default="they wait",
+        ),
+    ] = None,
     plan: Annotated[
         Path | None,
         typer.Option(help="A plan.json instead of all of these."),
@@ -128,7 +137,13 @@ def generate(
     from spikewright.golden.spec import Mode
     from spikewright.hdl.plan import MembraneStore
 
-    given = {"--mode": mode, "--lanes": lanes, "--banks": banks, "--membranes": membranes}
+    given = {
+        "--mode": mode,
+        "--lanes": lanes,
+        "--banks": banks,
+        "--membranes": membranes,
+        "--guard": guard,
+    }
     beside = [name for name, value in given.items() if value is not None]
     beside += ["--encoders"] * encoders
     if plan is not None and beside:
@@ -143,6 +158,7 @@ def generate(
         banks=None if banks is None else pairs(banks, "--banks"),
         membranes=None if membranes is None else one_of(MembraneStore, membranes, "--membranes"),
         encoders=encoders,
+        guard=guard,
         path=plan,
     )
     generate_stage(project, chosen, working=working)

@@ -16,14 +16,17 @@ from cocotb.triggers import Timer
 
 from spikewright.flow.files import write_json
 
-from .judge import judge
-from .manifest import COUNTER_NAMES, Manifest, read_manifest
+from .judge import judge, judge_handshakes
+from .kept import save_recorded
+from .layout import Words
+from .manifest import COUNTER_NAMES, GUARD_NAMES, Manifest, read_manifest
 from .setup import Setup, load_vectors
 from .testbench import BatchResult, read_batch, write_batch
 
 __all__ = ["SETUP_VARIABLE", "compare_with_golden"]
 
 SETUP_VARIABLE = "SPIKEWRIGHT_COSIM_SETUP"
+ANY_NUMBER = (1 << 32) - 1  # of tokens of a stream
 
 
 @cocotb.test()
@@ -36,6 +39,7 @@ async def compare_with_golden(dut: HierarchyObject) -> None:
         folder / "vectors.npz", inputs=len(manifest.inputs), streams=len(manifest.probes)
     )
     totals = _Totals(manifest)
+    recorded: list[list[Words]] = []
     difference = None
     await Timer(1, "ns")
     for index, first in enumerate(range(0, vectors.samples, setup.batch)):
@@ -48,7 +52,9 @@ async def compare_with_golden(dut: HierarchyObject) -> None:
                 for w, s in zip(vectors.input_words, vectors.input_starts, strict=True)
             ],
             samples=last - first,
-            limits=[int(s[last] - s[first]) for s in vectors.starts],
+            limits=[
+                ANY_NUMBER if setup.record else int(s[last] - s[first]) for s in vectors.starts
+            ],
             watchdog=setup.watchdog,
             input_patterns=setup.input_patterns,
             output_pattern=setup.output_pattern,
@@ -60,11 +66,17 @@ async def compare_with_golden(dut: HierarchyObject) -> None:
             await dut.done.value_change
         seconds = time.perf_counter() - began
         result = read_batch(folder, manifest)
-        difference = judge(setup, manifest, vectors, result, first=first)
+        if setup.record:
+            difference = judge_handshakes(setup, manifest, result, first=first)
+            recorded.append([result.streams[place] for place in manifest.guarded])
+        else:
+            difference = judge(setup, manifest, vectors, result, first=first)
         if difference is not None:
             break
         totals.add(result, seconds, last - first)
         write_json(folder / "progress.json", {"samples": last})
+    if setup.record:
+        save_recorded(folder / "recorded.npz", recorded)
     report = totals.as_dict()
     report["difference"] = None if difference is None else difference.as_dict()
     write_json(folder / "result.json", report)
@@ -78,7 +90,7 @@ class _Totals:
         self.manifest = manifest
         self.samples = self.cycles = self.spikes = 0
         self.seconds = 0.0
-        self.counters = np.zeros(1 + len(manifest.cores) * len(COUNTER_NAMES), dtype=np.int64)
+        self.counters = np.zeros(len(manifest.counter_ports), dtype=np.int64)
         self.gaps: list[int] = []
         self.latencies: list[int] = []
 
@@ -88,7 +100,10 @@ class _Totals:
         self.seconds += seconds
         self.counters += result.counters
         # The output repeats what the readout's population sends.
+        guarded = {guard.input for guard in self.manifest.guards}
         for probe, words in zip(self.manifest.probes[:-1], result.streams[:-1], strict=True):
+            if probe.name in guarded:
+                continue  # what was kept is the hardware's own word
             kind, _, _ = probe.layout.unpack(words)
             self.spikes += int(np.count_nonzero(kind == 0))
         self.gaps += np.diff(result.finishes).tolist()
@@ -96,7 +111,9 @@ class _Totals:
         self.latencies.append(int(result.finishes[0]) - result.start)
 
     def as_dict(self) -> dict[str, Any]:
-        cores = self.counters[1:].reshape(len(self.manifest.cores), len(COUNTER_NAMES))
+        of_cores = len(self.manifest.cores) * len(COUNTER_NAMES)
+        cores = self.counters[1 : 1 + of_cores].reshape(-1, len(COUNTER_NAMES))
+        guards = self.counters[1 + of_cores :].reshape(-1, len(GUARD_NAMES))
         return {
             "samples": self.samples,
             "spikes_compared": self.spikes,
@@ -109,5 +126,9 @@ class _Totals:
             "counters": {
                 core.name: dict(zip(COUNTER_NAMES, row.tolist(), strict=True))
                 for core, row in zip(self.manifest.cores, cores, strict=True)
+            },
+            "guards": {
+                guard.input: dict(zip(GUARD_NAMES, row.tolist(), strict=True))
+                for guard, row in zip(self.manifest.guards, guards, strict=True)
             },
         }

@@ -1,11 +1,11 @@
 """Says what is wrong with a batch: a broken handshake, a token, or a counter."""
 
 from .compare import Difference, StreamPair, first_difference, locate
-from .manifest import COUNTER_NAMES, Manifest
+from .manifest import COUNTER_NAMES, GUARD_NAMES, Manifest
 from .setup import Setup, Vectors
 from .testbench import BatchResult, Status
 
-__all__ = ["judge"]
+__all__ = ["judge", "judge_handshakes"]
 
 _FAULTS = {
     Status.UNKNOWN: ("a stream must not be unknown (X) after reset", "X"),
@@ -55,6 +55,28 @@ def judge(
     return _counters(manifest, vectors, result, (first, last))
 
 
+def judge_handshakes(
+    setup: Setup, manifest: Manifest, result: BatchResult, *, first: int
+) -> Difference | None:
+    """What is wrong with a batch of which nothing is known but that it must end in good order."""
+    if result.status is Status.DONE:
+        return None
+    must, found = _FAULTS.get(
+        result.status,
+        ("the batch must end", f"no token for {setup.watchdog} cycles"),
+    )
+    named = [*(probe.name for probe in manifest.probes), *(each.name for each in manifest.inputs)]
+    return Difference(
+        sample=first,
+        step=None,
+        population=named[result.culprit] if result.status in _FAULTS else manifest.output.name,
+        neuron=None,
+        expected="the end of the batch",
+        found=found,
+        what=must,
+    )
+
+
 def _fault(
     manifest: Manifest, result: BatchResult, pairs: list[StreamPair], samples: tuple[int, int]
 ) -> Difference:
@@ -97,7 +119,8 @@ def _counters(
     """The first counter that is wrong: what the golden model counts, what the testbench counts."""
     first, last = samples
     golden = vectors.counters[:, :, first:last].sum(axis=2)
-    found = result.counters[1:].reshape(len(manifest.cores), len(COUNTER_NAMES))
+    of_cores = len(manifest.cores) * len(COUNTER_NAMES)
+    found = result.counters[1 : 1 + of_cores].reshape(-1, len(COUNTER_NAMES))
     stalls = {p.name: int(n) for p, n in zip(manifest.probes, result.stalls, strict=True)}
     checks = [(manifest.top, "cycles", result.cycles % (1 << 32), int(result.counters[0]))]
     for k, core in enumerate(manifest.cores):
@@ -114,6 +137,14 @@ def _counters(
         # How long a core is busy is its own affair, but each row takes a cycle of it.
         wanted["busy"] = min(max(seen["busy"], wanted["rows"]), result.cycles)
         checks += [(core.name, name, n % (1 << 32), seen[name]) for name, n in wanted.items()]
+    lost = result.counters[1 + of_cores :].reshape(-1, len(GUARD_NAMES))
+    names = [source.name for source in manifest.inputs]
+    for guard, place, counts in zip(manifest.guards, manifest.guarded, lost, strict=True):
+        # Only spikes are dropped, so tokens differ by as many as spikes.
+        sent = vectors.input_starts[names.index(guard.input)]
+        kept = vectors.starts[place]
+        dropped = int((sent[last] - sent[first]) - (kept[last] - kept[first]))
+        checks.append((guard.input, "losses", dropped, int(counts[0])))
     for population, name, want, have in checks:
         if want != have:
             return Difference(

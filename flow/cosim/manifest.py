@@ -13,7 +13,9 @@ from .streams import OUTPUT
 
 __all__ = [
     "COUNTER_NAMES",
+    "GUARD_NAMES",
     "CoreCounters",
+    "GuardCounters",
     "Host",
     "Manifest",
     "Probe",
@@ -21,8 +23,9 @@ __all__ = [
     "read_manifest",
 ]
 
-SCHEMA = 3
+SCHEMA = 4
 COUNTER_NAMES = ("rows", "synops", "spikes_in", "spikes_out", "stalls", "busy")
+GUARD_NAMES = ("losses", "waits")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +67,14 @@ class CoreCounters:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GuardCounters:
+    """Counter ports of the guard of an input, in the order of GUARD_NAMES."""
+
+    input: str
+    ports: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """A generated accelerator: its Verilog and all that a testbench must know of it."""
 
@@ -76,6 +87,19 @@ class Manifest:
     probes: tuple[Probe, ...]
     cycles_port: str
     cores: tuple[CoreCounters, ...]
+    guards: tuple[GuardCounters, ...]
+
+    @property
+    def counter_ports(self) -> list[str]:
+        """Cycles, the counters of every core, those of every guard."""
+        cores = [port for core in self.cores for port in core.ports]
+        return [self.cycles_port, *cores, *(port for each in self.guards for port in each.ports)]
+
+    @property
+    def guarded(self) -> list[int]:
+        """Places among the probes of the inputs behind a guard."""
+        names = [probe.name for probe in self.probes]
+        return [names.index(guard.input) for guard in self.guards]
 
     @property
     def output(self) -> Probe:
@@ -162,6 +186,10 @@ def _parse(data: dict[str, Any], folder: Path, where: str) -> Manifest:
                 ports=tuple(core[name] for name in COUNTER_NAMES),
             )
             for core in data["counters"]["cores"]
+        ),
+        guards=tuple(
+            GuardCounters(input=guard["input"], ports=tuple(guard[name] for name in GUARD_NAMES))
+            for guard in data["counters"]["guards"]
         ),
     )
 

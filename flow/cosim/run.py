@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,11 @@ from spikewright.flow.tools import SIMULATORS
 from spikewright.golden.errors import ConfigurationError, MismatchError
 from spikewright.golden.spec import Fire, Network, TokenKind
 
+from .kept import kept_values, load_recorded
 from .launch import Progress, launch
 from .manifest import Manifest, read_manifest
 from .setup import Setup, build_vectors
-from .streams import TokenStream, frame_streams
+from .streams import TokenStream, frame_streams, sent_name
 from .testbench import PATTERN_LIMIT
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class CosimReport:
     allow for these samples. ``latency_cycles``: from the first input token of a sample that finds
     the accelerator empty to its END on the output. ``counters``: by core, which goes by its
     populations, a mean over samples. ``build_seconds``: of the simulator's compilation.
+    ``guards``: by input that has one, spikes ``sent``, ``kept`` and lost (``losses``), and cycles
+    in which a STEP or END had to wait (``waits``).
     """
 
     simulator: str
@@ -58,6 +61,7 @@ class CosimReport:
     latency_cycles: float
     counters: Mapping[str, Mapping[str, float]]
     build_seconds: float
+    guards: Mapping[str, Mapping[str, int]]
 
 
 def cosimulate(
@@ -81,6 +85,10 @@ def cosimulate(
     counters rows, synops, spikes in and out, must equal the golden model's; only the order of
     spikes within a step is free. Streams must hold their token while it waits and must not be X
     after reset. The simulation is built in ``generated_dir/sim/SIMULATOR``.
+
+    Where inputs have guards, a first run records what these keep: it must be what was sent, less
+    as many spikes as the counters say. The golden model runs on that, and a second run, which keeps
+    the same, is compared with it.
 
     Parameters
     ----------
@@ -125,11 +133,22 @@ def cosimulate(
         if reset_every < 1:
             raise ConfigurationError("reset_every must be at least 1", found=str(reset_every))
         keep = [k % reset_every > 0 for k in range(1, count + 1)]
-    streams = golden_streams(network, manifest.mode, given, steps, keep=keep)
-    by_name = given if isinstance(given, Mapping) else {network.inputs[0].name: given}
-    streams |= frame_streams(network, {name: np.asarray(x) for name, x in by_name.items()}, keep)
+    by_name = {
+        name: np.asarray(x)
+        for name, x in (
+            given if isinstance(given, Mapping) else {network.inputs[0].name: given}
+        ).items()
+    }
     plan = load_plan(generated_dir / "plan.json")
-    vectors = build_vectors(network, manifest, streams, core_work(network, manifest, plan))
+    work = core_work(network, manifest, plan)
+
+    def expected(values: Mapping[str, npt.NDArray[Any]]) -> dict[str, TokenStream]:
+        found = golden_streams(network, manifest.mode, values, steps, keep=keep)
+        return found | frame_streams(network, values, keep)
+
+    streams = expected(by_name)
+    sent = {sent_name(guard.input): streams[guard.input] for guard in manifest.guards}
+    vectors = build_vectors(network, manifest, streams | sent, work)
     total = vectors.samples
     size = batch if batch is not None else min(_BATCH_LIMIT, max(2, -(-total // _BATCHES)))
     if size < 1:
@@ -146,9 +165,14 @@ def cosimulate(
         # A short run is over sooner than the C++ compiler has optimised.
         optimise="-O3" if vectors.counters[:, 0].sum() >= _LONG_ROWS else "-O0",
     )
+    if manifest.guards:
+        launch(replace(setup, record=True), vectors)
+        recorded = load_recorded(Path(setup.folder) / "recorded.npz", manifest)
+        streams = expected(kept_values(manifest, recorded, streams, by_name))
+        vectors = build_vectors(network, manifest, streams | sent, work)
     result = launch(setup, vectors, progress)
     least = bound(network, plan, workload(network, plan, streams))
-    return _report(network, manifest, simulator, result, streams, least)
+    return _report(network, manifest, simulator, result, streams | sent, least)
 
 
 def _check(network: Network, manifest: Manifest, simulator: str) -> None:
@@ -215,10 +239,15 @@ def _report(
     bound_cycles: float,
 ) -> CosimReport:
     samples, cycles = result["samples"], result["cycles"]
+    spikes_of = {
+        name: int((stream.kind == TokenKind.SPIKE).sum()) for name, stream in streams.items()
+    }
     # Of populations, and of inputs that are encoded in hardware.
+    guarded = {guard.input for guard in manifest.guards}
     sent = {
-        probe.name: int((streams[probe.name].kind == TokenKind.SPIKE).sum())
+        probe.name: spikes_of[probe.name]
         for probe in manifest.probes[:-1]
+        if probe.name not in guarded
     }
     # Who never fires sends its values.
     values = sum(sent[p.name] for p in network.populations if p.soma.fire is Fire.NONE)
@@ -247,4 +276,8 @@ def _report(
             for name, counts in result["counters"].items()
         },
         build_seconds=result["build_seconds"],
+        guards={
+            name: {"sent": spikes_of[sent_name(name)], "kept": spikes_of[name], **counts}
+            for name, counts in result["guards"].items()
+        },
     )

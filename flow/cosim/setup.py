@@ -14,7 +14,7 @@ from spikewright.golden.spec import Network
 
 from .layout import Layout, Words
 from .manifest import Manifest
-from .streams import OUTPUT, TokenStream, frame_name
+from .streams import OUTPUT, TokenStream, frame_name, sent_name
 from .work import CoreWork
 
 __all__ = ["Setup", "Vectors", "build_vectors", "load_vectors", "save_vectors"]
@@ -29,7 +29,8 @@ class Setup:
     """One co-simulation: where it runs and how. Stored as ``setup.json`` beside its vectors.
 
     A pattern has 1 in the cycles in which a token may move; there is one for each input. ``steps``
-    is the T of samples that come as frames.
+    is the T of samples that come as frames. ``record``: nothing is compared, and what guards let
+    through is kept in ``recorded.npz``.
     """
 
     generated: str
@@ -41,6 +42,7 @@ class Setup:
     output_pattern: str
     steps: int = 1
     optimise: str = "-O3"
+    record: bool = False
 
     def save(self) -> Path:
         """Write the file and return its path."""
@@ -98,9 +100,16 @@ def build_vectors(
                 found="no probe",
                 where=f"population {population.name!r}",
             )
-    sent = [
-        streams[frame_name(each.name) if each.frames else each.name] for each in manifest.inputs
+    guarded = {guard.input for guard in manifest.guards}
+    names = [
+        frame_name(each.name)
+        if each.frames
+        else sent_name(each.name)
+        if each.name in guarded
+        else each.name
+        for each in manifest.inputs
     ]
+    sent = [streams[name] for name in names]
     return Vectors(
         input_words=tuple(
             _pack(source.layout, stream, f"input {source.name!r}")

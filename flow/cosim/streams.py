@@ -18,7 +18,16 @@ from spikewright.golden.spec import (
     TokenKind,
 )
 
-__all__ = ["OUTPUT", "Golden", "TokenStream", "concatenate", "expected_streams"]
+__all__ = [
+    "OUTPUT",
+    "Golden",
+    "TokenStream",
+    "concatenate",
+    "expected_streams",
+    "frame_name",
+    "frame_streams",
+    "sent_name",
+]
 
 OUTPUT = "output"
 """Key of the accelerator's output among the streams; not a legal place for a population."""
@@ -198,6 +207,11 @@ def frame_streams(
 def frame_name(name: str) -> str:
     """Key of an input's frames among the streams; not a legal place for an input."""
     return f"{name} frames"
+
+
+def sent_name(name: str) -> str:
+    """Key of what an input with a guard is sent, before losses; not a legal place for an input."""
+    return f"{name} sent"
 
 
 def concatenate(streams: list[TokenStream]) -> TokenStream:

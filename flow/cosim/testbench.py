@@ -78,7 +78,7 @@ def render(manifest: Manifest, *, public: bool) -> str:
         frames=any(source.frames for source in manifest.inputs),
         pattern_limit=PATTERN_LIMIT,
         chunk=_CHUNK,
-        counters=_ports(manifest),
+        counters=manifest.counter_ports,
         streams=[
             {
                 "width": probe.layout.width,
@@ -131,7 +131,7 @@ def write_batch(
 def read_batch(folder: Path, manifest: Manifest) -> BatchResult:
     """Read what the testbench wrote by the time ``done`` changed."""
     report = np.fromfile(folder / "status.bin", dtype="=u4").astype(np.int64)
-    ports = len(_ports(manifest))
+    ports = len(manifest.counter_ports)
     before, after = report[:ports], report[ports : 2 * ports]
     rest = report[2 * ports :]
     status, culprit, cycles = (int(word) for word in rest[:3])
@@ -155,10 +155,6 @@ def read_batch(folder: Path, manifest: Manifest) -> BatchResult:
         finishes=np.fromfile(folder / "finishes.bin", dtype="=u4").astype(np.int64),
         streams=tuple(streams),
     )
-
-
-def _ports(manifest: Manifest) -> list[str]:
-    return [manifest.cycles_port, *(port for core in manifest.cores for port in core.ports)]
 
 
 def _word_bits(width: int) -> int:

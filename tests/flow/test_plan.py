@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -15,8 +16,8 @@ from spikewright.flow.plan import (
 from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.config import core_configs
-from spikewright.hdl.plan import CorePlan, HardwarePlan, Host, MembraneStore, WeightStore
-from support.chains import bounded_chain
+from spikewright.hdl.plan import CorePlan, GuardPlan, HardwarePlan, Host, MembraneStore, WeightStore
+from support.chains import bounded_chain, counting_chain
 from support.maps import convolution, map_network
 
 NETWORK = bounded_chain((30, 200, 5), seed=1)
@@ -189,8 +190,9 @@ def test_file_round_trip(tmp_path):
             CorePlan(hosts=hosts("b", "c"), lanes=1),
         ),
     )
-    save_plan(plan, tmp_path / "plan.json")
-    assert load_plan(tmp_path / "plan.json") == plan
+    for each in (plan, replace(plan, guards=(GuardPlan(input="x", depth=9, reserve=3),))):
+        save_plan(each, tmp_path / "plan.json")
+        assert load_plan(tmp_path / "plan.json") == each
 
 
 def test_depths_that_are_left_out_are_computed():
@@ -214,6 +216,16 @@ def test_defaults_may_be_left_out():
     core = {"hosts": [{"population": "a"}], "lanes": 2}
     plan = plan_from_dict({"schema": 2, "mode": "settle", "cores": [core]})
     assert plan.cores == (CorePlan(hosts=hosts("a"), lanes=2),)
+
+
+def test_guards_of_inputs_of_events():
+    events = counting_chain((4, 3), seed=1)
+    plan = default_plan(events, Mode.STEPWISE, guard=16)
+    assert plan.guards == (GuardPlan(input="x", depth=16, reserve=2),)
+    assert replace(plan, guards=()) == default_plan(events, Mode.STEPWISE)
+    message = "^guard: a guard must have an input whose spikes are given as events, found 'x', once"
+    with pytest.raises(ConfigurationError, match=message):
+        default_plan(NETWORK, Mode.SETTLE, guard=16)
 
 
 def host(data):
@@ -245,6 +257,14 @@ def host(data):
         (lambda d: d["cores"][0].update(banks=[3, 1]), ConfigurationError, "lanes must be a multi"),
         (lambda d: d["cores"][0].update(queue_depths=[1]), ConfigurationError, "queue_depths"),
         (lambda d: d["cores"][0].update(membranes="x"), ConfigurationError, "membranes: must be"),
+        (lambda d: d.update(guards=3), ConfigurationError, "guards must be a list of at least 0"),
+        (lambda d: d.update(guards=[3]), ConfigurationError, "guard 0: a guard must be an object"),
+        (lambda d: d.update(guards=[{"input": "x"}]), ConfigurationError, "found missing depth"),
+        (
+            lambda d: d.update(guards=[{"input": "x", "depth": "9"}]),
+            ConfigurationError,
+            "^guard of input 'x': depth must be an integer of at least 1, found '9'$",
+        ),
         (lambda d: d["cores"][0].update(weights=None), ConfigurationError, "weights: must be"),
     ],
 )

@@ -78,7 +78,7 @@ def write_standin(folder: Path, verilog: str = VERILOG) -> Path:
     core = {"name": "relay", "hosts": [{"population": "relay", "channels": None}]}
     core |= {name: f"counters__core0__{name}" for name in _COUNTERS}
     manifest = {
-        "schema": 3,
+        "schema": 4,
         "top": "accelerator",
         "verilog": "accelerator.v",
         "mode": "stepwise",
@@ -96,7 +96,7 @@ def write_standin(folder: Path, verilog: str = VERILOG) -> Path:
                 "layout": layout,
             }
         ],
-        "counters": {"cycles": "counters__cycles", "cores": [core]},
+        "counters": {"cycles": "counters__cycles", "cores": [core], "guards": []},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder

@@ -18,7 +18,7 @@ def made(tmp_path_factory):
 def test_identity(made):
     network, plan, generated = made
     manifest = generated.manifest
-    assert manifest["schema"] == 3
+    assert manifest["schema"] == 4
     assert manifest["mode"] == "collapsed"
     assert manifest["network"] == {"name": network.name, "hash": network.content_hash}
     assert manifest["plan"]["hash"] == plan_hash(plan)
@@ -75,6 +75,23 @@ def test_memories(made):
     assert [word[name] for name in ("rows", "columns", "lanes", "weight_bits")] == [1, 1, 4, 4]
     kinds = [each["kind"] for each in listed if each["core"] == "h0"]
     assert kinds == ["queue", "weights", "membranes"]
+
+
+def test_a_guard_has_its_probe_and_counters(tmp_path):
+    network = counting_chain((4, 3), seed=1)
+    plain = generate(network, default_plan(network, Mode.STEPWISE), tmp_path / "plain").manifest
+    assert plain["counters"]["guards"] == []
+    plan = default_plan(network, Mode.STEPWISE, guard=8)
+    manifest = generate(network, plan, tmp_path / "guarded").manifest
+    assert manifest["plan"]["guards"] == [{"input": "x", "depth": 8, "reserve": 2}]
+    assert [probe["population"] for probe in manifest["probes"]] == ["x", "out"]
+    assert manifest["counters"]["guards"] == [
+        {
+            "input": "x",
+            "losses": "counters__guard0__losses",
+            "waits": "counters__guard0__waits",
+        }
+    ]
 
 
 def test_count_readout_has_its_own_output_layout(tmp_path):
