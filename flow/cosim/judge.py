@@ -61,17 +61,20 @@ def judge_handshakes(
     """What is wrong with a batch of which nothing is known but that it must end in good order."""
     if result.status is Status.DONE:
         return None
-    must, found = _FAULTS.get(
-        result.status,
-        ("the batch must end", f"no token for {setup.watchdog} cycles"),
-    )
-    named = [*(probe.name for probe in manifest.probes), *(each.name for each in manifest.inputs)]
+    names = [*(probe.name for probe in manifest.probes), *(each.name for each in manifest.inputs)]
+    if result.status is Status.HANG:
+        must, found = "the batch must end", f"no token for {setup.watchdog} cycles"
+        names[result.culprit] = manifest.output.name
+    elif result.status is Status.SURPLUS:
+        must, found = "no neuron may spike twice in a step", "more spikes than that"
+    else:
+        must, found = _FAULTS[result.status]
     return Difference(
         sample=first,
         step=None,
-        population=named[result.culprit] if result.status in _FAULTS else manifest.output.name,
+        population=names[result.culprit],
         neuron=None,
-        expected="the end of the batch",
+        expected="a batch in good order",
         found=found,
         what=must,
     )
@@ -141,10 +144,14 @@ def _counters(
     names = [source.name for source in manifest.inputs]
     for guard, place, counts in zip(manifest.guards, manifest.guarded, lost, strict=True):
         # Only spikes are dropped, so tokens differ by as many as spikes.
-        sent = vectors.input_starts[names.index(guard.input)]
+        source = names.index(guard.input)
+        sent = vectors.input_starts[source]
         kept = vectors.starts[place]
         dropped = int((sent[last] - sent[first]) - (kept[last] - kept[first]))
-        checks.append((guard.input, "losses", dropped, int(counts[0])))
+        for name, want, have in zip(
+            GUARD_NAMES, (dropped, int(result.refused[source])), counts.tolist(), strict=True
+        ):
+            checks.append((guard.input, name, want, have))
     for population, name, want, have in checks:
         if want != have:
             return Difference(

@@ -40,16 +40,17 @@ class BatchResult:
     """What a batch left behind.
 
     ``culprit`` is the stream that a status other than DONE or HANG is about, as index into the
-    probes and, beyond them, the inputs. ``accepted``: input tokens. ``counters`` [ports] are
-    differences over the batch; ``stalls`` [probes] cycles in which a token waited, as the testbench
-    counts them; ``start`` is the cycle of the first input token, ``finishes`` those of each
-    sample's END.
+    probes and, beyond them, the inputs. ``accepted``: input tokens; ``refused`` [inputs] cycles in
+    which one waited. ``counters`` [ports] are differences over the batch; ``stalls`` [probes]
+    cycles in which a token waited, as the testbench counts them; ``start`` is the cycle of the
+    first input token, ``finishes`` those of each sample's END.
     """
 
     status: Status
     culprit: int
     cycles: int
     accepted: int
+    refused: Array
     counters: Array
     stalls: Array
     start: int
@@ -136,7 +137,8 @@ def read_batch(folder: Path, manifest: Manifest) -> BatchResult:
     rest = report[2 * ports :]
     status, culprit, cycles = (int(word) for word in rest[:3])
     n_inputs = len(manifest.inputs)
-    counts, stalls = rest[3 + n_inputs :].reshape(-1, 2).T
+    accepted, refused = rest[3 : 3 + 2 * n_inputs].reshape(-1, 2).T
+    counts, stalls = rest[3 + 2 * n_inputs :].reshape(-1, 2).T
     streams = []
     for index, probe in enumerate(manifest.probes):
         word_bytes = _word_bits(probe.layout.width) // 8
@@ -148,7 +150,8 @@ def read_batch(folder: Path, manifest: Manifest) -> BatchResult:
         status=Status(status),
         culprit=culprit,
         cycles=cycles,
-        accepted=int(rest[3 : 3 + n_inputs].sum()),
+        accepted=int(accepted.sum()),
+        refused=refused,
         counters=(after - before) % (1 << _WORD),
         stalls=stalls,
         start=min((int(each[0]) for each in starts if each.size), default=0),

@@ -10,10 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from spikewright.flow.bench import BENCHMARKS
 from spikewright.flow.cli.main import main
+from spikewright.flow.importers import import_module
+from spikewright.flow.original import Original
+from spikewright.flow.project import Project
+from spikewright.flow.samples import Samples
 from spikewright.golden.errors import ToolError
+from support.chains import counting_chain, inputs_for
 
 SCRIPT = Path(sysconfig.get_paths()["scripts"]) / "spikewright"
 COMMANDS = ("convert", "evaluate", "generate", "cosim", "build", "demo", "bench")
@@ -143,6 +149,32 @@ def test_the_way_of_one_spike_a_neuron(code, steps, source, data, tmp_path):
     assert (made["mode"], made["mismatches"], str(made["steps"])) == ("stepwise", 0, steps)
     message = failure(spikewright("evaluate", out, "--steps", 20, cwd=tmp_path, ok=False), 2)
     assert f"steps must lie in 1..{steps}, the network's max_steps" in message
+
+
+def test_inputs_that_cannot_wait(tmp_path):
+    """From a guard in the plan to its counters in the summary; no self-test can be made of it."""
+    network = counting_chain((12, 9, 4), seed=3)
+    events = torch.from_numpy(inputs_for(network, 6)).float()
+    module = torch.nn.Sequential(torch.nn.Linear(12, 4))
+    folder = tmp_path / "p"
+    Project.create(
+        folder,
+        network,
+        Original(import_module(module, (12,))),
+        Samples(x=events, y=torch.zeros(6, dtype=torch.long)),
+    )
+    spikewright("generate", folder, "--guard", 4, "--lanes", 2, cwd=tmp_path)
+    result = spikewright("cosim", folder, "--simulator", "icarus", cwd=tmp_path)
+    counts = summary(folder)["cosim"]["guards"]["x"]
+    assert counts["sent"] == int(events.sum()) == counts["kept"] + counts["losses"]
+    assert f"{counts['losses']:,} losses" in " ".join(result.stdout.split())
+    refused = spikewright("build", folder, "--board", "ulx3s-85f", cwd=tmp_path, ok=False)
+    assert "must have inputs that wait" in " ".join(failure(refused, 2).split())
+
+
+def test_a_guard_is_refused_where_inputs_can_wait(project):
+    result = spikewright("generate", project, "--guard", 8, cwd=project, ok=False)
+    assert "a guard must have an input whose spikes are given as events" in failure(result, 2)
 
 
 def test_converting_again_starts_anew(project, source, data, tmp_path):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spikewright.flow.cosim.judge import judge
+from spikewright.flow.cosim.judge import judge, judge_handshakes
 from spikewright.flow.cosim.manifest import Host, read_manifest
 from spikewright.flow.cosim.setup import Setup
 from spikewright.flow.cosim.testbench import BatchResult, Status
@@ -36,6 +36,7 @@ def found(manifest, vectors=VECTORS, **changes):
         culprit=0,
         cycles=500,
         accepted=0,
+        refused=np.array([5]),
         counters=np.array([*(right | changes).values()], dtype=np.int64),
         stalls=np.array([7, 0]),
         start=0,
@@ -48,6 +49,30 @@ def found(manifest, vectors=VECTORS, **changes):
     )  # fmt: skip
     difference = judge(setup, manifest, vectors, result, first=0)
     return None if difference is None else (difference.what, difference.expected, difference.found)
+
+
+@pytest.mark.parametrize(
+    ("status", "culprit", "what", "where"),
+    [
+        (Status.HANG, 0, "the batch must end", "output"),
+        (Status.SURPLUS, 0, "no neuron may spike twice in a step", "relay"),
+        (Status.WITHDRAWN, 1, "valid must stay until the token is taken", "output"),
+        (Status.UNKNOWN, 2, "a stream must not be unknown (X) after reset", "x"),
+    ],
+)
+def test_a_batch_that_is_only_recorded_must_be_in_order(manifest, status, culprit, what, where):
+    result = BatchResult(
+        status=Status.DONE, culprit=culprit, cycles=9, accepted=0, refused=np.zeros(1),
+        counters=np.zeros(7), stalls=np.zeros(2), start=0, finishes=np.zeros(2), streams=(),
+    )  # fmt: skip
+    setup = Setup(
+        generated="", simulator="icarus", folder="", batch=2, watchdog=9, input_patterns=["1"],
+        output_pattern="1", record=True,
+    )  # fmt: skip
+    assert judge_handshakes(setup, manifest, result, first=3) is None
+    wrong = judge_handshakes(setup, manifest, replace(result, status=status), first=3)
+    assert wrong is not None
+    assert (wrong.what, wrong.population, wrong.sample) == (what, where, 3)
 
 
 def test_right_counters(manifest):

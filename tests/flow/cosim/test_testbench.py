@@ -36,13 +36,13 @@ def test_batch_files_are_big_endian(manifest, tmp_path):
 def test_counters_wrap(manifest, tmp_path):
     before = [2**32 - 5, 0, 0, 0, 0, 0, 0]
     after = [5, 1, 2, 3, 4, 5, 6]
-    report = [*before, *after, Status.DONE, 0, 10, 4, 2, 9, 1, 8]
+    report = [*before, *after, Status.DONE, 0, 10, 4, 3, 2, 9, 1, 8]
     np.array(report, dtype="=u4").tofile(tmp_path / "status.bin")
     for name in ("stream_0", "stream_1", "starts_0", "finishes"):
         np.arange(32, dtype="=u4").tofile(tmp_path / f"{name}.bin")
     result = read_batch(tmp_path, manifest)
     assert result.status is Status.DONE
-    assert (result.cycles, result.accepted) == (10, 4)
+    assert (result.cycles, result.accepted, result.refused.tolist()) == (10, 4, [3])
     assert result.counters.tolist() == [10, 1, 2, 3, 4, 5, 6]
     assert result.start == 0
     assert result.stalls.tolist() == [9, 8]
