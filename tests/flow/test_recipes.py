@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from spikewright.flow.accuracy import evaluate
-from spikewright.flow.convert import convert
+from spikewright.flow.convert import Code, convert
 from spikewright.flow.datasets import Dataset, digits, digits_segmentation
 from spikewright.flow.recipes import DIGITS_MLP, MNIST_CNN, MNIST_MLP, RECIPES, Recipe, train_recipe
 from spikewright.golden.errors import ConfigurationError
@@ -65,6 +65,32 @@ def test_digits_as_images(name: str, epochs: int, least: float) -> None:
     # So short a training leaves labels that hang on one rounding.
     assert report["label_agreement"] >= 0.9
     assert nearly_settled(report)
+
+
+@pytest.mark.parametrize(
+    ("code", "levels"), [(Code.ONEHOT, 1), (Code.ONEHOT, 7), (Code.FIRST_SPIKE, 3)]
+)
+def test_codes_of_one_spike_train(code: Code, levels: int) -> None:
+    data = digits()
+    recipe = short(DIGITS_MLP, 15)
+    recipe = replace(recipe, convert=replace(recipe.convert, code=code, levels=levels))
+    result = train_recipe(recipe, data)
+    conversion = convert(result.qat_module, result.calibration)
+    steps = conversion.reference.steps
+    assert steps == (1 if code is Code.ONEHOT else 7 + 3)
+    report = evaluate(
+        conversion.network,
+        conversion.reference,
+        result.float_module,
+        data.x_test,
+        data.y_test,
+        steps=(steps,),
+        quantised_module=result.qat_module,
+    )
+    assert report["equal_logits"] == {"stepwise": len(data.x_test)}
+    assert report["quantised"] == report["stepwise"][str(steps)] >= 0.93
+    assert report["label_agreement"] >= 0.98
+    assert 0 < report["spikes_per_neuron"][f"stepwise T={steps}"] < 0.6
 
 
 def test_segmentation_names_every_pixel() -> None:
