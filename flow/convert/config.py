@@ -168,7 +168,7 @@ class TrainConfig:
     Parameters
     ----------
     epochs, batch, learning_rate, weight_decay, smoothing : as usual; ``smoothing`` is of labels.
-    sparsity : weight of the mean hidden level in the loss (quantised modules only).
+    sparsity : weight of the mean hidden level in the loss (quantised and spiking modules).
     image : height and width of a sample seen as an image; needed for all augmentation.
     shift : augmentation by up to so many pixels in each direction.
     turn : augmentation by up to so many degrees, either way.

@@ -5,15 +5,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import cos, pi, prod
+from typing import Protocol, runtime_checkable
 
 import torch
 
 from spikewright.flow.convert.augment import augmented
 from spikewright.flow.convert.config import TrainConfig
-from spikewright.flow.convert.qat import QatNetwork
 from spikewright.golden.errors import ConfigurationError
 
-__all__ = ["Epoch", "Progress", "train"]
+__all__ = ["Active", "Epoch", "Progress", "train"]
+
+
+@runtime_checkable
+class Active(Protocol):
+    """A module that says how much its hidden neurons did in the last batch."""
+
+    def activity(self) -> torch.Tensor:
+        """Mean level, a scalar."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +60,7 @@ def train(
     """
     _check(x, y, config)
     history = []
-    quantised = module if isinstance(module, QatNetwork) else None
+    active = module if isinstance(module, Active) else None
     with _reproducible(seed, config.threads):
         optimiser = torch.optim.Adam(
             module.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
@@ -76,8 +84,8 @@ def train(
                     logits, labels, label_smoothing=config.smoothing
                 )
                 loss_sum += float(loss.detach())
-                if quantised is not None:
-                    activity = quantised.activity()
+                if active is not None:
+                    activity = active.activity()
                     loss = loss + config.sparsity * activity
                     activity_sum += float(activity.detach())
                 optimiser.zero_grad(set_to_none=True)
