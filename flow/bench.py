@@ -19,9 +19,8 @@ from spikewright.flow.recipes import (
     MNIST_ONEHOT_1,
     MNIST_ONEHOT_2,
     MNIST_ONEHOT_3,
-    Recipe,
 )
-from spikewright.flow.whole import Target, whole_way
+from spikewright.flow.whole import Maker, Target, whole_way
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
 
@@ -37,29 +36,32 @@ class Benchmark:
     ``data`` gets the user's folder, None where nobody named one, and the seed of a split.
     """
 
-    recipe: Recipe
+    recipe: Maker
     target: Target
     data: Callable[[Path | None, int], Dataset]
 
 
-def _from_folder(folder: Path | None, seed: int) -> Dataset:
-    """MNIST, which has its own split."""
+def _from_folder(load: Callable[[Path], Dataset], folder: Path | None, seed: int) -> Dataset:
+    """Data that the user has, with a split of their own."""
     if folder is None:
         raise ConfigurationError(
-            "the benchmarks on MNIST need its folder", found="none", where="data"
+            "this benchmark needs the folder of its data", found="none", where="data"
         )
-    return mnist(folder)
+    return load(folder)
 
 
 def _embedded(load: Callable[[int], Dataset], folder: Path | None, seed: int) -> Dataset:
     """Data that come with scikit-learn."""
     if folder is not None:
         raise ConfigurationError(
-            "only the benchmarks on MNIST take a folder", found=str(folder), where="data"
+            "the data of this benchmark come along, and it takes no folder",
+            found=str(folder),
+            where="data",
         )
     return load(seed)
 
 
+_MNIST = partial(_from_folder, mnist)
 _DIGITS = partial(_embedded, digits)
 _PIXELS = partial(_embedded, digits_segmentation)
 
@@ -67,7 +69,7 @@ _PIXELS = partial(_embedded, digits_segmentation)
 _ALL = (
     Benchmark(
         recipe=MNIST_MLP,
-        data=_from_folder,
+        data=_MNIST,
         target=Target(
             board="ulx3s-85f", lanes=(128, 10), other_modes=_OTHERS, other_lanes=(16, 10)
         ),
@@ -75,14 +77,14 @@ _ALL = (
     *(
         Benchmark(
             recipe=recipe,
-            data=_from_folder,
+            data=_MNIST,
             target=Target(board="ulx3s-85f", lanes=(128, 10), mode=Mode.STEPWISE, samples=200),
         )
         for recipe in (MNIST_ONEHOT_1, MNIST_ONEHOT_2, MNIST_ONEHOT_3, MNIST_FIRST_SPIKE)
     ),
     Benchmark(
         recipe=MNIST_CNN,
-        data=_from_folder,
+        data=_MNIST,
         # In the order conv1, conv2, hidden, classes: a mean is part of the layer behind it.
         target=Target(
             board="ulx3s-85f",

@@ -12,7 +12,7 @@ import torch
 
 from spikewright.flow.cosim.streams import TokenStream
 from spikewright.golden.model import Model
-from spikewright.golden.spec import Fire, Mode, Network, TokenKind
+from spikewright.golden.spec import Encoding, Fire, Mode, Network, TokenKind
 from spikewright.hdl.bound import bound_cycles
 from spikewright.hdl.config import core_configs, node_layouts
 from spikewright.hdl.plan import HardwarePlan
@@ -57,8 +57,13 @@ def workload(network: Network, plan: HardwarePlan, streams: Mapping[str, TokenSt
 
 
 def golden_speed(network: Network, values: torch.Tensor, steps: int) -> dict[str, Any]:
-    """Samples a second of the golden model, stepwise, over all of ``values`` after one warm-up."""
+    """Samples a second of the golden model, stepwise, over all of ``values`` after one warm-up.
+
+    Events [N, steps, n] have their own steps.
+    """
     model = Model(network)
+    if network.inputs[0].encoding is Encoding.EVENTS:
+        steps = values.shape[1]
     model.run(values[:_BATCH], mode=Mode.STEPWISE, steps=steps)
     start = time.perf_counter()
     model.run(values, mode=Mode.STEPWISE, steps=steps)

@@ -1,8 +1,10 @@
 """Recipes: networks that this project trains itself, from nothing, the same way every time."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
 import torch
 
@@ -13,11 +15,18 @@ from spikewright.flow.convert import (
     Progress,
     QatNetwork,
     TrainConfig,
+    convert,
     prepare,
     train,
 )
 from spikewright.flow.datasets import N_CLASSES, Dataset
+from spikewright.flow.importers import import_module
 from spikewright.flow.networks import EncoderDecoder, cnn, mlp, residual, separable
+from spikewright.flow.original import Original
+from spikewright.flow.progress import Working
+from spikewright.flow.project import Project
+from spikewright.flow.samples import Samples
+from spikewright.flow.stages import epochs
 
 __all__ = [
     "DIGITS_CNN",
@@ -54,6 +63,25 @@ class Recipe:
     convert: ConvertConfig
     pretrain: TrainConfig
     finetune: TrainConfig
+
+    def project(self, out: Path, data: Dataset, *, seed: int, working: Working) -> Project:
+        """Train on ``data`` and convert, into a new project that keeps the held-out samples."""
+        data = data.shaped(self.shape)
+        with working("train") as advance:
+            start = time.perf_counter()
+            n_float, n_all = self.pretrain.epochs, self.pretrain.epochs + self.finetune.epochs
+            tell = epochs(advance, before={"quantised": n_float}, total=n_all)
+            trained = train_recipe(self, data, seed=seed, progress=tell)
+            train_seconds = time.perf_counter() - start
+        with working("convert"):
+            start = time.perf_counter()
+            conversion = convert(trained.qat_module, trained.calibration)
+            original = Original(import_module(trained.float_module, self.shape))
+            held_out = Samples(x=data.x_test, y=data.y_test)
+            project = Project.create(out, conversion.network, original, held_out)
+        seconds = {"train": train_seconds, "convert": time.perf_counter() - start}
+        project.record({}, seconds)
+        return project
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -44,6 +44,7 @@ def _compared(summary: Summary) -> str:
 
 
 _COLUMNS = 4
+_NONE = "-"  # a network in time runs stepwise only
 _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("network", lambda s: "-".join(s["network"]["shapes"])),
     (
@@ -51,7 +52,7 @@ _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
         lambda s: f"{s['network']['weights']:,} of {max(s['network']['weight_bits'])} bits",
     ),
     ("accuracy, float", lambda s: _percent(s["accuracy"]["float"])),
-    ("accuracy, quantised", lambda s: _percent(s["accuracy"]["quantised"])),
+    ("accuracy, quantised", lambda s: _quantised(s["accuracy"])),
     ("accuracy, collapsed and settle", lambda s: _both(s["accuracy"])),
     ("accuracy, stepwise", _stepwise),
     ("spikes a hidden neuron", lambda s: _spikes(s["accuracy"])),
@@ -70,9 +71,13 @@ _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
 )
 
 
+def _quantised(accuracy: Summary) -> str:
+    return _percent(accuracy["quantised"]) if "quantised" in accuracy else _NONE
+
+
 def _both(accuracy: Summary) -> str:
     if "collapsed" not in accuracy:
-        return "-"
+        return _NONE
     if accuracy["collapsed"] == accuracy["settle"]:
         return _percent(accuracy["collapsed"])
     return f"{_percent(accuracy['collapsed'])} and {_percent(accuracy['settle'])}"

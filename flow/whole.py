@@ -1,26 +1,21 @@
-"""The whole way: train a recipe, convert it, and take it to a bitstream."""
+"""The whole way: make a recipe's network, and take it to a bitstream."""
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from spikewright.boards import get_board
-from spikewright.flow.convert import convert, encode_input
+from spikewright.flow.convert import encode_input
 from spikewright.flow.datasets import Dataset
-from spikewright.flow.importers import import_module
 from spikewright.flow.machine import measured
-from spikewright.flow.original import Original
 from spikewright.flow.performance import golden_speed
 from spikewright.flow.plan import default_plan
 from spikewright.flow.progress import Working
 from spikewright.flow.project import Project, check_output
-from spikewright.flow.recipes import Recipe, train_recipe
-from spikewright.flow.samples import Samples
 from spikewright.flow.stages import (
     build_stage,
     cosim_stage,
-    epochs,
     evaluate_stage,
     generate_stage,
     usual_steps,
@@ -28,9 +23,20 @@ from spikewright.flow.stages import (
 from spikewright.golden.spec import Mode
 from spikewright.hdl.plan import MembraneStore
 
-__all__ = ["Target", "whole_way"]
+__all__ = ["Maker", "Target", "whole_way"]
 
 Lanes = int | tuple[int, ...] | Mapping[str, int]
+
+
+class Maker(Protocol):
+    """What trains a network and makes it integers: a recipe of either kind."""
+
+    @property
+    def name(self) -> str:
+        """Of the network."""
+
+    def project(self, out: Path, data: Dataset, *, seed: int, working: Working) -> Project:
+        """Train on ``data`` and convert, into a new project that keeps the held-out samples."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +51,7 @@ class Target:
     mode : how the hardware of the bitstream runs.
     other_modes : modes that are co-simulated too.
     other_lanes : lanes of their hardware; None is the same.
-    steps : the T of a stepwise co-simulation; one-hot levels and first spikes have their own.
+    steps : the T of a stepwise co-simulation; events, one-hot levels and first spikes have their own.
     """
 
     board: str
@@ -60,7 +66,7 @@ class Target:
 
 def whole_way(
     out: Path,
-    recipe: Recipe,
+    recipe: Maker,
     dataset: Callable[[], Dataset],
     target: Target,
     *,
@@ -69,20 +75,8 @@ def whole_way(
 ) -> Project:
     """Go from data to a bitstream in the project folder ``out``; every stage is recorded."""
     check_output(out)
-    data = dataset().shaped(recipe.shape)
-    with working("train") as advance:
-        start = time.perf_counter()
-        n_float, n_all = recipe.pretrain.epochs, recipe.pretrain.epochs + recipe.finetune.epochs
-        tell = epochs(advance, before={"quantised": n_float}, total=n_all)
-        trained = train_recipe(recipe, data, seed=seed, progress=tell)
-        train_seconds = time.perf_counter() - start
-    with working("convert"):
-        start = time.perf_counter()
-        conversion = convert(trained.qat_module, trained.calibration)
-        original = Original(import_module(trained.float_module, recipe.shape))
-        held_out = Samples(x=data.x_test, y=data.y_test)
-        project = Project.create(out, conversion.network, original, held_out)
-        project.record({}, {"train": train_seconds, "convert": time.perf_counter() - start})
+    project = recipe.project(out, dataset(), seed=seed, working=working)
+    held_out = project.samples
     shown = usual_steps(project.network, (1, 2, 4, 8, 16))
     evaluate_stage(project, held_out, steps=shown, working=working)
     (steps,) = usual_steps(project.network, (target.steps,))

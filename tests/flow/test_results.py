@@ -103,6 +103,14 @@ def test_more_than_four_runs_are_two_tables():
     assert sum("98.77 %" in line for line in lines) == 2
 
 
+def test_a_network_in_time_has_no_other_modes():
+    accuracy = {"float": 0.98, "stepwise": {"28": 0.975}}
+    lines = table([SUMMARY | {"accuracy": accuracy}]).splitlines()
+    assert "| accuracy, quantised | - |" in lines
+    assert "| accuracy, collapsed and settle | - |" in lines
+    assert "| accuracy, stepwise | 97.50 % (T = 28) |" in lines
+
+
 @pytest.mark.parametrize(
     "text", ["", f"{BEGIN}\n", f"{END}\n{BEGIN}\n", f"{BEGIN}\n{BEGIN}\n{END}\n"]
 )

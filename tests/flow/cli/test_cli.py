@@ -444,11 +444,11 @@ def test_the_help_names_every_benchmark(tmp_path):
 
 def test_data_where_they_belong(tmp_path):
     result = spikewright("bench", "mnist-cnn", "--out", "p", cwd=tmp_path, ok=False)
-    assert "data: the benchmarks on MNIST need its folder, found none" in failure(result, 2)
+    assert "data: this benchmark needs the folder of its data, found none" in failure(result, 2)
     result = spikewright(
         "bench", "digits-cnn", "--data", tmp_path, "--out", "p", cwd=tmp_path, ok=False
     )
-    assert "data: only the benchmarks on MNIST take a folder, found " in failure(result, 2)
+    assert "the data of this benchmark come along, and it takes no folder" in failure(result, 2)
 
 
 def test_an_unknown_benchmark_is_refused(tmp_path):
