@@ -26,6 +26,21 @@ _ACCURACY = (
 )  # fmt: skip
 # Figures of summary.json in the order a reader wants them: title, section, keys.
 _SECTIONS = (
+    (
+        "Events",
+        "events",
+        (
+            "samples",
+            "recordings",
+            "empty",
+            "events",
+            "late",
+            "crowded",
+            "merged",
+            "clipped",
+            "busiest",
+        ),
+    ),
     ("Network", "network", ("name", "shapes", "weight_bits", "weights", "modes", "hash")),
     ("From NIR", "nir", ("agreement", "precision", "discretisation")),
     ("Accuracy", "accuracy", _ACCURACY),

@@ -7,6 +7,7 @@ import typer
 
 from spikewright.flow.cli.console import show_error
 from spikewright.flow.cli.convert import convert
+from spikewright.flow.cli.events import events
 from spikewright.flow.cli.whole import bench, demo
 from spikewright.flow.cli.work import build, cosim, evaluate, export, generate
 from spikewright.golden.errors import FileError, SpikewrightError
@@ -34,10 +35,13 @@ app = typer.Typer(
     Networks of other frameworks come in as NIR:
     [bold]spikewright convert[/] net.nir --preset snntorch --out p
 
+    Recordings of events become samples:
+    [bold]spikewright events[/] a.npy --width 34 --steps 20 --out x.npz
+
     Or all of it on data that come along: [bold]spikewright demo --out p[/]
     """,
 )
-for command in (convert, evaluate, generate, cosim, build, export, demo, bench):
+for command in (convert, evaluate, generate, cosim, build, export, events, demo, bench):
     app.command(rich_help_panel="The whole way" if command in (demo, bench) else "Step by step")(
         command
     )
