@@ -4,7 +4,7 @@ DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
-ON_MNIST := mnist-mlp mnist-onehot-1 mnist-onehot-2 mnist-onehot-3 mnist-first-spike mnist-cnn
+ON_MNIST := mnist-mlp mnist-onehot-1 mnist-onehot-2 mnist-onehot-3 mnist-first-spike mnist-cnn mnist-rows
 ON_DIGITS := digits-cnn digits-resnet digits-separable digits-segmentation
 # pytest-xdist: one process a core; torch inside them must not fight over the cores.
 JOBS ?= 2
@@ -35,11 +35,12 @@ bench: $(STAMP) build/demo/summary.json  ## all benchmarks, into build/bench, an
 	for name in $(ON_MNIST); do \
 		$(BIN)/spikewright bench $$name --data $(DATA)/mnist --out build/bench/$$name || exit; \
 	done
+	$(BIN)/spikewright bench spoken-digits --data $(DATA)/fsdd --out build/bench/spoken-digits
 	for name in $(ON_DIGITS); do \
 		$(BIN)/spikewright bench $$name --out build/bench/$$name || exit; \
 	done
 	$(BIN)/python -m spikewright.flow.results README.md build/demo \
-		$(addprefix build/bench/,$(ON_MNIST) $(ON_DIGITS))
+		$(addprefix build/bench/,$(ON_MNIST) spoken-digits $(ON_DIGITS))
 
 build/demo/summary.json: | $(STAMP)
 	$(MAKE) demo

@@ -5,7 +5,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from spikewright.flow.datasets import Dataset, digits, digits_segmentation, mnist
+from spikewright.flow.datasets import (
+    Dataset,
+    digits,
+    digits_segmentation,
+    mnist,
+    mnist_rows,
+    spoken_digits,
+)
 from spikewright.flow.progress import Working, silent
 from spikewright.flow.project import Project
 from spikewright.flow.recipes import (
@@ -20,6 +27,7 @@ from spikewright.flow.recipes import (
     MNIST_ONEHOT_2,
     MNIST_ONEHOT_3,
 )
+from spikewright.flow.spiking.recipes import MNIST_ROWS, SPOKEN_DIGITS, SPOKEN_ENCODER
 from spikewright.flow.whole import Maker, Target, whole_way
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
@@ -61,6 +69,8 @@ def _embedded(load: Callable[[int], Dataset], folder: Path | None, seed: int) ->
     return load(seed)
 
 
+_ROWS = partial(_from_folder, mnist_rows)
+_SPOKEN = partial(_from_folder, partial(spoken_digits, encoder=SPOKEN_ENCODER))
 _MNIST = partial(_from_folder, mnist)
 _DIGITS = partial(_embedded, digits)
 _PIXELS = partial(_embedded, digits_segmentation)
@@ -93,6 +103,16 @@ _ALL = (
             samples=200,
             other_modes=_OTHERS,
         ),
+    ),
+    Benchmark(
+        recipe=MNIST_ROWS,
+        data=_ROWS,
+        target=Target(board="ulx3s-85f", lanes=(64, 10), samples=50, mode=Mode.STEPWISE),
+    ),
+    Benchmark(
+        recipe=SPOKEN_DIGITS,
+        data=_SPOKEN,
+        target=Target(board="icebreaker", lanes=(8, 2), samples=30, mode=Mode.STEPWISE),
     ),
     Benchmark(
         recipe=DIGITS_CNN,

@@ -1,22 +1,39 @@
-"""Data sets for tests and benchmarks: scikit-learn's digits, and MNIST from its IDX files."""
+"""Data sets for tests and benchmarks: scikit-learn's digits, MNIST, and spoken digits."""
 
 import gzip
 import struct
+import zipfile
 import zlib
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from spikewright.flow.sound import SoundEncoder
 from spikewright.golden.errors import ConfigurationError, FileError, ToolError
 
-__all__ = ["N_CLASSES", "Dataset", "digits", "digits_segmentation", "mnist"]
+__all__ = [
+    "N_CLASSES",
+    "Dataset",
+    "digits",
+    "digits_segmentation",
+    "mnist",
+    "mnist_rows",
+    "spoken_digits",
+]
 
 IDX_BYTES = 0x08
 N_CLASSES = 10
+SPOKEN_FILE = "fsdd.npz"
+SPOKEN_RATE_HZ = 8000
+SPOKEN_TEST = 5
+"""The Free Spoken Digit Dataset's own split: of each speaker and digit the first so many."""
+SPOKEN_ARRAYS = {"audio": "int16", "offsets": "int64", "labels": "uint8", "index": "uint8"}
 MNIST_FILES = {
     "x_train": "train-images-idx3-ubyte",
     "y_train": "train-labels-idx1-ubyte",
@@ -27,7 +44,10 @@ MNIST_FILES = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
-    """Samples as float32 [N, ...] in [0, 1], labels as int64 [N], or [N, height, width]."""
+    """Samples as float32 [N, ...] in [0, 1], or events; labels as int64 [N], or [N, height, width].
+
+    ``image`` is how a sample is seen as one, of events [steps, addresses].
+    """
 
     name: str
     image: tuple[int, int]
@@ -126,6 +146,17 @@ def mnist(folder: Path) -> Dataset:
     )
 
 
+def mnist_rows(folder: Path) -> Dataset:
+    """MNIST from above to below, a row a step: a pixel of at least one half is an event."""
+    data = mnist(folder)
+    steps, pixels = data.image
+    x_train, x_test = ((x >= 0.5).float() for x in (data.x_train, data.x_test))
+    shape = (-1, steps, pixels)
+    return replace(
+        data, name="mnist-rows", x_train=x_train.reshape(shape), x_test=x_test.reshape(shape)
+    )
+
+
 def _pixels(images: npt.NDArray[np.uint8]) -> torch.Tensor:
     flat = images.reshape(len(images), -1)
     return torch.from_numpy(flat.astype(np.float32) / np.float32(255.0))
@@ -167,3 +198,92 @@ def _read_idx(path: Path) -> npt.NDArray[np.uint8]:
             f"the file must have {expected} bytes", found=str(len(data)), where=str(path)
         )
     return np.frombuffer(data, dtype=np.uint8, offset=header).reshape(sizes)
+
+
+def spoken_digits(folder: Path, encoder: SoundEncoder) -> Dataset:
+    """The recordings of fsdd.npz as levels [steps, channels]; those with index 0 to 4 are the test.
+
+    The file holds ``audio`` (int16, all recordings end to end, 8 kHz), ``offsets`` (where each
+    begins, and the end), ``labels`` and ``index`` (the number of a recording among those of its
+    speaker and digit).
+    """
+    path = Path(folder) / SPOKEN_FILE
+    arrays = _read_spoken(path)
+    _check_spoken(arrays, str(path))
+    starts = arrays["offsets"]
+    levels = [
+        encoder.encode(arrays["audio"][start:stop] / 32768)
+        for start, stop in pairwise(starts.tolist())
+    ]
+    x = torch.from_numpy(np.stack(levels).astype(np.float32))
+    y = torch.from_numpy(arrays["labels"].astype(np.int64))
+    is_test = torch.from_numpy(arrays["index"] < SPOKEN_TEST)
+    return Dataset(
+        name="spoken-digits",
+        image=(encoder.steps, encoder.channels),
+        x_train=x[~is_test],
+        y_train=y[~is_test],
+        x_test=x[is_test],
+        y_test=y[is_test],
+    )
+
+
+def _read_spoken(path: Path) -> dict[str, npt.NDArray[Any]]:
+    try:
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            return {name: archive[name] for name in SPOKEN_ARRAYS}
+    except FileNotFoundError as error:
+        raise FileError(
+            f"the folder must hold {SPOKEN_FILE}", found="no such file", where=str(path.parent)
+        ) from error
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise FileError(
+            f"the file must be npz with the arrays {', '.join(SPOKEN_ARRAYS)}",
+            found=f"{type(error).__name__}: {error}",
+            where=str(path),
+        ) from error
+
+
+def _check_spoken(arrays: dict[str, npt.NDArray[Any]], where: str) -> None:
+    for name, kind in SPOKEN_ARRAYS.items():
+        if arrays[name].dtype != kind or arrays[name].ndim != 1:
+            raise FileError(
+                f"{name} must be {kind} of one dimension",
+                found=f"{arrays[name].dtype} of shape {list(arrays[name].shape)}",
+                where=where,
+            )
+    starts, n = arrays["offsets"], len(arrays["labels"])
+    if len(starts) != n + 1 or len(arrays["index"]) != n or n == 0:
+        raise FileError(
+            "there must be a label and an index for each recording, and one offset more",
+            found=f"{n} labels, {len(arrays['index'])} indices, {len(starts)} offsets",
+            where=where,
+        )
+    if starts[0] != 0 or starts[-1] != len(arrays["audio"]) or (np.diff(starts) <= 0).any():
+        raise FileError(
+            f"offsets must rise from 0 to the {len(arrays['audio'])} samples of audio",
+            found=f"{starts[0]} to {starts[-1]}, the shortest step {np.diff(starts).min()}",
+            where=where,
+        )
+    if arrays["labels"].max() >= N_CLASSES:
+        raise FileError(
+            f"labels must lie in 0..{N_CLASSES - 1}", found=str(arrays["labels"].max()), where=where
+        )
+    in_test = int((arrays["index"] < SPOKEN_TEST).sum())
+    if in_test in (0, n):
+        raise FileError(
+            f"recordings with an index below {SPOKEN_TEST} are the test set, which must be some "
+            "but not all",
+            found=f"{in_test} of {n}",
+            where=where,
+        )

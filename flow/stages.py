@@ -122,9 +122,13 @@ def convert_nir_stage(
     max_steps: int = 256,
     shape: tuple[int, ...] | None = None,
     seed: int = 0,
+    held_out: Samples | None = None,
     working: Working = silent,
 ) -> Project:
-    """Make a project of a NIR file; without data, agreement is measured on random spikes."""
+    """Make a project of a NIR file; without data, agreement is measured on random spikes.
+
+    The project keeps the samples ``held_out``, or else the first of ``data``.
+    """
     check_output(out)
     start = time.perf_counter()
     original = NirOriginal(source, rule, shape=shape)
@@ -157,7 +161,8 @@ def convert_nir_stage(
             agreement=agreement,
             levels={original.input: levels},
         )
-        project = Project.create(out, conversion.network, original, data.first(KEPT_SAMPLES))
+        kept = data.first(KEPT_SAMPLES) if held_out is None else held_out
+        project = Project.create(out, conversion.network, original, kept)
     figures = {
         "agreement": conversion.agreement.as_dict(),
         "precision": asdict(conversion.precision),

@@ -35,8 +35,9 @@ def bench(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of MNIST, its four IDX files under their usual names.",
-            show_default="needed by those on MNIST only",
+            help="Folder of the data: of MNIST, its four IDX files under their usual names; of "
+            "spoken-digits, fsdd.npz.",
+            show_default="needed by mnist-* and spoken-digits only",
         ),
     ] = None,
     samples: Annotated[
@@ -44,12 +45,12 @@ def bench(
         typer.Option(
             min=1,
             help="Held-out samples to co-simulate in each mode.",
-            show_default="all of mnist-mlp and of the digits; else 200",
+            show_default="all of mnist-mlp and the digits; mnist-rows: 50, spoken-digits: 30, else 200",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of training.")] = 0,
 ) -> None:
-    """Go the whole way on a benchmark: from training to a bitstream. All weights have 4 bits.
+    """Go the whole way on a benchmark: from training to a bitstream. Weights have 4 bits.
 
     mnist-mlp, ULX3S: 784-128-10.
 
@@ -62,6 +63,10 @@ def bench(
     mnist-first-spike, ULX3S: the same, at most one spike, whose time is the value.
 
     mnist-cnn, ULX3S: two convolutions with means, 256 hidden neurons; half an hour.
+
+    mnist-rows, ULX3S: 128 recurrent LIF neurons see a row of pixels a step.
+
+    spoken-digits, iCEBreaker: 64 recurrent LIF neurons hear 24 channels; weights of 6 bits.
 
     digits-cnn, iCEBreaker: two convolutions, each with a mean of 2x2.
 

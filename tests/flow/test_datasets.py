@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from spikewright.flow.datasets import MNIST_FILES, digits, digits_segmentation, mnist
+from spikewright.flow.datasets import (
+    MNIST_FILES,
+    digits,
+    digits_segmentation,
+    mnist,
+    mnist_rows,
+    spoken_digits,
+)
+from spikewright.flow.sound import SoundEncoder
 from spikewright.golden.errors import ConfigurationError, FileError
 
 
@@ -95,3 +103,74 @@ def test_segmentation_labels_dark_pixels_with_the_digit() -> None:
     for labels, digit, where in zip(data.y_test, whole.y_test, dark, strict=True):
         assert labels[where].unique().tolist() == [int(digit)]
         assert labels[~where].unique().tolist() == [10]
+
+
+def test_mnist_a_row_a_step(folder: Path) -> None:
+    rows, images = mnist_rows(folder), mnist(folder)
+    assert rows.x_train.shape == (6, 28, 28) and rows.x_test.shape == (4, 28, 28)
+    assert torch.equal(rows.x_train.flatten(1) == 1, images.x_train >= 128 / 255)
+    assert set(rows.x_train.unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(rows.y_test, images.y_test)
+
+
+ENCODER = SoundEncoder(rate_hz=8000, steps=5, channels=4)
+
+
+def spoken(**changes):
+    """Four recordings of 100 to 400 samples, of which the second and the fourth are the test."""
+    rng = np.random.default_rng(0)
+    arrays = {
+        "audio": rng.integers(-9000, 9000, 1000).astype(np.int16),
+        "offsets": np.array([0, 100, 300, 600, 1000]),
+        "labels": np.array([7, 0, 9, 2], np.uint8),
+        "index": np.array([5, 4, 49, 0], np.uint8),
+        "speakers": np.array(["theo"] * 4),
+    }
+    return arrays | changes
+
+
+def test_spoken_digits_are_split_by_their_index(tmp_path: Path) -> None:
+    arrays = spoken()
+    np.savez(tmp_path / "fsdd.npz", **arrays)
+    data = spoken_digits(tmp_path, ENCODER)
+    assert data.y_train.tolist() == [7, 9] and data.y_test.tolist() == [0, 2]
+    parts = [
+        arrays["audio"][a:b] / 32768 for a, b in ((0, 100), (100, 300), (300, 600), (600, 1000))
+    ]
+    wanted = [ENCODER.encode(part).tolist() for part in parts]
+    assert data.x_train.tolist() == [wanted[0], wanted[2]]
+    assert data.x_test.tolist() == [wanted[1], wanted[3]]
+    assert data.x_train.dtype == torch.float32 and data.image == (5, 4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"audio": np.zeros(1000)}, r"audio must be int16 of one dimension, found float64"),
+        (
+            {"offsets": np.array([0, 100, 300, 1000])},
+            "one offset more, found 4 labels, 4 indices, 4",
+        ),
+        ({"offsets": np.array([0, 100, 300, 300, 1000])}, "offsets must rise from 0 to the 1000"),
+        ({"offsets": np.array([0, 100, 300, 600, 1001])}, "offsets must rise from 0 to the 1000"),
+        ({"labels": np.array([7, 0, 10, 2], np.uint8)}, r"labels must lie in 0\.\.9, found 10"),
+        ({"index": np.full(4, 5, np.uint8)}, "some but not all, found 0 of 4"),
+        ({"labels": np.array([{}] * 4, object)}, "must be npz with the arrays audio, offsets"),
+    ],
+)
+def test_damaged_spoken_digits_are_refused(changes, text, tmp_path: Path) -> None:
+    np.savez(tmp_path / "fsdd.npz", **spoken(**changes))
+    with pytest.raises(FileError, match=text):
+        spoken_digits(tmp_path, ENCODER)
+
+
+def test_files_that_are_no_spoken_digits(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match=r"the folder must hold fsdd.npz, found no such file"):
+        spoken_digits(tmp_path, ENCODER)
+    (tmp_path / "fsdd.npz").write_bytes(b"PK\x03\x04")
+    with pytest.raises(FileError, match=r"fsdd.npz: the file must be npz with the arrays"):
+        spoken_digits(tmp_path, ENCODER)
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    (tmp_path / "one.npy").rename(tmp_path / "fsdd.npz")
+    with pytest.raises(FileError, match=r"fsdd.npz: the file must be npz with the arrays"):
+        spoken_digits(tmp_path, ENCODER)
