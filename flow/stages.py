@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from math import prod
 from pathlib import Path
 
 import torch
@@ -150,7 +151,14 @@ def convert_nir_stage(
             found=str(list(values.shape[1:])),
             action="give more --max-steps, or shorter samples",
         )
-    inputs = values.reshape(*values.shape[:2], *original.reference.shapes[original.input])
+    wanted = original.reference.shapes[original.input]
+    if values[0, 0].numel() != prod(wanted):
+        raise ConfigurationError(
+            f"a step must have {prod(wanted)} values, shape {list(wanted)}",
+            found=f"shape {list(values.shape[2:])}",
+            where=f"input {original.input!r}",
+        )
+    inputs = values.reshape(*values.shape[:2], *wanted)
     with working("convert"):
         conversion = convert_graph(
             original.reference,

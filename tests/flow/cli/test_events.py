@@ -95,6 +95,17 @@ def test_a_mistake_is_one_message(run, files):
     assert "error: first.npy: y of event" in shown
 
 
+def test_samples_of_another_sensor(run, files):
+    run("events", "first.npy", *SENSOR, "--steps", 5, "--order", "yxp", "--out", "x.npz")
+    module = SpikingNetwork((2, 4, 7), [Layer(neurons=2, leak=0.5)], Output(classes=2))
+    nir.write(files / "net.nir", module.graph())
+    shown = run(
+        "convert", "net.nir", "--preset", "norse", "--calibrate", "x.npz", "--out", "p", code=2
+    )  # fmt: skip
+    assert "a step must have 56 values, shape [2, 4, 7], found shape [4, 8, 2]" in shown
+    assert not (files / "p").exists()
+
+
 def test_help_teaches(run):
     shown = run("events", "--help")
     for word in ("--step-us", "--most-per-step", "spikewright events ear.npz", "microseconds"):

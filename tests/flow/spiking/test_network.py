@@ -115,6 +115,24 @@ def test_nothing_is_lost_where_the_leaks_are_dyadic(bits):
     assert made.network.populations[0].soma.leak_v == Leak(multiplier=1, shift=1)
 
 
+def test_rounded_weights_are_worth_it():
+    """CuBa and leaks that are no shifts: fractions hold them; weights that were real lose more."""
+    least = {}
+    for bits in (None, 8):
+        module = network(
+            Layer(neurons=12, leak=0.90625, current=0.75, recurrent=True),
+            output=Output(classes=3, leak=0.875, fires=True),
+            weight_bits=bits,
+        )
+        x = events(30, 24, 5)
+        made = convert_graph(
+            reference(module), {"input": x}, name="net", max_steps=24, weight_bits=8, agreement=1.0
+        )
+        assert made.precision.fraction_bits > 2
+        least[bits] = made.agreement.least
+    assert least[8] == 1.0 > least[None] > 0.9
+
+
 def test_weights_are_whole_numbers_of_their_bits():
     module = network(Layer(neurons=30, leak=0.75, recurrent=True), weight_bits=4)
     with torch.no_grad():
