@@ -51,7 +51,7 @@ class Target:
     mode : how the hardware of the bitstream runs.
     other_modes : modes that are co-simulated too.
     other_lanes : lanes of their hardware; None is the same.
-    steps : the T of a stepwise co-simulation; events, one-hot levels and first spikes have their own.
+    steps : the T of a stepwise co-simulation; events and codes of one spike have their own.
     """
 
     board: str

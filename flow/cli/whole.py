@@ -45,7 +45,8 @@ def bench(
         typer.Option(
             min=1,
             help="Held-out samples to co-simulate in each mode.",
-            show_default="all of mnist-mlp and the digits; mnist-rows: 50, spoken-digits: 30, else 200",
+            show_default="all of mnist-mlp and the digits-*; mnist-rows: 50, spoken-digits: 30; "
+            "else 200",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of training.")] = 0,
