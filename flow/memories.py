@@ -18,6 +18,7 @@ from spikewright.hdl.config import CoreConfig, PortConfig, node_layouts, shape_o
 from spikewright.hdl.delta import epoch_bits
 from spikewright.hdl.encoder import encoded, frame_layout
 from spikewright.hdl.filter import filter_memories
+from spikewright.hdl.parameters import in_memory
 from spikewright.hdl.plan import CorePlan, HardwarePlan, MembraneStore, WeightStore
 from spikewright.hdl.queue import SHALLOW_QUEUE
 from spikewright.hdl.readout import tally_range
@@ -41,8 +42,6 @@ __all__ = [
 ANYWHERE = "any"
 """Store of a memory that Yosys places as it sees fit."""
 
-# Fewer constants than these are logic.
-_LOGIC_ROWS = 16
 _PARAMETERS = {
     "initial_total": "initial state",
     "initial_v": "initial membranes",
@@ -192,7 +191,7 @@ def core_memories(config: CoreConfig) -> tuple[Memory, ...]:
         if parameter not in config.parameters:
             continue
         rows, _, shape = config.table(parameter)
-        if len(rows) > _LOGIC_ROWS and any(row != rows[0] for row in rows):
+        if in_memory(rows, config.plan.parameters):
             whole.append((kind, ANYWHERE, ((len(rows), len(rows[0]) * shape.width),)))
     return (
         *found,

@@ -19,6 +19,7 @@ from spikewright.hdl.plan import (
     HardwarePlan,
     Host,
     MembraneStore,
+    ParameterStore,
     Products,
     WeightStore,
 )
@@ -331,7 +332,12 @@ def _each(
     return values
 
 
-_CHOICES = {"membranes": MembraneStore, "weights": WeightStore, "products": Products}
+_CHOICES = {
+    "membranes": MembraneStore,
+    "weights": WeightStore,
+    "products": Products,
+    "parameters": ParameterStore,
+}
 
 
 def _core(data: Any, where: str) -> CorePlan:

@@ -8,18 +8,27 @@ from amaranth.lib.wiring import In, Out
 
 from spikewright.golden.errors import ConfigurationError
 
-__all__ = ["ParameterTable"]
+from .plan import ParameterStore
+
+__all__ = ["ParameterTable", "in_memory"]
 
 _LOGIC_DEPTH = 16
 
 
+def in_memory(values: Sequence[Sequence[int]], store: ParameterStore) -> bool:
+    """Whether rows of constants are kept in a memory."""
+    same = all(row == values[0] for row in values)
+    return store is ParameterStore.MEMORY and len(values) > _LOGIC_DEPTH and not same
+
+
 class ParameterTable(wiring.Component):
-    """Constants indexed by row: nothing where all rows are equal, logic, or block RAM.
+    """Constants indexed by row: nothing where all rows are equal, else as ``store`` says.
 
     Parameters
     ----------
     values : [rows][lanes], each within ``shape``.
     shape : shape of one constant.
+    store : where they live.
 
     Members
     -------
@@ -34,7 +43,13 @@ class ParameterTable(wiring.Component):
     latency = 1
     interval = 1
 
-    def __init__(self, *, values: Sequence[Sequence[int]], shape: Shape) -> None:
+    def __init__(
+        self,
+        *,
+        values: Sequence[Sequence[int]],
+        shape: Shape,
+        store: ParameterStore = ParameterStore.MEMORY,
+    ) -> None:
         if not values or any(len(row) != len(values[0]) for row in values):
             raise ConfigurationError("every row must have one value a lane", found="another count")
         for row in values:
@@ -43,6 +58,7 @@ class ParameterTable(wiring.Component):
                     raise ConfigurationError(f"a constant must fit {shape!r}", found=str(value))
         self.values = [list(row) for row in values]
         self.shape = shape
+        self.store = store
         self.lanes = len(values[0])
         lanes = {f"lane_{lane}": Out(shape) for lane in range(self.lanes)}
         super().__init__({"index": In(range(len(values))), "enable": In(1), **lanes})
@@ -52,22 +68,27 @@ class ParameterTable(wiring.Component):
         return getattr(self, f"lane_{number % self.lanes}")
 
     def elaborate(self, platform: object) -> Module:
-        """Equal rows are constants; a few are a lookup in logic; many are a memory."""
+        """Equal rows are constants; others a memory, or a lookup behind or before a register."""
         m = Module()
-        rows = len(self.values)
         if all(row == self.values[0] for row in self.values):
             for lane, value in enumerate(self.values[0]):
                 m.d.comb += self.lane(lane).eq(Const(value, self.shape))
-        elif rows <= _LOGIC_DEPTH:
-            held = Signal(range(rows))
+        elif in_memory(self.values, self.store):
+            self._memory(m)
+        elif self.store is ParameterStore.REGISTERS:
+            for lane in range(self.lanes):
+                with m.If(self.enable):
+                    m.d.sync += self.lane(lane).eq(self._column(lane)[self.index])
+        else:
+            held = Signal(range(len(self.values)))
             with m.If(self.enable):
                 m.d.sync += held.eq(self.index)
             for lane in range(self.lanes):
-                column = Array(Const(row[lane], self.shape) for row in self.values)
-                m.d.comb += self.lane(lane).eq(column[held])
-        else:
-            self._memory(m)
+                m.d.comb += self.lane(lane).eq(self._column(lane)[held])
         return m
+
+    def _column(self, lane: int) -> Array:
+        return Array(Const(row[lane], self.shape) for row in self.values)
 
     def _memory(self, m: Module) -> None:
         width = self.shape.width

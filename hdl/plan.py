@@ -8,13 +8,14 @@ from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
 
 __all__ = [
-    "SPIKE_PLACES",
     "CorePlan",
     "GuardPlan",
     "HardwarePlan",
     "Host",
     "MembraneStore",
+    "ParameterStore",
     "Products",
+    "SPIKE_PLACES",
     "WeightStore",
 ]
 
@@ -34,6 +35,17 @@ class WeightStore(enum.StrEnum):
 
     BLOCK = "block"
     LOGIC = "logic"
+
+
+class ParameterStore(enum.StrEnum):
+    """Where a neuron's constants live that differ between groups: an initialised memory (tables up
+    to 16 rows are constants all the same), constants in logic, or constants that are looked up into
+    registers, a lane each, from where they need no logic on their way.
+    """
+
+    MEMORY = "memory"
+    CONSTANTS = "constants"
+    REGISTERS = "registers"
 
 
 class Products(enum.StrEnum):
@@ -83,6 +95,7 @@ class CorePlan:
     membranes : where the state lives.
     weights : where the weights live.
     products : what multiplies; only payloads that are neither unit nor sign nor shift need it.
+    parameters : where thresholds, biases, initial states, reset amounts and slopes live.
     queue_depths : entries of the spike queue at each port, a port for each connection into each
         host, in the order of the hosts and then of the network; ``depths.sized`` computes them.
     """
@@ -93,6 +106,7 @@ class CorePlan:
     membranes: MembraneStore = MembraneStore.REGISTERS
     weights: WeightStore = WeightStore.BLOCK
     products: Products = Products.MULTIPLIER
+    parameters: ParameterStore = ParameterStore.MEMORY
     queue_depths: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:

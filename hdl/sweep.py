@@ -216,7 +216,9 @@ class Sweep(wiring.Component):
         tables = {}
         for name in config.parameters:
             rows, by_group, shape = config.table(name)
-            m.submodules[name] = table = ParameterTable(values=rows, shape=shape)
+            m.submodules[name] = table = ParameterTable(
+                values=rows, shape=shape, store=config.plan.parameters
+            )
             m.d.comb += [
                 table.index.eq(taken.group if by_group else taken.block),
                 table.enable.eq(advance),

@@ -4,7 +4,8 @@ import pytest
 from amaranth.hdl import signed, unsigned
 
 from spikewright.golden.errors import ConfigurationError
-from spikewright.hdl.parameters import ParameterTable
+from spikewright.hdl.parameters import ParameterTable, in_memory
+from spikewright.hdl.plan import ParameterStore
 from support.streams import simulate
 
 
@@ -19,10 +20,15 @@ def test_constructor_errors():
 
 @pytest.mark.parametrize("rows", [1, 2, 5, 16, 17, 40])
 @pytest.mark.parametrize("equal", [False, True])
-def test_every_row_and_lane(rows, equal):
+@pytest.mark.parametrize("store", list(ParameterStore))
+def test_every_row_and_lane(rows, equal, store):
     values = [[0 if equal else g - 20, lane - 1] for g in range(rows) for lane in [g % 3]]
     values = [[row[0], -1 if equal else row[1]] for row in values]
-    table = ParameterTable(values=values, shape=signed(7))
+    table = ParameterTable(values=values, shape=signed(7), store=store)
+    assert (table.latency, table.interval) == (1, 1)
+    assert in_memory(values, store) == (
+        store is ParameterStore.MEMORY and rows > 16 and values[0] != values[-1]
+    )
 
     async def bench(ctx):
         for g, row in enumerate(values):

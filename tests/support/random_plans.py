@@ -8,7 +8,15 @@ from spikewright.golden.spec import Mode, Network
 from spikewright.hdl.checks import check_plan
 from spikewright.hdl.depths import sized
 from spikewright.hdl.loops import minimum_depths, port_connections
-from spikewright.hdl.plan import CorePlan, HardwarePlan, Host, MembraneStore, Products, WeightStore
+from spikewright.hdl.plan import (
+    CorePlan,
+    HardwarePlan,
+    Host,
+    MembraneStore,
+    ParameterStore,
+    Products,
+    WeightStore,
+)
 from spikewright.hdl.token import axes_of
 from tests.support.random_networks import Chooser
 
@@ -32,6 +40,7 @@ def random_plan(chooser: Chooser, network: Network, mode: Mode) -> HardwarePlan:
             membranes=list(MembraneStore)[chooser.integer(0, 2)],
             weights=list(WeightStore)[chooser.integer(0, 1)],
             products=list(Products)[chooser.integer(0, 1)],
+            parameters=list(ParameterStore)[chooser.integer(0, 2)],
         )
         blocks = -(-channels // per_channel)
         if blocks > 1 and chooser.integer(0, 3) == 3:
