@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from spikewright.flow.convert import Reference, encode_input
+from spikewright.flow.convert import RecurrentReference, Reference, encode_input
+from spikewright.flow.sequences import run_samples
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.model import Model, Result
 from spikewright.golden.model.readout import first_largest
@@ -18,7 +19,7 @@ DEFAULT_STEPS = (1, 2, 4, 8, 16)
 
 def evaluate(
     network: Network,
-    reference: Reference | None,
+    reference: Reference | RecurrentReference | None,
     float_module: torch.nn.Module | None,
     x: torch.Tensor,
     y: torch.Tensor,
@@ -50,16 +51,18 @@ def evaluate(
     ``samples``, ``float``, ``quantised``, ``stepwise`` {T: fraction}, ``settle``, ``collapsed``,
     ``equal_logits`` {mode: samples whose logits are exactly the reference's} of each mode that must
     equal it, ``label_agreement``, ``events`` {mode: {name: mean number of spikes per sample}}, and
-    ``spikes_per_neuron`` {mode: mean of the neurons that fire}.
+    ``spikes_per_neuron`` {mode: mean of the neurons that fire}. Of a recurrent network also
+    ``states``, neurons times frames times samples, and ``equal_states`` {mode: how many equal the
+    reference's}.
     """
     _check(network, x, y, batch)
+    values = encode_input(network.inputs[0], x)
     y = y.reshape(len(y), -1)
     report: dict[str, Any] = {"samples": len(x)}
     tick = progress or _silent
     if float_module is not None:
         labels = _module_labels(float_module, x, batch, tick, "float")
         report["float"] = _fraction(labels == y)
-    values = encode_input(network.inputs[0], x)
     if network.inputs[0].encoding is Encoding.EVENTS:
         steps = (x.shape[1],)
     logits = None
@@ -78,7 +81,7 @@ def evaluate(
         if network.max_steps >= T:
             stage = f"stepwise T={T}"
             results = [
-                model.run(part, mode=Mode.STEPWISE, steps=T)
+                run_samples(model, part, mode=Mode.STEPWISE, steps=T)
                 for part in _parts(values, batch, tick, stage)
             ]
             report["stepwise"][str(T)] = _fraction(_labels(network, results) == y)
@@ -87,10 +90,17 @@ def evaluate(
             events[stage] = _events(results, len(x))
     for mode in (Mode.SETTLE, Mode.COLLAPSED):
         if mode in network.modes:
-            results = [model.run(part, mode=mode) for part in _parts(values, batch, tick, mode)]
+            parts = _parts(values, batch, tick, mode)
+            results = [run_samples(model, part, mode=mode) for part in parts]
             report[mode.value] = _fraction(_labels(network, results) == y)
             if logits is not None:
                 report["equal_logits"][mode.value] = _equal(results, logits)
+            if isinstance(reference, RecurrentReference):
+                parts = _parts(values, batch, tick, f"{mode}, states")
+                report["states"] = reference.states_of(values)
+                report.setdefault("equal_states", {})[mode.value] = sum(
+                    reference.equal_states(model, part, mode) for part in parts
+                )
             events[mode.value] = _events(results, len(x))
     report["events"] = events
     fire = [each for each in network.populations if each.soma.fire is not Fire.NONE]
@@ -171,14 +181,6 @@ def _check(network: Network, x: torch.Tensor, y: torch.Tensor, batch: int) -> No
         raise ConfigurationError(
             "evaluation needs as many labels as samples, and at least one",
             found=f"{len(x)} samples and {len(y)} labels",
-            where="evaluation data",
-        )
-    events = network.inputs[0].encoding is Encoding.EVENTS
-    n = network.inputs[0].n * (x.shape[1] if events else 1)
-    if x[0].numel() != n:
-        raise ConfigurationError(
-            f"a sample must have {n} values",
-            found=f"{x[0].numel()}, shape {list(x.shape[1:])}",
             where="evaluation data",
         )
     if batch < 1:

@@ -26,6 +26,7 @@ from spikewright.flow.recipes import (
     MNIST_ONEHOT_1,
     MNIST_ONEHOT_2,
     MNIST_ONEHOT_3,
+    MNIST_RNN,
 )
 from spikewright.flow.spiking.recipes import MNIST_ROWS, SPOKEN_DIGITS, SPOKEN_ENCODER
 from spikewright.flow.whole import Maker, Target, whole_way
@@ -103,6 +104,11 @@ _ALL = (
             samples=200,
             other_modes=_OTHERS,
         ),
+    ),
+    Benchmark(
+        recipe=MNIST_RNN,
+        data=_ROWS,
+        target=Target(board="ulx3s-85f", lanes=(64, 10), samples=50, other_modes=(Mode.SETTLE,)),
     ),
     Benchmark(
         recipe=MNIST_ROWS,

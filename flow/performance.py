@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from spikewright.flow.cosim.streams import TokenStream
+from spikewright.flow.sequences import frames_of, run_samples
 from spikewright.golden.model import Model
 from spikewright.golden.spec import Encoding, Fire, Mode, Network, TokenKind
 from spikewright.hdl.bound import bound_cycles
@@ -57,23 +58,27 @@ def workload(network: Network, plan: HardwarePlan, streams: Mapping[str, TokenSt
 
 
 def golden_speed(network: Network, values: torch.Tensor, steps: int) -> dict[str, Any]:
-    """Samples a second of the golden model, stepwise, over all of ``values`` after one warm-up.
+    """Samples a second of the golden model over all of ``values`` after one warm-up.
 
-    Events [N, steps, n] have their own steps.
+    It runs stepwise, or collapsed where the network has no steps. Events [N, steps, n] have their
+    own; each frame of sequences [N, frames, n] is a sample.
     """
     model = Model(network)
+    mode = Mode.STEPWISE if Mode.STEPWISE in network.modes else Mode.COLLAPSED
     if network.inputs[0].encoding is Encoding.EVENTS:
         steps = values.shape[1]
-    model.run(values[:_BATCH], mode=Mode.STEPWISE, steps=steps)
+    taken = steps if mode is Mode.STEPWISE else None
+    run_samples(model, values[:_BATCH], mode=mode, steps=taken)
     start = time.perf_counter()
-    model.run(values, mode=Mode.STEPWISE, steps=steps)
+    run_samples(model, values, mode=mode, steps=taken)
     seconds = time.perf_counter() - start
+    samples = len(values) * (frames_of(network, values) or 1)
     return {
-        "mode": str(Mode.STEPWISE),
-        "steps": steps,
-        "samples": len(values),
+        "mode": str(mode),
+        "steps": taken,
+        "samples": samples,
         "threads": torch.get_num_threads(),
-        "samples_per_second": round(len(values) / seconds),
+        "samples_per_second": round(samples / seconds),
     }
 
 

@@ -4,7 +4,8 @@
 
     network.safetensors      the integer network: the contract
     original.safetensors     the network as it was trained, in floating point; of a NIR file
-                             original.nir and discretisation.json
+                             original.nir and discretisation.json; of a recurrent network
+                             recurrent.safetensors
     samples.npz              held-out or calibration samples
     generated/MODE/          Verilog, plan, manifest, simulation
     build/BOARD/             bitstream, reports and logs of the tools
@@ -18,6 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from spikewright.flow.convert.recurrent import RecurrentNetwork
 from spikewright.flow.files import atomic_files, read_json, write_json
 from spikewright.flow.nir.original import NirOriginal
 from spikewright.flow.original import Original
@@ -27,6 +29,8 @@ from spikewright.golden.errors import FileError
 from spikewright.golden.spec import Dense, Input, Mode, Network, Population, Window
 from spikewright.golden.spec.file import load, save
 
+AnyOriginal = Original | NirOriginal | RecurrentNetwork
+
 __all__ = ["SCHEMA", "Project", "check_output", "describe"]
 
 SCHEMA = 1
@@ -34,8 +38,11 @@ SUMMARY = "summary.json"
 NETWORK = "network.safetensors"
 SAMPLES = "samples.npz"
 RESULTS = ("generated", "build")
-# What an older network of another kind has left, by whether this one comes from torch.
-ORIGINALS = (("original.safetensors",), ("original.nir", "discretisation.json"))
+ORIGINALS = {
+    Original: ("original.safetensors",),
+    NirOriginal: ("original.nir", "discretisation.json"),
+    RecurrentNetwork: ("recurrent.safetensors",),
+}
 
 _VERSIONS = (
     "spikewright",
@@ -93,7 +100,7 @@ class Project:
 
     @classmethod
     def create(
-        cls, root: Path, network: Network, original: Original | NirOriginal, samples: Samples
+        cls, root: Path, network: Network, original: AnyOriginal, samples: Samples
     ) -> "Project":
         """Write a project whole; what an older one of the same folder held is removed."""
         root = Path(root)
@@ -112,8 +119,10 @@ class Project:
             )
         for name in RESULTS:
             shutil.rmtree(root / name, ignore_errors=True)
-        for name in ORIGINALS[isinstance(original, Original)]:
-            (root / name).unlink(missing_ok=True)
+        # What an older network of another kind has left.
+        for kind, names in ORIGINALS.items():
+            for name in () if isinstance(original, kind) else names:
+                (root / name).unlink(missing_ok=True)
         return cls(root)
 
     @cached_property
@@ -131,10 +140,12 @@ class Project:
         return network
 
     @cached_property
-    def original(self) -> Original | NirOriginal:
+    def original(self) -> AnyOriginal:
         """The network as it was trained."""
-        kind = NirOriginal if NirOriginal.is_in(self.root) else Original
-        return kind.load(self.root)
+        for kind in (NirOriginal, RecurrentNetwork):
+            if kind.is_in(self.root):
+                return kind.load(self.root)
+        return Original.load(self.root)
 
     @cached_property
     def samples(self) -> Samples:

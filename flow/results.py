@@ -20,6 +20,9 @@ END = "<!-- /results -->"
 Summary = Mapping[str, Any]
 
 
+_NONE = "-"  # what a network has not, as the modes that it does not run in
+
+
 def _percent(share: float) -> str:
     return f"{100 * share:.2f} %"
 
@@ -30,6 +33,8 @@ def _number(value: float) -> str:
 
 def _stepwise(summary: Summary) -> str:
     shares = summary["accuracy"]["stepwise"]
+    if not shares:
+        return _NONE
     figures = ", ".join(f"{100 * share:.2f}" for share in shares.values())
     return f"{figures} % (T = {', '.join(shares)})"
 
@@ -44,15 +49,14 @@ def _compared(summary: Summary) -> str:
 
 
 _COLUMNS = 4
-_NONE = "-"  # a network in time runs stepwise only
 _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("network", lambda s: "-".join(s["network"]["shapes"])),
     (
         "weights",
         lambda s: f"{s['network']['weights']:,} of {max(s['network']['weight_bits'])} bits",
     ),
-    ("accuracy, float", lambda s: _percent(s["accuracy"]["float"])),
-    ("accuracy, quantised", lambda s: _quantised(s["accuracy"])),
+    ("accuracy, float", lambda s: _share(s["accuracy"], "float")),
+    ("accuracy, quantised", lambda s: _share(s["accuracy"], "quantised")),
     ("accuracy, collapsed and settle", lambda s: _both(s["accuracy"])),
     ("accuracy, stepwise", _stepwise),
     ("spikes a hidden neuron", lambda s: _spikes(s["accuracy"])),
@@ -63,6 +67,7 @@ _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("lanes (banks)", lambda s: _lanes(s["hardware"])),
     ("LUTs, flip-flops, block RAMs", lambda s: _area(s["build"])),
     ("fmax", lambda s: f"{s['build']['fmax_mhz']:.1f} MHz"),
+    ("frames a sequence, each a sample", lambda s: _frames(s["cosim"])),
     ("cycles a sample, mean", lambda s: _number(s["performance"]["cycles_per_sample"])),
     ("its bound, efficiency", lambda s: _bound(s["performance"])),
     ("latency", lambda s: f"{s['performance']['latency_us']:.2f} us"),
@@ -71,8 +76,8 @@ _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
 )
 
 
-def _quantised(accuracy: Summary) -> str:
-    return _percent(accuracy["quantised"]) if "quantised" in accuracy else _NONE
+def _share(accuracy: Summary, name: str) -> str:
+    return _percent(accuracy[name]) if name in accuracy else _NONE
 
 
 def _both(accuracy: Summary) -> str:
@@ -90,6 +95,10 @@ def _spikes(accuracy: Summary) -> str:
     return ", ".join(f"{means[name]:.3f} ({name})" for name in exact or means) or "-"
 
 
+def _frames(cosim: Summary) -> str:
+    return str(cosim["frames"]) if cosim.get("frames") else _NONE
+
+
 def _lanes(hardware: Summary) -> str:
     """Lanes of every core, and the rows and columns that they span where it is more than one."""
     cores = zip(hardware["lanes"], hardware["banks"], strict=True)
@@ -99,7 +108,8 @@ def _lanes(hardware: Summary) -> str:
 
 
 def _golden(golden: Summary) -> str:
-    how = f"{golden['mode']}, T = {golden['steps']}, {golden['threads']} threads"
+    steps = "" if golden["steps"] is None else f", T = {golden['steps']}"
+    how = f"{golden['mode']}{steps}, {golden['threads']} threads"
     return f"{_number(golden['samples_per_second'])} ({how})"
 
 

@@ -14,6 +14,8 @@ from spikewright.flow.convert import (
     Code,
     ConvertConfig,
     Epoch,
+    RecurrentNetwork,
+    RecurrentReference,
     Reference,
     TrainConfig,
     code_of,
@@ -38,6 +40,7 @@ from spikewright.flow.plan import default_plan, load_plan, plan_hash, with_depth
 from spikewright.flow.progress import Advance, Working, silent
 from spikewright.flow.project import Project, check_output
 from spikewright.flow.samples import Samples
+from spikewright.flow.sequences import frames_of, unrolled
 from spikewright.flow.synthesize import check_fits, stored_sample, synthesize
 from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
 from spikewright.golden.spec import Encoding, Mode, Network
@@ -229,8 +232,8 @@ def evaluate_stage(
 
         figures = evaluate(
             network,
-            None if code_of(network) is None else Reference(network),
-            project.original,
+            reference_of(project),
+            project.original if not isinstance(project.original, RecurrentNetwork) else None,
             samples.x,
             labels,
             steps=steps,
@@ -238,6 +241,13 @@ def evaluate_stage(
             progress=tell,
         )
     project.record({"accuracy": figures}, {"evaluate": time.perf_counter() - start})
+
+
+def reference_of(project: Project) -> Reference | RecurrentReference | None:
+    """What says ``quantised``, independently of the golden model, where there is such a thing."""
+    if isinstance(project.original, RecurrentNetwork):
+        return RecurrentReference(project.original)
+    return None if code_of(project.network) is None else Reference(project.network)
 
 
 def choose_plan(
@@ -310,6 +320,14 @@ def cosim_stage(
     network = project.network
     plan = hardware_plan(project, mode)
     values = encode_input(network.inputs[0], samples.x)
+    frames = frames_of(network, values)
+    if frames is not None:
+        if reset_every is not None:
+            raise ConfigurationError(
+                "sequences must be left to end by themselves",
+                found=f"reset_every {reset_every} for sequences of {frames} frames",
+            )
+        values, reset_every = unrolled(network, values)[0], frames
     events = network.inputs[0].encoding is Encoding.EVENTS
     n_steps = steps if mode is Mode.STEPWISE and not events else None
     with working(f"co-simulate {mode}") as advance:
@@ -328,6 +346,7 @@ def cosim_stage(
     figures["lanes"] = [core.lanes for core in plan.cores]
     figures["steps"] = n_steps
     figures["reset_every"] = reset_every or 1
+    figures["frames"] = frames
     figures["stalled"] = stall_input is not None or stall_output is not None
     modes = {**project.summary.get("cosim_modes", {}), str(mode): figures}
     project.record(
@@ -399,7 +418,7 @@ def build_stage(
     steps: int = 8,
     working: Working = silent,
 ) -> None:
-    """Make a bitstream that works on one of the project's samples."""
+    """Make a bitstream that works on one of the project's samples, or on its first frame."""
     start = time.perf_counter()
     network, samples = project.network, project.samples
     if not 0 <= sample < len(samples):
@@ -408,7 +427,9 @@ def build_stage(
         )
     check_fits(network, hardware_plan(project, mode), get_board(board))
     check_verilog(project, mode)
-    values = encode_input(network.inputs[0], samples.x[sample : sample + 1]).numpy()
+    values = encode_input(network.inputs[0], samples.x[sample : sample + 1])
+    if frames_of(network, values) is not None:
+        values = values[:, 0]
     plan = hardware_plan(project, mode)
     if plan.guards:
         raise UnsupportedError(
@@ -423,7 +444,7 @@ def build_stage(
         stored = stored_sample(
             network,
             mode,
-            values,
+            values.numpy(),
             steps=None if events or mode is not Mode.STEPWISE else steps,
             encoders=plan.encoders,
         )

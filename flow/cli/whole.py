@@ -45,8 +45,8 @@ def bench(
         typer.Option(
             min=1,
             help="Held-out samples to co-simulate in each mode.",
-            show_default="all of mnist-mlp and the digits-*; mnist-rows: 50, spoken-digits: 30; "
-            "else 200",
+            show_default="all of mnist-mlp and the digits-*; mnist-rnn, mnist-rows: 50; "
+            "spoken-digits: 30; else 200",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of training.")] = 0,
@@ -64,6 +64,9 @@ def bench(
     mnist-first-spike, ULX3S: the same, at most one spike, whose time is the value.
 
     mnist-cnn, ULX3S: two convolutions with means, 256 hidden neurons; half an hour.
+
+    mnist-rnn, ULX3S: a quantised recurrent network of 128 neurons, a row of pixels
+    a frame.
 
     mnist-rows, ULX3S: 128 recurrent LIF neurons see a row of pixels a step.
 

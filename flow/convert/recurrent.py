@@ -6,13 +6,19 @@ ternary neurons that settle once for each step of a sequence, S_t = clip(floor((
 the connection with a delay; the integer network runs in ``settle`` and ``collapsed``.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
+import safetensors
+import safetensors.numpy
 import torch
 from torch import Tensor
 
-from spikewright.golden.errors import ConfigurationError
+from spikewright.flow.sequences import run_samples
+from spikewright.golden.errors import ConfigurationError, FileError
+from spikewright.golden.model import Model
 from spikewright.golden.spec import (
     BiasWhen,
     Connection,
@@ -30,7 +36,11 @@ from spikewright.golden.spec import (
     Soma,
 )
 
-__all__ = ["RecurrentConfig", "RecurrentNetwork"]
+__all__ = ["RecurrentConfig", "RecurrentNetwork", "RecurrentReference"]
+
+SCHEMA = 1
+ENTRY = "spikewright-recurrent"
+FILE = "recurrent.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +202,81 @@ class RecurrentNetwork(torch.nn.Module):
             modes=(Mode.SETTLE, Mode.COLLAPSED),
             max_steps=1,
         )
+
+    def save(self, folder: Path) -> None:
+        """Write weights and configuration into a folder."""
+        header = json.dumps({"schema": SCHEMA, "config": asdict(self.config)})
+        arrays = {name: value.detach().numpy() for name, value in self.state_dict().items()}
+        (folder / FILE).write_bytes(safetensors.numpy.save(arrays, metadata={ENTRY: header}))
+
+    @classmethod
+    def is_in(cls, folder: Path) -> bool:
+        """Whether a folder has one."""
+        return (folder / FILE).is_file()
+
+    @classmethod
+    def load(cls, folder: Path) -> "RecurrentNetwork":
+        """Read what ``save`` wrote and check it whole; raises FileError."""
+        path = folder / FILE
+        try:
+            with safetensors.safe_open(path, framework="numpy") as file:
+                header = json.loads((file.metadata() or {})[ENTRY])
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if header["schema"] != SCHEMA:
+                raise ValueError(f"schema {header['schema']}")
+            module = cls(RecurrentConfig(**header["config"]))
+            module.load_state_dict({name: torch.from_numpy(a) for name, a in arrays.items()})
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            RuntimeError,
+            ConfigurationError,
+            safetensors.SafetensorError,
+        ) as error:
+            raise FileError(
+                "the recurrent network must be a whole file of this version",
+                found=f"{type(error).__name__}: {str(error).splitlines()[0]}",
+                where=str(path),
+                action="convert the network again",
+            ) from error
+        return module.eval()
+
+
+class RecurrentReference:
+    """The recurrent network as it was trained, as what integers must equal.
+
+    Parameters
+    ----------
+    module : it.
+    """
+
+    steps = None  # it has none: settled and collapsed runs equal it
+
+    def __init__(self, module: RecurrentNetwork) -> None:
+        self.module = module
+
+    @torch.no_grad()
+    def __call__(self, values: Tensor) -> Tensor:
+        """Integer scores [N, classes] of integers [N, frames, inputs]."""
+        return self.module.scores(values).long()
+
+    def labels(self, scores: Tensor) -> Tensor:
+        """Labels [N]; the lowest index wins a tie."""
+        return torch.from_numpy(scores.numpy().argmax(1))
+
+    def states_of(self, values: Tensor) -> int:
+        """How many hidden states a run of these integers [N, frames, inputs] goes through."""
+        return values.shape[0] * values.shape[1] * self.module.config.hidden
+
+    @torch.no_grad()
+    def equal_states(self, model: Model, values: Tensor, mode: Mode) -> int:
+        """How many of the hidden states [N, frames, hidden] a run of the golden model equals."""
+        wanted = torch.stack(self.module.states(values), 1).flatten(0, 1).long()
+        trace = run_samples(model, values, mode=mode, trace=True).trace
+        assert trace is not None  # it was asked for
+        return int((trace.spikes["hidden"].sum(0) == wanted).sum())
 
 
 def _rounded(values: Tensor, limit: int | None) -> Tensor:

@@ -43,11 +43,14 @@ Charge = Callable[[torch.Tensor], torch.Tensor]
 def encode_input(source: Input, x: torch.Tensor) -> torch.Tensor:
     """Integer levels [N, n] of raw data: clip(floor(x / step + 0.5), low, high).
 
-    Events are given for each step: [N, steps, ...] become [N, steps, n].
+    Events are given for each step, and sequences for each frame: [N, steps, ...] become
+    [N, steps, n].
     """
     events = source.encoding is Encoding.EVENTS
-    flat = torch.as_tensor(x).flatten(2 if events and x.ndim > 2 else 1)
-    if flat.shape[-1] != source.n or flat.ndim != 2 + events:
+    x = torch.as_tensor(x)
+    in_time = x.ndim > 2 and (events or (x[0].numel() != source.n and x[0, 0].numel() == source.n))
+    flat = x.flatten(2 if in_time else 1)
+    if flat.shape[-1] != source.n or flat.ndim != 2 + in_time or events > in_time:
         what = "[steps, ...]" if events else "sample"
         raise ConfigurationError(
             f"a {what} must have {source.n} values",
@@ -66,10 +69,10 @@ def code_of(network: Network) -> Code | None:
     """The code of the hidden neurons, of all in one way; None where they have no closed form."""
     if len(network.inputs) != 1:
         return None
-    if Mode.COLLAPSED in network.modes:
-        return Code.RATE
     if any(connection.delay for connection in network.connections):
         return None
+    if Mode.COLLAPSED in network.modes:
+        return Code.RATE
     if all(_is_once(population) for population in network.populations):
         alone = network.max_steps == 1 and network.inputs[0].encoding is Encoding.ONCE
         return Code.ONEHOT if alone else None

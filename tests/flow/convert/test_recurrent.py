@@ -4,12 +4,19 @@ import numpy as np
 import pytest
 import torch
 
-from spikewright.flow.convert.recurrent import RecurrentConfig, RecurrentNetwork
+from spikewright.flow.convert.recurrent import (
+    RecurrentConfig,
+    RecurrentNetwork,
+    RecurrentReference,
+)
 from spikewright.flow.convert.train import TrainConfig, train
 from spikewright.flow.cosim import cosimulate
 from spikewright.flow.generate import generate
 from spikewright.flow.plan import default_plan
-from spikewright.golden.errors import ConfigurationError
+from spikewright.flow.project import Project
+from spikewright.flow.samples import Samples
+from spikewright.flow.stages import cosim_stage, evaluate_stage, generate_stage
+from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.model import Model
 from spikewright.golden.spec import Mode
 
@@ -101,3 +108,51 @@ def test_wrong_configurations(options, message):
     with pytest.raises(ConfigurationError) as caught:
         module(**options)
     assert str(caught.value) == message
+
+
+def test_a_file_is_read_as_it_was_written(tmp_path):
+    made = module(seed=3)
+    made.save(tmp_path)
+    assert RecurrentNetwork.is_in(tmp_path)
+    loaded = RecurrentNetwork.load(tmp_path)
+    assert loaded.network().content_hash == made.network().content_hash
+    path = tmp_path / "recurrent.safetensors"
+    whole = path.read_bytes()
+    for damaged in (whole[:-3], whole[:20], whole.replace(b'hidden\\": 12', b'hidden\\": 13')):
+        path.write_bytes(damaged)
+        with pytest.raises(
+            FileError, match=r"must be a whole file of this version, found .+; conv"
+        ):
+            RecurrentNetwork.load(tmp_path)
+
+
+def test_a_project_of_sequences_goes_all_the_way(tmp_path):
+    made = module(seed=4)
+    x = torch.from_numpy(sequences(made, 12)).float()
+    y = made(x).argmax(1)
+    project = Project.create(tmp_path / "p", made.network(), made, Samples(x=x, y=y))
+    evaluate_stage(project, project.samples, steps=(1,))
+    found = Project(tmp_path / "p").summary["accuracy"]
+    assert found["quantised"] == found["settle"] == found["collapsed"] == 1.0
+    assert found["equal_logits"] == {"settle": 12, "collapsed": 12}
+    assert found["states"] == 12 * STEPS * 12
+    assert found["equal_states"] == {"settle": found["states"], "collapsed": found["states"]}
+    assert "float" not in found
+    generate_stage(project, default_plan(project.network, Mode.COLLAPSED, lanes=4))
+    cosim_stage(project, Mode.COLLAPSED, project.samples.first(3), steps=1, simulator="icarus")
+    report = project.summary["cosim"]
+    assert (report["samples"], report["frames"], report["mismatches"]) == (3 * STEPS, STEPS, 0)
+    with pytest.raises(ConfigurationError, match=r"^sequences must be left to end by themselves"):
+        cosim_stage(project, Mode.COLLAPSED, project.samples, steps=1, reset_every=2)
+
+
+def test_a_wrong_state_is_counted(tmp_path):
+    made = module(seed=5)
+    other = module(seed=5)
+    with torch.no_grad():
+        other.w_h[0, 0] += 2
+    reference = RecurrentReference(made)
+    x = torch.from_numpy(sequences(made, 8))
+    golden = Model(other.network())
+    assert reference.equal_states(Model(made.network()), x, Mode.SETTLE) == reference.states_of(x)
+    assert reference.equal_states(golden, x, Mode.SETTLE) < reference.states_of(x)
