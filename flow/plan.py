@@ -57,6 +57,7 @@ def default_plan(
     banks: Banks | Sequence[Banks] | Mapping[str, Banks] | None = None,
     membranes: MembraneStore | None = None,
     weights: WeightStore | None = None,
+    products: Products = Products.MULTIPLIER,
     partition: Mapping[str, int] | None = None,
     share: Sequence[Sequence[str]] = (),
     encoders: bool = False,
@@ -78,6 +79,7 @@ def default_plan(
         are in registers too where block RAM is asked for.
     weights : where weights live; by default logic where a core has at most 32 words of them for
         each connection, block RAM beyond.
+    products : what multiplies graded payloads.
     partition : populations that are split over so many cores, each with a part of the channels.
     share : populations that one core hosts together.
     encoders : whether inputs take frames, of which hardware makes the spikes.
@@ -116,6 +118,7 @@ def default_plan(
                     banks=layout.banks,
                     membranes=membrane_store(words, membranes),
                     weights=store,
+                    products=products,
                 )
             )
     plan = HardwarePlan(

@@ -44,7 +44,7 @@ from spikewright.flow.sequences import frames_of, unrolled
 from spikewright.flow.synthesize import check_fits, stored_sample, synthesize
 from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
 from spikewright.golden.spec import Encoding, Mode, Network
-from spikewright.hdl.plan import HardwarePlan, MembraneStore
+from spikewright.hdl.plan import HardwarePlan, MembraneStore, Products
 
 __all__ = [
     "build_stage",
@@ -257,6 +257,7 @@ def choose_plan(
     *,
     banks: tuple[Banks, ...] | None = None,
     membranes: MembraneStore | None = None,
+    products: Products = Products.MULTIPLIER,
     encoders: bool = False,
     guard: int | None = None,
     path: Path | None = None,
@@ -276,6 +277,7 @@ def choose_plan(
         lanes=lanes,
         banks=banks,
         membranes=membranes,
+        products=products,
         encoders=encoders,
         guard=guard,
     )

@@ -92,6 +92,14 @@ def generate(
             show_default="registers up to 4 words, LUT RAM up to 64, block RAM beyond",
         ),
     ] = None,
+    products: Annotated[
+        str | None,
+        typer.Option(
+            help="What multiplies weights by graded payloads: multiplier (DSP blocks where the "
+            "device has them), or serial: the lanes' adders, a cycle for each bit that is set.",
+            show_default="multiplier",
+        ),
+    ] = None,
     encoders: Annotated[
         bool,
         typer.Option(
@@ -135,13 +143,14 @@ def generate(
     from spikewright.flow.project import Project
     from spikewright.flow.stages import choose_plan, generate_stage
     from spikewright.golden.spec import Mode
-    from spikewright.hdl.plan import MembraneStore
+    from spikewright.hdl.plan import MembraneStore, Products
 
     given = {
         "--mode": mode,
         "--lanes": lanes,
         "--banks": banks,
         "--membranes": membranes,
+        "--products": products,
         "--guard": guard,
     }
     beside = [name for name, value in given.items() if value is not None]
@@ -157,6 +166,7 @@ def generate(
         None if lanes is None else integers(lanes, "--lanes"),
         banks=None if banks is None else pairs(banks, "--banks"),
         membranes=None if membranes is None else one_of(MembraneStore, membranes, "--membranes"),
+        products=one_of(Products, products or Products.MULTIPLIER, "--products"),
         encoders=encoders,
         guard=guard,
         path=plan,
@@ -185,7 +195,8 @@ def cosim(
         int | None,
         typer.Option(
             min=1,
-            help="Samples of a stepwise run that follow each other without a reset, as a stream.",
+            help="Samples that follow each other without a reset, as a stream. Sequences, samples "
+            "[frames, ...], are such streams by themselves.",
             show_default="1",
         ),
     ] = None,

@@ -16,7 +16,16 @@ from spikewright.flow.plan import (
 from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.config import core_configs
-from spikewright.hdl.plan import CorePlan, GuardPlan, HardwarePlan, Host, MembraneStore, WeightStore
+from spikewright.hdl.plan import (
+    CorePlan,
+    GuardPlan,
+    HardwarePlan,
+    Host,
+    MembraneStore,
+    ParameterStore,
+    Products,
+    WeightStore,
+)
 from support.chains import bounded_chain, counting_chain
 from support.maps import convolution, map_network
 
@@ -272,4 +281,20 @@ def test_bad_plan(change, error, message):
     data = json.loads(json.dumps(plan_as_dict(default_plan(NETWORK, Mode.SETTLE))))
     change(data)
     with pytest.raises(error, match=message):
+        plan_from_dict(data)
+
+
+def test_products_and_parameters():
+    plan = default_plan(NETWORK, Mode.SETTLE, products=Products.SERIAL)
+    assert {core.products for core in plan.cores} == {Products.SERIAL}
+    assert {core.parameters for core in plan.cores} == {ParameterStore.MEMORY}
+    core = replace(plan.cores[0], parameters=ParameterStore.REGISTERS)
+    other = replace(plan, cores=(core, *plan.cores[1:]))
+    assert plan_from_dict(plan_as_dict(other)) == other
+    data = plan_as_dict(other)
+    data["cores"][0]["parameters"] = "wires"
+    message = (
+        r"^plan, core 0, parameters: must be one of memory, constants, registers, found 'wires'$"
+    )
+    with pytest.raises(ConfigurationError, match=message):
         plan_from_dict(data)

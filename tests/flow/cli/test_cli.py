@@ -364,7 +364,12 @@ def test_steps_out_of_order_say_what_comes_first(project, tmp_path):
 def test_a_plan_is_given_alone(project, tmp_path):
     spikewright("generate", project, "--mode", "settle", cwd=tmp_path)
     plan = project / "generated" / "settle" / "plan.json"
-    for beside in (("--mode", "collapsed"), ("--lanes", "8"), ("--membranes", "block")):
+    for beside in (
+        ("--mode", "collapsed"),
+        ("--lanes", "8"),
+        ("--membranes", "block"),
+        ("--products", "serial"),
+    ):
         result = spikewright("generate", project, "--plan", plan, *beside, cwd=tmp_path, ok=False)
         assert f"--plan says all of it and must be given alone, found {beside[0]}" in failure(
             result, 2
