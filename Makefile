@@ -8,14 +8,16 @@ ON_MNIST := mnist-mlp mnist-onehot-1 mnist-onehot-2 mnist-onehot-3 mnist-first-s
 ON_DIGITS := digits-cnn digits-resnet digits-separable digits-segmentation
 # pytest-xdist: one process a core; torch inside them must not fight over the cores.
 JOBS ?= 2
+# What spikingjelly and sinabs import.
+BESIDE := loguru tqdm pbr matplotlib
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz bench lint format clean
+.PHONY: help setup frameworks demo test fuzz bench lint format clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## Python environment in .venv, versions from constraints.txt
 
@@ -27,6 +29,12 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt torch==2.13.0
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev]'
 	@touch $@
+
+# Their own dependencies go against this set-up (sinabs: nir<=1.0.4 and samna) or are large and not
+# needed to run a network (spikingjelly: torchvision, torchaudio, tensorboard), so they come without.
+frameworks: $(STAMP)  ## SpikingJelly and sinabs beside it, which only the tests of their importers need
+	$(BIN)/pip install --quiet --constraint constraints.txt $(BESIDE)
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps spikingjelly sinabs nirtorch
 
 demo: $(STAMP)  ## the whole way on scikit-learn's digits, into build/demo
 	$(BIN)/spikewright demo --out build/demo

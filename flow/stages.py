@@ -5,7 +5,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from math import prod
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
+import nir
 import torch
 
 from spikewright.boards import get_board
@@ -27,6 +30,7 @@ from spikewright.flow.convert import (
 from spikewright.flow.cosim import cosimulate
 from spikewright.flow.cosim.manifest import read_manifest
 from spikewright.flow.files import read_json, text_hash
+from spikewright.flow.frameworks import import_spiking
 from spikewright.flow.generate import generate, verilog_text
 from spikewright.flow.importers import import_module
 from spikewright.flow.lanes import Banks
@@ -34,6 +38,7 @@ from spikewright.flow.memories import core_name
 from spikewright.flow.nir import Discretisation
 from spikewright.flow.nir.convert import convert_graph
 from spikewright.flow.nir.original import NirOriginal
+from spikewright.flow.nir.preset import check_preset
 from spikewright.flow.original import Original
 from spikewright.flow.performance import performance
 from spikewright.flow.plan import default_plan, load_plan, plan_hash, with_depths
@@ -49,6 +54,8 @@ from spikewright.hdl.plan import HardwarePlan, MembraneStore, Products
 __all__ = [
     "build_stage",
     "choose_plan",
+    "convert_nir_stage",
+    "convert_spiking_stage",
     "convert_stage",
     "cosim_stage",
     "epochs",
@@ -125,6 +132,7 @@ def convert_nir_stage(
     agreement: float = 0.99,
     max_steps: int = 256,
     shape: tuple[int, ...] | None = None,
+    preset: str | None = None,
     seed: int = 0,
     held_out: Samples | None = None,
     working: Working = silent,
@@ -133,9 +141,83 @@ def convert_nir_stage(
 
     The project keeps the samples ``held_out``, or else the first of ``data``.
     """
+    original = NirOriginal(source, rule, shape=shape)
+    if preset is not None:
+        check_preset(preset, original.reference.graph, where=str(source))
+    return _convert_original(
+        out,
+        original,
+        data,
+        {"discretisation": rule.as_dict()},
+        name=name,
+        weight_bits=weight_bits,
+        input_levels=input_levels,
+        agreement=agreement,
+        max_steps=max_steps,
+        seed=seed,
+        held_out=held_out,
+        working=working,
+    )
+
+
+def convert_spiking_stage(
+    out: Path,
+    module: torch.nn.Module,
+    data: Samples,
+    *,
+    name: str,
+    weight_bits: int = 8,
+    input_levels: int | None = None,
+    agreement: float = 0.99,
+    max_steps: int = 256,
+    working: Working = silent,
+) -> Project:
+    """Make a project of a live module of a spiking framework, from samples [N, steps, ...]."""
+    if data.x.ndim < 3:
+        raise ConfigurationError(
+            "samples of a spiking network must have the shape [N, steps, ...]",
+            found=str(list(data.x.shape)),
+            action="repeat what is shown for several steps",
+        )
+    imported = import_spiking(module, tuple(data.x.shape[2:]))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "module.nir"
+        nir.write(path, imported.graph)
+        original = NirOriginal(path, imported.rule, where=name)
+        return _convert_original(
+            out,
+            original,
+            data,
+            {"framework": imported.framework, "discretisation": imported.rule.as_dict()},
+            name=name,
+            weight_bits=weight_bits,
+            input_levels=input_levels,
+            agreement=agreement,
+            max_steps=max_steps,
+            seed=0,
+            held_out=None,
+            working=working,
+        )
+
+
+def _convert_original(
+    out: Path,
+    original: NirOriginal,
+    data: Samples | None,
+    figures: dict[str, Any],
+    *,
+    name: str,
+    weight_bits: int,
+    input_levels: int | None,
+    agreement: float,
+    max_steps: int,
+    seed: int,
+    held_out: Samples | None,
+    working: Working,
+) -> Project:
+    """The integers that agree, as a project."""
     check_output(out)
     start = time.perf_counter()
-    original = NirOriginal(source, rule, shape=shape)
     if data is None:
         draws = torch.Generator().manual_seed(seed)
         size = (
@@ -174,10 +256,9 @@ def convert_nir_stage(
         )
         kept = data.first(KEPT_SAMPLES) if held_out is None else held_out
         project = Project.create(out, conversion.network, original, kept)
-    figures = {
+    figures |= {
         "agreement": conversion.agreement.as_dict(),
         "precision": asdict(conversion.precision),
-        "discretisation": rule.as_dict(),
     }
     project.record({"nir": figures}, {"convert": time.perf_counter() - start})
     return project

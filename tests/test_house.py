@@ -62,7 +62,8 @@ def test_every_dependency_has_its_reason_and_its_pin():
     constraints = (ROOT / "constraints.txt").read_text()
     pinned = {normal(line.split("==")[0]) for line in constraints.splitlines() if "==" in line}
     project = PYPROJECT["project"]
-    for need in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
+    extras = [need for each in project["optional-dependencies"].values() for need in each]
+    for need in [*project["dependencies"], *extras]:
         assert re.search(re.escape(f'"{need}",') + r" +# \w", text), f"{need} has no reason"
         assert normal(re.split(r"[<>=,]", need)[0]) in pinned, f"{need} is not pinned"
     assert "torch==2.13.0" in constraints.splitlines()

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["convert"]
 
+SPIKING_BITS = "8"
+"""Of weights that were not trained for fewer."""
+
 
 def convert(
     source: Annotated[
@@ -36,8 +39,12 @@ def convert(
         typer.Option(help="safetensors, or a torch checkpoint (read with weights_only)."),
     ] = None,
     weight_bits: Annotated[
-        str, typer.Option(help="Bits of a weight, 2 to 8: one number, or one a layer, as in 8,2,4.")
-    ] = "4",
+        str | None,
+        typer.Option(
+            help="Bits of a weight, 2 to 8: one number, or one a layer, as in 8,2,4.",
+            show_default="4; 8 of NIR files and of spiking modules",
+        ),
+    ] = None,
     levels: Annotated[
         str, typer.Option(help="Most spikes of a hidden neuron: one number, or one a hidden layer.")
     ] = "15",
@@ -112,7 +119,8 @@ def convert(
     The function returns a torch.nn.Module: Linear, Conv1d, Conv2d and their
     transposed forms, ReLU (also clipped or quantised), batch norm, maximum and
     average pooling, nearest upsampling, Flatten, Dropout, and additions and
-    concatenations of branches.
+    concatenations of branches. A module with neurons of snnTorch, SpikingJelly
+    or sinabs is taken as it runs, from samples [N, steps, ...].
 
     [bold]Examples[/]
 
@@ -127,10 +135,11 @@ def convert(
       spikewright convert net.nir --preset snntorch --reset subtract --out p
     """
     from spikewright.flow.convert import Code, ConvertConfig, MaxPool, TrainConfig
+    from spikewright.flow.frameworks import framework_of
     from spikewright.flow.importers import load_module
     from spikewright.flow.project import check_output
     from spikewright.flow.samples import load_samples
-    from spikewright.flow.stages import convert_stage
+    from spikewright.flow.stages import convert_spiking_stage, convert_stage
     from spikewright.golden.errors import ConfigurationError
     from spikewright.golden.spec import Encoding
 
@@ -140,8 +149,9 @@ def convert(
             out,
             calibrate,
             rule=_rule(source, preset, discretisation, reset, dt),
+            preset=preset,
             name=name,
-            weight_bits=integers(weight_bits, "--weight-bits"),
+            weight_bits=_one(weight_bits or SPIKING_BITS, "a NIR file"),
             max_steps=64 if max_steps is None else max_steps,
             agreement=agreement,
             seed=seed,
@@ -155,7 +165,7 @@ def convert(
         )
     config = ConvertConfig(
         name=name or source.rpartition(":")[2],
-        weight_bits=_one_or_many(integers(weight_bits, "--weight-bits")),
+        weight_bits=_one_or_many(integers(weight_bits or "4", "--weight-bits")),
         levels=_one_or_many(integers(levels, "--levels")),
         input_levels=input_levels,
         encoding=one_of(Encoding, encoding, "--encoding", but=(Encoding.CONSTANT, Encoding.EVENTS)),
@@ -171,6 +181,23 @@ def convert(
     check_output(out)
     module = load_module(source, weights)
     data = load_samples(calibrate)
+    if framework_of(module) is not None:
+        if qat_epochs:
+            raise ConfigurationError(
+                "--qat-epochs must be 0 for a spiking network", found=str(qat_epochs)
+            )
+        project = convert_spiking_stage(
+            out,
+            module,
+            data,
+            name=config.name,
+            weight_bits=_one(weight_bits or SPIKING_BITS, "a spiking network"),
+            max_steps=64 if max_steps is None else max_steps,
+            agreement=agreement,
+            working=working,
+        )
+        show_summary(project.summary, "network", "nir")
+        return
     project = convert_stage(
         out, module, data, config, training=training, seed=seed, working=working
     )
@@ -181,8 +208,6 @@ def _rule(
     source: str, preset: str | None, path: Path | None, reset: str | None, dt: float | None
 ) -> "Discretisation":
     """What was asked for; a NIR file says nothing of it."""
-    from dataclasses import replace
-
     from spikewright.flow.nir import load_discretisation, preset_of
     from spikewright.golden.errors import ConfigurationError
 
@@ -197,7 +222,7 @@ def _rule(
         )
     rule = load_discretisation(path) if path is not None else preset_of(str(preset))
     given: dict[str, Any] = {"reset": reset, "dt": dt}
-    return replace(rule, **{k: value for k, value in given.items() if value is not None})
+    return rule.everywhere(**{k: value for k, value in given.items() if value is not None})
 
 
 def _convert_nir(
@@ -206,33 +231,41 @@ def _convert_nir(
     data: Path | None,
     *,
     rule: "Discretisation",
+    preset: str | None,
     name: str | None,
-    weight_bits: tuple[int, ...],
+    weight_bits: int,
     max_steps: int,
     agreement: float,
     seed: int,
 ) -> None:
     from spikewright.flow.samples import load_samples
     from spikewright.flow.stages import convert_nir_stage
-    from spikewright.golden.errors import ConfigurationError
 
-    if len(weight_bits) != 1:
-        raise ConfigurationError(
-            "--weight-bits must be one number for a NIR file", found=f"{len(weight_bits)} numbers"
-        )
     project = convert_nir_stage(
         out,
         source,
         rule,
         None if data is None else load_samples(data),
         name=name or "".join(c if c.isalnum() else "_" for c in source.stem),
-        weight_bits=weight_bits[0],
+        weight_bits=weight_bits,
         agreement=agreement,
         max_steps=max_steps,
+        preset=preset,
         seed=seed,
         working=working,
     )
     show_summary(project.summary, "network", "nir")
+
+
+def _one(text: str, what: str) -> int:
+    from spikewright.golden.errors import ConfigurationError
+
+    numbers = integers(text, "--weight-bits")
+    if len(numbers) != 1:
+        raise ConfigurationError(
+            f"--weight-bits must be one number for {what}", found=f"{len(numbers)} numbers"
+        )
+    return numbers[0]
 
 
 def _one_or_many(numbers: tuple[int, ...]) -> int | tuple[int, ...]:

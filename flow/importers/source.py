@@ -11,9 +11,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
+from spikewright.golden.errors import ConfigurationError, FileError, ToolError, UnsupportedError
 
 __all__ = ["load_module", "load_weights"]
+
+EXTRAS = ("snntorch", "spikingjelly", "sinabs")
+"""Packages of the optional dependencies of the same names."""
 
 
 def load_module(source: str, weights: Path | None = None) -> torch.nn.Module:
@@ -98,13 +101,26 @@ def _execute(path: Path) -> ModuleType:
     scope = importlib.util.module_from_spec(specification)
     try:
         specification.loader.exec_module(scope)
-    except Exception as error:  # as above: the user's own code
-        raise ConfigurationError(
-            "the source file must run without an error",
-            found=f"{type(error).__name__}: {error}",
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise _failed(error, path) from error
+        raise ToolError(
+            f"{error.name} must be installed, whose neurons the network has",
+            found="no such package",
             where=str(path),
+            action=f"run: pip install 'spikewright[{error.name}]'",
         ) from error
+    except Exception as error:  # as above: the user's own code
+        raise _failed(error, path) from error
     return scope
+
+
+def _failed(error: Exception, path: Path) -> ConfigurationError:
+    return ConfigurationError(
+        "the source file must run without an error",
+        found=f"{type(error).__name__}: {error}",
+        where=str(path),
+    )
 
 
 def _read_state(path: Path) -> Mapping[str, torch.Tensor]:

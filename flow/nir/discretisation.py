@@ -4,13 +4,14 @@ import enum
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from spikewright.flow.files import read_json
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Reset
+from spikewright.golden.spec.soma import MAX_REFRACTORY
 
 __all__ = [
     "PRESETS",
@@ -19,8 +20,13 @@ __all__ = [
     "Discretisation",
     "Integral",
     "Order",
+    "Start",
     "load_discretisation",
 ]
+
+
+SHORTEST, LONGEST = 2.0**-17, 16.0
+"""Of a step, in time constants: what leaks of m / 2**16 can tell from none, and from all."""
 
 
 class Decay(enum.StrEnum):
@@ -55,6 +61,13 @@ class Integral(enum.StrEnum):
     TIME = "time"
 
 
+class Start(enum.StrEnum):
+    """The membrane before the first step: ``zero``, or ``reset``, the file's v_reset."""
+
+    ZERO = "zero"
+    RESET = "reset"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Discretisation:
     """NIR describes dynamics in continuous time; this is how they go in steps.
@@ -62,14 +75,18 @@ class Discretisation:
     Parameters
     ----------
     dt : seconds a step, in the file's unit of time.
-    reset : subtract the threshold, or go to the value v_reset.
+    reset : subtract the threshold, go to the value v_reset, or none.
     reset_delay : whether a subtraction waits for the next step, behind its leak and input.
     compare : v > th or v >= th.
     decay : by Euler's method or the exponential.
     order : which current the membrane takes. integral : what an integrator adds.
-    bursts : most spikes of a neuron in a step, of 1 + floor((v - th) / th).
+    bursts : most spikes of a neuron in a step, of 1 + floor((v - th) / th); None: all of them.
     floor : the membrane's least value in units of the threshold, -floor * th; None where it has
         none.
+    amount : what a subtraction takes off, in the file's unit of v; None is the threshold.
+    refractory : steps after a spike in which the membrane stays as it is, without leak or input;
+        the current goes on. start : the membrane before the first step.
+    populations : those that have a discretisation of their own, by name, with the same dt.
     """
 
     dt: float
@@ -79,8 +96,12 @@ class Discretisation:
     decay: Decay = Decay.EULER
     order: Order = Order.NEW
     integral: Integral = Integral.STEP
-    bursts: int = 1
+    bursts: int | None = 1
     floor: float | None = None
+    amount: float | None = None
+    refractory: int = 0
+    start: Start = Start.ZERO
+    populations: Mapping[str, "Discretisation"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, kind in _KINDS.items():
@@ -92,22 +113,68 @@ class Discretisation:
                     found=repr(getattr(self, name)),
                     where="discretisation",
                 ) from error
-        if not (isinstance(self.dt, int | float) and math.isfinite(self.dt) and self.dt > 0):
-            raise ConfigurationError(
-                "dt must be a time above 0", found=repr(self.dt), where="discretisation"
-            )
-        if self.reset is Reset.NONE or (self.reset_delay and self.reset is not Reset.SUBTRACT):
-            raise ConfigurationError(
-                "a reset must subtract, also with a delay, or go to a value",
-                found=f"reset {self.reset}, reset_delay {self.reset_delay}",
-                where="discretisation",
-            )
-        if type(self.bursts) is not int or self.bursts < 1:
-            raise ConfigurationError(
-                "bursts must be an integer of at least 1",
-                found=repr(self.bursts),
-                where="discretisation",
-            )
+        subtracts = self.reset is Reset.SUBTRACT
+        many = self.bursts != 1
+        for holds, must, found in (
+            (_is_number(self.dt) and self.dt > 0, "dt must be a time above 0", self.dt),
+            (
+                type(self.reset_delay) is bool,
+                "reset_delay must be true or false",
+                self.reset_delay,
+            ),
+            (
+                self.bursts is None or (type(self.bursts) is int and self.bursts >= 1),
+                "bursts must be an integer of at least 1, or none",
+                self.bursts,
+            ),
+            (
+                self.floor is None or (_is_number(self.floor) and self.floor >= 0),
+                "floor must be a number of at least 0, or none",
+                self.floor,
+            ),
+            (
+                self.amount is None or (_is_number(self.amount) and self.amount > 0),
+                "amount must be a number above 0, or none",
+                self.amount,
+            ),
+            (
+                type(self.refractory) is int and 0 <= self.refractory <= MAX_REFRACTORY,
+                f"refractory must be an integer from 0 to {MAX_REFRACTORY}",
+                self.refractory,
+            ),
+            (subtracts or not self.reset_delay, "a reset with a delay must subtract", self.reset),
+            (subtracts or self.amount is None, "amount must come with a subtraction", self.reset),
+            (subtracts or not many, "several spikes a step must come with a subtraction", "none"),
+            (
+                not many or (self.amount is None and not self.reset_delay),
+                "several spikes a step must each subtract the threshold, at once",
+                f"amount {self.amount}, reset_delay {self.reset_delay}",
+            ),
+            (
+                not self.refractory or not self.reset_delay,
+                "refractory must come without reset_delay",
+                self.refractory,
+            ),
+        ):
+            if not holds:
+                raise ConfigurationError(must, found=str(found), where="discretisation")
+
+        for name, rule in self.populations.items():
+            if rule.dt != self.dt or rule.populations:
+                raise ConfigurationError(
+                    "a population's own discretisation must have the dt of the others",
+                    found=f"{rule.dt:g}, not {self.dt:g}",
+                    where=f"discretisation of {name!r}",
+                )
+
+    def of(self, population: str) -> "Discretisation":
+        """What a population does."""
+        return self.populations.get(population, self)
+
+    def everywhere(self, **changes: Any) -> "Discretisation":
+        """The same with other values, in every population."""
+        inner = {name: replace(rule, **changes) for name, rule in self.populations.items()}
+        return replace(self, **changes, populations=inner)
 
     def left(self, tau: float, where: str) -> float:
         """The share of a state that a step leaves.
@@ -120,6 +187,13 @@ class Discretisation:
         if not (math.isfinite(tau) and tau > 0):
             raise ConfigurationError(
                 "a time constant must be finite and above 0", found=f"{tau:g}", where=where
+            )
+        if not SHORTEST <= self.dt / tau <= LONGEST:
+            raise ConfigurationError(
+                "a step must be a share of the time constant that leaves something and takes some",
+                found=f"dt {self.dt:g}, tau {tau:g}",
+                where=where,
+                action="give dt in the file's unit of time, which its exporter chose",
             )
         if self.decay is Decay.EXPONENTIAL:
             return math.exp(-self.dt / tau)
@@ -137,9 +211,56 @@ class Discretisation:
         return self.dt / tau if self.decay is Decay.EULER else 1.0
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """As JSON; of populations what differs."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        inner = plain.pop("populations")
+        plain["populations"] = {
+            name: {key: value for key, value in each.items() if plain.get(key, value) != value}
+            for name, each in inner.items()
+        }
+        for each in plain["populations"].values():
+            each.pop("populations", None)
         return plain
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, where: str) -> "Discretisation":
+        """From JSON: the fields, or ``preset`` and changes; of ``populations`` what differs.
+
+        Raises
+        ------
+        ConfigurationError
+            If a key is unknown, or a value is not legal.
+        """
+        given = dict(data)
+        inner = given.pop("populations", {})
+        known = {each.name for each in fields(cls)}
+        pieces = inner if isinstance(inner, Mapping) else {"populations": inner}
+        for piece, more in ((given, {"preset"}), *((each, set()) for each in pieces.values())):
+            if not isinstance(piece, Mapping):
+                raise ConfigurationError(
+                    "populations must have a mapping each, by name", found=repr(piece), where=where
+                )
+            allowed = (known if more else known - {"dt", "populations"}) | more
+            unknown = sorted(set(piece) - allowed)
+            if unknown:
+                raise ConfigurationError(
+                    f"a discretisation must have the keys {', '.join(sorted(allowed))}",
+                    found=unknown[0],
+                    where=where,
+                )
+        preset = given.pop("preset", None)
+        if preset is None and "dt" not in given:
+            raise ConfigurationError("dt must be given", found="none", where=where)
+        try:
+            whole = cls(**given) if preset is None else replace(preset_of(preset), **given)
+            own = {name: replace(whole, **each) for name, each in inner.items()}
+            return replace(whole, populations=own)
+        except ConfigurationError as error:
+            raise ConfigurationError(error.must, found=error.found, where=where) from error
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
 
 
 _KINDS: Mapping[str, type[enum.StrEnum]] = {
@@ -148,6 +269,7 @@ _KINDS: Mapping[str, type[enum.StrEnum]] = {
     "decay": Decay,
     "order": Order,
     "integral": Integral,
+    "start": Start,
 }
 PRESETS: Mapping[str, Discretisation] = {
     # snntorch.import_nir and export_nir: beta = 1 - dt / tau, mem > threshold, reset at once
@@ -178,7 +300,7 @@ PRESETS: Mapping[str, Discretisation] = {
 
 
 def load_discretisation(path: Path) -> Discretisation:
-    """Read a side-car file: JSON with the fields of ``Discretisation``, or a preset and changes.
+    """Read a side-car file, as ``Discretisation.from_dict`` has it.
 
     Raises
     ------
@@ -187,26 +309,12 @@ def load_discretisation(path: Path) -> Discretisation:
     ConfigurationError
         If a key is unknown, or a value is not legal.
     """
-    data = read_json(path)
-    known = {field.name for field in fields(Discretisation)}
-    unknown = sorted(set(data) - known - {"preset"})
-    if unknown:
-        raise ConfigurationError(
-            f"a discretisation must have the keys {', '.join(sorted(known))}, or preset",
-            found=unknown[0],
-            where=str(path),
-        )
-    preset = data.pop("preset", None)
-    if preset is None:
-        if "dt" not in data:
-            raise ConfigurationError("dt must be given", found="none", where=str(path))
-        return Discretisation(**data)
-    return replace(preset_of(preset), **data)
+    return Discretisation.from_dict(read_json(path), where=str(path))
 
 
 def preset_of(name: str) -> Discretisation:
     """The preset of that name."""
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         raise ConfigurationError(
             f"the preset must be one of {', '.join(PRESETS)}", found=repr(name)
         )

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.spec import Reset
 
 from .discretisation import Discretisation, Integral
 
@@ -77,6 +78,13 @@ def dynamics_of(node: nir.NIRNode, rule: Discretisation, where: str) -> Dynamics
         left_v = rule.left(tau(name), where)
         gain = gain * rule.gain(tau(name))
         rest = vector(node.v_leak)
+    if rule.reset is Reset.SUBTRACT and np.any(vector(getattr(node, "v_reset", 0.0)) != 0):
+        raise ConfigurationError(
+            "v_reset must be 0 where a reset subtracts the threshold",
+            found=f"{float(vector(node.v_reset).max()):g}",
+            where=where,
+            action="give --reset value, or the preset of the framework that exported it",
+        )
     threshold = None
     if isinstance(node, nir.Threshold):
         left_v, threshold = 0.0, vector(node.threshold)

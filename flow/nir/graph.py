@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import nir
+import numpy as np
 
 from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
 
@@ -65,11 +67,11 @@ def read_graph(path: Path) -> Graph:
     UnsupportedError
         If a node is of a kind that is not known.
     """
+    path = Path(path)
+    _check_kinds(path)
     try:
         # Its own inference of shapes goes wrong on non-square and grouped convolutions.
         whole = nir.read(path, type_check=False)
-    except FileNotFoundError as error:
-        raise FileError("the NIR file must be there", found="none", where=str(path)) from error
     except Exception as error:  # h5py and nir raise a dozen kinds
         raise FileError(
             "the file must be NIR",
@@ -78,6 +80,40 @@ def read_graph(path: Path) -> Graph:
             action="export it again with nir.write",
         ) from error
     return graph_of(whole, where=str(path))
+
+
+def _check_kinds(path: Path) -> None:
+    """Every node of a file is of a kind that is known, or a subgraph."""
+    if not path.is_file():
+        raise FileError("the NIR file must be there", found="none", where=str(path))
+    try:
+        with h5py.File(path, "r") as file:
+            _check_group(file.get("node"), "", str(path))
+    except OSError as error:
+        raise FileError(
+            "the file must be NIR, which is HDF5",
+            found="another or a damaged file",
+            where=str(path),
+            action="export it again with nir.write",
+        ) from error
+
+
+def _check_group(group: object, prefix: str, where: str) -> None:
+    nodes = group.get("nodes") if isinstance(group, h5py.Group) else None
+    if not isinstance(nodes, h5py.Group):
+        return  # nir says what is wrong with it
+    known = {kind.__name__ for kind in (*NEURONS, *LINEAR, nir.Input, nir.Output, nir.NIRGraph)}
+    for name, node in nodes.items():
+        kind = node["type"][()] if isinstance(node, h5py.Group) and "type" in node else b"none"
+        kind = kind.decode() if isinstance(kind, bytes) else str(kind)
+        if kind not in known:
+            raise _unknown(kind, f"{where}: node {prefix + name!r}")
+        _check_group(node, f"{prefix}{name}.", where)
+
+
+def _unknown(kind: str, where: str) -> UnsupportedError:
+    known = ", ".join(each.__name__ for each in (*NEURONS, *LINEAR))
+    return UnsupportedError(f"a node must be one of {known}", found=kind, where=where)
 
 
 def graph_of(whole: nir.NIRGraph, *, where: str) -> Graph:
@@ -123,6 +159,8 @@ def _flat(graph: nir.NIRGraph, prefix: str, where: str) -> tuple[dict[str, nir.N
 def _checked_edges(graph: nir.NIRGraph, prefix: str, where: str) -> Edges:
     edges: Edges = []
     for source, target in graph.edges:
+        source = _end(graph, source, nir.Input, prefix, where)
+        target = _end(graph, target, nir.Output, prefix, where)
         for name in (source, target):
             if name not in graph.nodes:
                 raise ConfigurationError(
@@ -142,15 +180,38 @@ def _checked_edges(graph: nir.NIRGraph, prefix: str, where: str) -> Edges:
     return edges
 
 
+def _end(graph: nir.NIRGraph, name: str, kind: type, prefix: str, where: str) -> str:
+    """A node's name, or the one that must be meant.
+
+    Older exporters let edges lead to the inputs and outputs inside a subgraph, and left a single
+    input or output its own name in the graph alone.
+    """
+    if name in graph.nodes:
+        return name
+    outer, _, inner = name.partition(".")
+    whole = graph.nodes.get(outer)
+    found = None
+    if isinstance(whole, nir.NIRGraph) and isinstance(
+        whole.nodes.get(inner), nir.Input | nir.Output
+    ):
+        found = outer
+    elif name == kind.__name__.lower():
+        ends = [each for each, node in graph.nodes.items() if isinstance(node, kind)]
+        found = ends[0] if len(ends) == 1 else None
+    if found is None:
+        return name
+    warnings.warn(
+        f"{where}: an edge's end {prefix + name!r} is no node; {prefix + found!r} is taken",
+        stacklevel=2,
+    )
+    return found
+
+
 def _paths(nodes: Mapping[str, nir.NIRNode], edges: Edges, where: str) -> Graph:
     for name, node in nodes.items():
         if not isinstance(node, (*NEURONS, *LINEAR, nir.Input, nir.Output)):
-            known = ", ".join(kind.__name__ for kind in (*NEURONS, *LINEAR))
-            raise UnsupportedError(
-                f"a node must be one of {known}",
-                found=type(node).__name__,
-                where=f"{where}: node {name!r}",
-            )
+            raise _unknown(type(node).__name__, f"{where}: node {name!r}")
+        _check_numbers(node, f"{where}: node {name!r}")
     after: dict[str, list[str]] = {name: [] for name in nodes}
     before: dict[str, list[str]] = {name: [] for name in nodes}
     for source, target in edges:
@@ -164,7 +225,7 @@ def _paths(nodes: Mapping[str, nir.NIRNode], edges: Edges, where: str) -> Graph:
             raise ConfigurationError(f"a graph must have an {what}", found="none", where=where)
     walk = _Walk(nodes, after, where)
     paths = walk.all(inputs)
-    reached = [*dict.fromkeys(path.target for path in paths)]
+    reached = walk.order(inputs, paths)
     for name, node in nodes.items():
         if isinstance(node, NEURONS) and name not in reached:
             raise ConfigurationError(
@@ -182,6 +243,23 @@ def _paths(nodes: Mapping[str, nir.NIRNode], edges: Edges, where: str) -> Graph:
     )
 
 
+def _check_numbers(node: nir.NIRNode, where: str) -> None:
+    """What a node computes with is finite; time constants and thresholds say more of themselves."""
+    for name in ("weight", "bias", "scale", "r", "w_in", "v_leak", "v_reset", "delay"):
+        value = getattr(node, name, None)
+        if value is None:
+            continue
+        array = np.asarray(value)
+        if array.dtype.kind not in "iuf":
+            raise ConfigurationError(f"{name} must be numbers", found=str(array.dtype), where=where)
+        if not np.isfinite(array).all():
+            raise ConfigurationError(
+                f"{name} must be finite",
+                found=f"{int((~np.isfinite(array)).sum())} of {array.size} that are not",
+                where=where,
+            )
+
+
 def _shape(node: nir.Input) -> tuple[int, ...] | None:
     given = next(iter(node.input_type.values()), None)
     return None if given is None else tuple(int(size) for size in given)
@@ -196,8 +274,8 @@ class _Walk:
         self.nodes, self.after, self.where = nodes, after, where
 
     def all(self, inputs: Iterable[str]) -> list[Route]:
-        """Every path, breadth first: a population stands before those that it leads to."""
-        waiting, seen, paths = [*inputs], set(inputs), []
+        """Every path that begins at an input, or at a population that is reached from one."""
+        waiting, seen, paths = [*inputs], set(inputs), list[Route]()
         while waiting:
             source = waiting.pop(0)
             for path in self._from(source, source, ()):
@@ -206,6 +284,38 @@ class _Walk:
                     seen.add(path.target)
                     waiting.append(path.target)
         return paths
+
+    def order(self, inputs: Iterable[str], paths: Sequence[Route]) -> list[str]:
+        """Populations, each before those that it leads to in the same step.
+
+        In reverse order of leaving them depth first, so that just what closes a loop leads back.
+        Paths with a delay order nothing.
+        """
+        now: dict[str, list[str]] = {}
+        for path in paths:
+            if not any(self._delays(name) for name in path.nodes):
+                now.setdefault(path.source, []).append(path.target)
+        left: list[str] = []
+        seen: set[str] = set()
+        for root in dict.fromkeys([*inputs, *(path.target for path in paths)]):
+            if root in seen:
+                continue
+            seen.add(root)
+            waiting = [(root, iter(now.get(root, [])))]
+            while waiting:
+                name, targets = waiting[-1]
+                target = next((each for each in targets if each not in seen), None)
+                if target is None:
+                    left.append(name)
+                    waiting.pop()
+                else:
+                    seen.add(target)
+                    waiting.append((target, iter(now.get(target, []))))
+        return [name for name in reversed(left) if isinstance(self.nodes[name], NEURONS)]
+
+    def _delays(self, name: str) -> bool:
+        node = self.nodes[name]
+        return isinstance(node, nir.Delay) and bool(np.any(np.asarray(node.delay) > 0))
 
     def _from(self, source: str, at: str, nodes: tuple[str, ...]) -> Iterable[Route]:
         for name in self.after[at]:

@@ -28,10 +28,16 @@ class NirOriginal(torch.nn.Module):
     Parameters
     ----------
     path : the file. rule : how it goes in steps. shape : of its input, where the file does not say.
+        where : what messages call it.
     """
 
     def __init__(
-        self, path: Path, rule: Discretisation, *, shape: tuple[int, ...] | None = None
+        self,
+        path: Path,
+        rule: Discretisation,
+        *,
+        shape: tuple[int, ...] | None = None,
+        where: str | None = None,
     ) -> None:
         super().__init__()
         self.path, self.rule = Path(path), rule
@@ -39,7 +45,7 @@ class NirOriginal(torch.nn.Module):
         shapes: Mapping[str, tuple[int, ...]] = {}
         if shape is not None:
             shapes = dict.fromkeys(graph.inputs, shape)
-        self.reference = Reference(graph, rule, shapes=shapes, where=str(path))
+        self.reference = Reference(graph, rule, shapes=shapes, where=where or str(path))
         (self.input,) = graph.inputs
 
     @torch.no_grad()
@@ -67,5 +73,5 @@ class NirOriginal(torch.nn.Module):
     def load(cls, folder: Path) -> "NirOriginal":
         """Read what ``save`` wrote."""
         data = read_json(folder / RULE)
-        rule = Discretisation(**data["rule"])
+        rule = Discretisation.from_dict(data["rule"], where=str(folder / RULE))
         return cls(folder / FILE, rule, shape=tuple(data["shape"]))

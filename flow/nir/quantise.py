@@ -1,7 +1,7 @@
 """Integers for a network that a discretisation made definite."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, log2, prod
 
 import nir
@@ -32,8 +32,9 @@ from spikewright.golden.spec import (
     Window,
     WindowKind,
 )
+from spikewright.golden.spec.soma import MAX_LEAK_SHIFT, MAX_LEVEL
 
-from .discretisation import Compare, Order
+from .discretisation import Compare, Order, Start
 from .dynamics import Dynamics
 from .graph import Route
 from .linear import _each
@@ -99,6 +100,7 @@ def network_of(
         too many bits.
     """
     wires = [_wire(reference, path) for path in reference.graph.paths]
+    _refuse_endless_bursts(reference)
     ends = [*reference.graph.outputs]
     if len(ends) != 1:
         raise UnsupportedError(
@@ -140,7 +142,7 @@ def network_of(
             )
     read = names[ends[0]]
     fires = reference.dynamics[ends[0]].threshold is not None
-    return Network(
+    network = Network(
         name=name,
         inputs=tuple(inputs),
         populations=tuple(populations),
@@ -154,6 +156,49 @@ def network_of(
         max_steps=max_steps,
         provenance={"discretisation": str(reference.rule.as_dict())},
     )
+    return _with_what_fits(network, {names[each] for each in _endless(reference)})
+
+
+def _endless(reference: Reference) -> list[str]:
+    """Populations that fire as often in a step as their threshold fits."""
+    return [
+        name
+        for name, dynamics in reference.dynamics.items()
+        if reference.rules[name].bursts is None and dynamics.threshold is not None
+    ]
+
+
+def _refuse_endless_bursts(reference: Reference) -> None:
+    """In a loop spikes may bring forth more spikes without a bound."""
+    place = {name: k for k, name in enumerate(reference.graph.populations)}
+    endless = _endless(reference)
+    for path in reference.graph.paths:
+        if endless and path.source in place and place[path.target] <= place[path.source]:
+            raise UnsupportedError(
+                "spikes of a step must be bounded where paths lead back",
+                found=f"bursts none, and {path.source!r} -> {path.target!r}",
+                where=reference.where,
+                action="give bursts, the most spikes of a neuron in a step",
+            )
+
+
+def _with_what_fits(network: Network, names: set[str]) -> Network:
+    """Most levels as the analysis of intervals proves them, which no legal input can exceed."""
+    if not names:
+        return network
+    ranges = network.analyses[Mode.STEPWISE].ranges
+    populations = []
+    for each in network.populations:
+        if each.name in names:
+            high = max(1, ranges[each.name].emitted.high)
+            fire = Fire.BURST if high > 1 else Fire.BINARY
+            each = replace(
+                each,
+                soma=replace(each.soma, fire=fire, max_level=high),
+                payload=Payload.GRADED if high > 1 else Payload.UNIT,
+            )
+        populations.append(each)
+    return replace(network, populations=tuple(populations))
 
 
 def _name(name: str) -> str:
@@ -249,8 +294,32 @@ def _quantum(wire: _Wire, size: float, precision: Precision) -> float:
     """What one of a weight's integers counts at the least."""
     if wire.weights is None:
         return size
-    largest = float(np.abs(wire.weights).max()) * size
-    return float(largest / (2 ** (precision.weight_bits - 1) - 1))
+    most = 2 ** (precision.weight_bits - 1) - 1
+    grid = _grid(wire.weights, most)
+    return size * (float(np.abs(wire.weights).max()) / most if grid is None else grid)
+
+
+def _grid(weights: Floats, most: int) -> float | None:
+    """The step of which all weights are multiples, up to ``most``, as after quantised training.
+
+    Euclid's algorithm on their magnitudes; None where there is none.
+    """
+    values = np.unique(np.abs(weights))
+    values = values[values > 0]
+    if not values.size:
+        return None
+    largest = float(values[-1])
+    step = float(values[0])
+    for value in values[1:]:
+        rest = float(value)
+        while rest > 1e-9 * largest:
+            step, rest = rest, float(step % rest)
+            if min(rest, step - rest) < 1e-9 * largest:
+                rest = 0.0
+        if step * most < largest * (1 - 1e-9):
+            return None
+    whole = np.rint(values / step)
+    return step if np.allclose(values, whole * step, rtol=1e-12, atol=0) else None
 
 
 def _unit(scaled: list[tuple[_Wire, float]], precision: Precision) -> float:
@@ -260,10 +329,13 @@ def _unit(scaled: list[tuple[_Wire, float]], precision: Precision) -> float:
 
 def _operator(wire: _Wire, size: float, unit: float, precision: Precision) -> Operator:
     """Integers of the unit, times the least power of two that makes them fit."""
-    quantum = _quantum(wire, size, precision)
-    shift = max(0, ceil(log2(quantum / unit) - 1e-9)) if quantum > 0 else 0
+    largest = size if wire.weights is None else size * float(np.abs(wire.weights).max())
+    most = 1 if wire.weights is None else 2 ** (precision.weight_bits - 1) - 1
+    # The least that makes them fit loses the least.
+    shift = max(0, ceil(log2(largest / (most * unit)) - 1e-9)) if largest > 0 else 0
     total = shift + precision.fraction_bits
     if wire.weights is None:
+        quantum = size
         assert wire.operator is not None  # a spike that counts by itself is one
         if not np.isclose(quantum, unit * 2.0**shift, rtol=1e-9):
             # Another branch has the finer unit: a diagonal or a pool becomes weights.
@@ -306,12 +378,14 @@ def _leak(share: float, precision: Precision, where: str) -> Leak | None:
             best = (error, m, shift)
     assert best is not None
     error, m, shift = best
-    if error > (1 - share) / 2:
+    if error > min(share, 1 - share) / 2:
         raise ConfigurationError(
-            f"a leak of m / 2**k with k up to {precision.leak_bits} must come near {share:g}",
+            f"a leak of m / 2**k with k up to {precision.leak_bits} must come near {share:g}, "
+            "which leaves something and takes some",
             found=f"{m} / {2**shift}",
             where=where,
-            action="use more leak bits, or a longer time step",
+            action="give dt in the file's unit of time: next to its time constants it is too "
+            + ("short" if share > 0.5 else "long"),
         )
     return Leak(multiplier=m, shift=shift)
 
@@ -325,7 +399,7 @@ def _soma(
     precision: Precision,
 ) -> Soma:
     """All in units; v is counted from its rest, so that the leak goes to 0."""
-    rule, where = reference.rule, f"{reference.where}: node {name!r}"
+    rule, where = reference.rules[name], f"{reference.where}: node {name!r}"
     if rule.order is Order.OLD and dynamics.left_i is not None:
         raise UnsupportedError(
             "the membrane must take in the current of its own step",
@@ -339,13 +413,14 @@ def _soma(
         )
     scale = dynamics.gain * unit  # one unit of v, in the file's volts, per neuron
     rest = dynamics.drift / (1 - dynamics.left_v) if dynamics.left_v < 1 else 0 * dynamics.drift
+    start = (dynamics.reset_value if rule.start is Start.RESET else 0.0) - rest
     options: dict[str, object] = {
         "bias": _rounded(bias / unit, "bias", where),
         "bias_when": BiasWhen.EVERY,
-        "initial_v": _rounded(-rest / scale, "initial v", where),
+        "initial_v": _rounded(start / scale, "initial v", where),
         "leak_v": _leak(dynamics.left_v, precision, where)
         if dynamics.left_v > 0
-        else Leak(shift=16),
+        else Leak(shift=MAX_LEAK_SHIFT),
         "current": dynamics.left_i is not None,
     }
     if dynamics.left_i is not None:
@@ -353,18 +428,39 @@ def _soma(
     if dynamics.threshold is None:
         return Soma(fire=Fire.NONE, **options)  # type: ignore[arg-type]
     exact = (dynamics.threshold - rest) / scale
+    # What is a whole number but for the rounding of doubles is meant to be one.
+    exact = np.where(np.isclose(exact, np.rint(exact), rtol=1e-9, atol=0), np.rint(exact), exact)
+    if np.any(exact <= 0):
+        raise ConfigurationError(
+            "a threshold must lie above the rest, v_leak",
+            found=f"{float((dynamics.threshold - rest).min()):g} above it",
+            where=where,
+        )
     # v > th is v >= floor(th) + 1 in integers
     above = rule.compare is Compare.ABOVE
     threshold = np.floor(exact) + 1 if above else np.ceil(exact)
     options["threshold"] = _rounded(np.maximum(threshold, 1), "threshold", where)
-    options["fire"] = Fire.BURST if rule.bursts > 1 else Fire.BINARY
-    options["max_level"] = rule.bursts
-    if rule.reset is Reset.SUBTRACT:
+    options["fire"] = Fire.BINARY if rule.bursts == 1 else Fire.BURST
+    options["max_level"] = rule.bursts or MAX_LEVEL
+    options["refractory"] = rule.refractory
+    if dynamics.left_v == 0:
+        # Nothing is left of what lies below 0, nor of what falls short of the threshold.
+        if threshold.max() > 1 << MAX_LEAK_SHIFT:
+            raise RangeError(
+                f"a threshold without memory must be at most {1 << MAX_LEAK_SHIFT}",
+                found=f"{threshold.max():g}",
+                where=where,
+                action="use fewer fraction bits",
+            )
+        options["v_min"] = 0
+    if rule.reset is Reset.NONE:
+        options["reset"] = Reset.NONE
+    elif rule.reset is Reset.SUBTRACT:
         # What is taken off is what v exceeds, where both are of the same integers.
-        amount = np.maximum(np.rint(dynamics.threshold / scale), 1)
-        if np.all(rest == 0):
+        amount = np.maximum(np.rint((rule.amount or dynamics.threshold) / scale), 1)
+        if np.all(rest == 0) and rule.amount is None:
             amount = np.maximum(np.floor(exact) if above else np.ceil(exact), 1)
-        if rule.bursts > 1:  # a burst takes no more than its threshold
+        if rule.bursts != 1:  # a burst takes no more than its threshold
             amount = np.minimum(amount, np.maximum(threshold, 1))
         options["reset_amount"] = _rounded(amount, "reset amount", where)
         options["reset_delay"] = rule.reset_delay
@@ -379,7 +475,14 @@ def _soma(
         options |= {"reset": Reset.VALUE, "reset_value": int(values[0])}
     if rule.floor is not None:
         floors = np.unique(np.rint((-rule.floor * dynamics.threshold - rest) / scale))
-        options["v_min"] = int(floors.min())
+        if floors.size != 1:
+            raise ConfigurationError(
+                "the least membrane must be the same for all neurons of a population, in their "
+                "units",
+                found=f"{floors.size} values",
+                where=where,
+            )
+        options["v_min"] = int(floors[0])
     return Soma(**options)  # type: ignore[arg-type]
 
 

@@ -1,6 +1,7 @@
 """The file's network in steps, in double precision: what a quantised one is measured against."""
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 
 import nir
@@ -9,10 +10,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import Reset
 
-from .discretisation import Compare, Discretisation, Order
+from .discretisation import Compare, Discretisation, Order, Start
 from .dynamics import Dynamics, dynamics_of
 from .graph import Graph, Route
 from .linear import apply_all
@@ -24,10 +25,15 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Traces:
-    """By population: spikes and membranes [steps, batch, neurons], after the reset."""
+    """By population, [steps, batch, neurons].
+
+    ``spikes``, ``membranes`` after the reset, and ``charged``: membranes as compared with the
+    threshold.
+    """
 
     spikes: Mapping[str, Tensor]
     membranes: Mapping[str, Tensor]
+    charged: Mapping[str, Tensor]
 
 
 class Reference:
@@ -48,10 +54,30 @@ class Reference:
         where: str = "graph",
     ) -> None:
         self.graph, self.rule, self.where = graph, rule, where
+        for name in rule.populations:
+            if name not in graph.populations:
+                raise ConfigurationError(
+                    f"a discretisation must be of one of {', '.join(graph.populations)}",
+                    found=repr(name),
+                    where=where,
+                )
+        self.rules = {name: rule.of(name) for name in graph.populations}
+        for name in graph.populations:
+            if isinstance(graph.nodes[name], nir.Threshold):
+                # It has no memory that could be reset, and fires 1 or nothing.
+                self.rules[name] = Discretisation(dt=rule.dt, compare=rule.of(name).compare)
         self.dynamics: dict[str, Dynamics] = {
-            name: dynamics_of(graph.nodes[name], rule, f"{where}: node {name!r}")
+            name: dynamics_of(graph.nodes[name], self.rules[name], f"{where}: node {name!r}")
             for name in graph.populations
         }
+        for path in graph.paths:
+            if path.source in self.dynamics and self.dynamics[path.source].threshold is None:
+                raise UnsupportedError(
+                    "a population that never fires must be the one that is read",
+                    found=f"a path to {path.target!r}",
+                    where=f"{where}: node {path.source!r}",
+                    action="what goes on must be spikes",
+                )
         given = dict(shapes or {})
         self.shapes: dict[str, tuple[int, ...]] = {}
         for name, shape in graph.inputs.items():
@@ -65,6 +91,11 @@ class Reference:
                 )
             self.shapes[name] = found
         self.delays = self._delays()
+        # A node that several paths meet at adds its bias once.
+        self._brings: dict[tuple[str, str], Route] = {}
+        for path in graph.paths:
+            for name in path.nodes:
+                self._brings.setdefault((path.target, name), path)
         self._settle_shapes()
 
     def _delays(self) -> dict[Route, int]:
@@ -113,15 +144,23 @@ class Reference:
 
     def charge(self, path: Route, x: Tensor) -> Tensor:
         """What a path makes of [batch, *shape]."""
-        nodes = [(name, self.graph.nodes[name]) for name in path.nodes]
+        nodes = []
+        for name in path.nodes:
+            node = self.graph.nodes[name]
+            again = self._brings[path.target, name] is not path
+            if again and getattr(node, "bias", None) is not None:
+                node = copy(node)
+                node.bias = np.zeros_like(node.bias)
+            nodes.append((name, node))
         return apply_all(nodes, x, self.where)
 
     def run(self, inputs: Mapping[str, Tensor]) -> Traces:
         """Run [batch, steps, *shape] of each input."""
         steps, batch = (next(iter(inputs.values())).shape[k] for k in (1, 0))
         past: dict[str, list[Tensor]] = {name: [] for name in (*inputs, *self.dynamics)}
-        neurons = {name: _Neurons(d, self.rule, batch) for name, d in self.dynamics.items()}
+        neurons = {name: _Neurons(d, self.rules[name], batch) for name, d in self.dynamics.items()}
         membranes: dict[str, list[Tensor]] = {name: [] for name in self.dynamics}
+        charged: dict[str, list[Tensor]] = {name: [] for name in self.dynamics}
         for step in range(steps):
             for name, values in inputs.items():
                 past[name].append(values[:, step].double())
@@ -132,10 +171,12 @@ class Reference:
                         total += self._heard(path, past[path.source], step, batch).flatten(1)
                 spikes = neurons[name].step(total)
                 past[name].append(spikes.reshape(batch, *self.shapes[name]))
-                membranes[name].append(neurons[name].v.clone())
+                membranes[name].append(neurons[name].v)
+                charged[name].append(neurons[name].charged)
         return Traces(
             spikes={name: torch.stack(past[name]).flatten(2) for name in self.dynamics},
             membranes={name: torch.stack(each) for name, each in membranes.items()},
+            charged={name: torch.stack(each) for name, each in charged.items()},
         )
 
     def _heard(self, path: Route, past: list[Tensor], step: int, batch: int) -> Tensor:
@@ -151,6 +192,10 @@ class _Neurons:
     def __init__(self, dynamics: Dynamics, rule: Discretisation, batch: int) -> None:
         self.dynamics, self.rule = dynamics, rule
         self.v = torch.zeros(batch, dynamics.gain.size, dtype=torch.float64)
+        if rule.start is Start.RESET:
+            self.v = self.v + torch.from_numpy(dynamics.reset_value)
+        self.charged = self.v  # as the threshold saw it
+        self.wait = torch.zeros_like(self.v)  # steps in which it stays as it is
         self.i = torch.zeros_like(self.v)
         self.owed = torch.zeros_like(self.v)  # levels whose reset is still to come
         self.gain = torch.from_numpy(dynamics.gain)
@@ -164,25 +209,33 @@ class _Neurons:
             before = self.i
             self.i = dynamics.left_i * self.i + x
             charge = self.i if rule.order is Order.NEW else before
+        kept = self.v
         self.v = dynamics.left_v * self.v + self.gain * charge + self.drift
+        self.charged = self.v
         if dynamics.threshold is None:
             return torch.zeros_like(self.v)
         threshold = torch.from_numpy(dynamics.threshold)
+        amount = torch.full_like(threshold, rule.amount) if rule.amount else threshold
         if rule.reset_delay:
-            self.v = self.v - self.owed * threshold
+            self.v = self.v - self.owed * amount
         if rule.floor is not None:
             self.v = torch.maximum(self.v, -rule.floor * threshold)
+        held = self.wait > 0
+        self.v = torch.where(held, kept, self.v)
+        self.charged = self.v
         fires = self.v > threshold if rule.compare is Compare.ABOVE else self.v >= threshold
         level = fires.double()
-        if rule.bursts > 1:
+        if rule.bursts != 1:
             fits = torch.floor(self.v / threshold)
             if rule.compare is Compare.ABOVE:
                 fits = torch.ceil(self.v / threshold) - 1
             level = fits.clamp(0, rule.bursts)
+        level = level.masked_fill(held, 0)
+        self.wait = (self.wait - 1).clamp(min=0).masked_fill(level > 0, rule.refractory)
         if rule.reset_delay:
             self.owed = level
         elif rule.reset is Reset.SUBTRACT:
-            self.v = self.v - level * threshold
-        else:
+            self.v = self.v - level * amount
+        elif rule.reset is Reset.VALUE:
             self.v = torch.where(level > 0, torch.from_numpy(dynamics.reset_value), self.v)
         return level

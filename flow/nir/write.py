@@ -1,5 +1,6 @@
 """An integer network as a NIR file, and the discretisation that a reader needs beside it."""
 
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from spikewright.golden.spec import (
     WindowKind,
 )
 
-from .discretisation import Compare, Discretisation
+from .discretisation import Compare, Discretisation, Start
 
 __all__ = ["graph_from", "write_graph"]
 
@@ -64,9 +65,8 @@ def graph_from(network: Network) -> tuple[nir.NIRGraph, Discretisation]:
         each.name: nir.Input({"input": np.array(each.shape)}) for each in network.inputs
     }
     edges: list[tuple[str, str]] = []
-    above = _above(network)
     for population in network.populations:
-        nodes[population.name] = _neuron(population, above=above)
+        nodes[population.name] = _neuron(population)
     for index, connection in enumerate(network.connections):
         _connect(network, connection, index, nodes, edges)
     biased = {name for name, node in nodes.items() if isinstance(node, nir.Affine)}
@@ -82,56 +82,76 @@ def graph_from(network: Network) -> tuple[nir.NIRGraph, Discretisation]:
     nodes["output"] = nir.Output({"output": np.array(network.population(read).shape)})
     edges.append((read, "output"))
     graph = nir.NIRGraph(nodes=nodes, edges=edges, type_check=False)
-    return graph, _rule(network, above=above)
+    return graph, _together(network)
 
 
-def _above(network: Network) -> bool:
-    """Whether v >= th and a reset by th - 1 are v > th - 1, for all that reset so."""
-    somas = [
-        (p.per_neuron(p.soma.threshold), p.per_neuron(p.soma.amount))
-        for p in network.populations
-        if p.soma.fire is not Fire.NONE and p.soma.reset is Reset.SUBTRACT
-    ]
-    return bool(somas) and all(np.array_equal(th, amount + 1) for th, amount in somas)
+def _together(network: Network) -> Discretisation:
+    """The rule of the first population that fires, and of those that have another."""
+    rules = {p.name: _rule(p) for p in network.populations if p.soma.fire is not Fire.NONE}
+    first = next(iter(rules.values()), Discretisation(dt=1.0, reset=Reset.SUBTRACT))
+    own = {name: rule for name, rule in rules.items() if rule != first}
+    return replace(first, populations=own)
 
 
-def _rule(network: Network, *, above: bool) -> Discretisation:
-    firing = [p.soma for p in network.populations if p.soma.fire is not Fire.NONE]
-    resets = {(soma.reset, soma.reset_delay) for soma in firing}
-    bursts = {soma.max_level for soma in firing}
-    if len(resets) > 1 or len(bursts) > 1:
-        raise UnsupportedError(
-            "all populations must reset alike, and fire as often in a step",
-            found=f"{len(resets)} resets, {len(bursts)} levels",
-            where="network",
-        )
-    reset, delay = next(iter(resets), (Reset.SUBTRACT, False))
+def _rule(population: Population) -> Discretisation:
+    """What a population that fires does in a step of 1."""
+    soma = population.soma
+    threshold, amount, floor = _numbers(population)
+    subtracts = soma.reset is Reset.SUBTRACT
+    other = subtracts and not np.array_equal(amount, threshold)
     return Discretisation(
         dt=1.0,
-        reset=reset,
-        reset_delay=delay,
-        compare=Compare.ABOVE if above else Compare.REACHED,
-        bursts=next(iter(bursts), 1),
+        reset=soma.reset,
+        reset_delay=soma.reset_delay,
+        compare=Compare.ABOVE if _above(population) else Compare.REACHED,
+        bursts=soma.max_level,
+        floor=floor,
+        amount=float(amount[0]) if other else None,
+        refractory=soma.refractory,
+        start=Start.RESET if soma.initial_v.any() else Start.ZERO,
     )
 
 
-def _neuron(population: Population, *, above: bool) -> nir.NIRNode:
+def _above(population: Population) -> bool:
+    """Whether v >= th and a subtraction of th - 1 are v > th - 1."""
+    soma = population.soma
+    if soma.fire is Fire.NONE or soma.reset is not Reset.SUBTRACT:
+        return False
+    return np.array_equal(
+        population.per_neuron(soma.threshold), population.per_neuron(soma.amount) + 1
+    )
+
+
+def _numbers(population: Population) -> tuple[Floats, Floats, float | None]:
+    """Threshold and amount of each neuron as NIR has them, and v_min in thresholds."""
+    soma = population.soma
+    threshold = population.per_neuron(soma.threshold) - _above(population)
+    amount = population.per_neuron(soma.amount)
+    floor = None if soma.v_min is None else -soma.v_min / float(threshold[0])
+    return threshold.astype(np.float64), amount.astype(np.float64), floor
+
+
+def _neuron(population: Population) -> nir.NIRNode:
     soma, shape, where = population.soma, population.shape, f"population {population.name!r}"
-    whole = population.per_neuron(soma.threshold) - above
-    same = np.array_equal(population.per_neuron(soma.amount), whole)
+    whole, amount, floor = _numbers(population)
+    other = soma.reset is Reset.SUBTRACT and not np.array_equal(amount, whole)
+    starts = population.per_neuron(soma.initial_v)
+    begins = soma.reset is Reset.VALUE and bool((starts == soma.reset_value).all())
+    # -floor * th must be v_min again, for every neuron.
+    clips = floor is None or (floor >= 0 and bool((-floor * whole == soma.v_min).all()))
     reasons = {
         "fires downwards": soma.threshold_negative is not None,
         "fires one-hot": soma.fire is Fire.ONEHOT,
-        "does not reset": soma.reset is Reset.NONE and soma.fire is not Fire.NONE,
         "bounds the spikes of a sample": soma.traced,
-        "clips its membrane": soma.v_min is not None or soma.v_max is not None,
-        "is refractory": soma.refractory > 0,
+        "clips its membrane from above": soma.v_max is not None,
+        "clips its membrane at no share of its threshold": not clips,
+        "clips its membrane and never fires": soma.v_min is not None and soma.fire is Fire.NONE,
         "has phases": soma.phases is not None,
-        "begins with a membrane": bool(soma.initial_v.any()),
+        "begins with a membrane": bool(starts.any()) and not begins,
         "adds its bias once": bool(soma.bias.any()) and soma.bias_when is BiasWhen.FIRST,
         "leaks behind its input": soma.leak_v is not None and soma.leak_order is LeakOrder.AFTER,
-        "resets by another amount than its threshold": (
-            soma.fire is not Fire.NONE and soma.reset is Reset.SUBTRACT and not same
+        "resets by other amounts than its thresholds": (
+            soma.fire is not Fire.NONE and other and bool((amount != amount[0]).any())
         ),
         "has a current without leak": soma.current and soma.leak_i is None,
     }
@@ -144,7 +164,7 @@ def _neuron(population: Population, *, above: bool) -> nir.NIRNode:
     def full(value: float) -> Floats:
         return np.full(shape, float(value))
 
-    threshold = whole.reshape(shape).astype(np.float64)
+    threshold = whole.reshape(shape)
     fires = soma.fire is not Fire.NONE
     firing = {"v_threshold": threshold, "v_reset": full(soma.reset_value)} if fires else {}
     # Euler with dt 1 leaves 1 - 1 / tau, and r * dt / tau of the input; r = tau makes that 1.

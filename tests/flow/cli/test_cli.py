@@ -1,11 +1,9 @@
 """The command line as a user meets it."""
 
-import io
 import json
 import subprocess
 import sys
 import sysconfig
-from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -13,36 +11,15 @@ import pytest
 import torch
 
 from spikewright.flow.bench import BENCHMARKS
-from spikewright.flow.cli.main import main
 from spikewright.flow.importers import import_module
 from spikewright.flow.original import Original
 from spikewright.flow.project import Project
 from spikewright.flow.samples import Samples
-from spikewright.golden.errors import ToolError
 from support.chains import counting_chain, inputs_for
+from support.cli import spikewright
 
 SCRIPT = Path(sysconfig.get_paths()["scripts"]) / "spikewright"
 COMMANDS = ("convert", "evaluate", "generate", "cosim", "build", "demo", "bench")
-
-
-def spikewright(*arguments: object, cwd: Path, ok: bool = True):
-    """Run the command in this process, which has torch loaded already."""
-    out, err = io.StringIO(), io.StringIO()
-    argv, sys.argv = sys.argv, ["spikewright", *map(str, arguments)]
-    try:
-        with chdir(cwd), redirect_stdout(out), redirect_stderr(err):
-            main()
-        code = 0
-    except SystemExit as end:
-        code = end.code or 0
-    finally:
-        sys.argv = argv
-    result = subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
-    if ok and "must be on PATH" in result.stderr:
-        raise ToolError("a program must be on PATH", found=result.stderr)
-    if ok:
-        assert code == 0, result.stderr
-    return result
 
 
 def summary(folder: Path) -> dict:

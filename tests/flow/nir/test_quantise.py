@@ -1,5 +1,7 @@
 """Integers that hold the parameters exactly do what the doubles do, spike for spike."""
 
+from dataclasses import replace
+
 import nir
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from spikewright.flow.nir import Discretisation
 from spikewright.flow.nir.graph import graph_of
 from spikewright.flow.nir.quantise import Precision, network_of
 from spikewright.flow.nir.reference import Reference
+from spikewright.golden.errors import ConfigurationError, RangeError, UnsupportedError
 from spikewright.golden.model import Model
 from spikewright.golden.spec import BiasWhen, Fire, Leak, Reset
 
@@ -146,3 +149,135 @@ def test_delays_of_several_steps_and_bursts():
     reference = built(nodes, edges, [4], 3, bursts)
     network = network_of(reference, Precision(), name="net", max_steps=12)
     assert network.population("a").soma.fire is Fire.BURST
+
+
+def chain(rng, n, **node):
+    """Whole weights of which none is 127, so that only their own grid holds them."""
+    weights = [rng.integers(-6, 7, (n, n)).astype(float) for _ in range(2)]
+    for each in weights:
+        each[0, 0] = 5.0
+    nodes = {
+        "v": nir.Affine(weight=weights[0], bias=rng.integers(0, 3, n) * 1.0),
+        "a": nir.IF(r=np.ones(n), **node),
+        "w": nir.Linear(weight=weights[1] * 0.375),
+        "b": nir.IF(r=np.ones(n), v_threshold=np.full(n, 0.375 * 4)),
+    }
+    return nodes, [("input", "v"), ("v", "a"), ("a", "w"), ("w", "b"), ("b", "output")]
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"reset": "none"},
+        {"reset": "subtract", "amount": 3.0},
+        {"reset": "value", "refractory": 2},
+        {"reset": "value", "start": "reset"},
+        {"reset": "subtract", "floor": 0.5},
+        {"reset": "subtract", "compare": "reached", "bursts": None},
+        {"reset": "subtract", "compare": "reached", "bursts": 3},
+    ],
+    ids=str,
+)
+def test_populations_with_rules_of_their_own(own):
+    rng = np.random.default_rng(4)
+    value = 2.0 if own["reset"] == "value" else 0.0
+    nodes, edges = chain(rng, 5, v_threshold=np.full(5, 6.0), v_reset=np.full(5, value))
+    plain = Discretisation(dt=DT, reset="subtract")
+    rule = replace(plain, populations={"a": replace(plain, **own)})
+    reference = built(nodes, edges, [5], 5, rule)
+    network = network_of(reference, Precision(fraction_bits=2), name="net", max_steps=20)
+    x = torch.from_numpy(rng.random((16, 20, 5)) < 0.5).double()
+    found = compare(reference, network, x)
+    assert found.events["a"].sum() > 100
+    assert found.events["b"].sum() > 20
+    soma = network.population("a").soma
+    if "bursts" in own:
+        # What the weights and biases can bring in a step, on top of what is left below 6.
+        most = int((np.clip(nodes["v"].weight, 0, None).sum(1) + nodes["v"].bias).max())
+        assert soma.max_level == (own["bursts"] or (5 + most) // 6)
+    else:
+        assert soma.fire is Fire.BINARY
+
+
+@pytest.mark.parametrize("reset", ["subtract", "value"])
+def test_a_threshold_has_no_memory(reset):
+    rng = np.random.default_rng(4)
+    nodes, edges = chain(rng, 5, v_threshold=np.full(5, 1.0))
+    nodes["a"] = nir.Threshold(threshold=np.array([1.0, 2.0, 3.0, 4.0, 40.0]))
+    bursts = 3 if reset == "subtract" else 1
+    rule = Discretisation(dt=DT, reset=reset, compare="reached", bursts=bursts)
+    reference = built(nodes, edges, [5], 5, rule)
+    network = network_of(reference, Precision(fraction_bits=2), name="net", max_steps=20)
+    x = torch.from_numpy(rng.random((16, 20, 5)) < 0.5).double()
+    found = compare(reference, network, x)
+    assert found.events["a"].sum() > 100
+    wanted = x @ torch.from_numpy(nodes["v"].weight).T + torch.from_numpy(nodes["v"].bias)
+    wanted = (wanted >= torch.from_numpy(nodes["a"].threshold)).long()
+    assert found.trace.spikes["a"].tolist() == wanted.transpose(0, 1).tolist()
+    with pytest.raises(RangeError, match="a threshold without memory must be at most 65536"):
+        network_of(reference, Precision(fraction_bits=11), name="net", max_steps=20)
+
+
+def test_weights_on_a_grid_are_taken_as_they_are():
+    rng = np.random.default_rng(4)
+    nodes, edges = chain(rng, 5, v_threshold=np.full(5, 6.0))
+    reference = built(nodes, edges, [5], 5, Discretisation(dt=DT, reset="subtract"))
+    network = network_of(reference, Precision(fraction_bits=0), name="net", max_steps=8)
+    for connection, name in zip(network.connections, ("v", "w"), strict=True):
+        step = 1.0 if name == "v" else 0.375
+        assert connection.operator.shift == 0
+        assert (connection.operator.weights.T * step == nodes[name].weight).all()
+    # One weight between two others: no grid of 8 bits holds it.
+    nodes["v"].weight[1, 1] = 0.013
+    network = network_of(
+        built(nodes, edges, [5], 5, Discretisation(dt=DT, reset="subtract")),
+        Precision(fraction_bits=0),
+        name="net",
+        max_steps=8,
+    )
+    assert network.connections[0].operator.weights.max() == 127
+
+
+def test_a_threshold_of_a_grid_that_doubles_do_not_hold():
+    """0.6 is 3 times 0.2, so that v > 0.6 is v >= 4 times 0.2; but 0.6 / 0.2 is less than 3."""
+    nodes = {
+        "w": nir.Linear(weight=np.array([[0.2, -0.4, 1.0]])),
+        "p": nir.IF(r=np.ones(1), v_threshold=np.array([0.6])),
+    }
+    assert 0.6 / 0.2 < 3
+    edges = [("input", "w"), ("w", "p"), ("p", "output")]
+    for compared, wanted in (("above", 4), ("reached", 3)):
+        rule = Discretisation(dt=DT, reset="value", compare=compared)
+        reference = built(nodes, edges, [3], 1, rule)
+        network = network_of(reference, Precision(fraction_bits=0), name="net", max_steps=4)
+        assert network.connections[0].operator.weights.flatten().tolist() == [1, -2, 5]
+        assert network.population("p").soma.threshold.tolist() == [wanted]
+
+
+def test_spikes_without_a_bound_in_a_loop():
+    rule = Discretisation(dt=DT, reset="subtract", compare="reached", bursts=None)
+    reference = recurrent(np.random.default_rng(1), rule)
+    with pytest.raises(UnsupportedError, match="bounded where paths lead back, found bursts none"):
+        network_of(reference, Precision(), name="net", max_steps=4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"v_threshold": np.array([1.0, 2.0, 3.0])}, "the least membrane must be the same for all"),
+        (
+            {"v_leak": np.full(3, 5.0)},
+            "a threshold must lie above the rest, v_leak, found -4 ab",
+        ),
+        ({"v_reset": np.array([0.0, 0.5, 0.5])}, "v_reset must be the same for all neurons"),
+    ],
+)
+def test_what_a_soma_cannot_hold(changes, text):
+    one = np.ones(3)
+    options = {"tau": 4 * one, "r": 4 * one, "v_leak": 0 * one, "v_threshold": one} | changes
+    nodes = {"w": nir.Linear(weight=np.ones((3, 3))), "p": nir.LIF(**options)}
+    reset = "value" if "v_reset" in changes else "subtract"
+    rule = Discretisation(dt=DT, reset=reset, floor=1.0)
+    edges = [("input", "w"), ("w", "p"), ("p", "output")]
+    with pytest.raises(ConfigurationError, match=f"node 'p': {text}"):
+        network_of(built(nodes, edges, [3], 3, rule), Precision(), name="net", max_steps=4)

@@ -1,5 +1,6 @@
 """Steps against the continuous solution, and against the equations in plain numbers."""
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ import torch
 from spikewright.flow.nir import PRESETS, Discretisation
 from spikewright.flow.nir.graph import graph_of
 from spikewright.flow.nir.reference import Reference
-from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.errors import ConfigurationError, UnsupportedError
 
 TAU = 2e-2
 
@@ -50,13 +51,71 @@ def test_euler_follows_the_continuous_solution(dt, error, leak):
     assert (found - wanted).abs().max() > 0  # it is a method of first order, not the solution
 
 
-def test_the_exponential_decays_as_the_solution_does():
-    reference = Reference(network(lif()), Discretisation(dt=1e-3, decay="exponential"))
-    x = torch.zeros(1, 50, 1)
-    x[0, 0] = 1
-    found = reference.run({"input": x}).membranes["p"].flatten()
-    wanted = 2.0 * torch.exp(-1e-3 * torch.arange(50) / TAU)
-    assert torch.allclose(found, wanted.double(), rtol=1e-6)
+@pytest.mark.parametrize("leak", [0.0, -0.5])
+def test_euler_is_a_method_of_first_order(leak):
+    """With half the step half the error, at one and the same time; for a current that changes."""
+    end, errors = 3 * TAU, []
+    for dt in (4e-4, 2e-4, 1e-4, 5e-5):
+        steps = round(end / dt)
+        reference = Reference(network(lif(leak=leak)), Discretisation(dt=dt))
+        x = torch.cat([torch.ones(steps // 2), torch.zeros(steps - steps // 2)]).double()
+        found = reference.run({"input": x.reshape(1, -1, 1)}).membranes["p"][-1].item()
+        half = (leak + 2.0) * (1 - math.exp(-end / 2 / TAU))
+        errors.append(found - (leak + (half - leak) * math.exp(-end / 2 / TAU)))
+    orders = [math.log2(a / b) for a, b in itertools.pairwise(errors)]
+    assert all(abs(order - 1) < 0.02 for order in orders), orders
+    assert abs(orders[-1] - 1) < abs(orders[0] - 1)
+
+
+@pytest.mark.parametrize("dt", [1e-3, 7e-3])
+def test_the_exponential_is_the_solution_between_inputs(dt):
+    """A sum of R exp(-(t - t_k) / tau) over the inputs at t_k, whatever the step."""
+    reference = Reference(network(lif()), Discretisation(dt=dt, decay="exponential"))
+    x = torch.from_numpy(np.random.default_rng(0).random(60) < 0.2).double()
+    found = reference.run({"input": x.reshape(1, -1, 1)}).membranes["p"].flatten()
+    age = torch.arange(60)[:, None] - torch.arange(60)[None, :]
+    kernel = torch.where(age >= 0, 2.0 * torch.exp(-dt * age.double() / TAU), 0.0)
+    assert x.sum() > 5
+    assert torch.allclose(found, kernel @ x, rtol=1e-12, atol=0)
+
+
+def test_the_exponential_goes_to_its_rest():
+    reference = Reference(network(lif(leak=-0.5)), Discretisation(dt=1e-3, decay="exponential"))
+    found = reference.run({"input": torch.zeros(1, 80, 1)}).membranes["p"].flatten()
+    t = 1e-3 * torch.arange(1, 81).double()
+    assert torch.allclose(found, -0.5 * (1 - torch.exp(-t / TAU)), rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"reset": "none"}, [1, 2, 3, 4, 5, 6]),
+        ({"reset": "subtract"}, [1, 2, 3, 1, 2, 3]),
+        ({"reset": "subtract", "amount": 1.0}, [1, 2, 3, 3, 3, 3]),
+        ({"reset": "subtract", "reset_delay": True}, [1, 2, 3, 1, 2, 3]),
+        ({"reset": "value"}, [1, 2, 3, 1.5, 2.5, 3.5]),
+        ({"reset": "value", "refractory": 2}, [1, 2, 3, 0.5, 0.5, 1.5]),
+        ({"reset": "value", "start": "reset"}, [1.5, 2.5, 3.5, 1.5, 2.5, 3.5]),
+        ({"reset": "subtract", "bursts": None}, [1, 2, 3, 1, 2, 3]),
+    ],
+    ids=str,
+)
+def test_a_membrane_as_its_threshold_sees_it(changes, wanted):
+    """An input of 1 a step, a threshold of 3 that is reached."""
+    value = 0.5 if changes["reset"] == "value" else 0.0
+    node = nir.IF(r=vector(1.0), v_threshold=vector(3.0), v_reset=vector(value))
+    rule = Discretisation(dt=1.0, compare="reached", **changes)
+    found = Reference(network(node), rule).run({"input": torch.ones(1, 6, 1)})
+    assert found.charged["p"].flatten().tolist() == wanted
+
+
+def test_spikes_of_a_step_without_a_bound():
+    node = nir.IF(r=vector(1.0), v_threshold=vector(3.0))
+    x = torch.tensor([100.0, 0.0, 2.0]).reshape(1, 3, 1)
+    for bursts, wanted in ((None, [33, 0, 1]), (15, [15, 15, 4])):
+        rule = Discretisation(dt=1.0, reset="subtract", compare="reached", bursts=bursts)
+        found = Reference(network(node), rule).run({"input": x})
+        assert found.spikes["p"].flatten().tolist() == wanted
 
 
 def test_the_first_spike_comes_when_the_solution_crosses_the_threshold():
@@ -115,6 +174,16 @@ def test_a_cuba_neuron_is_its_equations(reset, compare):
 def test_wrong_parameters(changes, text):
     with pytest.raises(ConfigurationError, match=text):
         Reference(network(replace(lif(), **changes)), PRESETS["snntorch"])
+
+
+def test_a_membrane_that_goes_on():
+    plain = {"input": nir.Input({"input": np.array([1])})}
+    nodes = plain | {"p": nir.I(r=vector(1.0)), "q": lif(), "output": nir.Output({"output": [1]})}
+    edges = [("input", "p"), ("p", "q"), ("q", "output")]
+    whole = nir.NIRGraph(nodes=nodes, edges=edges, type_check=False)
+    text = "node 'p': a population that never fires must be the one that is read, found a path"
+    with pytest.raises(UnsupportedError, match=text):
+        Reference(graph_of(whole, where="graph"), PRESETS["snntorch"])
 
 
 def test_time_constants_of_one_population_are_one():

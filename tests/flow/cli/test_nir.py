@@ -1,0 +1,199 @@
+"""NIR files through the command line: what is wrong with one is said once, and nothing is made."""
+
+import json
+
+import h5py
+import nir
+import numpy as np
+import pytest
+
+from spikewright.flow.nir import load_discretisation
+from spikewright.flow.project import Project
+from support.cli import spikewright
+
+ONE = np.ones(3)
+
+
+def lif(**changes):
+    options = {"tau": 2e-3 * ONE, "r": ONE, "v_leak": 0 * ONE, "v_threshold": ONE}
+    return nir.LIF(**(options | changes))
+
+
+def cuba():
+    times = {"tau_mem": 2e-3 * ONE, "tau_syn": 1e-3 * ONE}
+    return nir.CubaLIF(**times, r=ONE, v_leak=0 * ONE, v_threshold=ONE, w_in=ONE)
+
+
+def write(path, population, *, weight=None, edges=(), columns=4):
+    nodes = {
+        "input": nir.Input({"input": np.array([4])}),
+        "w": nir.Linear(weight=np.full((3, columns), 2.0) if weight is None else weight),
+        "p": population,
+        "output": nir.Output({"output": np.array([3])}),
+    }
+    whole = nir.NIRGraph(nodes=nodes, edges=[], type_check=False)
+    whole.edges = [("input", "w"), ("w", "p"), ("p", "output"), *edges]
+    nir.write(path, whole)
+    return path
+
+
+def refused(tmp_path, *arguments):
+    """Exit code and message; one error, no traceback, no project."""
+    before = sorted(tmp_path.iterdir())
+    result = spikewright("convert", *arguments, "--out", "p", cwd=tmp_path, ok=False)
+    said = " ".join(result.stderr.split())
+    assert "Traceback" not in said
+    assert said.count("error:") == 1, said
+    assert sorted(tmp_path.iterdir()) == before
+    return result.returncode, said
+
+
+@pytest.mark.parametrize(
+    ("population", "preset", "text"),
+    [
+        (lif(tau=0 * ONE), "snntorch", "a time constant must be finite and above 0, found 0"),
+        (lif(tau=-ONE), "norse", "a time constant must be finite and above 0, found -1"),
+        (lif(tau=np.inf * ONE), "lava", "a time constant must be finite and above 0, found inf"),
+        (
+            lif(tau=np.nan * ONE),
+            "rockpool",
+            "a time constant must be finite and above 0, found nan",
+        ),
+        (lif(tau=1e-4 * ONE), "snntorch", "Euler's method must have a step shorter than the time"),
+        (
+            lif(),
+            "sinabs",
+            "node 'p': a step must be a share of the time constant that leaves something and takes "
+            "some, found dt 1, tau 0.002; give dt in the file's unit of time",
+        ),
+        (lif(tau=20 * ONE), "spikingjelly", "found dt 0.0001, tau 20; give dt in the file's unit"),
+        (
+            lif(tau=1.0 * ONE),
+            "snntorch",
+            "a leak of m / 2**k with k up to 12 must come near 0.9999, which leaves something and "
+            "takes some, found 4095 / 4096; give dt in the file's unit of time: next to its time "
+            "constants it is too short",
+        ),
+        (
+            lif(tau=1.1e-4 * ONE, v_reset=0.5 * ONE),
+            "rockpool",
+            "v_reset must be 0 where a reset subtracts the threshold, found 0.5; give --reset",
+        ),
+        (lif(tau=1e-4 * ONE), "rockpool", "k up to 12 must come near 4.53999e-05, which leaves"),
+        (cuba(), "sinabs", "a step must be a share of the time constant"),
+        (lif(v_threshold=0 * ONE), "snntorch", "a threshold must be finite and above 0, found 0"),
+        (
+            lif(v_threshold=np.inf * ONE),
+            "snntorch",
+            "a threshold must be finite and above 0, found inf",
+        ),
+        (
+            lif(v_threshold=ONE, v_leak=2 * ONE),
+            "snntorch",
+            "a threshold must lie above the rest, v_leak, found -1 above it",
+        ),
+        (lif(tau=np.array([1.0, 2.0, 2.0])), "norse", "tau must be the same for all neurons"),
+    ],
+)
+def test_populations_that_have_no_steps(tmp_path, population, preset, text):
+    write(tmp_path / "a.nir", population)
+    code, said = refused(tmp_path, "a.nir", "--preset", preset)
+    assert text in said
+    assert code == 2
+
+
+def test_a_preset_without_the_files_neurons(tmp_path):
+    node = cuba()
+    node.tau_mem, node.tau_syn = 4 * ONE, 2 * ONE  # in steps, as sinabs has them
+    write(tmp_path / "a.nir", node)
+    code, said = refused(tmp_path, "a.nir", "--preset", "sinabs")
+    assert (code, "the preset must be of a framework that has CubaLIF, found sinabs" in said) == (
+        2,
+        True,
+    )
+
+
+def test_shapes_that_do_not_fit(tmp_path):
+    write(tmp_path / "a.nir", lif(), columns=5)
+    code, said = refused(tmp_path, "a.nir", "--preset", "snntorch")
+    assert (code, "node 'w': a Linear must fit what comes to it, found shape (4,)" in said) == (
+        2,
+        True,
+    )
+    write(tmp_path / "a.nir", lif(), weight=np.ones((2, 4)))
+    code, said = refused(tmp_path, "a.nir", "--preset", "snntorch")
+    text = "node 'p': what comes to a population must have its 3 neurons, found shape (2,) from"
+    assert (code, text in said) == (2, True)
+
+
+def test_weights_that_are_not_finite(tmp_path):
+    write(tmp_path / "a.nir", lif(), weight=np.full((3, 4), np.nan))
+    code, said = refused(tmp_path, "a.nir", "--preset", "snntorch")
+    assert (code, "node 'w': weight must be finite, found 12 of 12 that are not" in said) == (
+        2,
+        True,
+    )
+
+
+def test_edges_that_lead_nowhere(tmp_path):
+    write(tmp_path / "a.nir", lif(), edges=[("p", "q")])
+    code, said = refused(tmp_path, "a.nir", "--preset", "snntorch")
+    assert (code, "edge 'p' -> 'q': both ends of an edge must be nodes" in said) == (2, True)
+
+
+@pytest.mark.parametrize("text", [b"not HDF5", b"", b"\x89HDF\r\n\x1a\n and then something else"])
+def test_files_that_are_no_nir(tmp_path, text):
+    (tmp_path / "a.nir").write_bytes(text)
+    code, said = refused(tmp_path, "a.nir", "--preset", "snntorch")
+    assert (code, "the file must be NIR" in said) == (6, True)
+
+
+def test_hdf5_that_is_no_nir(tmp_path):
+    with h5py.File(tmp_path / "a.nir", "w") as file:
+        file["node"] = 3
+    assert refused(tmp_path, "a.nir", "--preset", "snntorch")[0] == 6
+
+
+def test_unknown_nodes(tmp_path):
+    write(tmp_path / "a.nir", lif())
+    with h5py.File(tmp_path / "a.nir", "r+") as file:
+        del file["node/nodes/p/type"]
+        file["node/nodes/p/type"] = "Izhikevich"
+    code, said = refused(tmp_path, "a.nir", "--preset", "snntorch")
+    assert (code, "node 'p': a node must be one of I, IF, LI, LIF" in said) == (3, True)
+    assert "found Izhikevich" in said
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ({"dt": 1e-4, "tau": 1}, "found tau"),
+        ({"dt": "fast"}, "dt must be a time above 0, found fast"),
+        ({"preset": "lava", "bursts": "many"}, "bursts must be an integer of at least 1, or none"),
+    ],
+)
+def test_side_cars(tmp_path, data, text):
+    write(tmp_path / "a.nir", lif())
+    (tmp_path / "rule.json").write_text(json.dumps(data))
+    code, said = refused(tmp_path, "a.nir", "--discretisation", "rule.json")
+    assert (code, text in said) == (2, True)
+
+
+def test_no_discretisation_or_two(tmp_path):
+    write(tmp_path / "a.nir", lif())
+    assert "found neither --preset nor --discretisation" in refused(tmp_path, "a.nir")[1]
+    both = ("--preset", "lava", "--discretisation", "rule.json")
+    assert "found two of them" in refused(tmp_path, "a.nir", *both)[1]
+
+
+def test_a_file_becomes_a_project_and_goes_out_again(tmp_path):
+    """Nothing is refused for being there: the checks above can also pass."""
+    times = {"tau": 2 * ONE, "r": 2 * ONE}
+    weight = np.random.default_rng(0).integers(-3, 8, (3, 4)) * 1.0
+    write(tmp_path / "a.nir", lif(**times, v_threshold=4 * ONE), weight=weight)
+    (tmp_path / "rule.json").write_text('{"dt": 1, "refractory": 2}')
+    spikewright("convert", "a.nir", "--discretisation", "rule.json", "--out", "p", cwd=tmp_path)
+    project = Project(tmp_path / "p")
+    assert project.summary["nir"]["agreement"]["labels"] == 1
+    assert project.original.rule == load_discretisation(tmp_path / "rule.json")
+    assert project.network.populations[0].soma.refractory == 2
