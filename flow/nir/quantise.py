@@ -126,11 +126,19 @@ def network_of(
         soma = _soma(reference, target, dynamics, bias, unit / 2**fraction, precision)
         populations.append(_population(reference, names[target], dynamics, soma))
         for wire, size in scaled:
-            delay = reference.delays[wire.path]
+            # A current of the step before is one of inputs that come a step later.
+            delay = reference.delays[wire.path] + _takes_old(reference, target)
             source = names[wire.path.source]
             for k in range(1, delay):
                 source = _relay(
-                    reference, wire.path.source, names, k, relays, populations, connections
+                    reference,
+                    wire.path.source,
+                    names,
+                    k,
+                    given.get(wire.path.source, (0, 1, None))[:2],
+                    relays,
+                    populations,
+                    connections,
                 )
             connections.append(
                 Connection(
@@ -156,7 +164,15 @@ def network_of(
         max_steps=max_steps,
         provenance={"discretisation": str(reference.rule.as_dict())},
     )
-    return _with_what_fits(network, {names[each] for each in _endless(reference)})
+    endless = {names[each] for each in _endless(reference)}
+    endless |= {relay for (source, _), relay in relays.items() if names[source] in endless}
+    return _with_what_fits(network, endless)
+
+
+def _takes_old(reference: Reference, name: str) -> bool:
+    """Whether the membranes of a population take in the current of the step before."""
+    current = reference.dynamics[name].left_i is not None
+    return current and reference.rules[name].order is Order.OLD
 
 
 def _endless(reference: Reference) -> list[str]:
@@ -168,12 +184,21 @@ def _endless(reference: Reference) -> list[str]:
     ]
 
 
+def _reached(reference: Reference, start: str) -> set[str]:
+    """Populations that a population's spikes lead to, itself included."""
+    reached, waiting = {start}, [start]
+    while waiting:
+        name = waiting.pop()
+        after = {path.target for path in reference.graph.paths if path.source == name} - reached
+        reached |= after
+        waiting += after
+    return reached
+
+
 def _refuse_endless_bursts(reference: Reference) -> None:
     """In a loop spikes may bring forth more spikes without a bound."""
-    place = {name: k for k, name in enumerate(reference.graph.populations)}
-    endless = _endless(reference)
-    for path in reference.graph.paths:
-        if endless and path.source in place and place[path.target] <= place[path.source]:
+    for path in reference.graph.paths if _endless(reference) else ():
+        if path.source in _reached(reference, path.target):
             raise UnsupportedError(
                 "spikes of a step must be bounded where paths lead back",
                 found=f"bursts none, and {path.source!r} -> {path.target!r}",
@@ -400,12 +425,12 @@ def _soma(
 ) -> Soma:
     """All in units; v is counted from its rest, so that the leak goes to 0."""
     rule, where = reference.rules[name], f"{reference.where}: node {name!r}"
-    if rule.order is Order.OLD and dynamics.left_i is not None:
+    if _takes_old(reference, name) and np.any(bias != 0):
         raise UnsupportedError(
-            "the membrane must take in the current of its own step",
-            found="order old",
+            "a current that is taken in a step later must have no bias, which would come early",
+            found=f"order old, and a bias of up to {np.abs(bias).max():g}",
             where=where,
-            action="shift the input by a step, and use order new",
+            action="leave the bias out, or use order new",
         )
     if np.any(dynamics.gain <= 0):
         raise ConfigurationError(
@@ -510,19 +535,29 @@ def _relay(
     source: str,
     names: Mapping[str, str],
     step: int,
+    levels: tuple[int, int],
     relays: dict[tuple[str, int], str],
     populations: list[Population],
     connections: list[Connection],
 ) -> str:
-    """A population that repeats another one's spikes a step later."""
+    """A population that repeats what another one, or an input of these levels, sent a step ago."""
     key = (source, step)
     if key not in relays:
         relays[key] = f"{names[source]}_later_{step}"
-        soma = Soma(fire=Fire.BINARY, reset=Reset.VALUE)
-        shape = reference.shapes[source]
-        populations.append(
-            Population(name=relays[key], shape=shape, soma=soma, payload=Payload.UNIT)
-        )
+        if source in reference.rules:
+            bursts = reference.rules[source].bursts
+            levels = (0, MAX_LEVEL if bursts is None else bursts)
+        shape, (low, high) = reference.shapes[source], levels
+        single = low >= 0 and high <= 1
+        soma = Soma(fire=Fire.BINARY)
+        if not single:  # as often as the level says, each time by 1
+            soma = Soma(
+                fire=Fire.BURST,
+                threshold_negative=np.array([1]) if low < 0 else None,
+                max_level=max(-low, high),
+            )
+        payload = Payload.UNIT if single else Payload.GRADED
+        populations.append(Population(name=relays[key], shape=shape, soma=soma, payload=payload))
         before = names[source] if step == 1 else relays[source, step - 1]
         connections.append(
             Connection(source=before, target=relays[key], operator=Identity(), delay=1)

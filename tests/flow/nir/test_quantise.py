@@ -145,10 +145,77 @@ def test_delays_of_several_steps_and_bursts():
     assert found.events["b"].sum() > 20
     names = sorted(p.name for p in network.populations)
     assert names == ["a", "a_later_1", "a_later_2", "b"]
-    bursts = Discretisation(dt=DT, reset="subtract", compare="reached", bursts=3)
-    reference = built(nodes, edges, [4], 3, bursts)
+
+
+@pytest.mark.parametrize("bursts", [3, None])
+def test_bursts_of_several_steps_ago(bursts):
+    """Relays repeat levels, not only that there were some."""
+    rng = np.random.default_rng(3)
+    one = np.ones(3)
+    nodes = {
+        "w": nir.Linear(weight=weights(rng, 3, 4)),
+        "a": nir.IF(r=one, v_threshold=2 * one),
+        "later": nir.Delay(delay=3 * one),
+        "b": nir.IF(r=one, v_threshold=2 * one),
+    }
+    edges = [("input", "w"), ("w", "a"), ("a", "later"), ("later", "b"), ("b", "output")]
+    rule = Discretisation(dt=DT, reset="subtract", compare="reached", bursts=bursts)
+    reference = built(nodes, edges, [4], 3, rule)
     network = network_of(reference, Precision(), name="net", max_steps=12)
     assert network.population("a").soma.fire is Fire.BURST
+    x = torch.from_numpy(rng.random((16, 12, 4)) < 0.4).double()
+    wanted = reference.run({"input": x})
+    found = Model(network).run(x.long().numpy(), mode="stepwise", trace=True)
+    assert found.trace.spikes["b"].tolist() == wanted.spikes["b"].long().tolist()
+    assert found.trace.spikes["a_later_2"].max() == (3 if bursts == 3 else wanted.spikes["a"].max())
+    assert wanted.spikes["b"].max() > 1
+
+
+def test_inputs_of_several_steps_ago_keep_their_levels():
+    rng = np.random.default_rng(4)
+    one = np.ones(3)
+    nodes = {
+        "later": nir.Delay(delay=2 * one),
+        "w": nir.Linear(weight=weights(rng, 3, 3)),
+        "a": nir.IF(r=one, v_threshold=20 * one),
+    }
+    edges = [("input", "later"), ("later", "w"), ("w", "a"), ("a", "output")]
+    rule = Discretisation(dt=DT, reset="subtract", compare="reached")
+    reference = built(nodes, edges, [3], 3, rule)
+    levels = {"input": (-3, 5, None)}
+    network = network_of(reference, Precision(), name="net", max_steps=12, levels=levels)
+    x = torch.from_numpy(rng.integers(-3, 6, (16, 12, 3))).double()
+    wanted = reference.run({"input": x})
+    found = Model(network).run(x.long().numpy(), mode="stepwise", trace=True)
+    assert found.trace.spikes["a"].tolist() == wanted.spikes["a"].long().tolist()
+    assert found.events["a"].sum() > 20
+
+
+def test_the_current_of_the_step_before():
+    """Connections come a step later, which is the same where there is no bias."""
+    rng = np.random.default_rng(6)
+    nodes = {
+        "w": nir.Linear(weight=weights(rng, 6, 5)),
+        "rec": nir.Linear(weight=weights(rng, 6, 6)),
+        "a": cuba(6, 30.0),
+    }
+    edges = [("input", "w"), ("w", "a"), ("a", "rec"), ("rec", "a"), ("a", "output")]
+    rule = Discretisation(dt=DT, reset="subtract", compare="reached", order="old")
+    reference = built(nodes, edges, [5], 6, rule)
+    precision = Precision(weight_bits=8, fraction_bits=14, leak_bits=4)
+    network = network_of(reference, precision, name="net", max_steps=8)
+    x = torch.from_numpy(rng.random((64, 8, 5)) < 0.4).double()[:, :5]
+    wanted = reference.run({"input": x})
+    found = Model(network).run(x.long().numpy(), mode="stepwise", trace=True)
+    assert found.trace.spikes["a"].tolist() == wanted.spikes["a"].long().tolist()
+    assert found.events["a"].sum() > 40
+    new = built(nodes, edges, [5], 6, replace(rule, order="new")).run({"input": x})
+    assert not torch.equal(new.spikes["a"], wanted.spikes["a"])
+    biased = nodes | {"w": nir.Affine(weight=weights(rng, 6, 5), bias=np.ones(6))}
+    with pytest.raises(
+        UnsupportedError, match=r"node 'a': a current that is taken in a step later"
+    ):
+        network_of(built(biased, edges, [5], 6, rule), precision, name="net", max_steps=8)
 
 
 def chain(rng, n, **node):
