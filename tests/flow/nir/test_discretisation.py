@@ -3,6 +3,8 @@
 import json
 import math
 import re
+from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -125,3 +127,12 @@ def test_steps_next_to_time_constants():
     assert euler.left(4.0, "here") == 0.75
     with pytest.raises(ConfigurationError, match="Euler's method must have a step shorter"):
         euler.left(1.0, "here")
+
+
+def test_the_page_lists_the_presets():
+    page = (Path(__file__).parents[3] / "docs" / "nir.md").read_text(encoding="utf-8")
+    for name, rule in PRESETS.items():
+        cells = (f"`{name}`", f"{rule.dt:g}", rule.decay, rule.compare, rule.reset, rule.bursts)
+        assert f"| {' | '.join(map(str, (*cells, rule.integral)))} |" in page
+    for each in fields(Discretisation):
+        assert each.name == "populations" or f"`{each.name}`" in page
