@@ -58,7 +58,7 @@ fuzz: $(STAMP)  ## N random networks (300) from SEED (1), golden model against V
 		$(BIN)/pytest -n $(JOBS) --dist worksteal -q tests/flow/cosim/test_fuzz.py
 
 test: $(STAMP)  ## all tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist worksteal
+	DATA=$(DATA) OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist worksteal
 
 lint: $(STAMP) .types/.linked  ## style, types and layers
 	$(BIN)/ruff check
