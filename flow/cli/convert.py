@@ -52,7 +52,11 @@ def convert(
         int, typer.Option(help="Largest level of an input; 1 makes inputs binary.")
     ] = 15,
     encoding: Annotated[
-        str, typer.Option(help="once: a value enters in the first step. spread: evenly over all.")
+        str,
+        typer.Option(
+            help="once: a value enters in the first step. spread: evenly over all. phase: bit by "
+            "bit, the highest first, without multipliers."
+        ),
     ] = "once",
     percentile: Annotated[
         float, typer.Option(help="Of the activations in calibration; what lies above is clipped.")
@@ -163,12 +167,14 @@ def convert(
         raise ConfigurationError(
             "must not be negative", found=str(qat_epochs), where="--qat-epochs"
         )
+    kept = (Encoding.ONCE, Encoding.SPREAD, Encoding.PHASE)
+    others = tuple(each for each in Encoding if each not in kept)
     config = ConvertConfig(
         name=name or source.rpartition(":")[2],
         weight_bits=_one_or_many(integers(weight_bits or "4", "--weight-bits")),
         levels=_one_or_many(integers(levels, "--levels")),
         input_levels=input_levels,
-        encoding=one_of(Encoding, encoding, "--encoding", but=(Encoding.CONSTANT, Encoding.EVENTS)),
+        encoding=one_of(Encoding, encoding, "--encoding", but=others),
         percentile=percentile,
         fraction_bits=fraction_bits,
         max_pool=one_of(MaxPool, max_pool, "--max-pool"),

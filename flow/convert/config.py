@@ -47,7 +47,8 @@ class ConvertConfig:
         quantised activation keeps its own. Of code ``onehot`` each bit of it is a level: 7 makes
         them 0, 1, 2 and 4.
     input_levels : largest level of an input; 1 makes the input binary (split at half its range).
-    encoding : ``once`` (the whole value in step 0) or ``spread`` (as evenly as possible).
+    encoding : ``once`` (the whole value in step 0), ``spread`` (as evenly as possible) or ``phase``
+        (bit by bit, the highest first: spikes are powers of two, and need no multiplier).
     percentile : of the positive activations in calibration; what lies above is clipped.
     fraction_bits : extra bits of threshold and bias; None takes the fewest that keep the rounding
         of a threshold below 1/16 level, up to 8.
@@ -94,9 +95,9 @@ class ConvertConfig:
             self.input_levels,
             "input_levels",
         )
-        if self.encoding not in (Encoding.ONCE, Encoding.SPREAD):
+        if self.encoding not in (Encoding.ONCE, Encoding.SPREAD, Encoding.PHASE):
             raise UnsupportedError(
-                "the encoding of a converted network must be once or spread",
+                "the encoding of a converted network must be once, spread or phase",
                 found=str(self.encoding),
                 where="encoding",
             )

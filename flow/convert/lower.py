@@ -41,6 +41,7 @@ from spikewright.golden.spec import (
     BiasWhen,
     Connection,
     Decision,
+    Encoding,
     Fire,
     Input,
     IntArray,
@@ -198,7 +199,14 @@ def _modes(max_pool: MaxPool, code: Code) -> tuple[Mode, ...]:
 
 def _input(graph: Graph, levels: InputRange, config: ConvertConfig) -> Input:
     """The network's input; flat where nothing looks at its positions."""
-    payload = Payload.GRADED
+    payload = Payload.SHIFT if config.encoding is Encoding.PHASE else Payload.GRADED
+    if payload is Payload.SHIFT and levels.low < 0:
+        raise UnsupportedError(
+            "inputs that come bit by bit must not be negative",
+            found=f"levels from {levels.low}",
+            where="encoding phase",
+            action="use encoding once or spread, or add a constant to the data",
+        )
     if levels.high <= 1:
         payload = Payload.SIGN if levels.low < 0 else Payload.UNIT
     flat = all(

@@ -25,10 +25,9 @@ pytestmark = pytest.mark.skipif(not LIF.is_file(), reason="DATA has no published
 
 def converted(tmp_path, path, x, *options):
     np.savez(tmp_path / "x.npz", x=x)
-    spikewright(
-        "convert", path, *options, "--calibrate", "x.npz", "--out", "p", "--max-steps", 2 * x.shape[1],
-        cwd=tmp_path,
-    )  # fmt: skip
+    steps = ("--max-steps", 2 * x.shape[1])
+    data = ("--calibrate", "x.npz")
+    spikewright("convert", path, *options, *data, *steps, "--out", "p", cwd=tmp_path)
     spikewright("generate", "p", "--lanes", "8", cwd=tmp_path)
     for extra in ((), ("--reset-every", "2")) if x.shape[1] < 100 else ((),):
         spikewright("cosim", "p", "--samples", "4", "--simulator", "icarus", *extra, cwd=tmp_path)

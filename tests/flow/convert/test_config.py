@@ -44,7 +44,7 @@ def test_conversion(fields: dict[str, Any], message: str) -> None:
 
 
 def test_constant_input_has_no_closed_form() -> None:
-    message = "^encoding: the encoding of a converted network must be once or spread, found consta"
+    message = "^encoding: the encoding of a converted network must be once, spread or phase, found "
     with pytest.raises(UnsupportedError, match=message):
         ConvertConfig(encoding=Encoding.CONSTANT)
 

@@ -19,9 +19,11 @@ from spikewright.flow.convert import (
     convert,
     prepare,
 )
+from spikewright.flow.plan import default_plan
 from spikewright.golden.errors import ConfigurationError, RangeError, UnsupportedError
 from spikewright.golden.model import Model
 from spikewright.golden.spec import Encoding, Mode, Network, Payload, int_vector
+from spikewright.hdl.config import core_configs
 
 
 def random_norm(n: int) -> nn.BatchNorm1d:
@@ -89,6 +91,12 @@ CASES: dict[str, tuple[nn.Module, ConvertConfig, bool]] = {
         replace(WIDE, encoding=Encoding.SPREAD, input_levels=3),
         True,
     ),
+    "phase": (mlp((100, 37, 23, 10), before), replace(WIDE, encoding=Encoding.PHASE), False),
+    "phase_binary": (
+        mlp((100, 37, 10), before),
+        ConvertConfig(input_levels=1, encoding=Encoding.PHASE),
+        False,
+    ),
     "binary": (mlp((100, 37, 10), before), ConvertConfig(levels=1, input_levels=1), False),
     "one_neuron": (positive(mlp((9, 1, 1, 2), plain)), ConvertConfig(), False),
     "no_hidden_layer": (mlp((9, 4), plain), ConvertConfig(), False),
@@ -127,6 +135,19 @@ def differing(network: Network, reference: Reference, values: torch.Tensor) -> i
 def test_reference_equals_the_golden_model(name: str) -> None:
     conversion, x = converted(name)
     assert differing(conversion.network, conversion.reference, edges(conversion, x)) == 0
+
+
+def test_bits_come_without_multipliers() -> None:
+    network = converted("phase")[0].network
+    assert network.inputs[0].payload is Payload.SHIFT
+    plan = default_plan(network, Mode.STEPWISE)
+    assert core_configs(network, plan)[0].ports[0].layout.is_shift
+    module, config, _ = CASES["phase"]
+    message = (
+        r"^encoding phase: inputs that come bit by bit must not be negative, found levels from"
+    )
+    with pytest.raises(UnsupportedError, match=message):
+        convert(module, data(64, 100, signed=True), config)
 
 
 def test_many_steps_reach_the_reference() -> None:
