@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from spikewright.flow.conversions import epochs
 from spikewright.flow.convert import (
     Code,
     ConvertConfig,
@@ -28,7 +29,6 @@ from spikewright.flow.original import Original
 from spikewright.flow.progress import Working
 from spikewright.flow.project import Project
 from spikewright.flow.samples import Samples
-from spikewright.flow.stages import epochs
 
 __all__ = [
     "DIGITS_CNN",

@@ -138,12 +138,12 @@ def convert(
 
       spikewright convert net.nir --preset snntorch --reset subtract --out p
     """
+    from spikewright.flow.conversions import convert_spiking_stage, convert_stage
     from spikewright.flow.convert import Code, ConvertConfig, MaxPool, TrainConfig
     from spikewright.flow.frameworks import framework_of
     from spikewright.flow.importers import load_module
     from spikewright.flow.project import check_output
     from spikewright.flow.samples import load_samples
-    from spikewright.flow.stages import convert_spiking_stage, convert_stage
     from spikewright.golden.errors import ConfigurationError
     from spikewright.golden.spec import Encoding
 
@@ -244,8 +244,8 @@ def _convert_nir(
     agreement: float,
     seed: int,
 ) -> None:
+    from spikewright.flow.conversions import convert_nir_stage
     from spikewright.flow.samples import load_samples
-    from spikewright.flow.stages import convert_nir_stage
 
     project = convert_nir_stage(
         out,

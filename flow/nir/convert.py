@@ -12,7 +12,8 @@ from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.model import Model
 from spikewright.golden.spec import Mode, Network
 
-from .quantise import Precision, network_of
+from .precision import Precision
+from .quantise import network_of
 from .reference import Reference
 
 __all__ = ["Agreement", "Conversion", "agreement_of", "convert_graph"]

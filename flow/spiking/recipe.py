@@ -8,12 +8,12 @@ from pathlib import Path
 import nir
 import torch
 
+from spikewright.flow.conversions import convert_nir_stage, epochs
 from spikewright.flow.convert import Progress, TrainConfig, train
 from spikewright.flow.datasets import Dataset
 from spikewright.flow.progress import Working
 from spikewright.flow.project import Project
 from spikewright.flow.samples import Samples
-from spikewright.flow.stages import convert_nir_stage, epochs
 from spikewright.golden.spec import Reset
 
 from .layers import Layer, Output

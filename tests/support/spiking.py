@@ -9,7 +9,8 @@ import torch
 from spikewright.flow.frameworks import framework_of, import_spiking
 from spikewright.flow.frameworks.read import copied_of
 from spikewright.flow.nir.original import NirOriginal
-from spikewright.flow.nir.quantise import Precision, network_of
+from spikewright.flow.nir.precision import Precision
+from spikewright.flow.nir.quantise import network_of
 from spikewright.golden.model import Model
 
 __all__ = ["FRACTION", "compare", "integers", "ran"]

@@ -9,7 +9,8 @@ import torch
 
 from spikewright.flow.nir import Discretisation
 from spikewright.flow.nir.graph import graph_of
-from spikewright.flow.nir.quantise import Precision, network_of
+from spikewright.flow.nir.precision import Precision
+from spikewright.flow.nir.quantise import network_of
 from spikewright.flow.nir.reference import Reference
 from spikewright.golden.errors import ConfigurationError, RangeError, UnsupportedError
 from spikewright.golden.model import Model

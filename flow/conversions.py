@@ -1,0 +1,244 @@
+"""The stages that make a project: of a torch module, a spiking module, or a NIR file."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from math import prod
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import nir
+import torch
+
+from spikewright.flow.convert import (
+    ConvertConfig,
+    Epoch,
+    TrainConfig,
+    convert,
+    prepare,
+    train,
+)
+from spikewright.flow.frameworks import import_spiking
+from spikewright.flow.importers import import_module
+from spikewright.flow.nir import Discretisation
+from spikewright.flow.nir.convert import convert_graph
+from spikewright.flow.nir.original import NirOriginal
+from spikewright.flow.nir.preset import check_preset
+from spikewright.flow.original import Original
+from spikewright.flow.progress import Advance, Working, silent
+from spikewright.flow.project import Project, check_output
+from spikewright.flow.samples import Samples
+from spikewright.golden.errors import ConfigurationError
+
+__all__ = ["convert_nir_stage", "convert_spiking_stage", "convert_stage", "epochs"]
+
+KEPT_SAMPLES = 4096
+PAYLOAD = 255  # the largest whole number that is taken as it is
+RANDOM_SAMPLES, RANDOM_STEPS, RANDOM_RATE = 32, 64, 0.05
+
+
+def epochs(
+    advance: Advance, *, before: dict[str, int] | None = None, total: int | None = None
+) -> Callable[[Epoch], None]:
+    """Tell the epochs of training as progress; ``before``: those done when a phase begins."""
+
+    def tell(epoch: Epoch) -> None:
+        done = (before or {}).get(epoch.phase, 0) + epoch.epoch
+        advance(
+            done / (total or epoch.epochs),
+            f"{epoch.phase}, epoch {epoch.epoch} of {epoch.epochs}: {epoch.accuracy:.1%}",
+        )
+
+    return tell
+
+
+def convert_stage(
+    out: Path,
+    module: torch.nn.Module,
+    data: Samples,
+    config: ConvertConfig,
+    *,
+    training: TrainConfig | None = None,
+    seed: int = 0,
+    working: Working = silent,
+) -> Project:
+    """Convert ``module``, after training it quantised if asked, into a new project."""
+    check_output(out)
+    stages = import_module(module, tuple(data.x.shape[1:]))
+    n_classes = stages.readout.shape[0]
+    if n_classes < 2:
+        raise ConfigurationError(
+            "a network that chooses a class must have at least 2 outputs", found=str(n_classes)
+        )
+    original = Original(stages)
+    seconds = {}
+    if training is not None:
+        start = time.perf_counter()
+        with working("train quantised") as advance:
+            module = prepare(module, data.x, config)
+            labels = data.labels("calibration data", n_classes)
+            train(module, data.x, labels, training, epochs(advance), seed=seed)
+        seconds["train"] = time.perf_counter() - start
+    start = time.perf_counter()
+    with working("convert"):
+        conversion = convert(module, data.x, config)
+        project = Project.create(out, conversion.network, original, data.first(KEPT_SAMPLES))
+    seconds["convert"] = time.perf_counter() - start
+    project.record({}, seconds)
+    return project
+
+
+def convert_nir_stage(
+    out: Path,
+    source: Path,
+    rule: Discretisation,
+    data: Samples | None,
+    *,
+    name: str,
+    weight_bits: int = 8,
+    input_levels: int | None = None,
+    agreement: float = 0.99,
+    max_steps: int = 256,
+    shape: tuple[int, ...] | None = None,
+    preset: str | None = None,
+    seed: int = 0,
+    held_out: Samples | None = None,
+    working: Working = silent,
+) -> Project:
+    """Make a project of a NIR file; without data, agreement is measured on random spikes.
+
+    The project keeps the samples ``held_out``, or else the first of ``data``.
+    """
+    original = NirOriginal(source, rule, shape=shape)
+    if preset is not None:
+        check_preset(preset, original.reference.graph, where=str(source))
+    return _convert_original(
+        out,
+        original,
+        data,
+        {"discretisation": rule.as_dict()},
+        name=name,
+        weight_bits=weight_bits,
+        input_levels=input_levels,
+        agreement=agreement,
+        max_steps=max_steps,
+        seed=seed,
+        held_out=held_out,
+        working=working,
+    )
+
+
+def convert_spiking_stage(
+    out: Path,
+    module: torch.nn.Module,
+    data: Samples,
+    *,
+    name: str,
+    weight_bits: int = 8,
+    input_levels: int | None = None,
+    agreement: float = 0.99,
+    max_steps: int = 256,
+    working: Working = silent,
+) -> Project:
+    """Make a project of a live module of a spiking framework, from samples [N, steps, ...]."""
+    if data.x.ndim < 3:
+        raise ConfigurationError(
+            "samples of a spiking network must have the shape [N, steps, ...]",
+            found=str(list(data.x.shape)),
+            action="repeat what is shown for several steps",
+        )
+    imported = import_spiking(module, tuple(data.x.shape[2:]))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "module.nir"
+        nir.write(path, imported.graph)
+        original = NirOriginal(path, imported.rule, where=name)
+        return _convert_original(
+            out,
+            original,
+            data,
+            {"framework": imported.framework, "discretisation": imported.rule.as_dict()},
+            name=name,
+            weight_bits=weight_bits,
+            input_levels=input_levels,
+            agreement=agreement,
+            max_steps=max_steps,
+            seed=0,
+            held_out=None,
+            working=working,
+        )
+
+
+def _convert_original(
+    out: Path,
+    original: NirOriginal,
+    data: Samples | None,
+    figures: dict[str, Any],
+    *,
+    name: str,
+    weight_bits: int,
+    input_levels: int | None,
+    agreement: float,
+    max_steps: int,
+    seed: int,
+    held_out: Samples | None,
+    working: Working,
+) -> Project:
+    """The integers that agree, as a project."""
+    check_output(out)
+    start = time.perf_counter()
+    if data is None:
+        draws = torch.Generator().manual_seed(seed)
+        size = (
+            RANDOM_SAMPLES,
+            min(max_steps, RANDOM_STEPS),
+            *original.reference.shapes[original.input],
+        )
+        data = Samples(x=(torch.rand(size, generator=draws) < RANDOM_RATE).float())
+    levels = input_range(data.x, input_levels)
+    low, high, step = levels
+    whole = data.x.double() / (step or 1.0)
+    values = torch.floor(whole + 0.5).clamp(low, high).long()
+    if values.ndim < 3 or values.shape[1] > max_steps:
+        raise ConfigurationError(
+            f"samples must have the shape [steps, ...], with at most {max_steps} steps",
+            found=str(list(values.shape[1:])),
+            action="give more --max-steps, or shorter samples",
+        )
+    wanted = original.reference.shapes[original.input]
+    if values[0, 0].numel() != prod(wanted):
+        raise ConfigurationError(
+            f"a step must have {prod(wanted)} values, shape {list(wanted)}",
+            found=f"shape {list(values.shape[2:])}",
+            where=f"input {original.input!r}",
+        )
+    inputs = values.reshape(*values.shape[:2], *wanted)
+    with working("convert"):
+        conversion = convert_graph(
+            original.reference,
+            {original.input: inputs},
+            name=name,
+            max_steps=max_steps,
+            weight_bits=weight_bits,
+            agreement=agreement,
+            levels={original.input: levels},
+        )
+        kept = data.first(KEPT_SAMPLES) if held_out is None else held_out
+        project = Project.create(out, conversion.network, original, kept)
+    figures |= {
+        "agreement": conversion.agreement.as_dict(),
+        "precision": asdict(conversion.precision),
+    }
+    project.record({"nir": figures}, {"convert": time.perf_counter() - start})
+    return project
+
+
+def input_range(x: torch.Tensor, levels: int | None) -> tuple[int, int, float | None]:
+    """(low, high, step) of payloads: whole numbers as they are, others in so many levels."""
+    low, high = float(x.min()), float(x.max())
+    whole = bool((x == x.round()).all())
+    if levels is None and whole and max(-low, high) <= PAYLOAD:
+        return min(0, int(low)), max(1, int(high)), None
+    most = levels or 255
+    step = max(-low, high) / most
+    return (-most if low < 0 else 0), most, step or 1.0
