@@ -5,8 +5,9 @@ from typing import Any
 
 import torch
 
-from spikewright.flow.convert import RecurrentReference, Reference, encode_input
-from spikewright.flow.sequences import run_samples
+from spikewright.flow.convert import Reference
+from spikewright.flow.recurrent import RecurrentReference
+from spikewright.flow.sequences import encode_samples, run_samples
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.model import Model, Result
 from spikewright.golden.model.readout import first_largest
@@ -56,7 +57,7 @@ def evaluate(
     reference's}.
     """
     _check(network, x, y, batch)
-    values = encode_input(network.inputs[0], x)
+    values = encode_samples(network, x)
     y = y.reshape(len(y), -1)
     report: dict[str, Any] = {"samples": len(x)}
     tick = progress or _silent

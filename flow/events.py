@@ -123,7 +123,7 @@ class EventCount:
     crowded : dropped, since their step had ``most_per_step`` before.
     merged : of the rest, those that met another one of their address in their step.
     clipped : of those, how many no level was left for.
-    busiest : the most events of a step, before any were dropped.
+    busiest : the most events of a step, of all that were not late.
     """
 
     recordings: int = 0

@@ -19,10 +19,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from spikewright.flow.convert.recurrent import RecurrentNetwork
 from spikewright.flow.files import atomic_files, read_json, write_json
 from spikewright.flow.nir.original import NirOriginal
 from spikewright.flow.original import Original
+from spikewright.flow.recurrent.module import RecurrentNetwork
 from spikewright.flow.samples import Samples, load_samples, save_samples
 from spikewright.flow.tools import package_versions
 from spikewright.golden.errors import FileError

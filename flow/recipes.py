@@ -15,8 +15,6 @@ from spikewright.flow.convert import (
     Epoch,
     Progress,
     QatNetwork,
-    RecurrentConfig,
-    RecurrentNetwork,
     TrainConfig,
     convert,
     prepare,
@@ -28,6 +26,7 @@ from spikewright.flow.networks import EncoderDecoder, cnn, mlp, residual, separa
 from spikewright.flow.original import Original
 from spikewright.flow.progress import Working
 from spikewright.flow.project import Project
+from spikewright.flow.recurrent import RecurrentConfig, RecurrentNetwork
 from spikewright.flow.samples import Samples
 
 __all__ = [

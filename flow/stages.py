@@ -8,11 +8,8 @@ from spikewright.boards import get_board
 from spikewright.flow.accuracy import evaluate
 from spikewright.flow.convert import (
     Code,
-    RecurrentNetwork,
-    RecurrentReference,
     Reference,
     code_of,
-    encode_input,
 )
 from spikewright.flow.cosim import cosimulate
 from spikewright.flow.cosim.manifest import read_manifest
@@ -24,8 +21,9 @@ from spikewright.flow.performance import performance
 from spikewright.flow.plan import default_plan, load_plan, plan_hash, with_depths
 from spikewright.flow.progress import Working, silent
 from spikewright.flow.project import Project
+from spikewright.flow.recurrent import RecurrentNetwork, RecurrentReference
 from spikewright.flow.samples import Samples
-from spikewright.flow.sequences import frames_of, unrolled
+from spikewright.flow.sequences import encode_samples, frames_of, unrolled
 from spikewright.flow.synthesize import check_fits, stored_sample, synthesize
 from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
 from spikewright.golden.spec import Encoding, Mode, Network
@@ -61,7 +59,7 @@ def evaluate_stage(
     classes = network.population(network.readout.population).channels
     labels = samples.labels("evaluation data", classes)
     events = network.inputs[0].encoding is Encoding.EVENTS
-    for wanted in () if events else steps:
+    for wanted in (samples.x.shape[1],) if events else steps:
         if not 1 <= wanted <= network.max_steps:
             raise ConfigurationError(
                 f"steps must lie in 1..{network.max_steps}, the network's max_steps",
@@ -168,7 +166,7 @@ def cosim_stage(
     start = time.perf_counter()
     network = project.network
     plan = hardware_plan(project, mode)
-    values = encode_input(network.inputs[0], samples.x)
+    values = encode_samples(network, samples.x)
     frames = frames_of(network, values)
     if frames is not None:
         if reset_every is not None:
@@ -176,7 +174,8 @@ def cosim_stage(
                 "sequences must be left to end by themselves",
                 found=f"reset_every {reset_every} for sequences of {frames} frames",
             )
-        values, reset_every = unrolled(network, values)[0], frames
+        reset_every = frames
+    values, _ = unrolled(network, values)
     events = network.inputs[0].encoding is Encoding.EVENTS
     n_steps = steps if mode is Mode.STEPWISE and not events else None
     with working(f"co-simulate {mode}") as advance:
@@ -276,9 +275,7 @@ def build_stage(
         )
     check_fits(network, hardware_plan(project, mode), get_board(board))
     check_verilog(project, mode)
-    values = encode_input(network.inputs[0], samples.x[sample : sample + 1])
-    if frames_of(network, values) is not None:
-        values = values[:, 0]
+    values = unrolled(network, encode_samples(network, samples.x[sample : sample + 1]))[0][:1]
     plan = hardware_plan(project, mode)
     if plan.guards:
         raise UnsupportedError(

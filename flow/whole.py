@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Protocol
 
 from spikewright.boards import get_board
-from spikewright.flow.convert import encode_input
 from spikewright.flow.datasets import Dataset
 from spikewright.flow.machine import measured
 from spikewright.flow.performance import golden_speed
 from spikewright.flow.plan import default_plan
 from spikewright.flow.progress import Working
 from spikewright.flow.project import Project, check_output
+from spikewright.flow.sequences import encode_samples
 from spikewright.flow.stages import (
     build_stage,
     cosim_stage,
@@ -80,7 +80,7 @@ def whole_way(
     shown = usual_steps(project.network, (1, 2, 4, 8, 16))
     evaluate_stage(project, held_out, steps=shown, working=working)
     (steps,) = usual_steps(project.network, (target.steps,))
-    values = encode_input(project.network.inputs[0], held_out.x)
+    values = encode_samples(project.network, held_out.x)
     project.record({"golden": golden_speed(project.network, values, steps)})
     membranes = None if get_board(target.board).lut_ram else MembraneStore.BLOCK
     # The main mode comes last, so that what the project names as its hardware is what is built.

@@ -5,11 +5,6 @@ from spikewright.flow.convert.config import ConvertConfig, MaxPool, TrainConfig
 from spikewright.flow.convert.layers import QatRelay, QatStage
 from spikewright.flow.convert.pipeline import Conversion, convert
 from spikewright.flow.convert.qat import QatNetwork, prepare
-from spikewright.flow.convert.recurrent import (
-    RecurrentConfig,
-    RecurrentNetwork,
-    RecurrentReference,
-)
 from spikewright.flow.convert.reference import Reference, code_of, encode_input
 from spikewright.flow.convert.train import Epoch, Progress, train
 from spikewright.flow.importers import QuantisedReLU
@@ -25,9 +20,6 @@ __all__ = [
     "QatRelay",
     "QatStage",
     "QuantisedReLU",
-    "RecurrentConfig",
-    "RecurrentNetwork",
-    "RecurrentReference",
     "Reference",
     "TrainConfig",
     "code_of",

@@ -43,14 +43,11 @@ Charge = Callable[[torch.Tensor], torch.Tensor]
 def encode_input(source: Input, x: torch.Tensor) -> torch.Tensor:
     """Integer levels [N, n] of raw data: clip(floor(x / step + 0.5), low, high).
 
-    Events are given for each step, and sequences for each frame: [N, steps, ...] become
-    [N, steps, n].
+    Events are given for each step: [N, steps, ...] become [N, steps, n].
     """
     events = source.encoding is Encoding.EVENTS
-    x = torch.as_tensor(x)
-    in_time = x.ndim > 2 and (events or (x[0].numel() != source.n and x[0, 0].numel() == source.n))
-    flat = x.flatten(2 if in_time else 1)
-    if flat.shape[-1] != source.n or flat.ndim != 2 + in_time or events > in_time:
+    flat = torch.as_tensor(x).flatten(2 if events and x.ndim > 2 else 1)
+    if flat.shape[-1] != source.n or flat.ndim != 2 + events:
         what = "[steps, ...]" if events else "sample"
         raise ConfigurationError(
             f"a {what} must have {source.n} values",

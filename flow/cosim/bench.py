@@ -52,6 +52,7 @@ async def compare_with_golden(dut: HierarchyObject) -> None:
             ],
             samples=last - first,
             limits=_limits(setup, manifest, vectors, first, last),
+            calm=setup.watchdog // 2 if setup.record else 0,
             watchdog=setup.watchdog,
             input_patterns=setup.input_patterns,
             output_pattern=setup.output_pattern,

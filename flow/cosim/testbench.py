@@ -105,17 +105,20 @@ def write_batch(
     input_patterns: Sequence[str],
     output_pattern: str,
     steps: int = 1,
+    calm: int = 0,
 ) -> None:
     """Write what the testbench reads when ``go`` changes: big-endian, as $fread wants it.
 
     ``words`` and ``input_patterns`` are by input, ``limits`` the most tokens of each probe,
-    ``steps`` the T of frames.
+    ``steps`` the T of frames. ``calm`` : cycles without any token after which a batch is over, in
+    which not all tokens of each probe need come; 0 where they must.
     """
     control = [
         samples,
         watchdog,
         DRAIN_CYCLES,
         steps,
+        calm,
         len(output_pattern),
         *map(int, output_pattern),
     ]

@@ -27,10 +27,11 @@ def test_batch_files_are_big_endian(manifest, tmp_path):
         input_patterns=["011"],
         output_pattern="01",
         steps=5,
+        calm=6,
     )
     assert (tmp_path / "input_0.bin").read_bytes() == bytes([0, 0, 0, 1, 0, 0, 1, 2])
     control = np.fromfile(tmp_path / "control.bin", dtype=">u4").tolist()
-    assert control == [1, 99, 64, 5, 2, 0, 1, 2, 3, 0, 1, 1, 7, 8]
+    assert control == [1, 99, 64, 5, 6, 2, 0, 1, 2, 3, 0, 1, 1, 7, 8]
 
 
 def test_counters_wrap(manifest, tmp_path):

@@ -4,17 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from spikewright.flow.convert.recurrent import (
-    RecurrentConfig,
-    RecurrentNetwork,
-    RecurrentReference,
-)
 from spikewright.flow.convert.train import TrainConfig, train
 from spikewright.flow.cosim import cosimulate
 from spikewright.flow.generate import generate
 from spikewright.flow.plan import default_plan
 from spikewright.flow.project import Project
+from spikewright.flow.recurrent import (
+    RecurrentConfig,
+    RecurrentNetwork,
+    RecurrentReference,
+)
 from spikewright.flow.samples import Samples
+from spikewright.flow.sequences import encode_samples, run_samples
 from spikewright.flow.stages import cosim_stage, evaluate_stage, generate_stage
 from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.model import Model
@@ -50,10 +51,10 @@ def test_every_hidden_state_is_the_module_s(options, mode):
     x = sequences(made, 40)
     found = Model(network).run(x.reshape(-1, 7), mode=mode, keep=keep(40), trace=True)
     with torch.no_grad():
-        states = torch.stack(made.states(torch.from_numpy(x)), 1).reshape(-1, 12)
-        scores = made.scores(torch.from_numpy(x))
-    assert torch.equal(found.trace.spikes["hidden"].sum(0).float(), states)
-    assert torch.equal(found.values[STEPS - 1 :: STEPS].float(), scores)
+        states = torch.stack(made.states(torch.from_numpy(x).double()), 1).reshape(-1, 12)
+        scores = made.scores(torch.from_numpy(x).double())
+    assert torch.equal(found.trace.spikes["hidden"].sum(0).double(), states)
+    assert torch.equal(found.values[STEPS - 1 :: STEPS].double(), scores)
     assert states.abs().sum() > 0
     alone = Model(network).run(x.reshape(-1, 7), mode=mode, trace=True)
     assert not torch.equal(alone.values, found.values)  # it does hear the sample before
@@ -99,8 +100,10 @@ def test_it_learns_what_came_first():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"hidden": 0}, "hidden: must be at least 1, found 0"),
-        ({"weight_bits": 1}, "weight_bits: must be at least 2, found 1"),
+        ({"hidden": 0}, "hidden: must be an integer from 1 to 65536, found 0"),
+        ({"weight_bits": 1}, "weight_bits: must be an integer from 2 to 16, found 1"),
+        ({"hidden": 2.5}, "hidden: must be an integer from 1 to 65536, found 2.5"),
+        ({"threshold": "a"}, "threshold: must be an integer from 1 to 65536, found 'a'"),
         ({"threshold": 7}, "threshold: must be even, so that half of it is an integer, found 7"),
     ],
 )
@@ -156,3 +159,29 @@ def test_a_wrong_state_is_counted(tmp_path):
     golden = Model(other.network())
     assert reference.equal_states(Model(made.network()), x, Mode.SETTLE) == reference.states_of(x)
     assert reference.equal_states(golden, x, Mode.SETTLE) < reference.states_of(x)
+
+
+def test_sums_that_floats_do_not_hold(tmp_path):
+    """Of many inputs and wide weights; the reference computes in doubles."""
+    wide = {"inputs": 150, "hidden": 6, "weight_bits": 13, "input_levels": 255}
+    made = module(seed=6, levels=20000, threshold=4096, **wide)
+    with torch.no_grad():
+        made.w_x.uniform_(-16, 16)
+    x = torch.from_numpy(sequences(made, 20))
+    found = RecurrentReference(made).equal_states(Model(made.network()), x, Mode.COLLAPSED)
+    assert found == 20 * STEPS * 6
+    sums = x.double() @ made.integers()["w_x"].double() * 2**made.config.input_shift
+    assert sums.abs().max() > 2**24  # floats would round them
+
+
+def test_a_sequence_of_one_frame(tmp_path):
+    made = module(seed=7)
+    x = torch.from_numpy(sequences(made, 10)).float()[:, :1]
+    network = made.network()
+    one, alone = encode_samples(network, x), encode_samples(network, x[:, 0])
+    assert torch.equal(one, alone)
+    assert one.shape == (10, 1, 7)
+    found = run_samples(Model(network), one, mode=Mode.SETTLE)
+    assert torch.equal(found.values, RecurrentReference(made)(one))
+    with pytest.raises(ConfigurationError, match=r"^input: a sample must have 7 values, found"):
+        encode_samples(network, torch.zeros(4, 3, 8))

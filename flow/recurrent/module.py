@@ -16,10 +16,9 @@ import safetensors.numpy
 import torch
 from torch import Tensor
 
-from spikewright.flow.sequences import run_samples
 from spikewright.golden.errors import ConfigurationError, FileError
-from spikewright.golden.model import Model
 from spikewright.golden.spec import (
+    LIMITS,
     BiasWhen,
     Connection,
     Decision,
@@ -36,9 +35,10 @@ from spikewright.golden.spec import (
     Soma,
 )
 
-__all__ = ["RecurrentConfig", "RecurrentNetwork", "RecurrentReference"]
+__all__ = ["RecurrentConfig", "RecurrentNetwork"]
 
 SCHEMA = 1
+LARGEST = 1 << 16
 ENTRY = "spikewright-recurrent"
 FILE = "recurrent.safetensors"
 
@@ -71,9 +71,11 @@ class RecurrentConfig:
         least = {"inputs": 1, "hidden": 1, "classes": 2, "levels": 1, "input_levels": 1}
         least |= {"weight_bits": 2, "threshold": 1, "input_shift": 0}
         for key, low in least.items():
-            if getattr(self, key) < low:
+            high = LIMITS.weight if key == "weight_bits" else LARGEST
+            value = getattr(self, key)
+            if type(value) is not int or not low <= value <= high:
                 raise ConfigurationError(
-                    f"must be at least {low}", found=str(getattr(self, key)), where=key
+                    f"must be an integer from {low} to {high}", found=repr(value), where=key
                 )
         if self.threshold % 2:
             raise ConfigurationError(
@@ -86,8 +88,8 @@ class RecurrentConfig:
 class RecurrentNetwork(torch.nn.Module):
     """h_t = clip(round(Wx x_t + Wh h_{t-1} + b)), and logits of the last h, all on grids.
 
-    Rounding passes the gradient straight through. Levels are integers in floats, which hold every
-    sum exactly.
+    Rounding passes the gradient straight through. It computes in the type of its input; doubles
+    hold every sum of the integers exactly, floats those below 2**24.
 
     Parameters
     ----------
@@ -119,9 +121,10 @@ class RecurrentNetwork(torch.nn.Module):
 
     def states(self, x: Tensor) -> list[Tensor]:
         """Levels [N, hidden] of every step, from integers x [N, steps, inputs]."""
-        whole, th = self.integers(), self.config.threshold
+        whole = {name: each.to(x.dtype) for name, each in self.integers().items()}
+        th = self.config.threshold
         low = -self.config.levels if self.config.signed else 0
-        charge = (x.float() @ whole["w_x"]) * 2**self.config.input_shift + whole["b_h"]
+        charge = (x @ whole["w_x"]) * 2**self.config.input_shift + whole["b_h"]
         h = charge.new_zeros(len(x), self.config.hidden)
         found = []
         for step in range(x.shape[1]):
@@ -134,13 +137,13 @@ class RecurrentNetwork(torch.nn.Module):
 
     def scores(self, x: Tensor) -> Tensor:
         """Integers [N, classes] after the last step, of integers x [N, steps, inputs]."""
-        whole = self.integers()
+        whole = {name: each.to(x.dtype) for name, each in self.integers().items()}
         found: Tensor = self.states(x)[-1] @ whole["w_out"] + whole["b_out"]
         return found
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits [N, classes]: the scores in levels."""
-        return self.scores(x) / self.config.threshold
+        return self.scores(x.float()) / self.config.threshold
 
     def network(self) -> Network:
         """The integer network, one sample of which is a step of the sequence."""
@@ -242,41 +245,6 @@ class RecurrentNetwork(torch.nn.Module):
                 action="convert the network again",
             ) from error
         return module.eval()
-
-
-class RecurrentReference:
-    """The recurrent network as it was trained, as what integers must equal.
-
-    Parameters
-    ----------
-    module : it.
-    """
-
-    steps = None  # it has none: settled and collapsed runs equal it
-
-    def __init__(self, module: RecurrentNetwork) -> None:
-        self.module = module
-
-    @torch.no_grad()
-    def __call__(self, values: Tensor) -> Tensor:
-        """Integer scores [N, classes] of integers [N, frames, inputs]."""
-        return self.module.scores(values).long()
-
-    def labels(self, scores: Tensor) -> Tensor:
-        """Labels [N]; the lowest index wins a tie."""
-        return torch.from_numpy(scores.numpy().argmax(1))
-
-    def states_of(self, values: Tensor) -> int:
-        """How many hidden states a run of these integers [N, frames, inputs] goes through."""
-        return values.shape[0] * values.shape[1] * self.module.config.hidden
-
-    @torch.no_grad()
-    def equal_states(self, model: Model, values: Tensor, mode: Mode) -> int:
-        """How many of the hidden states [N, frames, hidden] a run of the golden model equals."""
-        wanted = torch.stack(self.module.states(values), 1).flatten(0, 1).long()
-        trace = run_samples(model, values, mode=mode, trace=True).trace
-        assert trace is not None  # it was asked for
-        return int((trace.spikes["hidden"].sum(0) == wanted).sum())
 
 
 def _rounded(values: Tensor, limit: int | None) -> Tensor:
