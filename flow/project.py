@@ -125,6 +125,18 @@ class Project:
                 (root / name).unlink(missing_ok=True)
         return cls(root)
 
+    def replace_network(self, network: Network) -> "Project":
+        """The project of another network of the same original; its hardware is removed."""
+        kept = ("schema", "seconds", "nir")
+        with atomic_files(self.root) as scratch:
+            save(network, scratch / NETWORK)
+            summary = {key: self.summary[key] for key in kept if key in self.summary}
+            summary |= {"network": describe(network), "versions": package_versions(*_VERSIONS)}
+            write_json(scratch / SUMMARY, summary)
+        for name in RESULTS:
+            shutil.rmtree(self.root / name, ignore_errors=True)
+        return Project(self.root)
+
     @cached_property
     def network(self) -> Network:
         """The integer network, checked whole."""
@@ -213,5 +225,6 @@ def describe(network: Network) -> dict[str, Any]:
         "weights": sum(int(weights.size) for weights, _ in weighted),
         "input_levels": [[part.low, part.high] for part in network.inputs],
         "modes": [str(mode) for mode in network.modes],
+        "readout": f"{network.readout.kind}, {network.readout.decision}",
         "max_steps": network.max_steps,
     }

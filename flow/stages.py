@@ -26,7 +26,7 @@ from spikewright.flow.samples import Samples
 from spikewright.flow.sequences import encode_samples, frames_of, unrolled
 from spikewright.flow.synthesize import check_fits, stored_sample, synthesize
 from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
-from spikewright.golden.spec import Encoding, Mode, Network
+from spikewright.golden.spec import Encoding, Mode, Network, ReadoutKind
 from spikewright.hdl.plan import HardwarePlan, MembraneStore, Products
 
 __all__ = [
@@ -57,6 +57,13 @@ def evaluate_stage(
     start = time.perf_counter()
     network = project.network
     classes = network.population(network.readout.population).channels
+    if network.readout.kind is ReadoutKind.STREAM:
+        raise ConfigurationError(
+            "accuracy must be that of a readout that decides",
+            found=f"{network.readout.kind}, {network.readout.decision}",
+            where=f"network {network.name!r}",
+            action="run: spikewright readout DIR --kind membrane, or count",
+        )
     labels = samples.labels("evaluation data", classes)
     events = network.inputs[0].encoding is Encoding.EVENTS
     for wanted in (samples.x.shape[1],) if events else steps:

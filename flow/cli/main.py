@@ -8,6 +8,7 @@ import typer
 from spikewright.flow.cli.console import show_error
 from spikewright.flow.cli.convert import convert
 from spikewright.flow.cli.events import events
+from spikewright.flow.cli.readout import readout
 from spikewright.flow.cli.whole import bench, demo
 from spikewright.flow.cli.work import build, cosim, evaluate, export, generate
 from spikewright.golden.errors import FileError, SpikewrightError
@@ -41,7 +42,7 @@ app = typer.Typer(
     Or all of it on data that come along: [bold]spikewright demo --out p[/]
     """,
 )
-for command in (convert, evaluate, generate, cosim, build, export, events, demo, bench):
+for command in (convert, evaluate, readout, generate, cosim, build, export, events, demo, bench):
     app.command(rich_help_panel="The whole way" if command in (demo, bench) else "Step by step")(
         command
     )

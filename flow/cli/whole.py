@@ -51,7 +51,9 @@ def bench(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of training.")] = 0,
 ) -> None:
-    """Go the whole way on a benchmark: from training to a bitstream. Weights have 4 bits.
+    """Go the whole way on a benchmark: from training to a bitstream.
+
+    Weights have 4 bits where nothing else is said.
 
     mnist-mlp, ULX3S: 784-128-10.
 
@@ -65,8 +67,8 @@ def bench(
 
     mnist-cnn, ULX3S: two convolutions with means, 256 hidden neurons; half an hour.
 
-    mnist-rnn, ULX3S: a quantised recurrent network of 128 neurons, a row of pixels
-    a frame.
+    mnist-rnn, ULX3S: a quantised recurrent network of 128 neurons sees a row of
+    pixels a frame; weights of 6 bits.
 
     mnist-rows, ULX3S: 128 recurrent LIF neurons see a row of pixels a step.
 
