@@ -11,9 +11,11 @@ from spikewright.flow.convert import TrainConfig
 from spikewright.flow.datasets import Dataset
 from spikewright.flow.progress import silent
 from spikewright.flow.results import table
+from spikewright.flow.samples import Samples
 from spikewright.flow.spiking import Layer, Output
 from spikewright.flow.spiking.recipe import SpikingRecipe, train_spiking
 from spikewright.flow.spiking.recipes import MNIST_ROWS, SPOKEN_DIGITS
+from spikewright.flow.stages import evaluate_stage
 from spikewright.flow.whole import Target, whole_way
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
@@ -59,6 +61,9 @@ def test_the_whole_way(tmp_path):
     assert {"train", "convert", "cosim_stepwise", "build"} <= set(summary["seconds"])
     assert summary["golden"]["steps"] == 10
     assert "| accuracy, quantised | - |" in table([summary])
+    longer = Samples(x=torch.zeros(2, 11, 8), y=torch.zeros(2, dtype=torch.int64))
+    with pytest.raises(ConfigurationError, match=r"^steps must lie in 1\.\.10, .+ found 11;"):
+        evaluate_stage(project, longer, steps=(1,))
 
 
 def test_a_recipe_repeats():
