@@ -18,8 +18,9 @@ class Control(wiring.Component):
     A SPIKE adds rows. A STEP lets every neuron decide, sends the spikes and then STEP. An END, by
     mode: stepwise resets the state; settle first repeats steps until one fires nothing; collapsed
     decides once, by division. A host that never fires sends all its membranes instead. END(keep)
-    leaves the state of a stepwise run as it is; in the other modes each sample begins anew. Where
-    several hosts settle, each of these steps is a turn of its own: the END comes ``again``.
+    leaves the state of a stepwise run as it is, but for input that is replayed, which is the
+    sample's own; in the other modes each sample begins anew. Where several hosts settle, each of
+    these steps is a turn of its own: the END comes ``again``.
 
     Parameters
     ----------

@@ -194,7 +194,8 @@ class Sweep(wiring.Component):
             ]
             for host, each in enumerate(counts):
                 with m.If(self.host == host):
-                    with m.If(self.initialise):
+                    # A pass that only shows leaves the sample where it is.
+                    with m.If(self.initialise & ~self.hold):
                         m.d.sync += each.eq(0)
                     with m.Elif(~self.hold & ~self.renew & (each != phases.last)):
                         m.d.sync += each.eq(each + 1)

@@ -1,6 +1,6 @@
 """Runs the golden model and hands its trace over as numpy arrays; the only part with torch."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,15 +28,19 @@ def golden_streams(
     progress: Callable[[int], None] | None = None,
     *,
     keep: Sequence[bool] | None = None,
+    replayed: Collection[str] | None = None,
 ) -> dict[str, TokenStream]:
     """Expected tokens of all samples; traces are taken in pieces, for they are large.
 
-    A stream, where ``keep`` says which samples' END keeps the state, is one piece.
+    A stream, where ``keep`` says which samples' END keeps the state, is one piece. ``replayed`` :
+    inputs that send their spikes in the first step only, as a manifest says it; by default those
+    that hardware of this version replays.
     """
     model = Model(network)
     by_name = inputs if isinstance(inputs, Mapping) else {network.inputs[0].name: inputs}
     total = len(next(iter(by_name.values())))
-    replayed = replayed_inputs(network, mode)
+    if replayed is None:
+        replayed = replayed_inputs(network, mode)
     flags = None if keep is None else np.array(keep, dtype=np.int64)
     parts: dict[str, list[TokenStream]] = {}
     size = _CHUNK if keep is None else total

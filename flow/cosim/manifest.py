@@ -23,19 +23,24 @@ __all__ = [
     "read_manifest",
 ]
 
-SCHEMA = 4
+SCHEMA = 5
 COUNTER_NAMES = ("rows", "synops", "spikes_in", "spikes_out", "stalls", "busy")
 GUARD_NAMES = ("losses", "waits")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A network input: ``port`` is what its ports' names begin with; whether it takes frames."""
+    """A network input: ``port`` is what its ports' names begin with.
+
+    ``frames``: it takes frames of values. ``first_step_only``: it is constant, and its spikes come
+    in the first step of a sample only, behind an encoder too.
+    """
 
     name: str
     port: str
     layout: Layout
     frames: bool
+    first_step_only: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +151,7 @@ def _parse(data: dict[str, Any], folder: Path, where: str) -> Manifest:
             port=source["port"],
             layout=Layout.from_manifest(source["layout"], where=where),
             frames=bool(source["frames"]),
+            first_step_only=bool(source["first_step_only"]),
         )
         for source in data["streams"]["inputs"]
     )

@@ -142,8 +142,12 @@ def cosimulate(
     plan = load_plan(generated_dir / "plan.json")
     work = core_work(network, manifest, plan)
 
+    first_step_only = [each.name for each in manifest.inputs if each.first_step_only]
+
     def expected(values: Mapping[str, npt.NDArray[Any]]) -> dict[str, TokenStream]:
-        found = golden_streams(network, manifest.mode, values, steps, keep=keep)
+        found = golden_streams(
+            network, manifest.mode, values, steps, keep=keep, replayed=first_step_only
+        )
         return found | frame_streams(network, values, keep)
 
     streams = expected(by_name)

@@ -139,8 +139,6 @@ def expected_streams(
 ) -> dict[str, TokenStream]:
     """Tokens of every input, every population and the accelerator's output (key ``OUTPUT``).
 
-    ``keep`` [samples] is 1 where END keeps the state.
-
     Addresses are neurons; spikes of a step are in ascending order of theirs. A readout that is read
     as membrane emits the value of every neuron at END, zero too; one that is read in every step and
     never fires does so there. Inputs that are ``replayed`` have spikes in the first step only. The

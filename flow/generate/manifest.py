@@ -7,7 +7,13 @@ from typing import Any
 from amaranth.hdl import Shape
 from amaranth.lib import wiring
 
-from spikewright.flow.memories import core_memories, core_name, guard_memories, readout_memories
+from spikewright.flow.memories import (
+    core_memories,
+    core_name,
+    encoder_memories,
+    guard_memories,
+    readout_memories,
+)
 from spikewright.flow.plan import plan_as_dict, plan_hash
 from spikewright.flow.tools import package_versions
 from spikewright.golden.spec import Network
@@ -16,10 +22,11 @@ from spikewright.hdl.config import CoreConfig
 from spikewright.hdl.counters import COUNTERS
 from spikewright.hdl.guard import GUARD_COUNTERS
 from spikewright.hdl.plan import HardwarePlan
+from spikewright.hdl.replay import replayed_inputs
 
 __all__ = ["MANIFEST_SCHEMA", "TOP", "VERILOG", "build_manifest"]
 
-MANIFEST_SCHEMA = 4
+MANIFEST_SCHEMA = 5
 TOP = "accelerator"
 VERILOG = "accelerator.v"
 
@@ -28,6 +35,7 @@ def build_manifest(
     network: Network, plan: HardwarePlan, accelerator: Accelerator, verilog_hash: str
 ) -> dict[str, Any]:
     """The manifest as JSON."""
+    replayed = replayed_inputs(network, plan.mode)
     manifest = {
         "schema": MANIFEST_SCHEMA,
         "top": TOP,
@@ -44,6 +52,7 @@ def build_manifest(
                     "port": each.member,
                     "layout": each.layout.as_dict(),
                     "frames": each.encoder is not None,
+                    "first_step_only": each.name in replayed,
                 }
                 for each in accelerator.inputs
             ],
@@ -76,6 +85,7 @@ def build_manifest(
             ],
         },
         "memories": [
+            *map(asdict, encoder_memories(network, plan)),
             *(each for core in accelerator.cores for each in _memories(core.config)),
             *map(asdict, guard_memories(network, plan)),
             *map(asdict, readout_memories(network, plan)),

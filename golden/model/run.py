@@ -131,7 +131,10 @@ def settle(
     for name, each in steps.items():
         record.ended(name, each)
     if memory is not None:
-        memory.levels = {name: payloads.sum(dim=0) for name, payloads in inputs.items()}
+        # A sum may need more than the float32 of its payloads.
+        memory.levels = {
+            name: payloads.sum(dim=0, dtype=torch.float64) for name, payloads in inputs.items()
+        }
         memory.levels |= {name: mine.s for name, mine in state.items()}
     return reading(circuit).values(state[circuit.network.readout.population])
 

@@ -84,7 +84,14 @@ def check(case: Case, folder: Path) -> None:
     """Generate, simulate and compare; raises MismatchError at the first difference."""
     generate(case.network, case.plan, folder)
     manifest = read_manifest(folder)
-    streams = golden_streams(case.network, case.plan.mode, case.inputs, case.steps, keep=case.keep)
+    streams = golden_streams(
+        case.network,
+        case.plan.mode,
+        case.inputs,
+        case.steps,
+        keep=case.keep,
+        replayed=[each.name for each in manifest.inputs if each.first_step_only],
+    )
     streams |= frame_streams(case.network, case.inputs, case.keep)
     vectors = build_vectors(
         case.network, manifest, streams, core_work(case.network, manifest, case.plan)

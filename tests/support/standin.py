@@ -78,13 +78,21 @@ def write_standin(folder: Path, verilog: str = VERILOG) -> Path:
     core = {"name": "relay", "hosts": [{"population": "relay", "channels": None}]}
     core |= {name: f"counters__core0__{name}" for name in _COUNTERS}
     manifest = {
-        "schema": 4,
+        "schema": 5,
         "top": "accelerator",
         "verilog": "accelerator.v",
         "mode": "stepwise",
         "network": {"name": "relay", "hash": "0"},
         "streams": {
-            "inputs": [{"name": "x", "port": "i", "layout": layout, "frames": False}],
+            "inputs": [
+                {
+                    "name": "x",
+                    "port": "i",
+                    "layout": layout,
+                    "frames": False,
+                    "first_step_only": False,
+                }
+            ],
             "output": {"port": "o", "layout": layout},
         },
         "probes": [

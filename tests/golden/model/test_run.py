@@ -619,3 +619,38 @@ def options_of(operator):
         pairs = zip(operator.pool.kernel, operator.pool.stride, strict=True)
         seen |= {"pool overlaps"} if any(k > s for k, s in pairs) else set()
     return seen
+
+
+def test_a_sum_that_is_heard_later_is_not_rounded():
+    """Of 1,023 steps with payloads of 15 bits."""
+    payload = 32767
+    network = Network(
+        name="late",
+        inputs=(
+            Input(
+                name="x", shape=(1,), payload=Payload.GRADED, low=0, high=payload, encoding="events"
+            ),
+        ),
+        populations=(
+            Population(
+                name="out",
+                shape=(1,),
+                soma=Soma(fire=Fire.NONE, bias_when=BiasWhen.FIRST),
+                payload=Payload.UNIT,
+            ),
+        ),
+        connections=(
+            Connection(
+                source="x",
+                target="out",
+                operator=Dense(weights=np.ones((1, 1), int), weight_bits=2),
+                delay=1,
+            ),
+        ),
+        readout=Readout(population="out", kind=ReadoutKind.MEMBRANE, decision=Decision.RAW),
+        modes=(Mode.SETTLE,),
+        max_steps=1023,
+    )
+    x = np.full((2, 1023, 1), payload)
+    found = Model(network).run(x, mode="settle", keep=[True, False])
+    assert found.values.tolist() == [[0], [1023 * payload]]
