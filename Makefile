@@ -32,7 +32,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 # Their own dependencies go against this set-up (sinabs: nir<=1.0.4 and samna) or are large and not
 # needed to run a network (spikingjelly: torchvision, torchaudio, tensorboard), so they come without.
-frameworks: $(STAMP)  ## SpikingJelly and sinabs beside it, which only the tests of their importers need
+frameworks: $(STAMP)  ## SpikingJelly and sinabs beside it, to convert their modules
 	$(BIN)/pip install --quiet --constraint constraints.txt $(BESIDE)
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps spikingjelly sinabs nirtorch
 

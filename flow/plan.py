@@ -121,6 +121,14 @@ def default_plan(
                     products=products,
                 )
             )
+    own = (Encoding.EVENTS, Encoding.SPREAD)
+    if encoders and all(each.encoding in own for each in network.inputs):
+        raise ConfigurationError(
+            "encoders must have an input of values that they make spikes of",
+            found=", ".join(f"{each.name!r}, {each.encoding}" for each in network.inputs),
+            where="encoders",
+            action="leave them out: the host sends such spikes",
+        )
     plan = HardwarePlan(
         mode=Mode(mode), cores=tuple(cores), encoders=encoders, guards=_guards(network, guard)
     )

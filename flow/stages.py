@@ -40,9 +40,10 @@ __all__ = [
 
 
 def usual_steps(network: Network, steps: tuple[int, ...]) -> tuple[int, ...]:
-    """``steps``, each T of stepwise runs, or the one T that the code of the network has."""
-    fixed = code_of(network) in (Code.ONEHOT, Code.FIRST_SPIKE)
-    return (network.max_steps,) if fixed else steps
+    """``steps``, each T of stepwise runs, as far as the network goes, or the one T of its code."""
+    if code_of(network) in (Code.ONEHOT, Code.FIRST_SPIKE):
+        return (network.max_steps,)
+    return tuple(dict.fromkeys(min(each, network.max_steps) for each in steps))
 
 
 def evaluate_stage(
@@ -66,6 +67,8 @@ def evaluate_stage(
         )
     labels = samples.labels("evaluation data", classes)
     events = network.inputs[0].encoding is Encoding.EVENTS
+    if Mode.STEPWISE not in network.modes:
+        steps = ()
     for wanted in (samples.x.shape[1],) if events else steps:
         if not 1 <= wanted <= network.max_steps:
             raise ConfigurationError(

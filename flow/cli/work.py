@@ -1,13 +1,16 @@
 """The commands that work in a project: ``evaluate``, ``generate``, ``cosim``, ``build``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from spikewright.flow.cli.console import show_summary, working
 from spikewright.flow.cli.options import Data, ModeName, ProjectFolder, integers, one_of, pairs
 from spikewright.golden.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from spikewright.flow.project import Project
 
 __all__ = ["build", "cosim", "evaluate", "export", "generate"]
 
@@ -32,12 +35,23 @@ def evaluate(
 
     project = Project(folder)
     samples = project.load(data)
-    if steps is None:
-        wanted = usual_steps(project.network, (1, 2, 4, 8))
-    else:
-        wanted = integers(steps, "--steps")
+    given = None if steps is None else integers(steps, "--steps")
+    _check_steps(project, given)
+    wanted = given or usual_steps(project.network, (1, 2, 4, 8))
     evaluate_stage(project, samples, steps=wanted, batch=batch, working=working)
     show_summary(project.summary, "network", "accuracy")
+
+
+def _check_steps(project: "Project", given: object) -> None:
+    """Refuse steps that nobody would look at."""
+    from spikewright.golden.spec import Encoding
+
+    if given is not None and project.network.inputs[0].encoding is Encoding.EVENTS:
+        raise ConfigurationError(
+            "--steps must be left out where the samples are events, which have their own",
+            found=str(given),
+            where=str(project.root),
+        )
 
 
 def export(
@@ -196,7 +210,7 @@ def cosim(
         typer.Option(
             min=1,
             help="Samples that follow each other without a reset, as a stream. Sequences, samples "
-            "[frames, ...], are such streams by themselves.",
+            "of several frames, are such streams by themselves.",
             show_default="1",
         ),
     ] = None,
@@ -228,6 +242,7 @@ def cosim(
 
     project = Project(folder)
     chosen = project.main_mode(None if mode is None else one_of(Mode, mode, "--mode"))
+    _check_steps(project, steps)
     cosim_stage(
         project,
         chosen,
@@ -279,6 +294,7 @@ def build(
 
     project = Project(folder)
     chosen = project.main_mode(None if mode is None else one_of(Mode, mode, "--mode"))
+    _check_steps(project, steps)
     build_stage(
         project,
         chosen,

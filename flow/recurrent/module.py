@@ -142,7 +142,21 @@ class RecurrentNetwork(torch.nn.Module):
         return found
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits [N, classes]: the scores in levels."""
+        """Logits [N, classes]: the scores in levels.
+
+        Raises
+        ------
+        ConfigurationError
+            If x is not of whole numbers from 0 to ``input_levels``.
+        """
+        wrong = (x != x.round()) | (x < 0) | (x > self.config.input_levels)
+        if bool(wrong.any()):
+            raise ConfigurationError(
+                f"inputs must be whole numbers from 0 to {self.config.input_levels}",
+                found=f"{float(x[wrong][0]):g}",
+                where="recurrent network",
+                action="scale and round them, and give the largest as input_levels",
+            )
         return self.scores(x.float()) / self.config.threshold
 
     def network(self) -> Network:

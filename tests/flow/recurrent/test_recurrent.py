@@ -149,6 +149,15 @@ def test_a_project_of_sequences_goes_all_the_way(tmp_path):
         cosim_stage(project, Mode.COLLAPSED, project.samples, steps=1, reset_every=2)
 
 
+@pytest.mark.parametrize("value", [0.5, -1.0, 2.0, float("nan")])
+def test_inputs_that_are_no_levels(value):
+    x = torch.zeros(2, 3, 7)
+    x[1, 2, 3] = value
+    message = r"^recurrent network: inputs must be whole numbers from 0 to 1, found (0.5|-1|2|nan);"
+    with pytest.raises(ConfigurationError, match=message):
+        module()(x)
+
+
 def test_a_wrong_state_is_counted(tmp_path):
     made = module(seed=5)
     other = module(seed=5)
