@@ -33,11 +33,14 @@ class Decay(enum.StrEnum):
     """What is left of a state after a step of a leak of time constant tau.
 
     ``euler``: 1 - dt / tau, and the input counts dt / tau times its gain. ``exponential``:
-    exp(-dt / tau), and the input counts once.
+    exp(-dt / tau), and the input counts r times. ``once``: exp(-dt / tau), and the input counts
+    once; r must be the tau * exp(-dt / tau) / dt that Rockpool writes. That of a current or of an
+    LI counts exp(-dt / tau), since it decays in the step in which it comes.
     """
 
     EULER = "euler"
     EXPONENTIAL = "exponential"
+    ONCE = "once"
 
 
 class Compare(enum.StrEnum):
@@ -62,10 +65,13 @@ class Integral(enum.StrEnum):
 
 
 class Start(enum.StrEnum):
-    """The membrane before the first step: ``zero``, or ``reset``, the file's v_reset."""
+    """The membrane before the first step: ``zero``; ``reset``, the file's v_reset; or ``rest``, its
+    v_leak, which is 0 where nothing leaks.
+    """
 
     ZERO = "zero"
     RESET = "reset"
+    REST = "rest"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +92,8 @@ class Discretisation:
     amount : what a subtraction takes off, in the file's unit of v; None is the threshold.
     refractory : steps after a spike in which the membrane stays as it is, without leak or input;
         the current goes on. start : the membrane before the first step.
-    populations : those that have a discretisation of their own, by name, with the same dt.
+    populations : those that have a discretisation of their own, with the same dt: by name, or by
+        the kind of their node, such as IF, where the name has none.
     """
 
     dt: float
@@ -167,9 +174,9 @@ class Discretisation:
                     where=f"discretisation of {name!r}",
                 )
 
-    def of(self, population: str) -> "Discretisation":
-        """What a population does."""
-        return self.populations.get(population, self)
+    def of(self, population: str, kind: str = "") -> "Discretisation":
+        """What a population does, whose node is of that kind."""
+        return self.populations.get(population, self.populations.get(kind, self))
 
     def everywhere(self, **changes: Any) -> "Discretisation":
         """The same with other values, in every population."""
@@ -195,7 +202,7 @@ class Discretisation:
                 where=where,
                 action="give dt in the file's unit of time, which its exporter chose",
             )
-        if self.decay is Decay.EXPONENTIAL:
+        if self.decay is not Decay.EULER:
             return math.exp(-self.dt / tau)
         if self.dt >= tau:
             raise ConfigurationError(
@@ -207,8 +214,13 @@ class Discretisation:
         return 1 - self.dt / tau
 
     def gain(self, tau: float) -> float:
-        """How often an input counts in a step of a leak."""
+        """How often an input counts in a step of a leak, beside r or w_in."""
         return self.dt / tau if self.decay is Decay.EULER else 1.0
+
+    def changed(self, name: str, **changes: Any) -> "Discretisation":
+        """The same with other values for one population, on top of what all others do."""
+        own = replace(self, populations={}, **changes)
+        return replace(self, populations={**self.populations, name: own})
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON; of populations what differs."""
@@ -252,9 +264,10 @@ class Discretisation:
         if preset is None and "dt" not in given:
             raise ConfigurationError("dt must be given", found="none", where=where)
         try:
-            whole = cls(**given) if preset is None else replace(preset_of(preset), **given)
-            own = {name: replace(whole, **each) for name, each in inner.items()}
-            return replace(whole, populations=own)
+            whole = cls(**given) if preset is None else preset_of(preset).everywhere(**given)
+            for name, each in inner.items():
+                whole = whole.changed(name, **each)
+            return whole
         except ConfigurationError as error:
             raise ConfigurationError(error.must, found=error.found, where=where) from error
 
@@ -271,30 +284,39 @@ _KINDS: Mapping[str, type[enum.StrEnum]] = {
     "integral": Integral,
     "start": Start,
 }
+# Each is what the framework's own reader of NIR makes of a file; tests hold them against that.
 PRESETS: Mapping[str, Discretisation] = {
-    # snntorch.import_nir and export_nir: beta = 1 - dt / tau, mem > threshold, reset at once
+    # snntorch 1.0, import_nir.py: beta = 1 - dt / tau, mem > threshold, reset_mechanism "zero" with
+    # reset_delay False, whatever the neurons were that were trained
     "snntorch": Discretisation(dt=1e-4),
-    # norse.torch.from_nir: LIFBoxCell and LIBoxCell, Euler, v > v_th, reset to a value
-    "norse": Discretisation(dt=1e-3),
-    # sinabs: tau in steps, alpha = exp(-1 / tau), v >= threshold, as many spikes as fit
+    # norse 1.1, utils/import_nir.py: LIFBoxCell and IAFCell, Euler, v > v_th, reset to 0, which
+    # begin at v_leak
+    "norse": Discretisation(dt=1e-3, start=Start.REST),
+    # sinabs 3.1, nir.py: tau in steps, alpha = exp(-1 / tau), v >= threshold, MultiSpike; only
+    # IAFSqueeze gets min_v_mem = -threshold
     "sinabs": Discretisation(
         dt=1.0,
         reset=Reset.SUBTRACT,
         compare=Compare.REACHED,
         decay=Decay.EXPONENTIAL,
-        bursts=15,
+        bursts=None,
+    ).changed("IF", floor=1.0),
+    # spikingjelly 2.0, nir_exchange/from_nir.py: tau / dt steps, charge by Euler, v >= v_threshold,
+    # hard reset to v_reset, where nodes also begin
+    "spikingjelly": Discretisation(
+        dt=1e-4, compare=Compare.REACHED, integral=Integral.TIME, start=Start.RESET
     ),
-    # spikingjelly.nir_exchange: tau / dt steps, charge by Euler, v >= v_threshold, hard reset
-    "spikingjelly": Discretisation(dt=1e-4, compare=Compare.REACHED, integral=Integral.TIME),
-    # rockpool: exponential decays of current and membrane, as many spikes as fit, subtraction
+    # rockpool 3.1, nn/modules/torch/nir.py, lif_torch.py and lif_neuron_torch.py: exponential
+    # decays, StepPWL fires as often as fits, subtraction
     "rockpool": Discretisation(
         dt=1e-3,
         reset=Reset.SUBTRACT,
         compare=Compare.REACHED,
-        decay=Decay.EXPONENTIAL,
-        bursts=15,
+        decay=Decay.ONCE,
+        bursts=None,
     ),
-    # lava-dl's and Lava's LIF: du = dt / tau_syn, dv = dt / tau_mem, v > vth, v to 0
+    # lava, proc/lif/models.py, AbstractPyLifModelFloat: du = dt / tau_syn, dv = dt / tau_mem,
+    # v > vth, v to 0
     "lava": Discretisation(dt=1e-4),
 }
 

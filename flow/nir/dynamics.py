@@ -9,7 +9,7 @@ import numpy.typing as npt
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Reset
 
-from .discretisation import Discretisation, Integral
+from .discretisation import Decay, Discretisation, Integral, Start
 
 __all__ = ["Dynamics", "dynamics_of"]
 
@@ -25,8 +25,8 @@ class Dynamics:
         fires where v exceeds threshold; reset
 
     Vectors are [neurons]. ``left_i`` None: no current. ``threshold`` None: it never fires.
-    ``drift`` is what the leak towards another rest than 0 adds. Where ``pure``, v is x itself: a
-    threshold without memory.
+    ``drift`` is what the leak towards another rest than 0 adds. ``start``: v before the first step.
+    Where ``left_v`` is 0, v is x itself: a threshold without memory.
     """
 
     shape: tuple[int, ...]
@@ -36,10 +36,13 @@ class Dynamics:
     drift: Values
     threshold: Values | None
     reset_value: Values
+    start: Values
 
 
-def dynamics_of(node: nir.NIRNode, rule: Discretisation, where: str) -> Dynamics:
-    """The steps of a node.
+def dynamics_of(
+    node: nir.NIRNode, rule: Discretisation, where: str, shape: tuple[int, ...] | None = None
+) -> Dynamics:
+    """The steps of a node; with a ``shape`` for one whose parameters have none.
 
     The current's own input gain, w_in and r are put together in ``gain``, since both states are
     linear in what comes in.
@@ -49,7 +52,7 @@ def dynamics_of(node: nir.NIRNode, rule: Discretisation, where: str) -> Dynamics
     ConfigurationError
         If a time constant is not legal, or not the same for all neurons.
     """
-    shape = tuple(_first(node).shape)
+    shape = tuple(_first(node).shape) if shape is None else shape
 
     def vector(value: object) -> Values:
         array = np.asarray(value, dtype=np.float64)
@@ -67,23 +70,38 @@ def dynamics_of(node: nir.NIRNode, rule: Discretisation, where: str) -> Dynamics
         return float(values[0])
 
     left_i, left_v, rest = None, 1.0, np.zeros(int(np.prod(shape)))
-    gain = vector(getattr(node, "r", 1.0))
-    if isinstance(node, nir.CubaLI | nir.CubaLIF):
-        left_i = rule.left(tau("tau_syn"), where)
-        gain = gain * vector(node.w_in) * rule.gain(tau("tau_syn"))
+    r, tau_v = vector(getattr(node, "r", 1.0)), 0.0
+    gain = r
     if isinstance(node, nir.I | nir.IF) and rule.integral is Integral.TIME:
         gain = gain * rule.dt
     if not isinstance(node, nir.I | nir.IF | nir.Threshold):
-        name = "tau_mem" if left_i is not None else "tau"
-        left_v = rule.left(tau(name), where)
-        gain = gain * rule.gain(tau(name))
+        current = isinstance(node, nir.CubaLI | nir.CubaLIF)
+        tau_v = tau("tau_mem" if current else "tau")
+        left_v = rule.left(tau_v, where)
+        gain = gain * rule.gain(tau_v)
         rest = vector(node.v_leak)
+        if rule.decay is Decay.ONCE:
+            gain = np.full_like(r, left_v if isinstance(node, nir.LI) else 1.0)
+        if current:
+            left_i = rule.left(tau("tau_syn"), where)
+            gain = gain * vector(node.w_in) * rule.gain(tau("tau_syn"))
+            if rule.decay is Decay.ONCE:
+                gain = gain * left_i
     if rule.reset is Reset.SUBTRACT and np.any(vector(getattr(node, "v_reset", 0.0)) != 0):
         raise ConfigurationError(
             "v_reset must be 0 where a reset subtracts the threshold",
             found=f"{float(vector(node.v_reset).max()):g}",
             where=where,
             action="give --reset value, or the preset of the framework that exported it",
+        )
+    # Exporters write doubles or floats.
+    once = left_v * tau_v / rule.dt
+    if rule.decay is Decay.ONCE and tau_v and not np.allclose(r, once, rtol=1e-4, atol=0):
+        raise ConfigurationError(
+            "r must be tau * exp(-dt / tau) / dt where an input counts once, as Rockpool writes it",
+            found=f"{r[np.argmax(np.abs(r - once))]:g}, not {once:g} for dt {rule.dt:g}",
+            where=where,
+            action="give the --dt of the network, or the preset of the framework that exported it",
         )
     threshold = None
     if isinstance(node, nir.Threshold):
@@ -104,7 +122,18 @@ def dynamics_of(node: nir.NIRNode, rule: Discretisation, where: str) -> Dynamics
         drift=(1 - left_v) * rest,
         threshold=threshold,
         reset_value=vector(getattr(node, "v_reset", 0.0)),
+        start=_start(rule, vector(getattr(node, "v_reset", 0.0)), rest),
     )
+
+
+def _start(rule: Discretisation, reset_value: Values, rest: Values) -> Values:
+    match rule.start:
+        case Start.RESET:
+            return reset_value
+        case Start.REST:
+            return rest
+        case Start.ZERO:
+            return np.zeros_like(rest)
 
 
 def _first(node: nir.NIRNode) -> npt.NDArray[np.float64]:

@@ -13,9 +13,9 @@ from torch import Tensor
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import Reset
 
-from .discretisation import Compare, Discretisation, Order, Start
+from .discretisation import Compare, Discretisation, Order
 from .dynamics import Dynamics, dynamics_of
-from .graph import Graph, Route
+from .graph import NEURONS, Graph, Route
 from .linear import apply_all
 
 __all__ = ["Reference", "Traces"]
@@ -54,18 +54,22 @@ class Reference:
         where: str = "graph",
     ) -> None:
         self.graph, self.rule, self.where = graph, rule, where
+        kinds = {kind.__name__ for kind in NEURONS}
         for name in rule.populations:
-            if name not in graph.populations:
+            if name not in graph.populations and name not in kinds:
                 raise ConfigurationError(
-                    f"a discretisation must be of one of {', '.join(graph.populations)}",
+                    f"a discretisation must be of one of {', '.join(graph.populations)}, or of a "
+                    "kind of node",
                     found=repr(name),
                     where=where,
                 )
-        self.rules = {name: rule.of(name) for name in graph.populations}
+        self.rules = {
+            name: rule.of(name, type(graph.nodes[name]).__name__) for name in graph.populations
+        }
         for name in graph.populations:
             if isinstance(graph.nodes[name], nir.Threshold):
                 # It has no memory that could be reset, and fires 1 or nothing.
-                self.rules[name] = Discretisation(dt=rule.dt, compare=rule.of(name).compare)
+                self.rules[name] = Discretisation(dt=rule.dt, compare=self.rules[name].compare)
         self.dynamics: dict[str, Dynamics] = {
             name: dynamics_of(graph.nodes[name], self.rules[name], f"{where}: node {name!r}")
             for name in graph.populations
@@ -128,19 +132,37 @@ class Reference:
         return int(whole[0])
 
     def _settle_shapes(self) -> None:
-        """Every path must bring what its target has; a population's own shape may be flat."""
-        for name, dynamics in self.dynamics.items():
-            self.shapes[name] = dynamics.shape
+        """Every path must bring what its target has; a population's own shape may be flat.
+
+        Parameters without a shape are those of as many neurons as the first path brings values.
+        """
+        for name in self.graph.populations:
+            if self.dynamics[name].shape == ():
+                first = next(
+                    path
+                    for path in self.graph.paths
+                    if path.target == name and path.source in self.shapes
+                )
+                shape = self._brought(first)
+                where = f"{self.where}: node {name!r}"
+                self.dynamics[name] = dynamics_of(
+                    self.graph.nodes[name], self.rules[name], where, shape
+                )
+            self.shapes[name] = self.dynamics[name].shape
         for path in self.graph.paths:
-            y = self.charge(path, torch.zeros(1, *self.shapes[path.source], dtype=torch.float64))
             wanted = self.dynamics[path.target]
-            shape = tuple(y.shape[1:])
-            if int(np.prod(shape)) != wanted.gain.size and wanted.gain.size != 1:
+            shape = self._brought(path)
+            if int(np.prod(shape)) != wanted.gain.size:
                 raise ConfigurationError(
                     f"what comes to a population must have its {wanted.gain.size} neurons",
                     found=f"shape {shape} from {path.source!r}",
                     where=f"{self.where}: node {path.target!r}",
                 )
+
+    def _brought(self, path: Route) -> tuple[int, ...]:
+        """The shape of what a path brings."""
+        silent = torch.zeros(1, *self.shapes[path.source], dtype=torch.float64)
+        return tuple(self.charge(path, silent).shape[1:])
 
     def charge(self, path: Route, x: Tensor) -> Tensor:
         """What a path makes of [batch, *shape]."""
@@ -192,8 +214,7 @@ class _Neurons:
     def __init__(self, dynamics: Dynamics, rule: Discretisation, batch: int) -> None:
         self.dynamics, self.rule = dynamics, rule
         self.v = torch.zeros(batch, dynamics.gain.size, dtype=torch.float64)
-        if rule.start is Start.RESET:
-            self.v = self.v + torch.from_numpy(dynamics.reset_value)
+        self.v = self.v + torch.from_numpy(dynamics.start)
         self.charged = self.v  # as the threshold saw it
         self.wait = torch.zeros_like(self.v)  # steps in which it stays as it is
         self.i = torch.zeros_like(self.v)

@@ -13,7 +13,7 @@ from spikewright.golden.spec import (
 )
 from spikewright.golden.spec.soma import MAX_LEAK_SHIFT, MAX_LEVEL
 
-from .discretisation import Compare, Order, Start
+from .discretisation import Compare, Order
 from .dynamics import Dynamics
 from .precision import Precision
 from .reference import Reference
@@ -64,7 +64,10 @@ def soma_of(
     unit: float,
     precision: Precision,
 ) -> Soma:
-    """All in units; v is counted from its rest, so that the leak goes to 0."""
+    """All in units; v is counted from its rest, so that the leak goes to 0.
+
+    Where that does not lie below the threshold v is counted from 0, and the drift is a bias.
+    """
     rule, where = reference.rules[name], f"{reference.where}: node {name!r}"
     if takes_old(reference, name) and np.any(bias != 0):
         raise UnsupportedError(
@@ -78,10 +81,12 @@ def soma_of(
             "r and w_in must be above 0", found=f"{dynamics.gain.min():g}", where=where
         )
     scale = dynamics.gain * unit  # one unit of v, in the file's volts, per neuron
-    rest = dynamics.drift / (1 - dynamics.left_v) if dynamics.left_v < 1 else 0 * dynamics.drift
-    start = (dynamics.reset_value if rule.start is Start.RESET else 0.0) - rest
+    rest, drift = _rest(dynamics), 0 * dynamics.drift
+    if dynamics.left_i is None and _drifts(dynamics, rest):
+        rest, drift = drift, dynamics.drift
+    start = dynamics.start - rest
     options: dict[str, object] = {
-        "bias": _rounded(bias / unit, "bias", where),
+        "bias": _rounded(bias / unit + drift / scale, "bias", where),
         "bias_when": BiasWhen.EVERY,
         "initial_v": _rounded(start / scale, "initial v", where),
         "leak_v": _leak(dynamics.left_v, precision, where)
@@ -98,7 +103,7 @@ def soma_of(
     exact = np.where(np.isclose(exact, np.rint(exact), rtol=1e-9, atol=0), np.rint(exact), exact)
     if np.any(exact <= 0):
         raise ConfigurationError(
-            "a threshold must lie above the rest, v_leak",
+            "a threshold must lie above the rest, v_leak, where there is a current",
             found=f"{float((dynamics.threshold - rest).min()):g} above it",
             where=where,
         )
@@ -150,6 +155,19 @@ def soma_of(
             )
         options["v_min"] = int(floors[0])
     return Soma(**options)  # type: ignore[arg-type]
+
+
+def _rest(dynamics: Dynamics) -> Floats:
+    if dynamics.left_v == 1:
+        return 0 * dynamics.drift
+    return dynamics.drift / (1 - dynamics.left_v)
+
+
+def _drifts(dynamics: Dynamics, rest: Floats) -> bool:
+    """Whether neurons fire by themselves, or are read beside others of another rest."""
+    if dynamics.threshold is None:
+        return bool(np.any(rest != rest[0]))
+    return bool(np.any(rest >= dynamics.threshold))
 
 
 def _rounded(values: Floats, what: str, where: str) -> npt.NDArray[np.int64]:

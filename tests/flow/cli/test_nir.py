@@ -79,7 +79,11 @@ def refused(tmp_path, *arguments):
             "rockpool",
             "v_reset must be 0 where a reset subtracts the threshold, found 0.5; give --reset",
         ),
-        (lif(tau=1e-4 * ONE), "rockpool", "k up to 12 must come near 4.53999e-05, which leaves"),
+        (
+            lif(tau=1e-4 * ONE, r=4.539993e-06 * ONE),
+            "rockpool",
+            "k up to 12 must come near 4.53999e-05, which leaves",
+        ),
         (cuba(), "sinabs", "a step must be a share of the time constant"),
         (lif(v_threshold=0 * ONE), "snntorch", "a threshold must be finite and above 0, found 0"),
         (
@@ -90,7 +94,7 @@ def refused(tmp_path, *arguments):
         (
             lif(v_threshold=ONE, v_leak=2 * ONE),
             "snntorch",
-            "a threshold must lie above the rest, v_leak, found -1 above it",
+            "v_leak of LIF must be 0 with the preset snntorch, whose framework takes no other",
         ),
         (lif(tau=np.array([1.0, 2.0, 2.0])), "norse", "tau must be the same for all neurons"),
     ],

@@ -235,8 +235,9 @@ def test_a_threshold_that_is_not_above_0():
 
 def test_a_threshold_below_the_rest():
     module = nn.Sequential(nn.Linear(4, 3), neuron.LIFNode(v_threshold=1.0, v_reset=1.5))
-    with pytest.raises(ConfigurationError, match="must lie above the rest, v_leak, found -0.5"):
-        compare(module, inputs(np.random.default_rng(0), 4, 4, 4))
+    rng = np.random.default_rng(0)
+    counts, _ = compare(integers(rng, module), inputs(rng, 4, 8, 4))
+    assert counts["1"] > 10
 
 
 def test_what_was_read_wrongly_is_found(monkeypatch):

@@ -83,7 +83,7 @@ def test_populations_of_their_own(tmp_path):
         ({"dt": 1, "reset": "soft"}, "reset must be one of none, subtract, value, found 'soft'"),
         ({"dt": 1, "reset": 1}, "reset must be one of none, subtract, value, found 1"),
         ({"dt": 1, "compare": []}, "compare must be one of above, reached, found []"),
-        ({"dt": 1, "decay": None}, "decay must be one of euler, exponential, found None"),
+        ({"dt": 1, "decay": None}, "decay must be one of euler, exponential, once, found None"),
         ({"dt": 1, "reset_delay": 1}, "reset_delay must be true or false, found 1"),
         ({"dt": 1, "reset_delay": True}, "a reset with a delay must subtract, found value"),
         ({"dt": 1, "bursts": 1.0}, "bursts must be an integer of at least 1, or none, found 1.0"),
@@ -132,7 +132,8 @@ def test_steps_next_to_time_constants():
 def test_the_page_lists_the_presets():
     page = (Path(__file__).parents[3] / "docs" / "nir.md").read_text(encoding="utf-8")
     for name, rule in PRESETS.items():
-        cells = (f"`{name}`", f"{rule.dt:g}", rule.decay, rule.compare, rule.reset, rule.bursts)
-        assert f"| {' | '.join(map(str, (*cells, rule.integral)))} |" in page
+        cells = [f"`{name}`", f"{rule.dt:g}", rule.decay, rule.compare, rule.reset]
+        cells += [rule.bursts or "all", rule.integral, rule.start]
+        assert f"| {' | '.join(map(str, cells))} |" in page
     for each in fields(Discretisation):
         assert each.name == "populations" or f"`{each.name}`" in page

@@ -333,10 +333,6 @@ def test_spikes_without_a_bound_in_a_loop():
     ("changes", "text"),
     [
         ({"v_threshold": np.array([1.0, 2.0, 3.0])}, "the least membrane must be the same for all"),
-        (
-            {"v_leak": np.full(3, 5.0)},
-            "a threshold must lie above the rest, v_leak, found -4 ab",
-        ),
         ({"v_reset": np.array([0.0, 0.5, 0.5])}, "v_reset must be the same for all neurons"),
     ],
 )
@@ -349,3 +345,44 @@ def test_what_a_soma_cannot_hold(changes, text):
     edges = [("input", "w"), ("w", "p"), ("p", "output")]
     with pytest.raises(ConfigurationError, match=f"node 'p': {text}"):
         network_of(built(nodes, edges, [3], 3, rule), Precision(), name="net", max_steps=4)
+
+
+@pytest.mark.parametrize("leak", [5.0, np.array([5.0, 0.0, 7.0])], ids=["all", "some"])
+@pytest.mark.parametrize("reset", ["value", "subtract"])
+def test_neurons_that_fire_by_themselves(leak, reset):
+    """A rest above the threshold is a bias of every step."""
+    one = np.ones(3)
+    node = nir.LIF(tau=4 * one, r=4 * one, v_leak=leak * one, v_threshold=3 * one)
+    nodes = {"w": nir.Linear(weight=np.array([[1.0, 2, -3], [-2, 1, 5], [2, 2, 1]])), "p": node}
+    edges = [("input", "w"), ("w", "p"), ("p", "output")]
+    reference = built(nodes, edges, [3], 3, Discretisation(dt=DT, reset=reset))
+    network = network_of(reference, Precision(fraction_bits=14), name="net", max_steps=7)
+    x = torch.from_numpy(np.random.default_rng(0).random((32, 7, 3)) < 0.3).double()
+    found = compare(reference, network, x)
+    assert found.trace.spikes["p"][:, :, 0].sum() > 50
+    silent = Model(network).run(np.zeros((1, 7, 3), dtype=np.int64), mode="stepwise")
+    assert silent.values[0, 0] > 0
+
+
+def test_neurons_that_are_read_may_have_other_rests():
+    one = np.ones(3)
+    node = nir.LI(tau=4 * one, r=4 * one, v_leak=np.array([1.0, -2.0, 3.0]))
+    nodes = {"w": nir.Linear(weight=np.eye(3)), "p": node}
+    edges = [("input", "w"), ("w", "p"), ("p", "output")]
+    reference = built(nodes, edges, [3], 3, Discretisation(dt=DT))
+    network = network_of(reference, Precision(fraction_bits=14), name="net", max_steps=6)
+    x = torch.from_numpy(np.random.default_rng(0).random((32, 6, 3)) < 0.3).double()
+    wanted = reference.run({"input": x}).membranes["p"][-1]
+    found = Model(network).run(x.long().numpy(), mode="stepwise")
+    assert (found.values / 2**14).tolist() == wanted.tolist()
+
+
+def test_neurons_with_a_current_must_rest_below_their_threshold():
+    one = np.ones(3)
+    node = cuba(3, 3.0)
+    node.v_leak = 5 * one
+    nodes = {"w": nir.Linear(weight=np.eye(3)), "p": node}
+    edges = [("input", "w"), ("w", "p"), ("p", "output")]
+    reference = built(nodes, edges, [3], 3, Discretisation(dt=DT))
+    with pytest.raises(ConfigurationError, match="node 'p': a threshold must lie above the rest"):
+        network_of(reference, Precision(), name="net", max_steps=6)
