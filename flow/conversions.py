@@ -1,6 +1,7 @@
 """The stages that make a project: of a torch module, a spiking module, or a NIR file."""
 
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict
 from math import prod
@@ -22,7 +23,7 @@ from spikewright.flow.convert import (
 from spikewright.flow.frameworks import import_spiking
 from spikewright.flow.importers import import_module
 from spikewright.flow.nir import Discretisation
-from spikewright.flow.nir.convert import convert_graph
+from spikewright.flow.nir.convert import Agreement, convert_graph
 from spikewright.flow.nir.original import NirOriginal
 from spikewright.flow.nir.preset import check_preset
 from spikewright.flow.original import Original
@@ -35,7 +36,9 @@ __all__ = ["convert_nir_stage", "convert_spiking_stage", "convert_stage", "epoch
 
 KEPT_SAMPLES = 4096
 PAYLOAD = 255  # the largest whole number that is taken as it is
-RANDOM_SAMPLES, RANDOM_STEPS, RANDOM_RATE = 32, 64, 0.05
+MOST_SAMPLES = 512  # on which agreement is measured; of more, evenly spread ones
+RANDOM_SAMPLES, RANDOM_STEPS = 64, 64
+RANDOM_RATES = (0.05, 0.1, 0.2, 0.4, 0.8)  # of spikes of an input, until every population fires
 
 
 def epochs(
@@ -98,7 +101,7 @@ def convert_nir_stage(
     name: str,
     weight_bits: int = 8,
     input_levels: int | None = None,
-    agreement: float = 0.99,
+    agreement: float = 0.9,
     max_steps: int = 256,
     shape: tuple[int, ...] | None = None,
     preset: str | None = None,
@@ -108,7 +111,8 @@ def convert_nir_stage(
 ) -> Project:
     """Make a project of a NIR file; without data, agreement is measured on random spikes.
 
-    The project keeps the samples ``held_out``, or else the first of ``data``.
+    Of ``data`` at most 512 evenly spread samples measure it. The project keeps the samples
+    ``held_out``, or else the first of ``data``.
     """
     original = NirOriginal(source, rule, shape=shape)
     if preset is not None:
@@ -137,11 +141,14 @@ def convert_spiking_stage(
     name: str,
     weight_bits: int = 8,
     input_levels: int | None = None,
-    agreement: float = 0.99,
+    agreement: float = 0.9,
     max_steps: int = 256,
     working: Working = silent,
 ) -> Project:
-    """Make a project of a live module of a spiking framework, from samples [N, steps, ...]."""
+    """Make a project of a live module of a spiking framework, from samples [N, steps, ...].
+
+    At most 512 evenly spread ones measure the agreement.
+    """
     if data.x.ndim < 3:
         raise ConfigurationError(
             "samples of a spiking network must have the shape [N, steps, ...]",
@@ -187,17 +194,12 @@ def _convert_original(
     """The integers that agree, as a project."""
     check_output(out)
     start = time.perf_counter()
+    drawn = data is None
     if data is None:
-        draws = torch.Generator().manual_seed(seed)
-        size = (
-            RANDOM_SAMPLES,
-            min(max_steps, RANDOM_STEPS),
-            *original.reference.shapes[original.input],
-        )
-        data = Samples(x=(torch.rand(size, generator=draws) < RANDOM_RATE).float())
+        data = _random_spikes(original, max_steps, seed)
     levels = input_range(data.x, input_levels)
     low, high, step = levels
-    whole = data.x.double() / (step or 1.0)
+    whole = data.spread(MOST_SAMPLES).x.double() / (step or 1.0)
     values = torch.floor(whole + 0.5).clamp(low, high).long()
     if values.ndim < 3 or values.shape[1] > max_steps:
         raise ConfigurationError(
@@ -223,6 +225,7 @@ def _convert_original(
             agreement=agreement,
             levels={original.input: levels},
         )
+        _check_all_fire(conversion.agreement, original.reference.where, drawn)
         kept = data.first(KEPT_SAMPLES) if held_out is None else held_out
         project = Project.create(out, conversion.network, original, kept)
     figures |= {
@@ -231,6 +234,42 @@ def _convert_original(
     }
     project.record({"nir": figures}, {"convert": time.perf_counter() - start})
     return project
+
+
+def _random_spikes(original: NirOriginal, steps: int, seed: int) -> Samples:
+    """Samples of spikes, as rare as may be, of which every population fires, if it ever does."""
+    reference = original.reference
+    if steps < 1:
+        raise ConfigurationError("--max-steps must be at least 1", found=str(steps))
+    size = (RANDOM_SAMPLES, min(steps, RANDOM_STEPS), *reference.shapes[original.input])
+    draw = torch.rand(size, generator=torch.Generator().manual_seed(seed))
+    for rate in RANDOM_RATES:
+        x = (draw < rate).float()
+        spikes = reference.run({original.input: x}).spikes
+        fire = (name for name, each in reference.dynamics.items() if each.threshold is not None)
+        if all(bool(spikes[name].any()) for name in fire):
+            break
+    return Samples(x=x)
+
+
+def _check_all_fire(agreement: Agreement, where: str, drawn: bool) -> None:
+    """Where nothing fires nothing was measured: an error of random inputs, of data a warning."""
+    if not agreement.silent:
+        return
+    silent = ", ".join(agreement.silent)
+    if drawn:
+        raise ConfigurationError(
+            "every population must fire on the samples on which agreement is measured",
+            found=f"no spike of {silent} on random inputs of any rate",
+            where=where,
+            action="give typical samples with --calibrate; or time step, thresholds or preset are "
+            "not those of the file",
+        )
+    warnings.warn(
+        f"{where}: {silent} never fired on the {agreement.samples} samples, so that nothing was "
+        "measured there; give samples on which all populations fire",
+        stacklevel=2,
+    )
 
 
 def input_range(x: torch.Tensor, levels: int | None) -> tuple[int, int, float | None]:

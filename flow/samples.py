@@ -29,6 +29,13 @@ class Samples:
         """The first n samples, or all of them."""
         return Samples(x=self.x[:n], y=None if self.y is None else self.y[:n])
 
+    def spread(self, n: int) -> "Samples":
+        """At most n samples, evenly spread over all: where they are sorted, of every kind."""
+        if len(self) <= n:
+            return self
+        at = torch.arange(n) * len(self) // n
+        return Samples(x=self.x[at], y=None if self.y is None else self.y[at])
+
     def labels(self, where: str, n_classes: int) -> torch.Tensor:
         """The labels; raises ConfigurationError where there are none, or one is no class."""
         if self.y is None:

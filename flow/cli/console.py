@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -13,7 +13,7 @@ from rich.text import Text
 from spikewright.flow.progress import Advance
 from spikewright.golden.errors import SpikewrightError
 
-__all__ = ["OUT", "show_error", "show_summary", "working"]
+__all__ = ["OUT", "show_error", "show_summary", "show_warning", "working"]
 
 OUT = Console()
 ERR = Console(stderr=True)
@@ -103,6 +103,19 @@ def _silent(share: float, note: str = "") -> None:
 def show_error(error: SpikewrightError) -> None:
     """One message on standard error."""
     ERR.print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
+
+
+def show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """One message on standard error, without the place in the code that Python would give."""
+    kind = "" if issubclass(category, UserWarning) else f"{category.__name__}: "
+    ERR.print(Text.assemble(("warning: ", "bold yellow"), f"{kind}{message}"), soft_wrap=True)
 
 
 def show_summary(summary: Mapping[str, Any], *sections: str) -> None:

@@ -1,5 +1,6 @@
 """``spikewright convert``."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,11 +14,17 @@ if TYPE_CHECKING:
 
 __all__ = ["convert"]
 
+_ANN = {
+    "levels", "encoding", "percentile", "fraction_bits", "max_pool", "code", "qat_epochs",
+    "learning_rate",
+}  # fmt: skip
+_NIR = {"preset", "discretisation", "reset", "reset_delay", "dt"}
 SPIKING_BITS = "8"
 """Of weights that were not trained for fewer."""
 
 
 def convert(
+    context: typer.Context,
     source: Annotated[
         str,
         typer.Argument(
@@ -30,8 +37,9 @@ def convert(
         Path | None,
         typer.Option(
             help="npz with x [N, ...]: typical samples, of which at most 2,048 evenly spread ones "
-            "calibrate. With labels y [N] for training. Of a NIR file x [N, steps, ...], on which "
-            "agreement is measured; without, on random spikes."
+            "calibrate. With labels y [N] for training. Of a NIR file or a spiking module x "
+            "[N, steps, ...]: at most 512 evenly spread ones measure the agreement; of a file also "
+            "random spikes, where none are given."
         ),
     ] = None,
     weights: Annotated[
@@ -41,7 +49,8 @@ def convert(
     weight_bits: Annotated[
         str | None,
         typer.Option(
-            help="Bits of a weight, 2 to 8: one number, or one a layer, as in 8,2,4.",
+            help="Bits of a weight, 2 to 8: one number, or one a layer, as in 8,2,4. Of NIR files "
+            "and of spiking modules 2 to 16.",
             show_default="4; 8 of NIR files and of spiking modules",
         ),
     ] = None,
@@ -49,7 +58,11 @@ def convert(
         str, typer.Option(help="Most spikes of a hidden neuron: one number, or one a hidden layer.")
     ] = "15",
     input_levels: Annotated[
-        int, typer.Option(help="Largest level of an input; 1 makes inputs binary.")
+        int,
+        typer.Option(
+            help="Largest level of an input; 1 makes inputs binary.",
+            show_default="15; NIR files and spiking modules take whole numbers as they are",
+        ),
     ] = 15,
     encoding: Annotated[
         str,
@@ -113,10 +126,25 @@ def convert(
     reset: Annotated[
         str | None, typer.Option(help="subtract or value, in place of the preset's.")
     ] = None,
-    dt: Annotated[float | None, typer.Option(help="Seconds a step, likewise.")] = None,
+    reset_delay: Annotated[
+        bool | None,
+        typer.Option(
+            help="Whether a subtraction waits for the next step, as snnTorch trains by default.",
+            show_default="the preset's",
+        ),
+    ] = None,
+    dt: Annotated[
+        float | None,
+        typer.Option(help="A step in the file's unit of time, in place of the preset's."),
+    ] = None,
     agreement: Annotated[
-        float, typer.Option(help="Least share of spikes in common with a NIR file's network.")
-    ] = 0.99,
+        float,
+        typer.Option(
+            help="Least share of spikes and labels in common with the network of a NIR file or a "
+            "spiking module; fewer are an error. The coarsest integers with 0.99 are taken, or the "
+            "best."
+        ),
+    ] = 0.9,
 ) -> None:
     """Make a project: the integer network of a trained one.
 
@@ -136,7 +164,8 @@ def convert(
       spikewright convert network.py:make --out p --calibrate train.npz
         --code onehot --levels 7 --qat-epochs 20
 
-      spikewright convert net.nir --preset snntorch --reset subtract --out p
+      spikewright convert net.nir --preset snntorch --reset subtract
+        --reset-delay --out p
     """
     from spikewright.flow.conversions import convert_spiking_stage, convert_stage
     from spikewright.flow.convert import Code, ConvertConfig, MaxPool, TrainConfig
@@ -147,16 +176,25 @@ def convert(
     from spikewright.golden.errors import ConfigurationError
     from spikewright.golden.spec import Encoding
 
+    given = _given(context)
+    levels_given = input_levels if "input_levels" in given else None
     if source.endswith(".nir"):
+        _refuse(given & (_ANN | {"weights"}), "a NIR file", source)
         _convert_nir(
             Path(source),
             out,
             calibrate,
-            rule=_rule(source, preset, discretisation, reset, dt),
+            rule=_rule(
+                source,
+                preset,
+                discretisation,
+                {"reset": reset, "reset_delay": reset_delay, "dt": dt},
+            ),
             preset=preset,
             name=name,
             weight_bits=_one(weight_bits or SPIKING_BITS, "a NIR file"),
             max_steps=64 if max_steps is None else max_steps,
+            input_levels=levels_given,
             agreement=agreement,
             seed=seed,
         )
@@ -167,6 +205,29 @@ def convert(
         raise ConfigurationError(
             "must not be negative", found=str(qat_epochs), where="--qat-epochs"
         )
+    check_output(out)
+    module = load_module(source, weights)
+    data = load_samples(calibrate)
+    if framework_of(module) is not None:
+        if qat_epochs:
+            raise ConfigurationError(
+                "--qat-epochs must be 0 for a spiking network", found=str(qat_epochs)
+            )
+        _refuse(given & (_ANN | _NIR | {"seed"}), "a spiking module", source)
+        project = convert_spiking_stage(
+            out,
+            module,
+            data,
+            name=name or source.rpartition(":")[2],
+            weight_bits=_one(weight_bits or SPIKING_BITS, "a spiking network"),
+            max_steps=64 if max_steps is None else max_steps,
+            input_levels=levels_given,
+            agreement=agreement,
+            working=working,
+        )
+        show_summary(project.summary, "network", "nir")
+        return
+    _refuse(given & (_NIR | {"agreement"}), "a module without spiking neurons", source)
     kept = (Encoding.ONCE, Encoding.SPREAD, Encoding.PHASE)
     others = tuple(each for each in Encoding if each not in kept)
     config = ConvertConfig(
@@ -184,34 +245,34 @@ def convert(
     training = None
     if qat_epochs:
         training = TrainConfig(epochs=qat_epochs, learning_rate=learning_rate)
-    check_output(out)
-    module = load_module(source, weights)
-    data = load_samples(calibrate)
-    if framework_of(module) is not None:
-        if qat_epochs:
-            raise ConfigurationError(
-                "--qat-epochs must be 0 for a spiking network", found=str(qat_epochs)
-            )
-        project = convert_spiking_stage(
-            out,
-            module,
-            data,
-            name=config.name,
-            weight_bits=_one(weight_bits or SPIKING_BITS, "a spiking network"),
-            max_steps=64 if max_steps is None else max_steps,
-            agreement=agreement,
-            working=working,
-        )
-        show_summary(project.summary, "network", "nir")
-        return
     project = convert_stage(
         out, module, data, config, training=training, seed=seed, working=working
     )
     show_summary(project.summary, "network")
 
 
+def _given(context: typer.Context) -> set[str]:
+    """Parameters that the command line gives."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    # By its name: some releases of typer have a click of their own, whose members are others.
+    return {name for name, each in sources.items() if each and each.name == "COMMANDLINE"}
+
+
+def _refuse(names: set[str], what: str, source: str) -> None:
+    """Options that would say nothing."""
+    from spikewright.golden.errors import ConfigurationError
+
+    if names:
+        raise ConfigurationError(
+            f"{what} must come without options that do nothing there",
+            found=", ".join(sorted(f"--{name.replace('_', '-')}" for name in names)),
+            where=source,
+            action="leave them out",
+        )
+
+
 def _rule(
-    source: str, preset: str | None, path: Path | None, reset: str | None, dt: float | None
+    source: str, preset: str | None, path: Path | None, given: Mapping[str, Any]
 ) -> "Discretisation":
     """What was asked for; a NIR file says nothing of it."""
     from spikewright.flow.nir import load_discretisation, preset_of
@@ -227,7 +288,6 @@ def _rule(
             "FILE.json",
         )
     rule = load_discretisation(path) if path is not None else preset_of(str(preset))
-    given: dict[str, Any] = {"reset": reset, "dt": dt}
     return rule.everywhere(**{k: value for k, value in given.items() if value is not None})
 
 
@@ -241,6 +301,7 @@ def _convert_nir(
     name: str | None,
     weight_bits: int,
     max_steps: int,
+    input_levels: int | None,
     agreement: float,
     seed: int,
 ) -> None:
@@ -252,8 +313,9 @@ def _convert_nir(
         source,
         rule,
         None if data is None else load_samples(data),
-        name=name or "".join(c if c.isalnum() else "_" for c in source.stem),
+        name=name or _title(source.stem),
         weight_bits=weight_bits,
+        input_levels=input_levels,
         agreement=agreement,
         max_steps=max_steps,
         preset=preset,
@@ -261,6 +323,12 @@ def _convert_nir(
         working=working,
     )
     show_summary(project.summary, "network", "nir")
+
+
+def _title(stem: str) -> str:
+    """A file's name as that of a network."""
+    plain = "".join(c if c.isalnum() and c.isascii() else "_" for c in stem)
+    return plain if plain[:1].isalpha() else f"n{plain}"
 
 
 def _one(text: str, what: str) -> int:

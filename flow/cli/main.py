@@ -2,10 +2,11 @@
 
 import signal
 import sys
+import warnings
 
 import typer
 
-from spikewright.flow.cli.console import show_error
+from spikewright.flow.cli.console import show_error, show_warning
 from spikewright.flow.cli.convert import convert
 from spikewright.flow.cli.events import events
 from spikewright.flow.cli.readout import readout
@@ -53,7 +54,9 @@ def main() -> None:
     # Leaving by an exception removes what is half written and ends the tools that run.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
-        app()
+        with warnings.catch_warnings():
+            warnings.showwarning = show_warning
+            app()
     except SpikewrightError as error:
         show_error(error)
         sys.exit(error.exit_code)

@@ -94,6 +94,10 @@ def dynamics_of(
             where=where,
             action="give --reset value, or the preset of the framework that exported it",
         )
+    if np.any(gain <= 0):
+        raise ConfigurationError(
+            "r and w_in must be above 0", found=f"{float(gain.min()):g}", where=where
+        )
     # Exporters write doubles or floats.
     once = left_v * tau_v / rule.dt
     if rule.decay is Decay.ONCE and tau_v and not np.allclose(r, once, rtol=1e-4, atol=0):

@@ -245,7 +245,7 @@ def _paths(nodes: Mapping[str, nir.NIRNode], edges: Edges, where: str) -> Graph:
 
 def _check_numbers(node: nir.NIRNode, where: str) -> None:
     """What a node computes with is finite; time constants and thresholds say more of themselves."""
-    for name in ("weight", "bias", "scale", "r", "w_in", "v_leak", "v_reset", "delay"):
+    for name in ("weight", "bias", "scale", "r", "w_in", "v_leak", "v_reset", "delay", "threshold"):
         value = getattr(node, name, None)
         if value is None:
             continue

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from spikewright.flow.files import read_json, write_json
+from spikewright.golden.errors import UnsupportedError
 
 from .discretisation import Discretisation
 from .graph import read_graph
@@ -23,7 +24,7 @@ class NirOriginal(torch.nn.Module):
     """Runs a NIR file's network in double precision.
 
     ``forward`` takes samples [N, steps, *shape] and returns the readout's spike counts, or its
-    membranes where it never fires, [N, neurons].
+    membranes where it never fires, [N, *shape] of the readout.
 
     Parameters
     ----------
@@ -46,6 +47,13 @@ class NirOriginal(torch.nn.Module):
         if shape is not None:
             shapes = dict.fromkeys(graph.inputs, shape)
         self.reference = Reference(graph, rule, shapes=shapes, where=where or str(path))
+        if len(graph.inputs) != 1:
+            raise UnsupportedError(
+                "a network must have one input, of which samples are made",
+                found=", ".join(graph.inputs),
+                where=where or str(path),
+                action="join the inputs to one before the export",
+            )
         (self.input,) = graph.inputs
 
     @torch.no_grad()
@@ -54,9 +62,9 @@ class NirOriginal(torch.nn.Module):
         shape = self.reference.shapes[self.input]
         traces = self.reference.run({self.input: x.reshape(*x.shape[:2], *shape)})
         read = self.reference.graph.outputs[0]
-        if self.reference.dynamics[read].threshold is None:
-            return traces.membranes[read][-1]
-        return traces.spikes[read].sum(dim=0)
+        fires = self.reference.dynamics[read].threshold is not None
+        values = traces.spikes[read].sum(dim=0) if fires else traces.membranes[read][-1]
+        return values.reshape(len(x), *self.reference.shapes[read])
 
     def save(self, folder: Path) -> None:
         """Copy the file, and write the discretisation beside it."""

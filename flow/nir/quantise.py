@@ -1,5 +1,6 @@
 """Integers for a network that a discretisation made definite."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -24,11 +25,11 @@ from spikewright.golden.spec import (
 )
 from spikewright.golden.spec.soma import MAX_LEVEL
 
-from .dynamics import Dynamics
+from .names import free_name, names_of
 from .precision import Precision
 from .reference import Reference
-from .soma import soma_of, takes_old
-from .wires import operator_of, unit_of, wire_of
+from .soma import marks_of, soma_of, takes_old
+from .wires import Wire, matrix_of, operator_of, unit_of, wire_of
 
 __all__ = ["network_of"]
 
@@ -70,22 +71,24 @@ def network_of(
             where=reference.where,
         )
     given = dict(levels or {})
+    names = names_of(reference.graph)
     inputs = [
-        _input(reference, each, given.get(each, (0, 1, None))) for each in reference.graph.inputs
+        _input(names[each], reference.shapes[each], given.get(each, (0, 1, None)))
+        for each in reference.graph.inputs
     ]
     steps = {each.name: each.step or 1.0 for each in inputs}
-    names = {each: _name(each) for each in (*reference.graph.inputs, *reference.graph.populations)}
     populations: list[Population] = []
     connections: list[Connection] = []
     relays: dict[tuple[str, int], str] = {}
     for target, dynamics in reference.dynamics.items():
         incoming = [wire for wire in wires if wire.path.target == target]
+        incoming, shape = _met(reference, target, incoming)
         scaled = [(wire, wire.unit * steps.get(names[wire.path.source], 1.0)) for wire in incoming]
-        unit = unit_of(scaled, precision)
-        fraction = precision.fraction_bits
         bias = sum((wire.bias for wire in incoming), np.zeros(dynamics.gain.size))
+        unit = unit_of(scaled, precision, marks_of(reference, target, bias))
+        fraction = precision.fraction_bits
         soma = soma_of(reference, target, dynamics, bias, unit / 2**fraction, precision)
-        populations.append(_population(reference, names[target], dynamics, soma))
+        populations.append(_population(names[target], shape, soma))
         for wire, size in scaled:
             # A current of the step before is one of inputs that come a step later.
             delay = reference.delays[wire.path] + takes_old(reference, target)
@@ -105,7 +108,7 @@ def network_of(
                 Connection(
                     source=source,
                     target=names[target],
-                    operator=operator_of(wire, size, unit, precision),
+                    operator=operator_of(wire, size, unit, precision, shape),
                     delay=min(delay, 1),
                 )
             )
@@ -123,7 +126,7 @@ def network_of(
         ),
         modes=(Mode.STEPWISE,),
         max_steps=max_steps,
-        provenance={"discretisation": str(reference.rule.as_dict())},
+        provenance={"discretisation": json.dumps(reference.rule.as_dict())},
     )
     endless = {names[each] for each in _endless(reference)}
     endless |= {relay for (source, _), relay in relays.items() if names[source] in endless}
@@ -181,17 +184,33 @@ def _with_what_fits(network: Network, names: set[str]) -> Network:
     return replace(network, populations=tuple(populations))
 
 
-def _name(name: str) -> str:
-    plain = "".join(c if c.isalnum() and c.isascii() else "_" for c in name)
-    return plain if plain[:1].isalpha() else f"n{plain}"
+def _met(
+    reference: Reference, target: str, wires: list[Wire]
+) -> tuple[list[Wire], tuple[int, ...]]:
+    """Wires that fit their target, and its shape.
+
+    Behind a convolution that is flattened a population has the convolution's shape, unless it is
+    read, where a shape would mean positions: then the convolution is a matrix.
+    """
+    shape = reference.dynamics[target].shape
+    made = {each for wire in wires if (each := wire.window_shape()) is not None}
+    if made <= {shape}:
+        return wires, shape
+    if len(made) == 1 and target not in reference.graph.outputs:
+        return wires, made.pop()
+    fit = [
+        wire if wire.window_shape() in (None, shape) else matrix_of(reference, wire.path)
+        for wire in wires
+    ]
+    return fit, shape
 
 
-def _input(reference: Reference, name: str, levels: tuple[int, int, float | None]) -> Input:
+def _input(name: str, shape: tuple[int, ...], levels: tuple[int, int, float | None]) -> Input:
     low, high, step = levels
     payload = Payload.UNIT if (low, high) == (0, 1) else Payload.GRADED
     return Input(
-        name=_name(name),
-        shape=reference.shapes[name],
+        name=name,
+        shape=shape,
         payload=Payload.SIGN if (low, high) == (-1, 1) else payload,
         low=low,
         high=high,
@@ -200,9 +219,9 @@ def _input(reference: Reference, name: str, levels: tuple[int, int, float | None
     )
 
 
-def _population(reference: Reference, name: str, dynamics: Dynamics, soma: Soma) -> Population:
+def _population(name: str, shape: tuple[int, ...], soma: Soma) -> Population:
     payload = Payload.GRADED if soma.fire is Fire.BURST else Payload.UNIT
-    return Population(name=name, shape=dynamics.shape or (1,), soma=soma, payload=payload)
+    return Population(name=name, shape=shape, soma=soma, payload=payload)
 
 
 def _relay(
@@ -218,7 +237,8 @@ def _relay(
     """A population that repeats what another one, or an input of these levels, sent a step ago."""
     key = (source, step)
     if key not in relays:
-        relays[key] = f"{names[source]}_later_{step}"
+        taken = {*names.values(), *relays.values()}
+        relays[key] = free_name(f"{names[source]}_later_{step}", taken)
         if source in reference.rules:
             bursts = reference.rules[source].bursts
             levels = (0, MAX_LEVEL if bursts is None else bursts)

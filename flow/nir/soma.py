@@ -18,7 +18,7 @@ from .dynamics import Dynamics
 from .precision import Precision
 from .reference import Reference
 
-__all__ = ["soma_of", "takes_old"]
+__all__ = ["marks_of", "soma_of", "takes_old"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -56,6 +56,23 @@ def _leak(share: float, precision: Precision, where: str) -> Leak | None:
     return Leak(multiplier=m, shift=shift)
 
 
+def marks_of(reference: Reference, name: str, bias: Floats) -> Floats:
+    """What of a population should be whole numbers of its unit, in what its input counts."""
+    dynamics, rule = reference.dynamics[name], reference.rules[name]
+    rest, drift = _coordinates(dynamics)
+    gain = dynamics.gain
+    marks = [bias, (dynamics.start - rest) / gain, drift / gain]
+    if dynamics.threshold is not None:
+        marks.append((dynamics.threshold - rest) / gain)
+        if rule.reset is Reset.VALUE:
+            marks.append((dynamics.reset_value - rest) / gain)
+        if rule.amount is not None:
+            marks.append(rule.amount / gain)
+        if rule.floor is not None:
+            marks.append((rule.floor * dynamics.threshold + rest) / gain)
+    return np.concatenate(marks)
+
+
 def soma_of(
     reference: Reference,
     name: str,
@@ -76,14 +93,8 @@ def soma_of(
             where=where,
             action="leave the bias out, or use order new",
         )
-    if np.any(dynamics.gain <= 0):
-        raise ConfigurationError(
-            "r and w_in must be above 0", found=f"{dynamics.gain.min():g}", where=where
-        )
     scale = dynamics.gain * unit  # one unit of v, in the file's volts, per neuron
-    rest, drift = _rest(dynamics), 0 * dynamics.drift
-    if dynamics.left_i is None and _drifts(dynamics, rest):
-        rest, drift = drift, dynamics.drift
+    rest, drift = _coordinates(dynamics)
     start = dynamics.start - rest
     options: dict[str, object] = {
         "bias": _rounded(bias / unit + drift / scale, "bias", where),
@@ -157,17 +168,15 @@ def soma_of(
     return Soma(**options)  # type: ignore[arg-type]
 
 
-def _rest(dynamics: Dynamics) -> Floats:
-    if dynamics.left_v == 1:
-        return 0 * dynamics.drift
-    return dynamics.drift / (1 - dynamics.left_v)
-
-
-def _drifts(dynamics: Dynamics, rest: Floats) -> bool:
-    """Whether neurons fire by themselves, or are read beside others of another rest."""
-    if dynamics.threshold is None:
-        return bool(np.any(rest != rest[0]))
-    return bool(np.any(rest >= dynamics.threshold))
+def _coordinates(dynamics: Dynamics) -> tuple[Floats, Floats]:
+    """What v is counted from, and what is added in each step on top of its input."""
+    zero = np.zeros_like(dynamics.drift)
+    rest = zero if dynamics.left_v == 1 else dynamics.drift / (1 - dynamics.left_v)
+    if dynamics.threshold is None:  # it is read beside others
+        drifts = bool(np.any(rest != rest[0]))
+    else:
+        drifts = bool(np.any(rest >= dynamics.threshold))
+    return (zero, dynamics.drift) if drifts and dynamics.left_i is None else (rest, zero)
 
 
 def _rounded(values: Floats, what: str, where: str) -> npt.NDArray[np.int64]:

@@ -26,6 +26,7 @@ from spikewright.golden.spec import (
     Window,
     WindowKind,
 )
+from spikewright.golden.spec.soma import MAX_LEAK_SHIFT
 
 from .discretisation import Compare, Discretisation, Start
 
@@ -96,6 +97,8 @@ def _together(network: Network) -> Discretisation:
 def _rule(population: Population) -> Discretisation:
     """What a population that fires does in a step of 1."""
     soma = population.soma
+    if _forgets(population):
+        return Discretisation(dt=1.0, compare=Compare.REACHED)
     threshold, amount, floor = _numbers(population)
     subtracts = soma.reset is Reset.SUBTRACT
     other = subtracts and not np.array_equal(amount, threshold)
@@ -109,6 +112,25 @@ def _rule(population: Population) -> Discretisation:
         amount=float(amount[0]) if other else None,
         refractory=soma.refractory,
         start=Start.RESET if soma.initial_v.any() else Start.ZERO,
+    )
+
+
+def _forgets(population: Population) -> bool:
+    """Whether it fires by what comes in a step alone, as a threshold of NIR does.
+
+    What falls short lies from 0 up to the threshold, of which the leak leaves nothing.
+    """
+    soma = population.soma
+    return (
+        soma.fire is Fire.BINARY
+        and soma.leak_v == Leak(shift=MAX_LEAK_SHIFT)
+        and soma.leak_order is LeakOrder.BEFORE
+        and soma.v_min == 0
+        and int(soma.threshold.max()) <= 1 << MAX_LEAK_SHIFT
+        and (soma.reset is Reset.VALUE and soma.reset_value == 0)
+        and not (soma.current or soma.refractory or soma.initial_v.any())
+        and not (soma.v_max is not None or soma.traced or soma.phases)
+        and (soma.bias_when is BiasWhen.EVERY or not soma.bias.any())
     )
 
 
@@ -133,6 +155,9 @@ def _numbers(population: Population) -> tuple[Floats, Floats, float | None]:
 
 def _neuron(population: Population) -> nir.NIRNode:
     soma, shape, where = population.soma, population.shape, f"population {population.name!r}"
+    if _forgets(population):
+        threshold = population.per_neuron(soma.threshold).astype(np.float64)
+        return nir.Threshold(threshold=threshold.reshape(shape))
     whole, amount, floor = _numbers(population)
     other = soma.reset is Reset.SUBTRACT and not np.array_equal(amount, whole)
     starts = population.per_neuron(soma.initial_v)

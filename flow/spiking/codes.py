@@ -7,10 +7,11 @@ these numbers loses nothing when it is converted.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, log2
 
 import torch
 from torch import Tensor
+
+from spikewright.flow.nir.units import finest, largest_integer, shift_of
 
 __all__ = ["Coded", "coded"]
 
@@ -35,18 +36,17 @@ class Coded:
 def coded(weights: Sequence[Tensor], bias: Tensor, bits: int | None) -> Coded:
     """Round weights [pre, post] and bias [post] to integers; without ``bits`` leave them.
 
-    The gradient passes as if nothing were rounded. The largest weight of the connection with the
-    finest unit always has the largest integer, from which the conversion finds the same unit.
+    The gradient passes as if nothing were rounded. Weights, bias and threshold are whole numbers of
+    the unit, from which the conversion finds one that holds all of them.
     """
     if bits is None:
         return Coded(weights=tuple(weights), bias=bias, threshold=1.0, unit=1.0)
-    most = 2 ** (bits - 1) - 1
+    most = largest_integer(bits)
     quanta = [_clip(each, bits) / most for each in weights]
-    unit = min((each for each in quanta if each > 0), default=1.0)
+    unit = finest(quanta)
     parts = []
     for each, quantum in zip(weights, quanta, strict=True):
-        shift = max(0, ceil(log2(quantum / unit) - 1e-9)) if quantum > 0 else 0
-        size = 2**shift
+        size = 2 ** shift_of(quantum / unit)
         whole = each / unit
         rounded = (whole / size).round().clamp(-most, most) * size
         parts.append(whole + (rounded - whole).detach())

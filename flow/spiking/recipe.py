@@ -60,7 +60,7 @@ class SpikingRecipe:
                 out,
                 source,
                 module.rule,
-                Samples(x=data.x_train[:N_CALIBRATION]),
+                Samples(x=data.x_train).spread(N_CALIBRATION),
                 name=self.name,
                 weight_bits=self.weight_bits,
                 agreement=self.agreement,

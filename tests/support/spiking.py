@@ -8,6 +8,7 @@ import torch
 
 from spikewright.flow.frameworks import framework_of, import_spiking
 from spikewright.flow.frameworks.read import copied_of
+from spikewright.flow.nir.names import names_of
 from spikewright.flow.nir.original import NirOriginal
 from spikewright.flow.nir.precision import Precision
 from spikewright.flow.nir.quantise import network_of
@@ -103,8 +104,7 @@ def compare(module, x, form="step", *, state=None, high=1, weight_bits=8):
     values = x.transpose(0, 1).flatten(2).long().numpy()
     found = Model(network).run(values, mode="stepwise", trace=True)
     wanted, states = ran(module, x, form, state)
-    names = [p.name for p in network.populations if "_later_" not in p.name]
-    ours = dict(zip(reference.graph.populations, names, strict=True))
+    ours = names_of(reference.graph)
     assert set(wanted) <= set(ours)
     for name, theirs in wanted.items():
         assert found.trace.spikes[ours[name]].tolist() == theirs.long().tolist(), name

@@ -41,7 +41,7 @@ def made(tmp_path):
 
 
 def convert(tmp_path, path, *more, ok=True):
-    arguments = ("--calibrate", "x.npz", "--out", "p", "--weight-bits", 8, *more)
+    arguments = ("--calibrate", "x.npz", "--out", "p", "--weight-bits", 12, *more)
     return spikewright("convert", f"{path}:make", *arguments, cwd=tmp_path, ok=ok)
 
 
@@ -63,11 +63,11 @@ def test_a_module_becomes_a_project_that_needs_its_source_no_more(tmp_path, made
 def test_weights_come_from_a_file(tmp_path, made):
     path, _ = made
     module = load_module(f"{path}:make")
-    module[0].weight.data.zero_()
+    module[0].weight.data.fill_(0.25)
     torch.save(module.state_dict(), tmp_path / "w.pt")
     convert(tmp_path, path, "--weights", "w.pt")
     kept = Project(tmp_path / "p").original.reference.graph.nodes["0"]
-    assert not kept.weight.any()
+    assert (kept.weight == 0.25).all()
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_project_goes_out_with_a_rule_for_each_layer(tmp_path, made):
     rule = load_discretisation(tmp_path / "out.json")
     assert rule.of("n1").reset_delay
     assert rule.of("n3").reset is Reset.VALUE
-    again = ("--discretisation", "out.json", "--weight-bits", 8, "--calibrate", "x.npz")
+    again = ("--discretisation", "out.json", "--weight-bits", 12, "--calibrate", "x.npz")
     spikewright("convert", "out.nir", *again, "--out", "q", cwd=tmp_path)
     first, second = (Project(tmp_path / name) for name in "pq")
     assert second.summary["nir"]["agreement"]["labels"] == 1

@@ -52,8 +52,10 @@ def test_the_whole_way(tmp_path):
     )
     summary = json.loads((project.root / "summary.json").read_text())
     # Weights and the leak are integers already: nothing is lost.
-    assert summary["nir"]["agreement"] == {
-        "spikes": {"hidden1": 1.0}, "counts": {"hidden1": 0.0}, "labels": 1.0,
+    agreement = summary["nir"]["agreement"]
+    assert agreement.pop("fired")["hidden1"] > 1000
+    assert agreement == {
+        "samples": 128, "spikes": {"hidden1": 1.0}, "counts": {"hidden1": 0.0}, "labels": 1.0,
     }  # fmt: skip
     assert 0.9 < summary["accuracy"]["stepwise"]["10"] == summary["accuracy"]["float"]
     assert summary["accuracy"]["samples"] == len(project.samples) == 40
