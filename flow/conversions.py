@@ -224,6 +224,7 @@ def _convert_original(
             weight_bits=weight_bits,
             agreement=agreement,
             levels={original.input: levels},
+            decisions=not drawn,
         )
         _check_all_fire(conversion.agreement, original.reference.where, drawn)
         kept = data.first(KEPT_SAMPLES) if held_out is None else held_out
@@ -237,19 +238,26 @@ def _convert_original(
 
 
 def _random_spikes(original: NirOriginal, steps: int, seed: int) -> Samples:
-    """Samples of spikes, as rare as may be, of which every population fires, if it ever does."""
+    """Samples of spikes, as rare as may be while every population fires once a sample.
+
+    Where that is never so, those of which the most silent one fires most.
+    """
     reference = original.reference
     if steps < 1:
         raise ConfigurationError("--max-steps must be at least 1", found=str(steps))
     size = (RANDOM_SAMPLES, min(steps, RANDOM_STEPS), *reference.shapes[original.input])
     draw = torch.rand(size, generator=torch.Generator().manual_seed(seed))
+    fire = [name for name, each in reference.dynamics.items() if each.threshold is not None]
+    best, most = draw, -1
     for rate in RANDOM_RATES:
         x = (draw < rate).float()
         spikes = reference.run({original.input: x}).spikes
-        fire = (name for name, each in reference.dynamics.items() if each.threshold is not None)
-        if all(bool(spikes[name].any()) for name in fire):
+        fewest = min((int(spikes[name].sum()) for name in fire), default=RANDOM_SAMPLES)
+        if fewest > most:
+            best, most = x, fewest
+        if fewest >= RANDOM_SAMPLES:
             break
-    return Samples(x=x)
+    return Samples(x=best)
 
 
 def _check_all_fire(agreement: Agreement, where: str, drawn: bool) -> None:

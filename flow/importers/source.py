@@ -15,8 +15,13 @@ from spikewright.golden.errors import ConfigurationError, FileError, ToolError, 
 
 __all__ = ["load_module", "load_weights"]
 
-EXTRAS = ("snntorch", "spikingjelly", "sinabs")
-"""Packages of the optional dependencies of the same names."""
+INSTALLS = {
+    "snntorch": "'spikewright[snntorch]'",
+    "spikingjelly": "'spikewright[spikingjelly]'",
+    # Its own dependencies ask for a nir that is too old.
+    "sinabs": "--no-deps 'sinabs>=3.1,<4' pbr nirtorch",
+}
+"""Frameworks, and what pip is told to install."""
 
 
 def load_module(source: str, weights: Path | None = None) -> torch.nn.Module:
@@ -102,13 +107,13 @@ def _execute(path: Path) -> ModuleType:
     try:
         specification.loader.exec_module(scope)
     except ModuleNotFoundError as error:
-        if error.name not in EXTRAS:
+        if error.name not in INSTALLS:
             raise _failed(error, path) from error
         raise ToolError(
             f"{error.name} must be installed, whose neurons the network has",
             found="no such package",
             where=str(path),
-            action=f"run: pip install 'spikewright[{error.name}]'",
+            action=f"run: pip install {INSTALLS[error.name]}",
         ) from error
     except Exception as error:  # as above: the user's own code
         raise _failed(error, path) from error

@@ -49,18 +49,16 @@ class Agreement:
     fired: Mapping[str, int]
     labels: float
 
-    @property
-    def least(self) -> float:
-        """The least share of spikes in common, or of labels."""
-        return min([self.labels, *self.spikes.values()])
+    def least(self, *, decisions: bool = True) -> tuple[float, str]:
+        """The least share in common, and what has it, in words.
 
-    @property
-    def worst(self) -> str:
-        """What has the least in common, in words."""
-        name = min(self.spikes, key=lambda each: self.spikes[each], default=None)
-        if name is None or self.labels < self.spikes[name]:
-            return "labels"
-        return f"spikes of {name!r}"
+        Labels are left out without ``decisions``, unless nothing fires.
+        """
+        shares = {f"spikes of {name!r}": share for name, share in self.spikes.items()}
+        if decisions or not shares:
+            shares["labels"] = self.labels
+        worst = min(shares, key=lambda each: shares[each])
+        return shares[worst], worst
 
     @property
     def silent(self) -> tuple[str, ...]:
@@ -90,6 +88,7 @@ def convert_graph(
     weight_bits: int = 8,
     agreement: float = 0.9,
     levels: Mapping[str, tuple[int, int, float | None]] | None = None,
+    decisions: bool = True,
 ) -> Conversion:
     """The coarsest fractions and leaks with 0.99 in common, or the best if they reach an agreement.
 
@@ -101,6 +100,7 @@ def convert_graph(
     reference : what is meant. inputs : integers [samples, steps, *shape] of each input, of which
         one counts ``step`` of ``levels``. max_steps : T up to which widths are proven.
     weight_bits : of a weight, 2 to 16. agreement : the least share of spikes and labels in common.
+    decisions : whether labels count; those of random inputs are mostly ties.
 
     Raises
     ------
@@ -125,17 +125,19 @@ def convert_graph(
     best: Conversion | None = None
     for precision, network in _with(first, candidates):
         found = agreement_of(network, reference, heard[0], wanted[0])
-        if best is None or found.least > best.agreement.least:
+        share, _ = found.least(decisions=decisions)
+        if best is None or share > best.agreement.least(decisions=decisions)[0]:
             best = Conversion(network=network, precision=precision, agreement=found)
-        if found.least >= enough:
+        if share >= enough:
             break
     assert best is not None  # there is a first one
     measured = agreement_of(best.network, reference, heard[-1], wanted[-1])
-    if measured.least < agreement:
+    share, worst = measured.least(decisions=decisions)
+    if share < agreement:
         raise ConfigurationError(
             f"the integers must have at least {agreement:g} of spikes and labels in common with "
             "the network in double precision",
-            found=f"{measured.least:.4g} of the {measured.worst}, on {measured.samples} samples",
+            found=f"{share:.4g} of the {worst}, on {measured.samples} samples",
             where=reference.where,
             action=(f"give more --weight-bits than {weight_bits}, " * (weight_bits < LIMITS.weight))
             + "a lower --agreement, or typical samples with --calibrate",

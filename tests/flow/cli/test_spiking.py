@@ -79,7 +79,13 @@ def test_weights_come_from_a_file(tmp_path, made):
             "raise ModuleNotFoundError(name='sinabs')",
             7,
             "sinabs must be installed, whose neurons the network has, found no such package; run: "
-            "pip install 'spikewright[sinabs]'",
+            "pip install --no-deps 'sinabs>=3.1,<4' pbr nirtorch",
+        ),
+        (
+            "import torch",
+            "raise ModuleNotFoundError(name='spikingjelly')",
+            7,
+            "found no such package; run: pip install 'spikewright[spikingjelly]'",
         ),
         ("snn.Leaky(beta=0.9", "snn.Alpha(alpha=0.95, beta=0.9", 3, "3: a neuron of snntorch must"),
         ("nn.Linear(9, 4)", "nn.Linear(8, 4)", 3, "the module must take steps [batch, 12]"),
@@ -109,6 +115,29 @@ def test_no_training_of_spiking_networks(tmp_path, made):
     result = convert(tmp_path, made[0], "--qat-epochs", 2, ok=False)
     assert result.returncode == 2
     assert "--qat-epochs must be 0 for a spiking network" in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        (("--levels", 3, "--code", "rate"), "--code, --levels"),
+        (("--preset", "snntorch", "--dt", 1), "--dt, --preset"),
+        (("--seed", 3), "--seed"),
+    ],
+)
+def test_options_that_do_nothing(tmp_path, made, options, names):
+    result = convert(tmp_path, made[0], *options, ok=False)
+    assert result.returncode == 2
+    said = " ".join(result.stderr.split())
+    text = f"a spiking module must come without options that do nothing there, found {names}; leave"
+    assert text in said
+    assert not (tmp_path / "p").exists()
+
+
+def test_levels_of_inputs(tmp_path, made):
+    np.savez(tmp_path / "x.npz", x=3 * made[1])
+    convert(tmp_path, made[0], "--input-levels", 1)
+    assert Project(tmp_path / "p").network.inputs[0].high == 1
 
 
 def test_a_project_goes_out_with_a_rule_for_each_layer(tmp_path, made):

@@ -62,15 +62,18 @@ def test_an_agreement_that_is_not_reached():
     ):
         converted(two_layers(), spikes(64, 24, 8), weight_bits=2, agreement=0.999)
     made = converted(two_layers(), spikes(64, 24, 8), weight_bits=12, agreement=0.9)
-    assert made.agreement.least >= 0.9
+    assert made.agreement.least()[0] >= 0.9
 
 
 def test_what_is_worst_is_named():
     reference = two_layers()
     made = converted(reference, spikes(64, 24, 8), weight_bits=8, agreement=0.5).agreement
-    assert replace(made, spikes={"a": 0.9, "b": 0.8}, labels=0.9).worst == "spikes of 'b'"
-    assert replace(made, spikes={"a": 0.9, "b": 0.8}, labels=0.7).worst == "labels"
-    assert replace(made, spikes={}, labels=0.7).worst == "labels"
+    both = {"a": 0.9, "b": 0.8}
+    assert replace(made, spikes=both, labels=0.9).least() == (0.8, "spikes of 'b'")
+    other = replace(made, spikes=both, labels=0.7)
+    assert other.least() == (0.7, "labels")
+    assert other.least(decisions=False) == (0.8, "spikes of 'b'")
+    assert replace(made, spikes={}, labels=0.7).least(decisions=False) == (0.7, "labels")
 
 
 def test_what_measures_did_not_choose(monkeypatch):

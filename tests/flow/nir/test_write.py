@@ -1,12 +1,17 @@
 """A network goes out as NIR and comes back: without a leak, the same spikes."""
 
 import re
+from dataclasses import replace
+from itertools import pairwise
 
+import nir
 import numpy as np
 import pytest
 import torch
 
-from spikewright.flow.nir import load_discretisation, read_graph
+from spikewright.flow.nir import Discretisation, load_discretisation, read_graph
+from spikewright.flow.nir.convert import convert_graph
+from spikewright.flow.nir.graph import graph_of
 from spikewright.flow.nir.reference import Reference
 from spikewright.flow.nir.write import write_graph
 from spikewright.golden.errors import UnsupportedError
@@ -186,3 +191,62 @@ def test_what_nir_cannot_say_is_named(tmp_path, soma, text):
     ):
         write_graph(net, tmp_path / "net.nir")
     assert not list(tmp_path.iterdir())
+
+
+def there_and_back(tmp_path, nodes, rule):
+    """A graph to integers, out, in, and to integers again."""
+    n = len(next(iter(nodes.values())).weight[0])
+    ends = {"input": nir.Input({"input": np.array([n])})}
+    ends["output"] = nir.Output({"output": np.array([3])})
+    way = ("input", *nodes, "output")
+    whole = nir.NIRGraph(nodes=ends | nodes, edges=list(pairwise(way)), type_check=False)
+    x = {"input": torch.from_numpy(np.random.default_rng(5).integers(0, 2, (20, 16, n)))}
+    made = []
+    reference = Reference(graph_of(whole, where="graph"), rule)
+    for k in range(2):
+        made.append(convert_graph(reference, x, name="net", max_steps=16, agreement=1.0))
+        write_graph(made[-1].network, tmp_path / f"{k}.nir")
+        graph = read_graph(tmp_path / f"{k}.nir")
+        reference = Reference(graph, load_discretisation(tmp_path / f"{k}.json"))
+    runs = [
+        Model(each.network).run(x["input"].numpy(), mode="stepwise", trace=True) for each in made
+    ]
+    assert runs[0].events["b"].sum() > 50
+    assert runs[0].trace.spikes["b"].tolist() == runs[1].trace.spikes["b"].tolist()
+    return made
+
+
+RULE = Discretisation(dt=1.0, reset="subtract", compare="reached")
+
+
+def weights(seed, *shape):
+    return np.random.default_rng(seed).integers(-3, 6, shape) * 1.0
+
+
+@pytest.mark.parametrize("bursts", [1, 3])
+def test_relays_come_back_as_populations(tmp_path, bursts):
+    nodes = {
+        "v": nir.Linear(weight=weights(0, 4, 5)),
+        "a": nir.IF(r=np.ones(4), v_threshold=np.full(4, 3.0)),
+        "wait": nir.Delay(delay=np.full(4, 3.0)),
+        "w": nir.Linear(weight=weights(1, 3, 4)),
+        "b": nir.IF(r=np.ones(3), v_threshold=np.full(3, 2.0)),
+    }
+    first, second = there_and_back(tmp_path, nodes, replace(RULE, bursts=bursts))
+    names = {p.name for p in first.network.populations}
+    assert names == {p.name for p in second.network.populations}
+    assert names == {"a", "b", "a_later_1", "a_later_2"}
+    assert set(second.agreement.spikes) == names > set(first.agreement.spikes)
+
+
+@pytest.mark.parametrize("compared", ["reached", "above"])
+def test_thresholds_come_back(tmp_path, compared):
+    nodes = {
+        "v": nir.Affine(weight=weights(0, 4, 5), bias=np.array([0.0, 1.0, 0.0, 2.0])),
+        "a": nir.Threshold(threshold=np.array([1.0, 3.0, 4.0, 2.0])),
+        "w": nir.Linear(weight=weights(1, 3, 4)),
+        "b": nir.IF(r=np.ones(3), v_threshold=np.full(3, 2.0)),
+    }
+    _, second = there_and_back(tmp_path, nodes, replace(RULE, compare=compared))
+    assert isinstance(read_graph(tmp_path / "0.nir").nodes["a"], nir.Threshold)
+    assert second.network.population("a").soma.v_min == 0
