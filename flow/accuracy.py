@@ -28,6 +28,7 @@ def evaluate(
     steps: Sequence[int] = DEFAULT_STEPS,
     batch: int = 1000,
     quantised_module: torch.nn.Module | None = None,
+    float_name: str = "float",
     device: str | torch.device = "cpu",
     progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, Any]:
@@ -45,6 +46,7 @@ def evaluate(
         have their own.
     quantised_module : the fake-quantised module; adds ``label_agreement``, how often its label is
         the reference's: the whole error of going from floating point to integers.
+    float_name : what the figure of ``float_module`` is called, where its weights may be rounded.
     progress : called with (stage, samples done, samples).
 
     Returns
@@ -62,8 +64,8 @@ def evaluate(
     report: dict[str, Any] = {"samples": len(x)}
     tick = progress or _silent
     if float_module is not None:
-        labels = _module_labels(float_module, x, batch, tick, "float")
-        report["float"] = _fraction(labels == y)
+        labels = _module_labels(float_module, x, batch, tick, float_name)
+        report[float_name] = _fraction(labels == y)
     if network.inputs[0].encoding is Encoding.EVENTS:
         steps = (x.shape[1],)
     logits = None

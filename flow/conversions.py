@@ -38,6 +38,7 @@ KEPT_SAMPLES = 4096
 PAYLOAD = 255  # the largest whole number that is taken as it is
 MOST_SAMPLES = 512  # on which agreement is measured; of more, evenly spread ones
 RANDOM_SAMPLES, RANDOM_STEPS = 64, 64
+RANDOM_SPIKES = 8  # of each population in a sample, so that few that differ are a small share
 RANDOM_RATES = (0.05, 0.1, 0.2, 0.4, 0.8)  # of spikes of an input, until every population fires
 
 
@@ -238,7 +239,7 @@ def _convert_original(
 
 
 def _random_spikes(original: NirOriginal, steps: int, seed: int) -> Samples:
-    """Samples of spikes, as rare as may be while every population fires once a sample.
+    """Samples of spikes, as rare as may be while every population fires 8 times a sample.
 
     Where that is never so, those of which the most silent one fires most.
     """
@@ -248,14 +249,14 @@ def _random_spikes(original: NirOriginal, steps: int, seed: int) -> Samples:
     size = (RANDOM_SAMPLES, min(steps, RANDOM_STEPS), *reference.shapes[original.input])
     draw = torch.rand(size, generator=torch.Generator().manual_seed(seed))
     fire = [name for name, each in reference.dynamics.items() if each.threshold is not None]
-    best, most = draw, -1
+    best, most, enough = draw, -1, RANDOM_SPIKES * RANDOM_SAMPLES
     for rate in RANDOM_RATES:
         x = (draw < rate).float()
         spikes = reference.run({original.input: x}).spikes
-        fewest = min((int(spikes[name].sum()) for name in fire), default=RANDOM_SAMPLES)
+        fewest = min((int(spikes[name].sum()) for name in fire), default=enough)
         if fewest > most:
             best, most = x, fewest
-        if fewest >= RANDOM_SAMPLES:
+        if fewest >= enough:
             break
     return Samples(x=best)
 

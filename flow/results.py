@@ -56,6 +56,7 @@ _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
         lambda s: f"{s['network']['weights']:,} of {max(s['network']['weight_bits'])} bits",
     ),
     ("accuracy, float", lambda s: _share(s["accuracy"], "float")),
+    ("accuracy, as trained", lambda s: _share(s["accuracy"], "as_trained")),
     ("accuracy, quantised", lambda s: _share(s["accuracy"], "quantised")),
     ("accuracy, collapsed and settle", lambda s: _both(s["accuracy"])),
     ("accuracy, stepwise", _stepwise),

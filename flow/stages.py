@@ -17,6 +17,7 @@ from spikewright.flow.files import read_json, text_hash
 from spikewright.flow.generate import generate, verilog_text
 from spikewright.flow.lanes import Banks
 from spikewright.flow.memories import core_name
+from spikewright.flow.nir.original import NirOriginal
 from spikewright.flow.performance import performance
 from spikewright.flow.plan import default_plan, load_plan, plan_hash, with_depths
 from spikewright.flow.progress import Working, silent
@@ -93,6 +94,8 @@ def evaluate_stage(
             labels,
             steps=steps,
             batch=batch,
+            # A NIR file may hold weights that were rounded in training.
+            float_name="as_trained" if isinstance(project.original, NirOriginal) else "float",
             progress=tell,
         )
     project.record({"accuracy": figures}, {"evaluate": time.perf_counter() - start})

@@ -22,7 +22,8 @@ _COSIM = (
     "simulator", "mode", "samples", "spikes_compared", "mismatches", "cycles_per_second", "guards",
 )  # fmt: skip
 _ACCURACY = (
-    "float", "quantised", "stepwise", "settle", "collapsed", "samples", "spikes_per_neuron",
+    "float", "as_trained", "quantised", "stepwise", "settle", "collapsed", "samples",
+    "spikes_per_neuron",
 )  # fmt: skip
 # Figures of summary.json in the order a reader wants them: title, section, keys.
 _SECTIONS = (

@@ -19,6 +19,14 @@ def test_round_trip(tmp_path):
     assert len(loaded.first(None)) == 5
 
 
+def test_samples_that_are_spread():
+    samples = Samples(x=torch.arange(10.0).reshape(10, 1), y=torch.arange(10))
+    assert samples.spread(4).x.flatten().tolist() == [0, 2, 5, 7]
+    assert samples.spread(4).labels("here", 10).tolist() == [0, 2, 5, 7]
+    assert samples.spread(10) is samples
+    assert Samples(x=samples.x).spread(3).y is None
+
+
 def test_labels_may_be_absent(tmp_path):
     path = tmp_path / "s.npz"
     save_samples(Samples(x=torch.rand(5, 2)), path)

@@ -76,7 +76,7 @@ def test_the_whole_way(run, files):
     made = json.loads((files / "p" / "summary.json").read_text())
     assert made["nir"]["agreement"]["labels"] == 1.0
     assert made["network"]["input_levels"] == [[0, 3]]
-    assert made["accuracy"]["stepwise"] == {"18": made["accuracy"]["float"]}
+    assert made["accuracy"]["stepwise"] == {"18": made["accuracy"]["as_trained"]}
     assert (made["cosim"]["samples"], made["cosim"]["mismatches"]) == (8, 0)
     assert made["cosim"]["spikes_compared"] > 100
     assert (files / "p" / made["build"]["bitstream"]).is_file()
@@ -100,7 +100,7 @@ def test_samples_of_another_sensor(run, files):
     module = SpikingNetwork((2, 4, 7), [Layer(neurons=2, leak=0.5)], Output(classes=2))
     nir.write(files / "net.nir", module.graph())
     shown = run(
-        "convert", "net.nir", "--preset", "norse", "--calibrate", "x.npz", "--out", "p", code=2
+        "convert", "net.nir", "--preset", "lava", "--calibrate", "x.npz", "--out", "p", code=2
     )  # fmt: skip
     assert "a step must have 56 values, shape [2, 4, 7], found shape [4, 8, 2]" in shown
     assert not (files / "p").exists()

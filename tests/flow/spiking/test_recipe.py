@@ -1,6 +1,7 @@
 """A spiking recipe goes the whole way; its integers do what the trained network did."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from spikewright.flow.datasets import Dataset
 from spikewright.flow.progress import silent
 from spikewright.flow.results import table
 from spikewright.flow.samples import Samples
-from spikewright.flow.spiking import Layer, Output
+from spikewright.flow.spiking import Layer, Output, recipe
 from spikewright.flow.spiking.recipe import SpikingRecipe, train_spiking
 from spikewright.flow.spiking.recipes import MNIST_ROWS, SPOKEN_DIGITS
 from spikewright.flow.stages import evaluate_stage
@@ -57,12 +58,16 @@ def test_the_whole_way(tmp_path):
     assert agreement == {
         "samples": 128, "spikes": {"hidden1": 1.0}, "counts": {"hidden1": 0.0}, "labels": 1.0,
     }  # fmt: skip
-    assert 0.9 < summary["accuracy"]["stepwise"]["10"] == summary["accuracy"]["float"]
+    assert 0.9 < summary["accuracy"]["stepwise"]["10"] == summary["accuracy"]["as_trained"]
+    # Its weights were rounded from the start: nothing here was measured in floating point.
+    assert "float" not in summary["accuracy"]
     assert summary["accuracy"]["samples"] == len(project.samples) == 40
     assert (summary["cosim"]["samples"], summary["cosim"]["mismatches"]) == (5, 0)
     assert {"train", "convert", "cosim_stepwise", "build"} <= set(summary["seconds"])
     assert summary["golden"]["steps"] == 10
     assert "| accuracy, quantised | - |" in table([summary])
+    assert re.search(r"\| accuracy, as trained \| \d", table([summary]))
+    assert "| accuracy, float | - |" in table([summary])
     longer = Samples(x=torch.zeros(2, 11, 8), y=torch.zeros(2, dtype=torch.int64))
     with pytest.raises(ConfigurationError, match=r"^steps must lie in 1\.\.10, .+ found 11;"):
         evaluate_stage(project, longer, steps=(1,))
@@ -82,8 +87,29 @@ def test_samples_must_fit():
 
 
 def test_the_recipes_of_the_benchmarks():
-    for recipe in (MNIST_ROWS, SPOKEN_DIGITS):
-        assert BENCHMARKS[recipe.name].recipe is recipe
-        assert BENCHMARKS[recipe.name].target.mode is Mode.STEPWISE
-        assert recipe.output.classes == 10
-        assert recipe.training.image == recipe.shape
+    for each in (MNIST_ROWS, SPOKEN_DIGITS):
+        assert BENCHMARKS[each.name].recipe is each
+        assert BENCHMARKS[each.name].target.mode is Mode.STEPWISE
+        assert each.output.classes == 10
+        assert each.training.image == each.shape
+
+
+def test_agreement_is_measured_on_samples_of_every_class(monkeypatch, tmp_path):
+    """Also where they are sorted: the first 256 would be of the first class alone."""
+    data = halves(700)
+    order = torch.argsort(data.y_train, stable=True)
+    data = replace(data, x_train=data.x_train[order], y_train=data.y_train[order])
+    seen = []
+
+    def stage(out, source, rule, samples, **options):
+        seen.append(samples.x)
+        raise StopIteration
+
+    monkeypatch.setattr(recipe, "convert_nir_stage", stage)
+    short = replace(RECIPE, training=replace(RECIPE.training, epochs=1))
+    with pytest.raises(StopIteration):
+        short.project(tmp_path / "p", data, seed=0, working=silent)
+    (x,) = seen
+    busy = x[:, 5:, :4].mean(dim=(1, 2)) > x[:, 5:, 4:].mean(dim=(1, 2))
+    assert len(x) == 256
+    assert 0.4 < float(busy.double().mean()) < 0.6
