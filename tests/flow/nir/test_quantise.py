@@ -543,3 +543,29 @@ def test_what_was_asked_for_is_kept_as_json():
     reference = recurrent(np.random.default_rng(1), Discretisation(dt=DT))
     network = network_of(reference, Precision(), name="net", max_steps=4)
     assert json.loads(network.provenance["discretisation"]) == reference.rule.as_dict()
+
+
+@pytest.mark.parametrize(
+    ("kind", "operator", "shape"),
+    [("flat", Dense, (4, 4)), ("map", Window, (2, 1, 1, 1)), ("pool", Window, (2, 1, 2, 2))],
+)
+def test_residuals_beside_weights_of_any_size(kind, operator, shape):
+    """A diagonal is a matrix, or of maps a convolution of each channel; so is a pool."""
+    nodes, edges, source = residual(kind)
+    nodes["w"].weight = nodes["w"].weight * 0.3701
+    out = nodes["b"].r.shape
+    nodes["b"].v_threshold[:] = 2.3
+    rule = Discretisation(dt=DT, reset="subtract")
+    reference = built(nodes, edges, source, int(np.prod(out)), rule)
+    precision = Precision(weight_bits=16, fraction_bits=2)
+    network = network_of(reference, precision, name="net", max_steps=8)
+    found = {c.operator.weights.shape: c.operator for c in network.connections if c.target == "b"}
+    made = found[shape]
+    other = next((each for each in found.values() if each is not made), made)
+    assert isinstance(made, operator)
+    if len(found) == 2:
+        size = 0.25 if kind == "pool" else 1.0
+        first, second = (each.weights.flat[0] * 2.0**each.shift for each in (made, other))
+        assert first / second == pytest.approx(size / nodes["w"].weight.flat[0], rel=1e-3)
+    x = torch.from_numpy(np.random.default_rng(0).random((16, 8, *source)) < 0.4).double()
+    compare(reference, network, x)
