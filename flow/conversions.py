@@ -156,7 +156,7 @@ def convert_spiking_stage(
             found=str(list(data.x.shape)),
             action="repeat what is shown for several steps",
         )
-    imported = import_spiking(module, tuple(data.x.shape[2:]))
+    imported = import_spiking(module, tuple(data.x.shape[2:]), samples=data.x)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "module.nir"
         nir.write(path, imported.graph)
@@ -165,7 +165,11 @@ def convert_spiking_stage(
             out,
             original,
             data,
-            {"framework": imported.framework, "discretisation": imported.rule.as_dict()},
+            {
+                "framework": imported.framework,
+                "reads": imported.reads,
+                "discretisation": imported.rule.as_dict(),
+            },
             name=name,
             weight_bits=weight_bits,
             input_levels=input_levels,

@@ -34,6 +34,11 @@ class Framework(Protocol):
         ...
 
     @staticmethod
+    def membrane(module: Any) -> tuple[Any, bool]:
+        """What it kept of the last step, [batch, *shape]; whether from before a reset at once."""
+        ...
+
+    @staticmethod
     def is_sequence(module: Any) -> bool:
         """Whether a call of a layer takes all steps at once, joined with the batch."""
         ...

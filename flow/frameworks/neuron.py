@@ -60,6 +60,8 @@ def node_of(
     for name, share in (("membrane", left_v), ("current", left_i)):
         if share is not None and not 0 < share <= 1:
             raise refuse(where, f"a step must leave a share of the {name} above 0, up to 1", share)
+    if gain == 0:
+        raise refuse(where, "a neuron must take in what comes to it", "a gain of 0")
     if left_i == 1 or (left_i is not None and left_v == 1):
         raise refuse(where, "with a current, current and membrane must leak", "one that does not")
     fires = threshold is not None

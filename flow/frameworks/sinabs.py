@@ -70,6 +70,11 @@ class Sinabs:
             module.batch_size, module.num_timesteps = batch, -1
 
     @staticmethod
+    def membrane(module: Any) -> tuple[Any, bool]:
+        """As clipped, behind the reset."""
+        return module.v_mem, False
+
+    @staticmethod
     def is_sequence(module: Any) -> bool:
         """A call always takes all steps."""
         return True

@@ -65,6 +65,12 @@ class Snntorch:
         module.reset_mem()
 
     @staticmethod
+    def membrane(module: Any) -> tuple[Any, bool]:
+        """As compared, but for ``reset_delay=False``; a subtraction comes a step later anyway."""
+        late = bool(getattr(module, "reset_delay", True))
+        return module.mem, late and RESETS[int(module.reset_mechanism_val)] == "zero"
+
+    @staticmethod
     def is_sequence(module: Any) -> bool:
         """A call is a step."""
         return False

@@ -74,6 +74,11 @@ class Spikingjelly:
         module.reset()
 
     @staticmethod
+    def membrane(module: Any) -> tuple[Any, bool]:
+        """Behind the reset."""
+        return module.v, False
+
+    @staticmethod
     def is_sequence(module: Any) -> bool:
         """Where step_mode is m, a call takes [steps, batch, ...]."""
         return bool(module.step_mode == "m")

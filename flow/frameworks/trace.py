@@ -25,7 +25,17 @@ from .layers import (
 )
 from .neuron import Neuron, Shape
 
-__all__ = ["INPUT", "OUTPUT", "READOUT", "Edge", "Source", "Trace", "Value", "WrongForm"]
+__all__ = [
+    "INPUT",
+    "OUTPUT",
+    "READOUT",
+    "Edge",
+    "Returned",
+    "Source",
+    "Trace",
+    "Value",
+    "WrongForm",
+]
 
 INPUT, OUTPUT, READOUT, FLATTEN = RESERVED = ("input", "output", "readout", "flatten")
 _SAME = ("contiguous", "clone", "detach", "float", "double", "to", "type", "cpu", "requires_grad_")
@@ -68,6 +78,9 @@ class Value:
     why: str = ""
 
 
+Returned = tuple[Tensor, Value]
+
+
 @dataclass(frozen=True)
 class Edge:
     """What a population hears."""
@@ -79,11 +92,17 @@ class Edge:
 
 @dataclass(eq=False)
 class Call:
-    """What a layer of neurons was seen to do."""
+    """What a layer of neurons was seen to do.
+
+    By call: ``heard``; ``spikes``, or membranes, as it returned them; ``membranes`` as it kept them
+    at the end, [batch, *shape], as they were compared with the threshold where ``charged``.
+    """
 
     shape: Shape
     heard: list[frozenset[Edge]] = field(default_factory=list)
     spikes: list[Tensor] = field(default_factory=list)
+    membranes: list[Tensor] = field(default_factory=list)
+    charged: bool = False
 
 
 class Trace(TorchFunctionMode):
@@ -92,15 +111,20 @@ class Trace(TorchFunctionMode):
     Parameters
     ----------
     framework : whose neurons it has. module : in evaluation; it is changed, so give a copy.
-    time : the dimension of steps in a sequence.
+    time : the dimension of steps in a sequence. own : what ``module`` is called where it is itself
+        a layer of neurons.
 
-    ``nodes`` linear nodes by name, ``widths`` what each brings; ``neurons`` and ``calls`` by the
-    module's name.
+    ``nodes`` linear nodes by name, ``widths`` what each brings; ``neurons``, ``calls`` and
+    ``layers`` of neurons by the module's name.
     """
 
-    def __init__(self, framework: Framework, module: nn.Module, *, time: int) -> None:
+    def __init__(
+        self, framework: Framework, module: nn.Module, *, time: int, own: str = ""
+    ) -> None:
         super().__init__()
         self.framework, self.module, self.time = framework, module, time
+        self.own = own or type(module).__name__.lower()
+        self.layers: dict[str, nn.Module] = {}
         self.nodes: dict[str, nir.NIRNode] = {}
         self.neurons: dict[str, Neuron] = {}
         self.calls: dict[str, Call] = {}
@@ -111,27 +135,30 @@ class Trace(TorchFunctionMode):
 
     # --- run ----------------------------------------------------------------------------------
 
-    def run(self, inputs: Sequence[tuple[Tensor, int | None, int]]) -> list[Value]:
-        """Call the module on each (tensor, step, lead); what the last call returns."""
+    def run(self, inputs: Sequence[tuple[Tensor, int | None, int]]) -> list[list[Returned]]:
+        """Call the module on each (tensor, step, lead); the tensors that each call returns."""
         handles = []
         for own, leaf in _leaves(self.module, self.framework):
-            name = f"{own}_layer" if own in RESERVED else own
+            name = own or self.own
+            name = f"{name}_layer" if name in RESERVED else name
             handles.append(leaf.register_forward_pre_hook(self._enter, with_kwargs=True))
             handles.append(leaf.register_forward_hook(self._leave(name), with_kwargs=True))
             inner = [each for each in leaf.modules() if each is not leaf]
             handles += [each.register_forward_pre_hook(_doubled) for each in inner]
-        returned: object = None
+        returned = []
         try:
             with torch.no_grad(), self:
                 for x, step, lead in inputs:
                     # A copy of its own, since what is known goes by the object.
                     tensor = x.clone()
                     self._note(tensor, (Term(INPUT, step),), lead)
-                    returned = self.module(tensor)
+                    tensors = _tensors(self.module(tensor))
+                    kept = [(each.detach().clone(), self._value(each)) for each in tensors]
+                    returned.append(kept)
         finally:
             for handle in handles:
                 handle.remove()
-        return [self._value(each) for each in _tensors(returned)]
+        return returned
 
     def _enter(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -351,12 +378,14 @@ class Trace(TorchFunctionMode):
             case nn.AvgPool2d() | nn.LPPool2d():
                 node = pool_node(module, name)
             case nn.Flatten() | nn.Unflatten():
+                _require_class(name, module, x.reshape(output.shape), output)
                 self._reshaped(x, output, value)
                 return
             case nn.modules.batchnorm._BatchNorm():
                 self._normalise(name, module, value, output)
                 return
             case _ if isinstance(module, PASSING) or type(module).__name__ in DROPPED:
+                _require_class(name, module, x, output)
                 self._note(output, value.terms, value.lead)
                 return
             case _:
@@ -364,10 +393,7 @@ class Trace(TorchFunctionMode):
                 self._note(output, None, 1, sources=value.sources, why=why)
                 return
         wanted = apply(node, _double(x).flatten(0, value.lead - 1)).reshape(output.shape)
-        if not torch.allclose(wanted, output, rtol=1e-9, atol=1e-9):
-            raise UnsupportedError(
-                "a layer must do what its class does", found=type(module).__name__, where=name
-            )
+        _require_class(name, module, wanted, output)
         self._extended(name, node, value, x, output, value.lead)
 
     def _normalise(self, name: str, module: Any, value: Value, output: Tensor) -> None:
@@ -397,6 +423,7 @@ class Trace(TorchFunctionMode):
         if name not in self.calls:
             self.calls[name] = Call(shape=shape)
             self.neurons[name] = self.framework.read(module, shape, name)
+            self.layers[name] = module
         call = self.calls[name]
         step = len(call.heard)
         assert value.terms is not None
@@ -417,12 +444,24 @@ class Trace(TorchFunctionMode):
                 )
         call.heard.append(edges)
         call.spikes.append(outputs[0].detach().clone())
+        membrane, call.charged = self.framework.membrane(module)
+        call.membranes.append(membrane.detach().clone())
         term = Term(name, None if sequence else step)
         self._note(outputs[0], (term,), value.lead)
         for state in outputs[1:]:
             sources = frozenset({Source(name, state=True)})
             why = f"a state of {name}"
             self._note(state, None, value.lead, sources=sources, why=why)
+
+
+def _require_class(name: str, module: nn.Module, wanted: Tensor, output: Tensor) -> None:
+    """A subclass may do something else."""
+    same = wanted.shape == output.shape
+    size = float(wanted.abs().max().clamp(min=1)) if wanted.numel() else 1.0
+    if not same or bool(((wanted - output).abs() > 1e-9 * size).any()):
+        raise UnsupportedError(
+            "a layer must do what its class does", found=type(module).__name__, where=name
+        )
 
 
 DROPPED = ("Dropout", "Dropout2d")  # of spikingjelly.activation_based.layer, not torch's
@@ -437,7 +476,7 @@ def _leaves(module: nn.Module, framework: Framework, prefix: str = "") -> Iterat
         else:
             yield from _leaves(child, framework, f"{full}.")
     if not prefix and _is_leaf(module, framework):
-        yield type(module).__name__.lower(), module
+        yield "", module
 
 
 def _is_leaf(module: nn.Module, framework: Framework) -> bool:
