@@ -168,6 +168,7 @@ def convert_spiking_stage(
             {
                 "framework": imported.framework,
                 "reads": imported.reads,
+                "silent": [*imported.silent],
                 "discretisation": imported.rule.as_dict(),
             },
             name=name,

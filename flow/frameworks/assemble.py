@@ -23,13 +23,14 @@ class Imported:
     Parameters
     ----------
     framework : its name. graph : of NIR. rule : of all its populations, with a step of 1.
-    reads : what is read at the end, in words.
+    reads : what is read at the end, in words. silent : layers that fired on no input tried.
     """
 
     framework: str
     graph: nir.NIRGraph
     rule: Discretisation
     reads: str
+    silent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

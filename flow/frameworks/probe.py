@@ -11,12 +11,12 @@ from spikewright.flow.nir.dynamics import dynamics_of
 
 from .neuron import Neuron, Shape
 
-__all__ = ["LARGEST", "LONGEST", "SAMPLES", "charges", "further", "networks", "repeated"]
+__all__ = ["SAMPLES", "STRONGER", "charges", "further", "networks", "repeated"]
 
 SAMPLES, STEPS, LONGER, LONGEST = 11, 7, 29, 101  # primes: hardly taken for other dimensions
 AMPLITUDES = (1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 12.0, 50.0)  # so that deep layers fire
-LARGEST = 2.0**30
-FURTHER = ((LONGER, 1.0), (LONGER, 2.0**5), (LONGEST, 2.0**10), (STEPS, 2.0**20), (STEPS, LARGEST))
+FURTHER = ((LONGER, 1.0), (LONGER, 2.0**5), (LONGEST, 2.0**10))
+STRONGER = (2.0**3, -1.0, 2.0**7, -1.0, 2.0**10, 2.0**10)  # one after the other
 LEVELS = (-1.0, -0.5, 0.0, 0.0, 0.25, 0.5, 0.75, 1.0, 1.0, 1.5, 2.0, 3.0)  # of the threshold
 
 

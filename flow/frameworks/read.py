@@ -1,8 +1,10 @@
 """A live module of snnTorch, SpikingJelly or sinabs as a NIR graph and its discretisation."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from spikewright.golden.errors import SpikewrightError, UnsupportedError
@@ -11,11 +13,11 @@ from .assemble import Imported, assemble
 from .framework import Framework
 from .layers import check_weights
 from .neuron import Shape
-from .probe import SAMPLES, charges, further, networks, repeated
+from .probe import SAMPLES, STRONGER, charges, further, networks, repeated
 from .sinabs import Sinabs
 from .snntorch import Snntorch
 from .spikingjelly import Spikingjelly
-from .trace import Trace, WrongForm
+from .trace import Edge, Trace, WrongForm
 from .verify import Proof, verify
 
 __all__ = ["FRAMEWORKS", "Imported", "copied_of", "framework_of", "import_spiking"]
@@ -146,11 +148,30 @@ def _in_form(
     for k, x in enumerate([*others, *real, *further(shape)]):
         if k >= len(others) and not proof.missing:
             break
-        _, again, more = _held(module, framework, shape, form, x)
-        _require_same_network(imported, again)
-        proof = proof.joined(more)
+        proof = proof.joined(_held_again(module, framework, shape, form, x, imported))
+    imported = replace(imported, silent=tuple(sorted(proof.silent)))
+    for factor in STRONGER:
+        if not proof.missing:
+            break
+        # What leads to and from a layer is told by its spikes. Its own threshold was held alone.
+        _strengthen(trace, proof, factor)
+        proof = proof.joined(_held_again(module, framework, shape, form, others[-1], imported))
     proof.require()
     return imported
+
+
+def _strengthen(trace: Trace, proof: Proof, factor: float) -> None:
+    """Multiply what leads to layers of which nothing is known yet: weights of the copy."""
+    layers: dict[str, nn.Module] = {}
+    for name in {*proof.silent, *([proof.read] if proof.like else [])} & set(trace.calls):
+        for edge in frozenset[Edge]().union(*trace.calls[name].heard):
+            nodes = [node for node in edge.chain if node in trace.weighted]
+            layers |= {node: trace.weighted[node] for node in nodes[-1:]}
+    with torch.no_grad():
+        for layer in {id(each): each for each in layers.values()}.values():
+            for value in (layer.weight, layer.bias):
+                if isinstance(value, Tensor):
+                    value.mul_(factor)
 
 
 def _held(
@@ -192,6 +213,20 @@ def _reset(module: nn.Module, framework: type[Framework]) -> None:
     for each in module.modules():
         if framework.is_neuron(each):
             framework.reset(each, SAMPLES)
+
+
+def _held_again(
+    module: nn.Module,
+    framework: type[Framework],
+    shape: Shape,
+    form: str,
+    x: Tensor,
+    imported: Imported,
+) -> Proof:
+    """On other inputs; raises UnsupportedError where they make another network of it."""
+    _, again, proof = _held(module, framework, shape, form, x)
+    _require_same_network(imported, again)
+    return proof
 
 
 def _require_same_network(imported: Imported, again: Imported) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from spikewright.flow.nir.linear import apply
 from spikewright.golden.errors import UnsupportedError
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 INPUT, OUTPUT, READOUT, FLATTEN = RESERVED = ("input", "output", "readout", "flatten")
+STATE = "a state of "
 _SAME = ("contiguous", "clone", "detach", "float", "double", "to", "type", "cpu", "requires_grad_")
 _SHAPES = ("flatten", "reshape", "view", "squeeze", "unsqueeze", "unflatten", "ravel", "view_as")
 _ADDS = ("add", "add_", "__add__", "__radd__", "__iadd__")
@@ -115,7 +117,7 @@ class Trace(TorchFunctionMode):
         a layer of neurons.
 
     ``nodes`` linear nodes by name, ``widths`` what each brings; ``neurons``, ``calls`` and
-    ``layers`` of neurons by the module's name.
+    ``layers`` of neurons by the module's name; ``weighted`` layers, by the nodes they became.
     """
 
     def __init__(
@@ -125,6 +127,7 @@ class Trace(TorchFunctionMode):
         self.framework, self.module, self.time = framework, module, time
         self.own = own or type(module).__name__.lower()
         self.layers: dict[str, nn.Module] = {}
+        self.weighted: dict[str, nn.Module] = {}
         self.nodes: dict[str, nir.NIRNode] = {}
         self.neurons: dict[str, Neuron] = {}
         self.calls: dict[str, Call] = {}
@@ -147,7 +150,7 @@ class Trace(TorchFunctionMode):
             handles += [each.register_forward_pre_hook(_doubled) for each in inner]
         returned = []
         try:
-            with torch.no_grad(), self:
+            with torch.no_grad(), self, _Doubles():
                 for x, step, lead in inputs:
                     # A copy of its own, since what is known goes by the object.
                     tensor = x.clone()
@@ -199,8 +202,9 @@ class Trace(TorchFunctionMode):
             name = f"{name} with alpha"
         if name == "__iter__":
             return iter([self._step(args[0], k) for k in range(len(args[0]))])
-        if name == "unbind" and len(args) == 1 and not kwargs:
-            return tuple(self._step(args[0], k) for k in range(len(args[0])))
+        if name == "unbind" and len(args) <= 2 and not kwargs:
+            dim = args[1] if len(args) == 2 else 0
+            return tuple(self._step(args[0], k, dim) for k in range(args[0].shape[dim]))
         output = func(*args, **(kwargs or {}))
         given = [*_tensors(args), *_tensors(kwargs or {})]
         known = [each for each in given if id(each) in self._known]
@@ -243,10 +247,10 @@ class Trace(TorchFunctionMode):
             )
         return value
 
-    def _step(self, tensor: Tensor, index: int) -> Tensor:
+    def _step(self, tensor: Tensor, index: int, dim: int = 0) -> Tensor:
         """A step of a sequence; the function mode does not see what it calls itself."""
-        part = torch.Tensor.select(tensor, 0, index)
-        self._take(tensor, part, 0, index)
+        part = torch.Tensor.select(tensor, dim, index)
+        self._take(tensor, part, dim, index)
         return part
 
     def _take(self, whole: Tensor, part: Tensor, dim: int, index: object) -> None:
@@ -291,6 +295,8 @@ class Trace(TorchFunctionMode):
                 self._take(given[0], output, dim, index)
         else:
             why = next((v.why for v in values if v.terms is None and v.why), "")
+            if why.startswith(STATE):
+                why = f"what {name} makes of {why}"
             self._note(output, None, 1, sources=sources, why=why or f"what {name} makes")
 
     def _reshaped(self, before: Tensor, after: Tensor, value: Value) -> None:
@@ -312,7 +318,14 @@ class Trace(TorchFunctionMode):
         self._note(after, None, 1, sources=value.sources, why=why)
 
     def _extended(
-        self, name: str, make: Any, value: Value, before: Tensor, after: Tensor, lead: int
+        self,
+        name: str,
+        make: Any,
+        value: Value,
+        before: Tensor,
+        after: Tensor,
+        lead: int,
+        layer: nn.Module | None = None,
     ) -> None:
         assert value.terms is not None
         shape = tuple(before.shape[value.lead :])
@@ -321,6 +334,8 @@ class Trace(TorchFunctionMode):
         else:
             node = make
         at = self._place(name, value, node)
+        if layer is not None:
+            self.weighted[at] = layer
         self.widths[at] = tuple(after.shape[lead:])
         terms = tuple(Term(t.source, t.step, (*t.chain, at)) for t in value.terms)
         self._note(after, terms, lead)
@@ -394,7 +409,8 @@ class Trace(TorchFunctionMode):
                 return
         wanted = apply(node, _double(x).flatten(0, value.lead - 1)).reshape(output.shape)
         _require_class(name, module, wanted, output)
-        self._extended(name, node, value, x, output, value.lead)
+        weighted = module if isinstance(node, WEIGHTED) else None
+        self._extended(name, node, value, x, output, value.lead, weighted)
 
     def _normalise(self, name: str, module: Any, value: Value, output: Tensor) -> None:
         terms = []
@@ -409,6 +425,7 @@ class Trace(TorchFunctionMode):
             before = term.chain[-1]
             full = f"{before}_{name}"
             self.nodes.setdefault(full, normalised(last, module, name))
+            self.weighted[full] = module if module.weight is not None else self.weighted[before]
             terms.append(Term(term.source, term.step, (*term.chain[:-1], full)))
         self._note(output, tuple(terms), value.lead)
 
@@ -450,7 +467,7 @@ class Trace(TorchFunctionMode):
         self._note(outputs[0], (term,), value.lead)
         for state in outputs[1:]:
             sources = frozenset({Source(name, state=True)})
-            why = f"a state of {name}"
+            why = f"{STATE}{name}"
             self._note(state, None, value.lead, sources=sources, why=why)
 
 
@@ -490,6 +507,25 @@ _LAYERS = tuple(
     for value in vars(nn).values()
     if isinstance(value, type) and issubclass(value, nn.Module) and value is not nn.Module
 )
+
+
+class _Doubles(TorchDispatchMode):
+    """Makes float64 of what is asked for in float32: frameworks cast spikes, and what they reset.
+
+    A threshold times spikes of float32 is off by more than float64 rounds.
+    """
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        named = dict(kwargs or {})
+        if named.get("dtype") is torch.float32:
+            named["dtype"] = torch.float64
+        return func(*args, **named)
 
 
 def _doubled(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:

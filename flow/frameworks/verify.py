@@ -53,7 +53,7 @@ class Proof:
 
     def require(self) -> None:
         """Raise UnsupportedError where nothing was shown of a layer, or of what is returned."""
-        tried = f"inputs of up to {self.most[0]} steps and {self.most[1]:g}"
+        tried = f"inputs of up to {self.most[0]} steps and {self.most[1]:g}, nor with more weight"
         if self.silent:
             raise UnsupportedError(
                 "every layer must fire on some input, or nothing can be held against it",

@@ -15,7 +15,7 @@ from spikewright.flow.frameworks import spikingjelly as importer
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import Reset
 from support.frameworks import needs
-from support.spiking import compare, integers, ran
+from support.spiking import compare, integers
 
 neuron = needs("spikingjelly", "spikingjelly.activation_based.neuron")
 layer = needs("spikingjelly", "spikingjelly.activation_based.layer")
@@ -55,15 +55,9 @@ def connected(rng, kinds, **options):
 @pytest.mark.parametrize("seed", range(20))
 def test_random_networks(seed, mode):
     rng = np.random.default_rng(seed)
-    spikes = {"none": torch.zeros(1)}
-    while not all(each.any() for each in spikes.values()):
-        # Where a layer never fires there is nothing to compare, and the importer refuses.
-        kinds = [str(rng.choice(KINDS)) for _ in range(int(rng.integers(1, 4)))]
-        module, size = connected(rng, kinds)
-        x = inputs(rng, 6, 12, size)
-        spikes, _ = ran(module, x, "step")
+    module, size = connected(rng, [str(rng.choice(KINDS)) for _ in range(int(rng.integers(1, 4)))])
     functional.set_step_mode(module, mode)
-    counts, _ = compare(module, x, "step" if mode == "s" else "time")
+    counts, _ = compare(module, inputs(rng, 6, 12, size), "step" if mode == "s" else "time")
     assert sum(counts.values()) > 10
 
 
