@@ -89,7 +89,7 @@ def per_neuron(value: object, shape: Shape, what: str, where: str) -> Values:
     ConfigurationError
         If it does not fit, or is not finite.
     """
-    array = torch.as_tensor(value).detach().double().cpu()
+    array = torch.as_tensor(value, dtype=torch.float64).detach().cpu()
     try:
         whole = torch.broadcast_to(array, shape).numpy().copy()
     except RuntimeError as error:
@@ -105,7 +105,7 @@ def per_neuron(value: object, shape: Shape, what: str, where: str) -> Values:
 
 def one_value(value: object, what: str, where: str) -> float:
     """What all neurons of a layer have alike; raises ConfigurationError where they have not."""
-    values = torch.unique(torch.as_tensor(value).detach().double().cpu())
+    values = torch.unique(torch.as_tensor(value, dtype=torch.float64).detach().cpu())
     if len(values) != 1 or not isfinite(float(values[0])):
         raise ConfigurationError(
             f"{what} must be one finite value for all neurons of a layer",

@@ -82,7 +82,7 @@ class Snntorch:
 
 
 def _clamped(value: object) -> torch.Tensor:
-    return torch.as_tensor(value).detach().double().clamp(0, 1)
+    return torch.as_tensor(value, dtype=torch.float64).detach().clamp(0, 1)
 
 
 def _rule(module: Any, where: str) -> Discretisation:

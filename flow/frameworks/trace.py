@@ -150,7 +150,7 @@ class Trace(TorchFunctionMode):
             handles += [each.register_forward_pre_hook(_doubled) for each in inner]
         returned = []
         try:
-            with torch.no_grad(), self, _Doubles():
+            with torch.no_grad(), self, _Doubles():  # type: ignore[no-untyped-call]
                 for x, step, lead in inputs:
                     # A copy of its own, since what is known goes by the object.
                     tensor = x.clone()
@@ -509,7 +509,7 @@ _LAYERS = tuple(
 )
 
 
-class _Doubles(TorchDispatchMode):
+class _Doubles(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Makes float64 of what is asked for in float32: frameworks cast spikes, and what they reset.
 
     A threshold times spikes of float32 is off by more than float64 rounds.
