@@ -9,6 +9,7 @@ import nir
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -397,7 +398,7 @@ class Trace(TorchFunctionMode):
                 self._reshaped(x, output, value)
                 return
             case nn.modules.batchnorm._BatchNorm():
-                self._normalise(name, module, value, output)
+                self._normalise(name, module, value, x, output)
                 return
             case _ if isinstance(module, PASSING) or type(module).__name__ in DROPPED:
                 _require_class(name, module, x, output)
@@ -412,7 +413,12 @@ class Trace(TorchFunctionMode):
         weighted = module if isinstance(node, WEIGHTED) else None
         self._extended(name, node, value, x, output, value.lead, weighted)
 
-    def _normalise(self, name: str, module: Any, value: Value, output: Tensor) -> None:
+    def _normalise(self, name: str, module: Any, value: Value, x: Tensor, output: Tensor) -> None:
+        statistics = module.running_mean, module.running_var, module.weight, module.bias
+        if module.running_mean is not None:
+            flat = _double(x).flatten(0, value.lead - 1)
+            wanted = functional.batch_norm(flat, *statistics, eps=module.eps)
+            _require_class(name, module, wanted.reshape(output.shape), output)
         terms = []
         for term in value.terms or ():
             last = self.nodes.get(term.chain[-1]) if term.chain else None

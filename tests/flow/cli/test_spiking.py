@@ -53,6 +53,8 @@ def test_a_module_becomes_a_project_that_needs_its_source_no_more(tmp_path, made
     spikewright("evaluate", "p", "--data", "x.npz", cwd=tmp_path)
     summary = json.loads((tmp_path / "p" / "summary.json").read_text())
     assert summary["nir"]["framework"] == "snntorch"
+    assert summary["nir"]["reads"] == "the spikes of 3, counted"
+    assert summary["nir"]["silent"] == []
     assert min(summary["nir"]["agreement"]["spikes"].values()) > 0.9
     original = Project(tmp_path / "p").original
     spikes, _ = ran(module.double(), torch.from_numpy(x).transpose(0, 1), "step")

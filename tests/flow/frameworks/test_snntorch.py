@@ -361,10 +361,51 @@ class Twice(nn.Linear):
         return 2 * super().forward(x)
 
 
-def test_a_layer_that_does_something_else():
-    module = nn.Sequential(Twice(4, 3), snn.Leaky(beta=0.5, init_hidden=True))
-    with pytest.raises(UnsupportedError, match="0: a layer must do what its class does, found Twi"):
+class Loud(nn.Dropout):
+    """In evaluation a dropout does nothing."""
+
+    def forward(self, x):
+        return 2 * x
+
+
+class Turned(nn.Flatten):
+    """Flat, but backwards."""
+
+    def forward(self, x):
+        return super().forward(x).flip(-1)
+
+
+class Shifted(nn.BatchNorm1d):
+    """As its class in training, say."""
+
+    def forward(self, x):
+        return super().forward(x) + 1
+
+
+class Same(nn.Linear):
+    """Another way to compute the same."""
+
+    def forward(self, x):
+        return x @ self.weight.T + self.bias
+
+
+@pytest.mark.parametrize("before", [Twice(4, 4), Loud(), Turned()], ids=lambda m: type(m).__name__)
+def test_a_layer_that_does_something_else(before):
+    module = nn.Sequential(before, nn.Linear(4, 3), snn.Leaky(beta=0.5, init_hidden=True))
+    text = f"0: a layer must do what its class does, found {type(before).__name__}"
+    with pytest.raises(UnsupportedError, match=text):
         import_spiking(module, (4,))
+
+
+def test_a_batch_norm_that_does_something_else():
+    module = nn.Sequential(nn.Linear(4, 3), Shifted(3), snn.Leaky(beta=0.5, init_hidden=True))
+    with pytest.raises(UnsupportedError, match="1: a layer must do what its class does, found Shi"):
+        import_spiking(module, (4,))
+
+
+def test_a_subclass_that_does_what_its_class_does():
+    module = nn.Sequential(Same(4, 3), snn.Leaky(beta=0.5, init_hidden=True))
+    assert import_spiking(module, (4,)).graph.edges[0] == ("input", "0")
 
 
 @pytest.mark.parametrize(

@@ -186,21 +186,29 @@ def test_samples_are_tried_where_random_inputs_fail():
     assert import_spiking(module, (400,), samples=samples).silent == ()
 
 
-class Switch(nn.Module):
-    """Takes another way where much comes in."""
+class Negative(nn.Module):
+    """Another layer where something negative comes in."""
 
     def __init__(self):
         super().__init__()
-        self.a, self.b, self.l = nn.Linear(6, 5), nn.Linear(6, 5), neuron("snntorch", beta=0.5)
+        self.a, self.b, self.l = nn.Linear(6, 5), nn.Linear(6, 5), snn.Leaky(beta=0.5)
 
     def forward(self, x):
-        return self.l(self.a(x) if (x >= 0).all() else self.b(x))
+        mem, found = self.l.reset_mem(), []
+        for frame in x:
+            spk, mem = self.l((self.a if (x >= 0).all() else self.b)(frame), mem)
+            found.append(spk)
+        return torch.stack(found)
 
 
 def test_values_that_decide_what_is_called():
     torch.manual_seed(0)
-    with pytest.raises(UnsupportedError, match="must .* in every step|whatever comes in"):
-        import_spiking(Switch(), (6,))
+    text = (
+        "snntorch: forward must do the same whatever comes in, found another way between layers "
+        "with other inputs: ('a', 'l'); let no value decide which layers are called"
+    )
+    with pytest.raises(UnsupportedError, match=f"^{re.escape(text)}$"):
+        import_spiking(Negative(), (6,))
 
 
 def test_only_rounding_excuses_another_spike():
