@@ -43,7 +43,7 @@ _SECTIONS = (
         ),
     ),
     ("Network", "network", ("name", "shapes", "weight_bits", "weights", "modes", "hash")),
-    ("From NIR", "nir", ("agreement", "precision", "discretisation")),
+    ("From NIR", "nir", ("reads", "silent", "agreement", "precision", "discretisation")),
     ("Accuracy", "accuracy", _ACCURACY),
     ("Hardware", "hardware", ("mode", "cores", "lanes", "banks", "membranes", "verilog")),
     (
@@ -131,7 +131,7 @@ def show_summary(summary: Mapping[str, Any], *sections: str) -> None:
             continue
         heading = title
         for key in keys:
-            if key in figures and figures[key] != {}:
+            if key in figures and figures[key] not in ({}, []):
                 kind = key if key in ("spikes_per_neuron", "guards") else section
                 table.add_row(heading, key.replace("_", " "), _text(kind, figures[key]))
                 heading = ""

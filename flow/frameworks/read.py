@@ -143,7 +143,8 @@ def _in_form(
     for name, layer in trace.layers.items():
         own, neuron = trace.calls[name].shape, trace.neurons[name]
         alone = charges(neuron, own, name)
-        _held(layer, framework, own, framework.forms(layer)[0], alone, own=name)
+        _, _, seen = _held(layer, framework, own, framework.forms(layer)[0], alone, own=name)
+        replace(seen, like=frozenset()).require()
     real = [] if samples is None else [repeated(samples)]
     for k, x in enumerate([*others, *real, *further(shape)]):
         if k >= len(others) and not proof.missing:

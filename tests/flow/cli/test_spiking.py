@@ -1,6 +1,7 @@
 """Live modules of spiking frameworks through the command line."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -47,7 +48,9 @@ def convert(tmp_path, path, *more, ok=True):
 
 def test_a_module_becomes_a_project_that_needs_its_source_no_more(tmp_path, made):
     path, x = made
-    assert "From NIR" in convert(tmp_path, path).stdout
+    shown = convert(tmp_path, path).stdout
+    assert re.search(r"From NIR +reads +the spikes of 3, counted", shown)
+    assert "silent" not in shown
     module = load_module(f"{path}:make")
     path.unlink()
     spikewright("evaluate", "p", "--data", "x.npz", cwd=tmp_path)
@@ -60,6 +63,35 @@ def test_a_module_becomes_a_project_that_needs_its_source_no_more(tmp_path, made
     spikes, _ = ran(module.double(), torch.from_numpy(x).transpose(0, 1), "step")
     assert original(torch.from_numpy(x)).tolist() == spikes["3"].sum(0).tolist()
     assert spikes["3"].sum() > 20
+
+
+def test_a_layer_that_random_inputs_do_not_reach_is_named(tmp_path, made):
+    path, _ = made
+    path.write_text(NETWORK.replace("threshold=0.25", "threshold=99.0"))
+    assert re.search(r"silent +3\n", re.sub(r" +\n", "\n", convert(tmp_path, path).stdout))
+    summary = json.loads((tmp_path / "p" / "summary.json").read_text())
+    assert summary["nir"]["silent"] == ["3"]
+
+
+def test_what_is_not_read_as_it_is_returned_is_refused(tmp_path, made):
+    path, _ = made
+    path.write_text(
+        NETWORK
+        + """
+class Other(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = make()
+    def forward(self, x):
+        return -self.net(x)[0]
+
+inner, make = make, Other
+""".replace("self.net = make()", "self.net = inner()")
+    )
+    failed = convert(tmp_path, path, ok=False)
+    assert "net.3: a module must return what its last layer brings" in failed.stderr
+    assert "found the steps, negated" in failed.stderr
+    assert not (tmp_path / "p").exists()
 
 
 def test_weights_come_from_a_file(tmp_path, made):
