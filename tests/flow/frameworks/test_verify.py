@@ -123,6 +123,24 @@ def test_every_planted_fault_is_found(monkeypatch, fault, name, weights):
         import_spiking(module, (6,))
 
 
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("snntorch", lambda: snn.Synaptic(alpha=0.9, beta=0.8, threshold=0.3, init_hidden=True)),
+        ("spikingjelly", lambda: jelly.LIFNode(tau=3.0, v_threshold=0.3, decay_input=False)),
+        ("sinabs", lambda: sinabs.LIF(tau_mem=20.0, norm_input=False)),
+    ],
+)
+def test_a_threshold_that_is_met_is_told_with_any_leak_and_weights(monkeypatch, name, layer):
+    """No sum of the network lies at the threshold; the charges of a layer alone do."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(6, 5), layer())
+    import_spiking(module, (6,))
+    plant(monkeypatch, FRAMEWORKS[name], compare)
+    with pytest.raises(UnsupportedError, match="another spike of neuron 0 in step 0"):
+        import_spiking(module, (6,))
+
+
 class Reader(nn.Module):
     """Its last layer is read by its membrane."""
 
