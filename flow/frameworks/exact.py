@@ -64,11 +64,8 @@ def exact_steps(
 
 def _of(reference: Reference, name: str, sources: Mapping[str, _Grid], steps: int) -> list[bool]:
     dynamics, rule = reference.dynamics[name], reference.rules[name]
-    heard = [
-        _behind(reference, path.nodes, sources[path.source])
-        for path in reference.graph.paths
-        if path.target == name
-    ]
+    paths = [path for path in reference.graph.paths if path.target == name]
+    heard = [_behind(reference, path.nodes, sources[path.source]) for path in paths]
     x = _Grid(max((g.bits for g in heard), default=0), sum(g.size for g in heard))
     resets: list[object] = [dynamics.reset_value, rule.amount or 0.0]
     if dynamics.threshold is not None:
@@ -79,6 +76,9 @@ def _of(reference: Reference, name: str, sources: Mapping[str, _Grid], steps: in
     drift = dynamics.drift + dynamics.left_v * dynamics.reset_value
     i = _Grid(0, 0.0)
     v = _Grid(fraction_bits(drift), float(np.abs(drift).max()))
+    # What is fed by one source directly is that, in a first step from 0, however many bits it has.
+    fed = len(paths) == 1 and not paths[0].nodes
+    copied = fed and not v.size and bool((dynamics.gain == 1).all())
     found: list[bool] = []
     for step in range(steps):
         charge = x
@@ -90,7 +90,7 @@ def _of(reference: Reference, name: str, sources: Mapping[str, _Grid], steps: in
         )
         v = _sum(_scaled(v, dynamics.left_v, step), gained)
         v = _sum(v, _Grid(fraction_bits(dynamics.drift), float(np.abs(dynamics.drift).max())))
-        found.append(v.exact and all(found))
+        found.append((v.exact and all(found)) or (copied and step == 0))
         v = _Grid(max(v.bits, reset_bits), v.size + reset_size)
     return found
 
