@@ -49,6 +49,8 @@ def charges(neuron: Neuron, shape: Shape, where: str) -> Tensor:
     pick = torch.randint(len(LEVELS), (LONGER, SAMPLES, dynamics.gain.size), generator=draws)
     levels = torch.tensor(LEVELS, dtype=torch.float64)[pick]
     levels[0, 0], levels[0, 1] = 1.0, 2.0
+    # Where doubles round, a sample says nothing behind a threshold that is met: not in all samples.
+    levels[:, SAMPLES // 2 :] += 3 / 16
     threshold = np.ones(()) if dynamics.threshold is None else dynamics.threshold
     start = dynamics.reset_value if neuron.rule.start is Start.RESET else np.zeros(())
     offset = dynamics.drift + dynamics.left_v * start
