@@ -109,7 +109,8 @@ def copied_of(module: nn.Module, framework: type[Framework]) -> nn.Module:
             "the module must be one that copy.deepcopy copies",
             found=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
             where=type(module).__name__,
-            action="detach its state, and give it before any run",
+            action="return it as it is before any run; of sinabs' from_model the .spiking_model, "
+            "made without input_shape",
         ) from error
 
 

@@ -234,6 +234,7 @@ def _paths(nodes: Mapping[str, nir.NIRNode], edges: Edges, where: str) -> Graph:
                 where=f"{where}: node {name!r}",
             )
     read = [name for name in reached if walk.reads(name)]
+    _check_ends(nodes, walk, paths, inputs, where)
     return Graph(
         nodes={n: node for n, node in nodes.items() if isinstance(node, (*NEURONS, *LINEAR))},
         inputs={name: _shape(nodes[name]) for name in inputs},
@@ -241,6 +242,30 @@ def _paths(nodes: Mapping[str, nir.NIRNode], edges: Edges, where: str) -> Graph:
         populations=tuple(reached),
         paths=tuple(paths),
     )
+
+
+def _check_ends(
+    nodes: Mapping[str, nir.NIRNode],
+    walk: "_Walk",
+    paths: Sequence[Route],
+    inputs: Sequence[str],
+    where: str,
+) -> None:
+    """Refuse linear nodes from or to nowhere; what follows the last population is told later."""
+    used = {name for path in paths for name in path.nodes}
+    starts = (*inputs, *(name for name, node in nodes.items() if isinstance(node, NEURONS)))
+    reached = {name for start in starts for name in walk.beyond(start)}
+    for name, node in nodes.items():
+        if not isinstance(node, LINEAR) or name in used:
+            continue
+        if name in reached and any(isinstance(nodes[n], nir.Output) for n in walk.beyond(name)):
+            continue
+        raise ConfigurationError(
+            "a node must lie on a way from an input to a population or an output",
+            found="no such way",
+            where=f"{where}: node {name!r}",
+            action="join it, or leave it out",
+        )
 
 
 def _check_numbers(node: nir.NIRNode, where: str) -> None:
@@ -332,6 +357,15 @@ class _Walk:
                 yield from self._from(source, name, (*nodes, name))
             else:
                 yield from self._from(source, name, nodes)
+
+    def beyond(self, start: str) -> set[str]:
+        """All nodes that edges lead to from one."""
+        reached, waiting = set[str](), [start]
+        while waiting:
+            news = set(self.after[waiting.pop()]) - reached
+            reached |= news
+            waiting += news
+        return reached
 
     def reads(self, population: str) -> bool:
         """Whether an output reads a population; what is between must pass on."""

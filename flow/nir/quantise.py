@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from spikewright.golden.errors import UnsupportedError
+from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import (
     Connection,
     Decision,
@@ -63,6 +63,14 @@ def network_of(
     """
     wires = [wire_of(reference, path) for path in reference.graph.paths]
     _refuse_endless_bursts(reference)
+    for path, delay in reference.delays.items():
+        if delay > max_steps:
+            raise ConfigurationError(
+                f"a delay must be at most {max_steps} steps, which a sample has",
+                found=f"{delay} steps",
+                where=f"{reference.where}: {path.source!r} -> {path.target!r}",
+                action="give a larger dt, or more steps",
+            )
     ends = [*reference.graph.outputs]
     if len(ends) != 1:
         raise UnsupportedError(

@@ -209,6 +209,15 @@ def test_wrong_graphs(tmp_path, nodes, edges, error, text):
         read_graph(path)
 
 
+@pytest.mark.parametrize("edges", [[], [("p", "lost")], [("lost", "p")], [("input", "lost")]])
+def test_a_linear_node_from_or_to_nowhere_is_named(tmp_path, edges):
+    nodes = ends(2, 3) | {"w": linear(3, 2), "p": lif(), "lost": linear(3, 3)}
+    edges = [("input", "w"), ("w", "p"), ("p", "output"), *edges]
+    message = r"a\.nir: node 'lost': a node must lie on a way from an input to a population or"
+    with pytest.raises(ConfigurationError, match=message):
+        read_graph(write(tmp_path / "a.nir", nodes, edges))
+
+
 def test_no_file_and_no_nir(tmp_path):
     with pytest.raises(FileError, match=r"the NIR file must be there, found none"):
         read_graph(tmp_path / "none.nir")

@@ -569,3 +569,17 @@ def test_residuals_beside_weights_of_any_size(kind, operator, shape):
         assert first / second == pytest.approx(size / nodes["w"].weight.flat[0], rel=1e-3)
     x = torch.from_numpy(np.random.default_rng(0).random((16, 8, *source)) < 0.4).double()
     compare(reference, network, x)
+
+
+def test_a_delay_is_no_longer_than_a_sample():
+    one = np.ones(3)
+    nodes = {
+        "later": nir.Delay(delay=1e6 * one),
+        "w": nir.Linear(weight=np.eye(3)),
+        "a": nir.IF(r=one, v_threshold=one),
+    }
+    edges = [("input", "later"), ("later", "w"), ("w", "a"), ("a", "output")]
+    reference = built(nodes, edges, [3], 3, Discretisation(dt=DT, reset="subtract"))
+    message = r"'input' -> 'a': a delay must be at most 12 steps, which a sample has, found 1000000"
+    with pytest.raises(ConfigurationError, match=message):
+        network_of(reference, Precision(), name="net", max_steps=12)
