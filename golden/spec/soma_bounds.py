@@ -82,6 +82,7 @@ class SomaBounds:
         self.zero = np.zeros(self.n, np.int64)
         everywhere = np.arange(self.n)
         self.pieces = [_Piece(everywhere, self.initial_v, self.initial_v)]
+        self.held = _Piece(np.arange(0), self.zero[:0], self.zero[:0])
         self.current: Bounds = (self.zero, self.zero)
         self.total: Bounds = (self.zero, self.zero)  # net level emitted: S, bounded or not
         self.level: Bounds = (self.zero, self.zero)
@@ -118,15 +119,15 @@ class SomaBounds:
             self._charge(low, high, prefix, 1 if first else step + 1)
         if soma.current:
             low, high = self._conduct(low, high)
-        before = self._join(self.pieces)
         v_low, v_high = self._integrate(low, high)
-        if soma.refractory and step:  # any neuron may have fired
-            v_low, v_high = np.minimum(v_low, before.low), np.maximum(v_high, before.high)
         if soma.fire is Fire.BURST:
             after = self._burst(v_low, v_high)
         else:
             after = self._fire(v_low, v_high)
         self._count()
+        if soma.refractory:
+            self._hold(after)
+            after = [*after, self.held]
         self.pieces = after if soma.reset_delay else [self._join(after)]
         if self.invariant:
             self._tighten(self.pieces[0])
@@ -206,6 +207,16 @@ class SomaBounds:
             high[piece.where] = np.maximum(high[piece.where], piece.high)
         return _Piece(np.arange(self.n), low, high)
 
+    def _hold(self, after: list[_Piece]) -> None:
+        """What firing leaves stays while the neuron is refractory, and then takes input again.
+
+        All steps so far are held together: a neuron may be let go in any later one. None that is
+        held needs ``_fire``, and one that is not fires as if it had never been.
+        """
+        held = self._join([self.held, *(piece for piece in after if piece.level)])
+        where = np.flatnonzero(held.low <= held.high)
+        self.held = _Piece(where, held.low[where], held.high[where])
+
     def _room(self) -> tuple[npt.NDArray[np.bool_], ...]:
         """Whether S may leave room to rise, may block it, and the same for falling."""
         yes, no = np.ones(self.n, np.bool_), np.zeros(self.n, np.bool_)
@@ -216,7 +227,7 @@ class SomaBounds:
             fall, blocked_fall = self.total[1] > self.soma.s_min, self.total[0] <= self.soma.s_min
         if self.soma.phases is not None and not self.soma.phases.may_fire(self._step):
             rise = fall = no
-        if self.soma.refractory or not rise.any():
+        if not rise.any():
             blocked = blocked_fall = yes
         return rise, blocked, fall, blocked_fall
 
@@ -342,6 +353,7 @@ class SomaBounds:
         """All that the next step depends on."""
         arrays = [side for piece in self.pieces for side in (piece.where, piece.low, piece.high)]
         arrays.append(np.array([piece.level for piece in self.pieces]))
+        arrays += [self.held.where, self.held.low, self.held.high]
         arrays += [*self.current, *self.level]
         if self.soma.traced or self.invariant:
             arrays += [*self.total]

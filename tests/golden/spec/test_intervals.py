@@ -499,6 +499,26 @@ def test_binary_neuron_with_reset_is_tight() -> None:
     assert ranges.tracer is None
 
 
+@pytest.mark.parametrize("reset", [Reset.SUBTRACT, Reset.VALUE])
+@pytest.mark.parametrize("refractory", [0, 1, 3])
+def test_refractory_membrane_does_not_grow_with_the_steps(refractory: int, reset: Reset) -> None:
+    """A held neuron takes no input, and one that is not held fires."""
+    soma = Soma(fire=Fire.BINARY, threshold=int_vector(5), refractory=refractory, reset=reset)
+    for steps in (3, 100, 3000):
+        network = one_layer([[1]], soma, encoding=Encoding.CONSTANT, steps=steps)
+        assert analyse(network, Mode.STEPWISE)["p"].v == Interval(0, 7)
+
+
+def test_refractory_neuron_that_has_spent_its_levels_goes_on_adding() -> None:
+    """The bound of S stops it; then its membrane grows as an integrator's."""
+    soma = Soma(fire=Fire.BINARY, threshold=int_vector(5), refractory=1, s_max=1)
+    network = one_layer([[1]], soma, encoding=Encoding.CONSTANT, steps=12)
+    seen = analyse(network, Mode.STEPWISE)["p"].v
+    # It fires from 6 in step 1, is held in step 2, and adds 3 in each of steps 3 to 11.
+    assert seen.low == 0
+    assert 1 + 3 * 9 <= seen.high <= 3 * 12
+
+
 def test_neuron_that_cannot_reach_its_threshold_emits_nothing() -> None:
     soma = Soma(fire=Fire.BINARY, threshold=int_vector(10))
     ranges = analyse(one_layer([[1]], soma), Mode.STEPWISE)["p"]
