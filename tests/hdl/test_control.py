@@ -1,9 +1,11 @@
 """The order of passes and markers, host by host, with a sweep and a serialiser made of paper."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from spikewright.golden.spec import EndFlag, Mode, TokenKind
+from spikewright.golden.spec import Encoding, EndFlag, Mode, TokenKind
 from spikewright.hdl import core_configs
 from spikewright.hdl.control import Control
 from support.branching import branching, dense
@@ -54,7 +56,8 @@ def events(dut, tokens, *, fired=(), pass_cycles=3, mark_cycles=2):
                 log.append(("mark", ctx.get(dut.mark_kind), ctx.get(dut.mark_host), flag))
             left = max(0, left - 1)
             if ctx.get(dut.start):
-                names = [n for n in ("show", "initialise", "hold") if ctx.get(getattr(dut, n))]
+                flags = ("show", "initialise", "hold", "renew")
+                names = [n for n in flags if ctx.get(getattr(dut, n))]
                 log.append(("pass", ctx.get(dut.pass_host), *names))
                 left = pass_cycles
                 if len(log) > hosts:
@@ -152,4 +155,37 @@ def test_a_host_that_never_fires_sends_its_membranes():
         ("mark", STEP, 0, 0),
         ("pass", 0, "show", "initialise", "hold"),
         ("mark", END, 0, 1),
+    ]
+
+
+def replaying():
+    """An input that is the same in every step, in front of two hosts."""
+    rng = np.random.default_rng(0)
+    wires = [
+        ("x", "a", dense(rng, 3, 4)),
+        ("x", "b", dense(rng, 3, 5)),
+        ("a", "out", dense(rng, 4, 2)),
+    ]
+    wires.append(("b", "out", dense(rng, 5, 2)))
+    network = branching(
+        {"x": (3,)}, {"a": (4,), "b": (5,), "out": (2,)}, wires, seed=0, modes=(Mode.STEPWISE,)
+    )
+    (x,) = network.inputs
+    network = replace(network, inputs=(replace(x, encoding=Encoding.CONSTANT),))
+    plan = plan_for(network, Mode.STEPWISE, shared=[("a", "b")])
+    return Control(config=core_configs(network, plan)[0])
+
+
+def test_what_is_replayed_is_renewed_where_the_state_is_kept():
+    """A silent pass at every END: it begins the sum anew, or the whole state."""
+    found = events(replaying(), [(STEP, 0, 0), (END, 0, KEEP), (STEP, 1, 0), (END, 1, RESET)])
+    assert found == [
+        ("pass", 0, "show"),
+        ("mark", STEP, 0, 0),
+        ("pass", 0, "renew"),
+        ("mark", END, 0, 1),
+        ("pass", 1, "show"),
+        ("mark", STEP, 1, 0),
+        ("pass", 1, "initialise"),
+        ("mark", END, 1, 0),
     ]
