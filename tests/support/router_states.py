@@ -249,8 +249,9 @@ class System:
     Parameters
     ----------
     cores : in any order. inputs : (name, most spikes a step). depths : entries of the queue from a
-        producer to a host; 1 where not given. samples, steps : how many; ``steps`` may be several
-        numbers, of which each sample of each input takes any.
+        producer to a host, ``late_depths`` of that in front of a delay; 1 where not given.
+    samples, steps : how many; ``steps`` may be several numbers, of which each sample of each input
+        takes any.
     extra : steps that a host may add at END, as one that settles does. answers : hosts of a shared
         core take turns at these steps, too. rule : of the merges. overlaps : a core goes on while
         its output still holds a token, as hardware does; else each token is waited for. keeps : a
@@ -261,6 +262,7 @@ class System:
     cores: tuple[Core, ...]
     inputs: tuple[tuple[str, int], ...] = (("in", 1),)
     depths: tuple[tuple[str, str, int], ...] = ()
+    late_depths: tuple[tuple[str, str, int], ...] = ()
     samples: int = 1
     steps: tuple[int, ...] = (2,)
     extra: int = 0
@@ -315,9 +317,18 @@ class Walk:
             )
             for core, ports in zip(system.cores, self.ports, strict=True)
         ]
-        depths = {(source, target): depth for source, target, depth in system.depths}
+        depths = {
+            (source, target, late): depth
+            for late, given in ((False, system.depths), (True, system.late_depths))
+            for source, target, depth in given
+        }
         self.queues = [
-            (index, port, name, depths.get((name, core.hosts[host].name), 1))
+            (
+                index,
+                port,
+                name,
+                depths.get((name, core.hosts[host].name, self.late[index][port]), 1),
+            )
             for index, core in enumerate(system.cores)
             for port, (host, name) in enumerate(self.ports[index])
         ]
