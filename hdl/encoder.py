@@ -46,8 +46,11 @@ class Encoder(wiring.Component):
 
     Members
     -------
-    i : In(stream) of frames; each STEP in it is dropped. steps : In, T of the samples that begin.
-    o : Out(stream): T steps, then END with the frame's flag.
+    i : In(stream) of frames; each STEP in it is dropped. steps : In, T of the samples that begin,
+    read as END is taken. o : Out(stream): T steps, then END with the frame's flag.
+
+    The host keeps what nothing here checks: T is at least 1 (0 counts as 1), addresses ascend and
+    come once, and no x is 0. ``rate`` draws a number for each spike of the frame, in their order.
 
     Timing
     ------
@@ -146,7 +149,9 @@ class Encoder(wiring.Component):
                     m.d.comb += write.en.eq(1)
                     m.d.sync += count.eq(count + 1)
                 with m.Elif(self.i.valid & (token.kind == TokenKind.END.value)):
-                    m.d.sync += [flag.eq(token.address[0]), step.eq(0), steps.eq(self.steps)]
+                    # No steps at all would never end.
+                    m.d.sync += steps.eq(self.steps | (self.steps == 0))
+                    m.d.sync += [flag.eq(token.address[0]), step.eq(0)]
                     m.d.sync += [index.eq(0), holds.eq(0)]
                     if generator is not None:
                         m.d.sync += generator.eq(seed)

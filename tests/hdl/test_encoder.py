@@ -2,9 +2,10 @@
 
 import itertools
 import random
+from dataclasses import replace
 
 import pytest
-from amaranth.hdl import Module
+from amaranth.hdl import Array, Module, Signal
 
 from spikewright.golden.errors import UnsupportedError
 from spikewright.golden.spec import Encoding, Input, TokenKind
@@ -109,6 +110,64 @@ def test_negative_values_and_a_replayed_input():
     rng = random.Random(3)
     run(unit(source(Encoding.ONCE, low=-4)), rng, 3, 5)
     run(unit(source(Encoding.CONSTANT, low=-4), replayed=True), rng, 4, 5, replayed=True)
+
+
+@pytest.mark.parametrize(("valid", "ready"), STALLS)
+def test_a_replayed_input_with_stalls(valid, ready):
+    rng = random.Random(f"{valid}{ready}")
+    dut = unit(source(Encoding.CONSTANT, low=-4), replayed=True)
+    run(dut, rng, 4, 5, valid=valid, ready=ready, replayed=True)
+
+
+@pytest.mark.parametrize(("valid", "ready"), STALLS)
+@pytest.mark.parametrize("encoding", ENCODED)
+def test_empty_and_full_frames_with_a_number_of_steps_each(encoding, valid, ready):
+    """Frames follow each other at once; each has the steps that were asked for when it ended."""
+    each = source(encoding)
+    dut = unit(each)
+    least = each.least_steps()
+    frames = [
+        ([0] * each.n, least),
+        ([each.high] * each.n, least + 1),
+        ([each.high] * each.n, 8),
+        ([0] * each.n, 8),
+        ([1] * each.n, least),
+    ]
+    sent, expected = [], []
+    for values, steps in frames:
+        sent += [token(dut, SPIKE, n, x) for n, x in enumerate(values) if x]
+        sent.append(token(dut, END))
+        for step in payloads(each, values, steps):
+            expected += [(SPIKE, n, p) for n, p in enumerate(step) if p]
+            expected.append((STEP, 0, 0))
+        expected.append((END, 0, 0))
+    m = Module()
+    m.submodules.dut = dut
+    frame = Signal(range(len(frames) + 1))
+    with m.If(dut.i.valid & dut.i.ready & (dut.i.payload.kind == END)):
+        m.d.sync += frame.eq(frame + 1)
+    m.d.comb += dut.steps.eq(Array(steps for _, steps in [*frames, frames[0]])[frame])
+    ports = {"source": dut.i, "sink": dut.o, "read": read_of(dut)}
+    seen = run_stream(m, sent, count=len(expected), **ports, valid=valid, ready=ready)
+    assert seen.payloads == expected
+
+
+def test_no_steps_count_as_one():
+    """The host promises one at least; what it breaks must not stop the stream."""
+    dut = unit(source(Encoding.CONSTANT))
+    sent = [token(dut, SPIKE, 2, 3), token(dut, END)] * 2
+    seen = watch(dut, sent, 6, 0)
+    assert seen.payloads == [(SPIKE, 2, 3), (STEP, 0, 0), (END, 0, 0)] * 2
+
+
+def test_a_threshold_that_zeros_reach_is_refused():
+    each = replace(source(Encoding.THRESHOLD), threshold=0)
+    with pytest.raises(
+        UnsupportedError,
+        match=r"^input 'x': the threshold of an encoder in hardware, which sees no zeros, must be "
+        r"at least 1, found 0$",
+    ):
+        unit(each)
 
 
 def test_timing():
