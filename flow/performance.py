@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from spikewright.flow.cosim.streams import TokenStream
+from spikewright.flow.cosim.streams import TokenStream, sum_parts
 from spikewright.flow.sequences import frames_of, run_samples
 from spikewright.golden.model import Model
 from spikewright.golden.spec import Encoding, Fire, Mode, Network, TokenKind
 from spikewright.hdl.bound import bound_cycles
-from spikewright.hdl.config import core_configs, node_layouts
+from spikewright.hdl.config import core_configs
 from spikewright.hdl.plan import HardwarePlan
 
 __all__ = ["Workload", "bound", "golden_speed", "performance", "workload"]
@@ -35,14 +35,16 @@ class Workload:
 
 def workload(network: Network, plan: HardwarePlan, streams: Mapping[str, TokenStream]) -> Workload:
     """Count the work in the tokens that the golden model says each stream carries."""
-    mode, layouts = plan.mode, node_layouts(network, plan)
+    mode = plan.mode
     samples = len(next(iter(streams.values())).starts) - 1
     spikes = {}
     for name in (*(i.name for i in network.inputs), *(p.name for p in network.populations)):
         n = network.node(name).n
         for delay, serial in product((0, 1), (False, True)):
             if delay and mode is Mode.SETTLE:
-                sums = streams[name].recalled(n, layouts[name].parts)
+                if name == network.readout.population:
+                    continue  # it never fires in this mode, so nobody hears it
+                sums = streams[name].recalled(n, sum_parts(network, name))
                 sent = sums.sent(n, serial=serial)
             else:
                 sent = streams[name].sent(n, delay=delay, serial=serial)

@@ -6,6 +6,7 @@ from spikewright.hdl.config import core_configs
 from spikewright.hdl.plan import HardwarePlan
 
 from .manifest import Manifest
+from .streams import sum_parts
 from .work import CoreWork, PortWork, host_channels, hosted, synops
 
 __all__ = ["core_work"]
@@ -44,7 +45,9 @@ def core_work(network: Network, manifest: Manifest, plan: HardwarePlan) -> list[
                     n=network.node(connection.source).n,
                     delay=connection.delay,
                     serial=port.serial,
-                    parts=port.source.parts if sums and connection.delay else None,
+                    parts=sum_parts(network, connection.source)
+                    if sums and connection.delay
+                    else None,
                     rows=None if port.delta is not None else port.schedule.rows_per_neuron,
                     synops=synops(network, connection, channels),
                 )

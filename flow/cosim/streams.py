@@ -14,8 +14,10 @@ from spikewright.golden.spec import (
     Fire,
     Mode,
     Network,
+    Payload,
     ReadoutKind,
     TokenKind,
+    analyse,
 )
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "frame_name",
     "frame_streams",
     "sent_name",
+    "sum_parts",
 ]
 
 OUTPUT = "output"
@@ -288,3 +291,17 @@ def _stream(
     place = starts[1:] - 1
     kind[place], address[place] = TokenKind.END, ends
     return TokenStream(kind=kind, address=address, payload=payload, starts=starts)
+
+
+def sum_parts(network: Network, source: str) -> tuple[int, int]:
+    """The least and the largest part of a sum that one spike of a source may carry in settle mode.
+
+    Sums go in as few spikes as the payload allows: up to its largest, or one at a time where it
+    carries powers of two above 2, between which there are gaps. 0 where none of that sign is sent.
+    Read from the contract alone, as a second opinion on what hardware does.
+    """
+    node, ranges = network.node(source), analyse(network, Mode.SETTLE)[source]
+    low, high = min(ranges.emitted.low, 0), max(ranges.emitted.high, 0)
+    if node.payload is Payload.SHIFT and max(high, -low) > 2:
+        return max(low, -1), min(high, 1)
+    return low, high

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from spikewright.flow.cosim.manifest import Host
-from spikewright.flow.cosim.streams import TokenStream
+from spikewright.flow.cosim.streams import TokenStream, sum_parts
 from spikewright.flow.cosim.work import CoreWork, PortWork, hosted, synops
 from spikewright.golden.spec import (
     Connection,
@@ -29,6 +29,7 @@ from spikewright.golden.spec import (
     Window,
     WindowKind,
 )
+from support.branching import branching, dense
 
 
 def network(operator, source, target):
@@ -231,3 +232,26 @@ def test_counters_of_sums():
     assert into.tolist() == [0, 2, 0, 1]
     keeps = dataclasses.replace(source, address=np.where(source.kind == 2, 1, source.address))
     assert keeps.recalled(3, (-2, 4)).payload.tolist() == [4, 1, -2, -2, -1, 1]
+
+
+@pytest.mark.parametrize(
+    ("payload", "low", "high", "expected"),
+    [
+        ("unit", 0, 1, (0, 1)),
+        ("sign", -1, 1, (-1, 1)),
+        ("graded", -3, 5, (-3, 5)),
+        ("graded", 2, 5, (0, 5)),
+        ("shift", -2, 1, (-2, 1)),  # no gap between these
+        ("shift", -4, 1, (-1, 1)),
+        ("shift", 0, 8, (0, 1)),
+    ],
+)
+def test_parts_of_sums(payload, low, high, expected):
+    """As many as the payload carries at once, but ones where there are gaps between powers."""
+    rng = np.random.default_rng(0)
+    wires = [("x", "a", dense(rng, 3, 4)), ("a", "out", dense(rng, 4, 2))]
+    net = branching({"x": (3,)}, {"a": (4,), "out": (2,)}, wires, seed=0, signed=True)
+    given = {"payload": payload, "low": low, "high": high, "encoding": "events"}
+    net = dataclasses.replace(net, inputs=(dataclasses.replace(net.inputs[0], **given),))
+    assert sum_parts(net, "x") == expected
+    assert sum_parts(net, "a") == (-1, 1)
