@@ -67,8 +67,13 @@ class FilterReadout(wiring.Component):
 
     @property
     def interval(self) -> int:
-        """Cycles of a step: the way through, two for each value to send, and the marker."""
-        return 1 + self.pass_cycles + 2 * len(self.codes) + 1
+        """Cycles of a step: its token, the way through, two for each value to send, and the marker.
+
+        In blocks there are two ways, there and back, and a block takes as many times the cycles as
+        it has steps.
+        """
+        ways = 1 if self.readout.block is None else 2
+        return 1 + ways * self.pass_cycles + 2 * len(self.codes) + 1
 
     @property
     def latency(self) -> int:

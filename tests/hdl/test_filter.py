@@ -152,6 +152,28 @@ def test_timing():
     assert {b - a for a, b in itertools.pairwise(first)} == {dut.interval}
 
 
+@pytest.mark.parametrize(("name", "block"), [("block", 3), ("blocks of two", 2)])
+def test_timing_of_blocks(name, block):
+    """Nothing leaves before a block is whole; each step of it is gone through there and back."""
+    dut = unit_of(READOUTS[name], 3)
+    sent = [token(STEP, unit=False) for _ in range(3 * block)]
+    seen = run_stream(dut, sent, count=3 * block * 4, read=read)
+    markers = [now for now, payload in seen.items if payload[0] == STEP]
+    blocks = markers[block - 1 :: block]
+    gaps = {b - a for a, b in itertools.pairwise(blocks)}
+    # Of each step its token, both ways, its values and its marker.
+    each = 1 + 2 * dut.pass_cycles + 2 * 3 + 1
+    assert gaps == {block * each}
+    assert each == dut.interval
+
+
+def test_values_are_cleared_behind_reset():
+    """A cycle a value, before the first token is taken."""
+    dut = unit_of(READOUTS["block"], 3)
+    seen = run_stream(dut, [token(STEP, unit=False)], count=0, read=read)
+    assert seen.accepted == [dut.values]
+
+
 def test_reset_makes_all_values_zero():
     """The memories keep their words through a reset; the unit must not believe them."""
     dut = unit_of(READOUTS["one"], 2)
