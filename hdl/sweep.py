@@ -155,7 +155,17 @@ class Sweep(wiring.Component):
             m.d.sync += sent.eq(Mux(done & show, fired, 0))
             with m.If(sent.any()):
                 m.d.sync += self.fired.eq(1)
-        words = []
+        m.d.comb += [
+            self.items.payload.mask.eq(fired),
+            self.items.payload.levels.eq(Cat(level for _, level, *_ in lanes)),
+            self.write_word.eq(Cat(self._words(lanes, tables, initialise, renew))),
+        ]
+        return m
+
+    def _words(self, lanes, tables, initialise: Signal, renew: Signal) -> list[ValueLike]:
+        """What is written of each lane: the next state, or the initial one, or its sum alone."""
+        config = self.config
+        words: list[ValueLike] = []
         for lane, (_, _, following, held) in enumerate(lanes):
             beginning: dict[str, ValueLike] = {"total": tables["initial_total"].lane(lane)}
             if "initial_v" in tables:
@@ -167,12 +177,7 @@ class Sweep(wiring.Component):
                 words.append(Mux(initialise, initial, Mux(renew, renewed, following)))
             else:
                 words.append(initial if following is None else Mux(initialise, initial, following))
-        m.d.comb += [
-            self.items.payload.mask.eq(fired),
-            self.items.payload.levels.eq(Cat(level for _, level, *_ in lanes)),
-            self.write_word.eq(Cat(words)),
-        ]
-        return m
+        return words
 
     def _phase(self, m: Module) -> dict[str, Signal]:
         """Where in its sample the host that makes a pass is, as its somas ask for it."""
@@ -252,9 +257,10 @@ class Sweep(wiring.Component):
         m.d.comb += [fires_bit.eq(fires), sent.eq(level)]
         return fires_bit, sent
 
-    def _step(self, m: Module, lane: int, tables, advance: Signal, phase, steps, first):
+    def _soma(self, m: Module, kind, lane: int, tables, advance: Signal, phase):
+        """The neuron of a lane, with its state and its parameters."""
         config = self.config
-        soma = SomaLane(
+        soma = kind(
             soma=config.soma,
             state=config.state,
             v_bits=config.v_bits,
@@ -263,21 +269,16 @@ class Sweep(wiring.Component):
         )
         m.submodules[f"soma_{lane}"] = soma
         self._neuron(m, lane, soma, tables, advance, phase)
+        return soma
+
+    def _step(self, m: Module, lane: int, tables, advance: Signal, phase, steps, first):
+        soma = self._soma(m, SomaLane, lane, tables, advance, phase)
         # A population that never fires is read out whole.
-        fires, sent = (soma.level != 0, soma.level) if config.fires else (1, soma.membrane)
+        fires, sent = (soma.level != 0, soma.level) if self.config.fires else (1, soma.membrane)
         return *self._sent(m, lane, fires, sent), soma.following, soma.word
 
     def _burst(self, m: Module, lane: int, tables, advance: Signal, phase, steps, first):
-        config = self.config
-        soma = BurstLane(
-            soma=config.soma,
-            state=config.state,
-            v_bits=config.v_bits,
-            shapes=self._shapes(tables),
-            replays=config.replays,
-        )
-        m.submodules[f"soma_{lane}"] = soma
-        self._neuron(m, lane, soma, tables, advance, phase)
+        soma = self._soma(m, BurstLane, lane, tables, advance, phase)
         rest = Signal(signed(soma.rest_bits), name=f"rest_{lane}", reset_less=True)
         count = Signal(soma.steps, name=f"count_{lane}", reset_less=True)
         tight = Signal(name=f"tight_{lane}", reset_less=True)
