@@ -177,7 +177,7 @@ class Accelerator(wiring.Component):
         guard = None
         for each in self.plan.guards:
             if each.input == source.name:
-                guard = InputGuard(layout=layout, depth=each.depth, reserve=each.reserve)
+                guard = InputGuard(layout=layout, plan=each)
         return InputPort(
             name=source.name, member=member, layout=layout, encoder=encoder, guard=guard
         )

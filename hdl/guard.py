@@ -8,7 +8,7 @@ from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import TokenKind
 
 from .counters import COUNTER_BITS
-from .plan import SPIKE_PLACES
+from .plan import GuardPlan
 from .queue import SpikeQueue
 from .token import TokenLayout
 
@@ -28,9 +28,9 @@ class InputGuard(wiring.Component):
 
     Parameters
     ----------
-    layout : tokens. depth : places. reserve : places that spikes do not take, at least 1; at least
-    ``SPIKE_PLACES`` are left. So many STEPs and ENDs behind the last spike that was taken never
-    wait, however long the consumer stalls. bits : of each counter.
+    layout : tokens. plan : how many places there are, and how many of these spikes do not take. So
+    many STEPs and ENDs behind the last spike that was taken never wait, however long the consumer
+    stalls. bits : of each counter.
 
     Members
     -------
@@ -52,19 +52,12 @@ class InputGuard(wiring.Component):
     latency = SpikeQueue.latency
     interval = SpikeQueue.interval
 
-    def __init__(
-        self, *, layout: TokenLayout, depth: int, reserve: int, bits: int = COUNTER_BITS
-    ) -> None:
-        if not 1 <= reserve <= depth - SPIKE_PLACES:
-            raise ConfigurationError(
-                f"a guard must reserve at least 1 place, and leave {SPIKE_PLACES} to spikes",
-                found=f"{reserve} of {depth}",
-            )
+    def __init__(self, *, layout: TokenLayout, plan: GuardPlan, bits: int = COUNTER_BITS) -> None:
         if bits < 1:
             raise ConfigurationError("a counter must have at least 1 bit", found=str(bits))
         self.layout = layout
-        self.depth = depth
-        self.reserve = reserve
+        self.depth = plan.depth
+        self.reserve = plan.reserve
         self.bits = bits
         counters = {name: Out(bits) for name in GUARD_COUNTERS}
         super().__init__(

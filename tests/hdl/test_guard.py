@@ -8,6 +8,7 @@ import pytest
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import TokenKind
 from spikewright.hdl.guard import InputGuard
+from spikewright.hdl.plan import GuardPlan
 from spikewright.hdl.token import TokenLayout, axes_of
 from support.streams import run_stream, simulate
 
@@ -99,24 +100,19 @@ def check(dut, runs, *, most=(1 << 32) - 1):
     return models
 
 
-@pytest.mark.parametrize(("depth", "reserve"), [(4, 0), (2, 1), (5, 4)])
-def test_a_reserve_that_is_none_or_all(depth, reserve):
-    message = (
-        r"^a guard must reserve at least 1 place, and leave 2 to spikes, "
-        rf"found {reserve} of {depth}$"
-    )
-    with pytest.raises(ConfigurationError, match=message):
-        InputGuard(layout=LAYOUT, depth=depth, reserve=reserve)
+def guard_of(depth, reserve, **options):
+    plan = GuardPlan(input="x", depth=depth, reserve=reserve)
+    return InputGuard(layout=LAYOUT, plan=plan, **options)
 
 
 def test_a_counter_without_bits():
     with pytest.raises(ConfigurationError, match=r"^a counter must have at least 1 bit, found 0$"):
-        InputGuard(layout=LAYOUT, depth=4, reserve=1, bits=0)
+        guard_of(4, 1, bits=0)
 
 
 @pytest.mark.parametrize(("depth", "reserve"), [(3, 1), (4, 1), (4, 2)])
 def test_every_short_sequence(depth, reserve):
-    dut = InputGuard(layout=LAYOUT, depth=depth, reserve=reserve)
+    dut = guard_of(depth, reserve)
     runs = [
         ([token(kind, k) for k, kind in enumerate(kinds)], "1", ready)
         for kinds in product((SPIKE, STEP), repeat=7)
@@ -136,9 +132,7 @@ def test_random_tokens_and_stalls(depth, valid, ready):
     reserve = rng.randrange(1, depth - 1)
     kinds = [rng.choices((SPIKE, STEP, END), (8, 2, 1))[0] for _ in range(300)]
     items = [token(kind, rng.randrange(100)) for kind in kinds]
-    (model,) = check(
-        InputGuard(layout=LAYOUT, depth=depth, reserve=reserve), [(items, valid, ready)]
-    )
+    (model,) = check(guard_of(depth, reserve), [(items, valid, ready)])
     if ready == "1":
         assert model.losses == model.waits == 0
     elif ready == "001":
@@ -147,7 +141,7 @@ def test_random_tokens_and_stalls(depth, valid, ready):
 
 @pytest.mark.parametrize("depth", [3, 4, 5, 16])
 def test_latency_and_interval(depth):
-    guard = InputGuard(layout=LAYOUT, depth=depth, reserve=1)
+    guard = guard_of(depth, 1)
     items = [token((SPIKE, STEP)[k % 7 == 0], k) for k in range(40)]
     seen = run_stream(guard, items, count=len(items), read=read)
     assert seen.payloads == items
@@ -159,7 +153,7 @@ def test_latency_and_interval(depth):
 @pytest.mark.parametrize(("depth", "reserve"), [(4, 1), (8, 3), (16, 14)])
 def test_behind_a_consumer_that_stands_still_the_reserve_is_what_is_promised(depth, reserve):
     """Spikes without end, then as many markers as the reserve holds; one more waits."""
-    dut = InputGuard(layout=LAYOUT, depth=depth, reserve=reserve)
+    dut = guard_of(depth, reserve)
     spikes = [token(SPIKE, k) for k in range(3 * depth)]
     markers = [token(STEP, k) for k in range(reserve)]
     stands = "0" * 200 + "1" * 200
@@ -170,7 +164,7 @@ def test_behind_a_consumer_that_stands_still_the_reserve_is_what_is_promised(dep
 
 
 def test_counters_stop_at_their_end():
-    dut = InputGuard(layout=LAYOUT, depth=3, reserve=1, bits=3)
+    dut = guard_of(3, 1, bits=3)
     items = [token(SPIKE, k) for k in range(20)] + [token(STEP, 0)] * 4
     models = check(dut, [(items, "1", "0" * 60 + "1" * 200)] * 2, most=7)
     assert [(model.losses, model.waits) for model in models] == [(7, 7)] * 2
