@@ -65,10 +65,13 @@ def test_a_module_becomes_a_project_that_needs_its_source_no_more(tmp_path, made
     assert spikes["3"].sum() > 20
 
 
+@pytest.mark.filterwarnings("always")
 def test_a_layer_that_random_inputs_do_not_reach_is_named(tmp_path, made):
     path, _ = made
     path.write_text(NETWORK.replace("threshold=0.25", "threshold=99.0"))
-    assert re.search(r"silent +3\n", re.sub(r" +\n", "\n", convert(tmp_path, path).stdout))
+    shown = convert(tmp_path, path)
+    assert "warning: make: 3 never fired on the 12 samples" in " ".join(shown.stderr.split())
+    assert re.search(r"silent +3\n", re.sub(r" +\n", "\n", shown.stdout))
     summary = json.loads((tmp_path / "p" / "summary.json").read_text())
     assert summary["nir"]["silent"] == ["3"]
 
