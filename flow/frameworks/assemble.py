@@ -11,7 +11,8 @@ from spikewright.golden.errors import UnsupportedError
 from spikewright.golden.spec import Reset
 
 from .neuron import Neuron, Shape
-from .trace import INPUT, OUTPUT, READOUT, Edge, Source, Trace, Value, WrongForm
+from .trace import Trace
+from .values import INPUT, OUTPUT, READOUT, Edge, Source, Value, WrongForm
 
 __all__ = ["Imported", "Read", "assemble"]
 

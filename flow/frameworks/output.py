@@ -12,7 +12,7 @@ from spikewright.flow.nir.reference import Reference, Traces
 from spikewright.golden.errors import UnsupportedError
 
 from .assemble import Read
-from .trace import READOUT, Returned, Source
+from .values import READOUT, Returned, Source
 
 __all__ = ["match_output"]
 

@@ -17,7 +17,8 @@ from .probe import SAMPLES, STRONGER, charges, further, networks, repeated
 from .sinabs import Sinabs
 from .snntorch import Snntorch
 from .spikingjelly import Spikingjelly
-from .trace import Edge, Trace, WrongForm
+from .trace import Trace
+from .values import Edge, WrongForm
 from .verify import Proof, verify
 
 __all__ = ["FRAMEWORKS", "Imported", "copied_of", "framework_of", "import_spiking"]

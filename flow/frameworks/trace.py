@@ -1,7 +1,6 @@
 """Follow a spiking module while it runs: which layer gets what of which neurons, and when."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -11,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from spikewright.flow.nir.linear import apply
 from spikewright.golden.errors import UnsupportedError
 
+from .doubles import Doubles, double, doubled
 from .framework import Framework
 from .layers import (
     PASSING,
@@ -26,86 +25,25 @@ from .layers import (
     pool_node,
 )
 from .neuron import Neuron, Shape
+from .values import (
+    FLATTEN,
+    INPUT,
+    RESERVED,
+    Call,
+    Edge,
+    Returned,
+    Source,
+    Term,
+    Value,
+    WrongForm,
+)
 
-__all__ = [
-    "INPUT",
-    "OUTPUT",
-    "READOUT",
-    "Edge",
-    "Returned",
-    "Source",
-    "Trace",
-    "Value",
-    "WrongForm",
-]
+__all__ = ["Trace"]
 
-INPUT, OUTPUT, READOUT, FLATTEN = RESERVED = ("input", "output", "readout", "flatten")
 STATE = "a state of "
 _SAME = ("contiguous", "clone", "detach", "float", "double", "to", "type", "cpu", "requires_grad_")
 _SHAPES = ("flatten", "reshape", "view", "squeeze", "unsqueeze", "unflatten", "ravel", "view_as")
 _ADDS = ("add", "add_", "__add__", "__radd__", "__iadd__")
-
-
-class WrongForm(Exception):  # noqa: N818 - says that another form of input is to be tried
-    """The module does not take its input in this form, or does what cannot be followed."""
-
-
-@dataclass(frozen=True)
-class Term:
-    """What a source fired in a step (None: in the same), through linear nodes, by name."""
-
-    source: str
-    step: int | None
-    chain: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Source:
-    """What a tensor comes from: spikes of a source through linear nodes, or a state of it."""
-
-    name: str
-    chain: tuple[str, ...] = ()
-    state: bool = False
-
-
-@dataclass(frozen=True)
-class Value:
-    """What a tensor is: a sum of terms; or None of that, and ``why``.
-
-    ``lead``: dimensions before the features, which are batch, or steps and batch.
-    """
-
-    terms: tuple[Term, ...] | None
-    lead: int
-    sources: frozenset[Source] = frozenset()
-    why: str = ""
-
-
-Returned = tuple[Tensor, Value]
-
-
-@dataclass(frozen=True)
-class Edge:
-    """What a population hears."""
-
-    source: str
-    delay: int
-    chain: tuple[str, ...]
-
-
-@dataclass(eq=False)
-class Call:
-    """What a layer of neurons was seen to do.
-
-    By call: ``heard``; ``spikes``, or membranes, as it returned them; ``membranes`` as it kept them
-    at the end, [batch, *shape], as they were compared with the threshold where ``charged``.
-    """
-
-    shape: Shape
-    heard: list[frozenset[Edge]] = field(default_factory=list)
-    spikes: list[Tensor] = field(default_factory=list)
-    membranes: list[Tensor] = field(default_factory=list)
-    charged: bool = False
 
 
 class Trace(TorchFunctionMode):
@@ -148,10 +86,10 @@ class Trace(TorchFunctionMode):
             handles.append(leaf.register_forward_pre_hook(self._enter, with_kwargs=True))
             handles.append(leaf.register_forward_hook(self._leave(name), with_kwargs=True))
             inner = [each for each in leaf.modules() if each is not leaf]
-            handles += [each.register_forward_pre_hook(_doubled) for each in inner]
+            handles += [each.register_forward_pre_hook(doubled) for each in inner]
         returned = []
         try:
-            with torch.no_grad(), self, _Doubles():  # type: ignore[no-untyped-call]
+            with torch.no_grad(), self, Doubles():  # type: ignore[no-untyped-call]
                 for x, step, lead in inputs:
                     # A copy of its own, since what is known goes by the object.
                     tensor = x.clone()
@@ -170,7 +108,7 @@ class Trace(TorchFunctionMode):
         self._depth += 1
         self._given = (args, kwargs)
         # Surrogates return float32, whatever they get.
-        return _doubled(module, args), {k: _double(v) for k, v in kwargs.items()}
+        return doubled(module, args), {k: double(v) for k, v in kwargs.items()}
 
     def _leave(
         self, name: str
@@ -408,7 +346,7 @@ class Trace(TorchFunctionMode):
                 why = f"what {name} ({type(module).__name__}) makes"
                 self._note(output, None, 1, sources=value.sources, why=why)
                 return
-        wanted = apply(node, _double(x).flatten(0, value.lead - 1)).reshape(output.shape)
+        wanted = apply(node, double(x).flatten(0, value.lead - 1)).reshape(output.shape)
         _require_class(name, module, wanted, output)
         weighted = module if isinstance(node, WEIGHTED) else None
         self._extended(name, node, value, x, output, value.lead, weighted)
@@ -416,7 +354,7 @@ class Trace(TorchFunctionMode):
     def _normalise(self, name: str, module: Any, value: Value, x: Tensor, output: Tensor) -> None:
         statistics = module.running_mean, module.running_var, module.weight, module.bias
         if module.running_mean is not None:
-            flat = _double(x).flatten(0, value.lead - 1)
+            flat = double(x).flatten(0, value.lead - 1)
             wanted = functional.batch_norm(flat, *statistics, eps=module.eps)
             _require_class(name, module, wanted.reshape(output.shape), output)
         terms = []
@@ -513,33 +451,6 @@ _LAYERS = tuple(
     for value in vars(nn).values()
     if isinstance(value, type) and issubclass(value, nn.Module) and value is not nn.Module
 )
-
-
-class _Doubles(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Makes float64 of what is asked for in float32: frameworks cast spikes, and what they reset.
-
-    A threshold times spikes of float32 is off by more than float64 rounds.
-    """
-
-    def __torch_dispatch__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        named = dict(kwargs or {})
-        if named.get("dtype") is torch.float32:
-            named["dtype"] = torch.float64
-        return func(*args, **named)
-
-
-def _doubled(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(_double(each) for each in args)
-
-
-def _double(value: Any) -> Any:
-    return value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
 
 
 def _tensors(value: object) -> list[Tensor]:

@@ -13,7 +13,8 @@ from spikewright.golden.errors import UnsupportedError
 from .assemble import Imported, Read
 from .exact import exact_steps
 from .output import match_output
-from .trace import INPUT, Returned, Trace
+from .trace import Trace
+from .values import INPUT, Returned
 
 __all__ = ["Proof", "reference_of", "verify"]
 
