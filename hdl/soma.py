@@ -1,8 +1,10 @@
 """What one neuron does at the end of a step: leak, compare, reset."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
+from types import MappingProxyType
 
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, ValueLike, signed, unsigned
 from amaranth.lib import wiring
@@ -57,8 +59,8 @@ class _Neuron(wiring.Component):
         state: StateLayout,
         v_bits: int,
         shapes: SomaShapes,
-        replays: bool,
-        members: dict[str, Member],
+        replays: bool = False,
+        members: Mapping[str, Member] = MappingProxyType({}),
     ) -> None:
         self.soma = soma
         self.replays = replays
@@ -74,7 +76,7 @@ class _Neuron(wiring.Component):
                 "following": Out(state.bits),
             }
             | ({"may_fire": In(1), "switches": In(1)} if soma.phases is not None else {})
-            | members
+            | dict(members)
         )
 
     def get_amount(self) -> Value:
@@ -167,19 +169,6 @@ class SomaLane(_Neuron):
 
     latency = 0
     interval = 1
-
-    def __init__(
-        self,
-        *,
-        soma: Soma,
-        state: StateLayout,
-        v_bits: int,
-        shapes: SomaShapes,
-        replays: bool = False,
-    ) -> None:
-        super().__init__(
-            soma=soma, state=state, v_bits=v_bits, shapes=shapes, replays=replays, members={}
-        )
 
     def elaborate(self, platform: object) -> Module:
         """Leak after the input; compare; reset; leak before the next input; bias."""
