@@ -20,16 +20,20 @@ STRONGER = (2.0**3, -1.0, 2.0**7, -1.0, 2.0**10, 2.0**10)  # one after the other
 LEVELS = (-1.0, -0.5, 0.0, 0.0, 0.25, 0.5, 0.75, 1.0, 1.0, 1.5, 2.0, 3.0)  # of the threshold
 
 
-def networks(shape: Shape) -> Sequence[Tensor]:
-    """Spikes, and then fractions of both signs, [steps, samples, *shape] in float64."""
+def networks(shape: Shape, steps: int | None) -> Sequence[Tensor]:
+    """Spikes, and then fractions of both signs, [steps, samples, *shape] in float64.
+
+    ``steps``: where the module takes no other number.
+    """
+    steps = steps or STEPS
     draws = torch.Generator().manual_seed(0)
-    spikes = torch.rand((STEPS, SAMPLES, *shape), generator=draws, dtype=torch.float64).lt(0.5)
-    return spikes.double() * _amplitudes(shape), _fractions(STEPS, shape, 1.0)
+    spikes = torch.rand((steps, SAMPLES, *shape), generator=draws, dtype=torch.float64).lt(0.5)
+    return spikes.double() * _amplitudes(shape), _fractions(steps, shape, 1.0)
 
 
-def further(shape: Shape) -> Sequence[Tensor]:
-    """Longer and stronger ones, for layers that have not fired yet."""
-    return [_fractions(steps, shape, scale) for steps, scale in FURTHER]
+def further(shape: Shape, steps: int | None) -> Sequence[Tensor]:
+    """Stronger ones, and longer where that may be, for layers that have not fired yet."""
+    return [_fractions(steps or longer, shape, scale) for longer, scale in FURTHER]
 
 
 def repeated(samples: Tensor) -> Tensor:

@@ -52,7 +52,8 @@ def import_spiking(module: nn.Module, shape: Shape, *, samples: Tensor | None = 
     It is run on random inputs, in float64, while what its layers do is followed. What was read is
     then held against it: spikes, membranes, and what it returns, on these and on other inputs; and
     each layer of neurons alone, on charges at and about its threshold. ``samples`` [N, steps,
-    *shape] are tried where random inputs leave layers silent.
+    *shape] are tried where random inputs leave layers silent; and their number of steps, where the
+    module does not take another.
 
     Raises
     ------
@@ -73,16 +74,29 @@ def import_spiking(module: nn.Module, shape: Shape, *, samples: Tensor | None = 
     check_weights(module)
     reasons = {}
     refusals: list[SpikewrightError] = []
-    for form in framework.forms(module):
-        copied = copied_of(module, framework)
-        try:
-            return _in_form(copied, framework, shape, form, samples)
-        except WrongForm as error:
-            reasons[form] = str(error)
-        except SpikewrightError as error:
-            refusals.append(error)
-        except Exception as error:  # noqa: BLE001 - whatever a user's own forward raises
-            reasons[form] = (str(error) or type(error).__name__).splitlines()[0]
+    outside = ""
+    # A forward may go over a number of steps of its own: that of the samples then.
+    for steps in [None] if samples is None else [None, samples.shape[1]]:
+        for form in framework.forms(module):
+            copied = copied_of(module, framework)
+            try:
+                return _in_form(copied, framework, shape, form, samples, steps)
+            except WrongForm as error:
+                reasons[form] = str(error)
+            except SpikewrightError as error:
+                refusals.append(error)
+            except Exception as error:  # noqa: BLE001 - whatever a user's own forward raises
+                reasons[form] = (str(error) or type(error).__name__).splitlines()[0]
+                if isinstance(error, IndexError) and "out of bounds" in reasons[form]:
+                    outside = f"as {form}: {reasons[form]}"
+    if outside:
+        raise UnsupportedError(
+            "a module that goes over the steps itself must find them all in its input",
+            found=outside,
+            where=type(module).__name__,
+            action="go over as many as the input has, or give samples (--calibrate) of as many "
+            "steps as it takes",
+        )
     if refusals:
         raise refusals[0]
     raise UnsupportedError(
@@ -139,8 +153,9 @@ def _in_form(
     shape: Shape,
     form: str,
     samples: Tensor | None,
+    steps: int | None,
 ) -> Imported:
-    first, *others = networks(shape)
+    first, *others = networks(shape, steps)
     trace, imported, proof = _held(module, framework, shape, form, first)
     for name, layer in trace.layers.items():
         own, neuron = trace.calls[name].shape, trace.neurons[name]
@@ -148,7 +163,7 @@ def _in_form(
         _, _, seen = _held(layer, framework, own, framework.forms(layer)[0], alone, own=name)
         replace(seen, like=frozenset()).require()
     real = [] if samples is None else [repeated(samples)]
-    for k, x in enumerate([*others, *real, *further(shape)]):
+    for k, x in enumerate([*others, *real, *further(shape, steps)]):
         if k >= len(others) and not proof.missing:
             break
         proof = proof.joined(_held_again(module, framework, shape, form, x, imported))

@@ -182,6 +182,42 @@ def test_a_loop_that_shows_one_frame():
     assert ("input", "fc1") in imported.graph.edges
 
 
+class Fixed(nn.Module):
+    """Takes so many steps of its input, whatever it has."""
+
+    def __init__(self, steps):
+        super().__init__()
+        self.steps = steps
+        self.fc, self.lif = nn.Linear(6, 4), snn.Leaky(beta=0.5)
+
+    def forward(self, x):
+        membrane, spikes = self.lif.init_leaky(), []
+        for step in range(self.steps):
+            spike, membrane = self.lif(self.fc(x[step]), membrane)
+            spikes.append(spike)
+        return torch.stack(spikes)
+
+
+@pytest.mark.parametrize("steps", [3, 25])
+def test_a_loop_over_a_number_of_steps_of_its_own(steps):
+    rng = np.random.default_rng(6)
+    samples = torch.from_numpy(rng.integers(0, 2, (3, steps, 6)))
+    imported = import_spiking(integers(rng, Fixed(steps)), (6,), samples=samples)
+    assert sorted(imported.graph.nodes) == ["fc", "input", "lif", "output"]
+
+
+def test_fewer_steps_than_it_goes_over():
+    rng = np.random.default_rng(6)
+    with pytest.raises(UnsupportedError, match="in its input, found as time: index 10 is"):
+        import_spiking(integers(rng, Fixed(25)), (6,), samples=torch.ones(3, 10, 6))
+
+
+def test_more_steps_than_it_goes_over():
+    rng = np.random.default_rng(6)
+    with pytest.raises(UnsupportedError):
+        import_spiking(integers(rng, Fixed(3)), (6,), samples=torch.ones(3, 10, 6))
+
+
 class Names(nn.Module):
     """Layers that are called as the graph calls its own."""
 
