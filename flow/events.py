@@ -270,6 +270,7 @@ def _inside(values: npt.NDArray[np.int64], axis: str, limit: int, where: str) ->
             f"{axis} of event {at} must lie in 0..{limit - 1}, on the sensor",
             found=str(values[at]),
             where=where,
+            action="give 1 and 0 for brighter and darker" if axis == "p" else "",
         )
 
 

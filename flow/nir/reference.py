@@ -62,6 +62,7 @@ class Reference:
                     "kind of node",
                     found=repr(name),
                     where=where,
+                    action="name one of these under populations, in the JSON of --discretisation",
                 )
         self.rules = {
             name: rule.of(name, type(graph.nodes[name]).__name__) for name in graph.populations

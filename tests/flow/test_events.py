@@ -191,6 +191,7 @@ FLOATS = np.dtype([("x", "f8"), ("y", "i4"), ("t", "f8"), ("p", "i4")])
         (changed("x", 4, 10), RangeError, r"here: x of event 4 must lie in 0\.\.9, .*, found 10"),
         (changed("y", 7, -1), RangeError, r"here: y of event 7 must lie in 0\.\.5, .*, found -1"),
         (changed("p", 3, 2, dtype=FLOATS), RangeError, r"p of event 3 must lie in 0\.\.1, .* 2"),
+        (changed("p", 3, -1, dtype=FLOATS), RangeError, "p of event 3 .* -1; give 1 and 0 for"),
         (
             changed("t", 9, 5),
             ConfigurationError,

@@ -179,7 +179,8 @@ def test_levels_of_inputs(tmp_path, made):
 
 def test_a_project_goes_out_with_a_rule_for_each_layer(tmp_path, made):
     convert(tmp_path, made[0])
-    spikewright("export", "p", "--out", "out.nir", cwd=tmp_path)
+    done = spikewright("export", "p", "--out", "out.nir", cwd=tmp_path)
+    assert done.stdout.split() == ["Written:", "out.nir", "and", "out.json"]
     rule = load_discretisation(tmp_path / "out.json")
     assert rule.of("n1").reset_delay
     assert rule.of("n3").reset is Reset.VALUE
