@@ -71,9 +71,8 @@ def verilog_text(network: Network, plan: HardwarePlan) -> str:
 
 
 def _convert(accelerator: Accelerator) -> str:
-    text = str(verilog.convert(accelerator, name=TOP, strip_internal_attrs=True))
-    # The same text on every machine: some places in source files are left over.
-    return re.sub(r'^ *\(\* src = "[^"]*" \*\)\n', "", text, flags=re.MULTILINE)
+    # Without places in source files the text is the same on every machine.
+    return str(verilog.convert(accelerator, name=TOP, strip_internal_attrs=True, emit_src=False))
 
 
 def _check_names(text: str, manifest: dict[str, Any]) -> None:

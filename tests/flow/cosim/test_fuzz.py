@@ -63,7 +63,7 @@ def test_hardware_equals_the_golden_model(
         folder.mkdir()
         check(case, folder)
         seen += 1
-        if seen % 8 == 0:
+        if seen % 24 == 0:
             gc.collect()
 
     if networks:
