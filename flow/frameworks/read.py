@@ -73,7 +73,7 @@ def import_spiking(module: nn.Module, shape: Shape, *, samples: Tensor | None = 
     _refuse_unknown(module, framework)
     check_weights(module)
     reasons = {}
-    refusals: list[SpikewrightError] = []
+    refusals: list[tuple[str, SpikewrightError]] = []
     outside = ""
     # A forward may go over a number of steps of its own: that of the samples then.
     for steps in [None] if samples is None else [None, samples.shape[1]]:
@@ -84,7 +84,7 @@ def import_spiking(module: nn.Module, shape: Shape, *, samples: Tensor | None = 
             except WrongForm as error:
                 reasons[form] = str(error)
             except SpikewrightError as error:
-                refusals.append(error)
+                refusals.append((form, error))
             except Exception as error:  # noqa: BLE001 - whatever a user's own forward raises
                 reasons[form] = (str(error) or type(error).__name__).splitlines()[0]
                 if isinstance(error, IndexError) and "out of bounds" in reasons[form]:
@@ -95,10 +95,11 @@ def import_spiking(module: nn.Module, shape: Shape, *, samples: Tensor | None = 
             found=outside,
             where=type(module).__name__,
             action="go over as many as the input has, or give samples (--calibrate) of as many "
-            "steps as it takes",
+            "steps as it takes" + (f"; as {refusals[0][0]}: {refusals[0][1]}" if refusals else ""),
+            # That form may not be the one it was made for.
         )
     if refusals:
-        raise refusals[0]
+        raise refusals[0][1]
     raise UnsupportedError(
         f"the module must take steps [batch, {', '.join(map(str, shape))}], or all steps at once",
         found="; ".join(f"as {form}: {reason}" for form, reason in reasons.items()),

@@ -208,7 +208,8 @@ def test_a_loop_over_a_number_of_steps_of_its_own(steps):
 
 def test_fewer_steps_than_it_goes_over():
     rng = np.random.default_rng(6)
-    with pytest.raises(UnsupportedError, match="in its input, found as time: index 10 is"):
+    wanted = "in its input, found as time: index 10 is .* it takes; as batch: lif: what comes to a"
+    with pytest.raises(UnsupportedError, match=wanted):
         import_spiking(integers(rng, Fixed(25)), (6,), samples=torch.ones(3, 10, 6))
 
 
