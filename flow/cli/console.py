@@ -13,7 +13,7 @@ from rich.text import Text
 from spikewright.flow.progress import Advance
 from spikewright.golden.errors import SpikewrightError
 
-__all__ = ["OUT", "show_error", "show_summary", "show_warning", "working"]
+__all__ = ["say", "show_error", "show_summary", "show_warning", "working"]
 
 OUT = Console()
 ERR = Console(stderr=True)
@@ -136,6 +136,11 @@ def show_summary(summary: Mapping[str, Any], *sections: str) -> None:
                 table.add_row(heading, key.replace("_", " "), _text(kind, figures[key]))
                 heading = ""
     OUT.print(table)
+
+
+def say(text: str) -> None:
+    """A line as it is: names of files may look like markup."""
+    OUT.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _text(section: str, value: Any) -> str:

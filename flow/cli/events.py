@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from spikewright.flow.cli.console import OUT, show_summary
+from spikewright.flow.cli.console import say, show_summary
 
 __all__ = ["events"]
 
@@ -82,4 +82,4 @@ def events(
     )
     samples, count = samples_of(recordings, binning, out, labels=labels)
     show_summary({"events": count.as_dict() | {"samples": list(samples.x.shape)}}, "events")
-    OUT.print(f"\nSamples are in {out}", highlight=False, soft_wrap=True)
+    say(f"\nSamples are in {out}")

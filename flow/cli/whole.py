@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from spikewright.flow.cli.console import OUT, show_summary, working
+from spikewright.flow.cli.console import say, show_summary, working
 
 __all__ = ["bench", "demo"]
 
@@ -26,7 +26,7 @@ def demo(
 
     project = run_demo(out, seed=seed, working=working)
     show_summary(project.summary)
-    OUT.print(f"\nAll of it is in {project.root}", highlight=False, soft_wrap=True)
+    say(f"\nAll of it is in {project.root}")
 
 
 def bench(
@@ -92,4 +92,4 @@ def bench(
 
     project = run_bench(name, data, out, samples=samples, seed=seed, working=working)
     show_summary(project.summary)
-    OUT.print(f"\nAll of it is in {project.root}", highlight=False, soft_wrap=True)
+    say(f"\nAll of it is in {project.root}")

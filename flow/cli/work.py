@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spikewright.flow.cli.console import OUT, show_summary, working
+from spikewright.flow.cli.console import say, show_summary, working
 from spikewright.flow.cli.options import Data, ModeName, ProjectFolder, integers, one_of, pairs
 from spikewright.golden.errors import ConfigurationError
 
@@ -72,7 +72,7 @@ def export(
     if out.suffix != ".nir":
         raise ConfigurationError("the file's name must end in .nir", found=out.name, where="--out")
     write_graph(Project(folder).network, out)
-    OUT.print(f"Written: {out} and {out.with_suffix('.json')}", highlight=False, soft_wrap=True)
+    say(f"Written: {out} and {out.with_suffix('.json')}")
 
 
 def generate(

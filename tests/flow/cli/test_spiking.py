@@ -181,6 +181,8 @@ def test_a_project_goes_out_with_a_rule_for_each_layer(tmp_path, made):
     convert(tmp_path, made[0])
     done = spikewright("export", "p", "--out", "out.nir", cwd=tmp_path)
     assert done.stdout.split() == ["Written:", "out.nir", "and", "out.json"]
+    done = spikewright("export", "p", "--out", "a[red]b.nir", cwd=tmp_path)
+    assert "a[red]b.json" in done.stdout
     rule = load_discretisation(tmp_path / "out.json")
     assert rule.of("n1").reset_delay
     assert rule.of("n3").reset is Reset.VALUE
