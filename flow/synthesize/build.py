@@ -17,6 +17,7 @@ from spikewright.hdl.config import node_layouts
 from spikewright.hdl.plan import HardwarePlan
 
 from .fit import check_fits
+from .output_registers import use_output_registers
 from .report import BuildReport
 from .results import overflow, read_path, read_speed, read_used, sizes
 from .sample import StoredSample
@@ -230,6 +231,10 @@ def _route(job: _Job, pll: Pll, folder: Path) -> str:
     job.tell(0.05, "yosys")
     _run(job, job.yosys, (f"{_NAME}.ys",), folder)
     family = job.board.family
+    if family == "ecp5":
+        netlist = json.loads((folder / f"{_NAME}.json").read_text(encoding="utf-8"))
+        use_output_registers(netlist, _NAME)
+        (folder / f"{_NAME}.json").write_text(json.dumps(netlist), encoding="utf-8")
     for router in _ROUTERS:
         job.tell(0.25, f"nextpnr, {router}")
         arguments = (

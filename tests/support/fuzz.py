@@ -5,6 +5,7 @@ of Python in every simulator would take most of the time of networks this small.
 """
 
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,8 +81,11 @@ def random_case(chooser: Chooser, network: Network) -> Case:
     )
 
 
-def check(case: Case, folder: Path) -> None:
-    """Generate, simulate and compare; raises MismatchError at the first difference."""
+def check(case: Case, folder: Path, *, mapped: Callable[[Path], list[Path]] | None = None) -> None:
+    """Generate, simulate and compare; raises MismatchError at the first difference.
+
+    ``mapped`` makes other Verilog files of the generated one, to be simulated in its place.
+    """
     generate(case.network, case.plan, folder)
     manifest = read_manifest(folder)
     streams = golden_streams(
@@ -118,7 +122,7 @@ def check(case: Case, folder: Path) -> None:
         steps=case.steps or 1,
     )
     (folder / "testbench.v").write_text(render(manifest, public=False) + _ONCE, encoding="utf-8")
-    _simulate(folder, manifest.verilog)
+    _simulate(folder, [manifest.verilog] if mapped is None else mapped(manifest.verilog))
     difference = judge(setup, manifest, vectors, read_batch(folder, manifest), first=0)
     if difference is not None:
         raise difference.error()
@@ -128,8 +132,10 @@ def _go(stalls: str | None) -> str:
     return "1" if stalls is None else stalls.translate(str.maketrans("01", "10"))
 
 
-def _simulate(folder: Path, verilog: Path) -> None:
+def _simulate(folder: Path, verilog: list[Path]) -> None:
     environment = simulator_environment("icarus", optimise="-O0")
-    build = ["iverilog", "-g2005", "-o", "once.vvp", "-s", "testbench", "-s", "once"]
-    for command in ([*build, str(verilog), "testbench.v"], ["vvp", "-N", "once.vvp"]):
+    # Models of cells are SystemVerilog, as which Icarus 11 does not start what Amaranth writes.
+    standard = "-g2005" if len(verilog) == 1 else "-g2012"
+    build = ["iverilog", standard, "-o", "once.vvp", "-s", "testbench", "-s", "once"]
+    for command in ([*build, *map(str, verilog), "testbench.v"], ["vvp", "-N", "once.vvp"]):
         subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
