@@ -39,13 +39,30 @@ from .state import StateLayout
 from .synapses import operand_shape
 from .token import Axes, Axis, TokenLayout, axes_of
 
-__all__ = ["CoreConfig", "HostConfig", "PortConfig", "core_configs", "node_layouts", "shape_of"]
+__all__ = [
+    "CoreConfig",
+    "HostConfig",
+    "PortConfig",
+    "Slice",
+    "core_configs",
+    "node_layouts",
+    "shape_of",
+]
 
 
 def shape_of(interval: Interval) -> Shape:
     """The narrowest shape that holds an interval."""
     bits = max((v if v >= 0 else ~v).bit_length() for v in (interval.low, interval.high))
     return signed(bits + 1) if interval.low < 0 else unsigned(max(1, bits))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """Lanes of a group that decide together: channels of one bank, from ``channel`` on."""
+
+    row: int
+    column: int
+    channel: int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -216,6 +233,35 @@ class CoreConfig:
         return sum(host.groups for host in self.hosts)
 
     @property
+    def overlaps(self) -> bool:
+        """Whether neurons decide slice by slice, while rows of the next step are added."""
+        return self.plan.sweep_lanes is not None
+
+    @property
+    def sweep_lanes(self) -> int:
+        """Lanes that decide in a cycle."""
+        if self.plan.sweep_lanes is None:
+            return self.lanes
+        return min(self.plan.sweep_lanes, self.channel_lanes)
+
+    @property
+    def slices(self) -> tuple[Slice, ...]:
+        """Parts of a group that decide one after the other; none where groups decide whole."""
+        if not self.overlaps:
+            return ()
+        return tuple(
+            Slice(row=row, column=column, channel=channel)
+            for row in range(self.banks[0])
+            for column in range(self.banks[1])
+            for channel in range(0, self.channel_lanes, self.sweep_lanes)
+        )
+
+    @property
+    def sweep_words(self) -> int:
+        """Words of ``sweep_lanes`` neurons, a power of two of them for each group."""
+        return self.groups * _power(max(1, len(self.slices)))
+
+    @property
     def fires(self) -> bool:
         """Whether the hosts spike."""
         return self.hosts[0].fires
@@ -329,6 +375,25 @@ class CoreConfig:
             axes = (host.axes[0], Axis(size=1), Axis(size=1)) if flat else host.axes
             result += _grouped(part[:, :1, :1] if flat else part, axes)
         return result, not flat
+
+    def sliced(self, rows: list[list[int]], *, by_group: bool) -> list[list[int]]:
+        """Rows of a table by slice, as ``sweep_words`` counts them; the edge is repeated."""
+        last = self.channel_lanes - 1
+        found = []
+        for row in rows:
+            parts = []
+            for each in self.slices:
+                bank = each.row * self.banks[1] + each.column if by_group else 0
+                first = bank * self.channel_lanes
+                channels = [min(each.channel + k, last) for k in range(self.sweep_lanes)]
+                parts.append([row[first + channel] for channel in channels])
+            found += parts + [parts[-1]] * (_power(len(parts)) - len(parts))
+        return found
+
+
+def _power(count: int) -> int:
+    """The least power of two that is not below a count."""
+    return 1 << (count - 1).bit_length()
 
 
 def _slope(host: HostConfig) -> IntArray:

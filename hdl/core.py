@@ -1,26 +1,18 @@
 """Populations in hardware: streams of spikes in, streams of their own spikes out."""
 
-from functools import reduce
-from operator import or_
-
-from amaranth.hdl import Cat, Module
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
-
-from spikewright.golden.spec import TokenKind
+from amaranth.hdl import Module
 
 from .config import CoreConfig
 from .control import Control
-from .intake import Intake
 from .lanes import AccumulatorLanes
 from .serialiser import SpikeSerialiser
+from .shell import CoreShell
 from .sweep import Sweep
-from .synapses import Synapses, natural_latency
 
 __all__ = ["Core"]
 
 
-class Core(wiring.Component):
+class Core(CoreShell):
     """Spike queues, synapses of each port, accumulator lanes, somas, spike serialiser.
 
     A SPIKE costs the rows of its port's schedule. ``Control`` says what a STEP and an END do. The
@@ -50,9 +42,14 @@ class Core(wiring.Component):
     """
 
     def __init__(self, *, config: CoreConfig) -> None:
-        self.config = config
-        self.intake = Intake(config=config)
-        self.synapses = self._synapses()
+        super().__init__(
+            config=config,
+            serialiser=SpikeSerialiser(
+                channel_lanes=config.channel_lanes,
+                banks=config.banks,
+                layouts=[host.target for host in config.hosts],
+            ),
+        )
         self.lanes = AccumulatorLanes(
             layout=config.payload,
             channel_lanes=config.channel_lanes,
@@ -66,63 +63,6 @@ class Core(wiring.Component):
         )
         self.sweep = Sweep(config=config, read_latency=self.lanes.read_latency)
         self.control = Control(config=config)
-        self.serialiser = SpikeSerialiser(
-            channel_lanes=config.channel_lanes,
-            banks=config.banks,
-            layouts=[host.target for host in config.hosts],
-        )
-        members = {f"i_{k}": In(port.source.signature) for k, port in enumerate(config.ports)}
-        members |= {f"o_{h}": Out(host.target.signature) for h, host in enumerate(config.hosts)}
-        if config.pace_layout is not None:
-            members["pace"] = In(config.pace_layout.signature)
-        super().__init__(
-            members
-            | {
-                "row": Out(1),
-                "synops": Out(range(config.lanes + 1)),
-                "spikes_in": Out(range(len(config.ports) + 1)),
-                "spike_out": Out(1),
-                "stall": Out(1),
-                "busy": Out(1),
-            }
-        )
-
-    def _synapses(self) -> list[Synapses]:
-        """Rows of all ports arrive at the lanes equally late, so that they never meet."""
-        config = self.config
-        latency = max(
-            natural_latency(
-                layout=port.layout,
-                schedule=port.schedule,
-                first_group=config.hosts[port.host].first_group,
-                channel_lanes=config.channel_lanes,
-            )
-            for port in config.ports
-        )
-        return [
-            Synapses(
-                layout=port.layout,
-                schedule=port.schedule,
-                first_group=config.hosts[port.host].first_group,
-                groups=config.groups,
-                channel_lanes=config.channel_lanes,
-                operand_shape=config.operand_shape,
-                shift=config.shift,
-                store=config.plan.weights,
-                latency=latency,
-            )
-            for port in config.ports
-        ]
-
-    @property
-    def inputs(self) -> list[stream.Interface]:
-        """The ports in order."""
-        return [getattr(self, f"i_{k}") for k in range(len(self.config.ports))]
-
-    @property
-    def outputs(self) -> list[stream.Interface]:
-        """The hosts' streams in order."""
-        return [getattr(self, f"o_{h}") for h in range(len(self.config.hosts))]
 
     @property
     def latency(self) -> int:
@@ -131,75 +71,34 @@ class Core(wiring.Component):
         sweep = self.sweep.latency + 1 if passes else 0
         return self.intake.latency + sweep + 2 + self.serialiser.latency
 
-    @property
-    def interval(self) -> int:
-        """Cycles that the most expensive spike takes."""
-        return max(1, *(int(port.schedule.rows_per_neuron.max()) for port in self.config.ports))
-
     def elaborate(self, platform: object) -> Module:
         """Tokens to rows; rows to lanes; lanes to somas; spikes and markers to the serialiser."""
         m = Module()
-        m.submodules.intake = self.intake
+        self.connect(m)
         m.submodules.lanes = lanes = self.lanes
         m.submodules.sweep = self.sweep
         m.submodules.control = control = self.control
-        m.submodules.serialiser = serialiser = self.serialiser
-        for outside, inside in zip(self.inputs, self.intake.inputs, strict=True):
-            wiring.connect(m, wiring.flipped(outside), inside)
-        if self.config.pace is not None:
-            wiring.connect(m, wiring.flipped(self.pace), self.intake.pace)
-        for inside, outside in zip(serialiser.outputs, self.outputs, strict=True):
-            wiring.connect(m, inside, wiring.flipped(outside))
-        under_way = self._rows(m)
+        intake = self.intake
+        accepted = self.fetch(m, control.adds)
+        m.d.comb += [
+            intake.take.eq(control.take | accepted),
+            intake.again.eq(control.again),
+            lanes.valid.eq(self.any_row("valid")),
+            lanes.groups.eq(self.any_row("groups")),
+            lanes.enables.eq(self.any_row("enables")),
+            lanes.operands.eq(self.any_row("operands")),
+        ]
+        if not self.config.payload.is_unit:
+            m.d.comb += lanes.payload.eq(self.row_payload)
         self._passes(m)
         # A register: control has much to do in the cycle that asks. Nobody waits for the lanes: a
         # pass reads its first group 3 cycles after a row has left the synapses, and the lanes write
         # the row in that cycle at the latest.
-        m.d.sync += control.drained.eq(~(control.adds | under_way))
-        m.d.comb += [
-            self.spikes_in.eq(self.intake.spikes),
-            self.busy.eq(
-                self.intake.valid | under_way | lanes.busy | ~control.idle | ~serialiser.idle
-            ),
-        ]
-        is_spike = [o.payload.kind == TokenKind.SPIKE.value for o in self.outputs]
-        sent = [o.valid & o.ready & spike for o, spike in zip(self.outputs, is_spike, strict=True)]
-        m.d.comb += [
-            self.spike_out.eq(Cat(sent).any()),
-            self.stall.eq(Cat(o.valid & ~o.ready for o in self.outputs).any()),
-        ]
+        m.d.sync += control.drained.eq(~(control.adds | self.under_way))
+        m.d.comb += self.busy.eq(
+            intake.valid | self.under_way | lanes.busy | ~control.idle | ~self.serialiser.idle
+        )
         return m
-
-    def _rows(self, m: Module):
-        """A spike goes to its port's synapses; their rows go to the lanes, one port's a cycle."""
-        intake, lanes, control = self.intake, self.lanes, self.control
-        accepts, payloads = [], []
-        for k, synapses in enumerate(self.synapses):
-            m.submodules[f"synapses_{k}"] = synapses
-            m.d.comb += [
-                synapses.spike.eq(intake.spike(k)),
-                synapses.valid.eq(control.adds & (intake.port == k)),
-            ]
-            accepts.append(synapses.accept)
-            unit = synapses.layout.is_unit
-            payloads.append(synapses.row_valid if unit else synapses.row_payload)
-        m.d.comb += [
-            intake.take.eq(control.take | Cat(accepts).any()),
-            intake.again.eq(control.again),
-            lanes.valid.eq(self._any("row_valid")),
-            lanes.groups.eq(self._any("row_groups")),
-            lanes.enables.eq(self._any("row_enables")),
-            lanes.operands.eq(self._any("row_operands")),
-            self.row.eq(lanes.valid),
-            self.synops.eq(self._any("row_synops")),
-        ]
-        if not self.config.payload.is_unit:
-            m.d.comb += lanes.payload.eq(reduce(or_, payloads))
-        return self._any("busy")
-
-    def _any(self, name: str):
-        """A signal of all synapses; those of ports that issue nothing are 0."""
-        return reduce(or_, (getattr(synapses, name) for synapses in self.synapses))
 
     def _passes(self, m: Module) -> None:
         """Somas read and write the lanes' membranes; groups and markers go to the serialiser."""

@@ -1,8 +1,6 @@
 """Adds one row of weights, times a payload, to one group of membranes of each bank a cycle."""
 
 from dataclasses import dataclass
-from functools import reduce
-from operator import add, or_
 
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value
 from amaranth.lib import wiring
@@ -12,12 +10,10 @@ from spikewright.golden.errors import ConfigurationError
 
 from .membranes import Membranes
 from .plan import MembraneStore
+from .product import multiplies, subtracts, times_payload
 from .token import TokenLayout
 
 __all__ = ["AccumulatorLanes"]
-
-# A device's multipliers are far away and slow: payloads of so few bits do without.
-_FEW_BITS = 3
 
 
 @dataclass(frozen=True)
@@ -122,17 +118,6 @@ class AccumulatorLanes(wiring.Component):
         )
 
     @property
-    def subtracts(self) -> bool:
-        """Whether an operand may be taken off: its one's complement comes, and a carry."""
-        layout = self.layout
-        return layout.is_sign or (layout.is_shift and layout.low < 0)
-
-    @property
-    def multiplies(self) -> bool:
-        """Whether a payload does more than choose between adding and subtracting."""
-        return not self.layout.is_unit and not self.layout.is_sign
-
-    @property
     def read_latency(self) -> int:
         """Cycles from ``sweep_group`` to ``word``: a slow memory's is held first."""
         return self.membranes[0].latency + self.membranes[0].is_slow
@@ -140,7 +125,7 @@ class AccumulatorLanes(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from ``valid`` to the updated word: multiply, read, hold what was read, add."""
-        return self.multiplies + self.read_latency + 1
+        return multiplies(self.layout) + self.read_latency + 1
 
     def elaborate(self, platform: object) -> Module:
         """Multiply, wait for the words, add; each bank by itself."""
@@ -149,11 +134,11 @@ class AccumulatorLanes(wiring.Component):
             m.submodules[f"membranes_{index}"] = membranes
         asking = self._arriving()
         busy = []
-        if self.multiplies:
+        if multiplies(self.layout):
             asking = self._register(m, "product", asking)
             busy.append(Cat(*asking.valids).any())
         waiting = [asking]
-        for stage in range(self.latency - self.multiplies - 1):
+        for stage in range(self.latency - multiplies(self.layout) - 1):
             waiting.append(self._register(m, f"read_{stage}", waiting[-1]))
             busy.append(Cat(*waiting[-1].valids).any())
         m.d.comb += self.busy.eq(Cat(*busy).any())
@@ -167,46 +152,13 @@ class AccumulatorLanes(wiring.Component):
         for lane in range(self.lanes):
             field = self.operands.word_select(lane, shape.width)
             signed = field.as_signed() if shape.signed else Cat(field, Const(0, 1)).as_signed()
-            operands.append(self._times_payload(signed))
+            operands.append(times_payload(self.layout, signed, self.payload))
         return _Row(
             valids=[self.valid & enable for enable in self.enables],
             groups=[self.groups[b * bits : (b + 1) * bits] for b in range(self.n_banks)],
-            negative=self.payload < 0 if self.subtracts else Const(0, 1),
+            negative=self.payload < 0 if subtracts(self.layout) else Const(0, 1),
             operands=operands,
         )
-
-    def _times_payload(self, operand: Value) -> Value:
-        if self.layout.is_shift:
-            operand = self._shifted(operand)
-        elif self.multiplies and len(self.payload) <= _FEW_BITS:
-            return self._shifted_and_added(operand)
-        elif self.multiplies:
-            return operand * self.payload
-        if self.subtracts:
-            # The one's complement; the adder's carry makes it the two's.
-            return (operand.as_unsigned() ^ (self.payload < 0).replicate(len(operand))).as_signed()
-        return operand
-
-    def _shifted(self, operand: Value) -> Value:
-        """The operand at the one place that the payload has: no adder, no multiplier."""
-        size = (
-            Mux(self.payload < 0, -self.payload, self.payload) if self.subtracts else self.payload
-        )
-        places = max(self.layout.high, -self.layout.low).bit_length()
-        width = len(operand) + places - 1
-        terms = [
-            Cat(Const(0, k), operand, operand[-1].replicate(places - 1 - k))
-            & size[k].replicate(width)
-            for k in range(places)
-        ]
-        return reduce(or_, terms).as_signed()
-
-    def _shifted_and_added(self, operand: Value) -> Value:
-        """The product without a multiplier; the top bit of a signed payload counts down."""
-        terms = [Mux(bit, operand, 0) << place for place, bit in enumerate(self.payload)]
-        if self.layout.payload_shape.signed:
-            terms[-1] = -terms[-1]
-        return reduce(add, terms)
 
     def _register(self, m: Module, stage: str, row: _Row) -> _Row:
         def held(value: Value, name: str, *, reset_less: bool = True) -> Value:
@@ -217,7 +169,7 @@ class AccumulatorLanes(wiring.Component):
         return _Row(
             valids=[held(v, f"valid_{b}", reset_less=False) for b, v in enumerate(row.valids)],
             groups=[held(group, f"group_{b}") for b, group in enumerate(row.groups)],
-            negative=held(row.negative, "negative") if self.subtracts else row.negative,
+            negative=held(row.negative, "negative") if subtracts(self.layout) else row.negative,
             operands=[held(operand, f"operand_{k}") for k, operand in enumerate(row.operands)],
         )
 
@@ -273,7 +225,7 @@ class AccumulatorLanes(wiring.Component):
         before, others = word[: self.total_bits], word[self.total_bits :]
         # The fraction below an operand is never changed by one.
         high = before[self.shift :]
-        if self.subtracts:
+        if subtracts(self.layout):
             total = (Cat(1, high).as_signed() + Cat(row.negative, operand).as_signed())[1:]
         else:
             total = high.as_signed() + operand

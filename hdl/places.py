@@ -7,7 +7,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .choose import choose
-from .config import HostConfig
+from .config import HostConfig, Slice
 
 __all__ = ["Places"]
 
@@ -17,13 +17,15 @@ class Places(wiring.Component):
 
     Parameters
     ----------
-    hosts : hosts of a core.
+    hosts : hosts of a core. slices : parts of each group that are shown one after the other, of
+    ``lanes`` channels each; none where groups are shown whole.
 
     Members
     -------
     start : In, begins with the first group of host : In. advance : In, the group shown is taken.
-    asks : Out, a group is shown in place : Out {group, block, y, x}: its number in the core, its
-    channel block in the core, its row and column blocks. host_held : Out, whose groups they are.
+    asks : Out, a group is shown in place : Out {group, block, y, x, slice}: its number in the core,
+    its channel block in the core, its row and column blocks, and which slice of it. host_held :
+    Out, whose groups they are.
 
     Timing
     ------
@@ -33,14 +35,19 @@ class Places(wiring.Component):
     latency = 1
     interval = 1
 
-    def __init__(self, *, hosts: Sequence[HostConfig]) -> None:
+    def __init__(
+        self, *, hosts: Sequence[HostConfig], slices: Sequence[Slice] = (), lanes: int = 0
+    ) -> None:
         self.hosts = tuple(hosts)
+        self.slices = tuple(slices)
+        self.slice_lanes = lanes
         self.layout = data.StructLayout(
             {
                 "group": range(sum(host.groups for host in hosts)),
                 "block": range(sum(host.blocks[0] for host in hosts)),
                 "y": range(max(host.blocks[1] for host in hosts)),
                 "x": range(max(host.blocks[2] for host in hosts)),
+                "slice": range(max(1, len(self.slices))),
             }
         )
         host = range(len(self.hosts))
@@ -72,14 +79,18 @@ class Places(wiring.Component):
                 place.block.eq(first_block),
                 place.y.eq(0),
                 place.x.eq(0),
+                place.slice.eq(0),
             ]
         with m.Elif(self.advance & self.asks):
-            m.d.sync += [self.asks.eq(~last), place.group.eq(place.group + 1)]
-            m.d.sync += place.x.eq(Mux(wraps_x, 0, place.x + 1))
-            with m.If(wraps_x):
-                m.d.sync += place.y.eq(Mux(wraps_y, 0, place.y + 1))
-                with m.If(wraps_y):
-                    m.d.sync += place.block.eq(place.block + 1)
+            wraps_slice = place.slice == max(1, len(self.slices)) - 1
+            m.d.sync += place.slice.eq(Mux(wraps_slice, 0, place.slice + 1))
+            with m.If(wraps_slice):
+                m.d.sync += [self.asks.eq(~last), place.group.eq(place.group + 1)]
+                m.d.sync += place.x.eq(Mux(wraps_x, 0, place.x + 1))
+                with m.If(wraps_x):
+                    m.d.sync += place.y.eq(Mux(wraps_y, 0, place.y + 1))
+                    with m.If(wraps_y):
+                        m.d.sync += place.block.eq(place.block + 1)
         return m
 
     def base(self, place: Signal) -> ValueLike:
@@ -92,6 +103,13 @@ class Places(wiring.Component):
             for axis, at, block in zip(host.target.axes, host.target.offsets, blocks, strict=True):
                 if axis.block_bits:
                     fields |= Cat(Const(0, at + axis.place_bits), block[: axis.block_bits])
+            if self.slices:
+                ats = host.target.offsets
+                firsts = [
+                    each.channel << ats[0] | each.row << ats[1] | each.column << ats[2]
+                    for each in self.slices
+                ]
+                fields |= choose(firsts, place.slice)
             parts.append(fields)
         return choose(parts, self.host_held)
 
@@ -109,6 +127,17 @@ class Places(wiring.Component):
             masks = [(1 << _in_last(host, axis)) - 1 for host in self.hosts]
             last = choose(masks, self.host_held)
             inside.append(Mux(block == ends[axis], last, (1 << len(places)) - 1))
+        if self.slices:
+            parts = [
+                Cat(
+                    inside[0][each.channel + lane] & inside[1][each.row] & inside[2][each.column]
+                    if each.channel + lane < len(channels)
+                    else 0
+                    for lane in range(self.slice_lanes)
+                )
+                for each in self.slices
+            ]
+            return choose(parts, place.slice)
         lanes = [
             inside[0][channel] & inside[1][row] & inside[2][column]
             for row in rows

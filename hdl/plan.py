@@ -92,6 +92,9 @@ class CorePlan:
     lanes : accumulator lanes; a row of weights updates up to this many neurons a cycle.
     banks : rows and columns of neurons that are updated in the same cycle; the other lanes are
         neighbouring channels. The product divides ``lanes``.
+    sweep_lanes : neurons that decide in a cycle, a power of two, while the rows of the next step go
+        on into a second bank of sums; it needs a lane for each neuron. None: all lanes of a group
+        decide in a cycle, and rows wait for it.
     membranes : where the state lives.
     weights : where the weights live.
     products : what multiplies; only payloads that are neither unit nor sign nor shift need it.
@@ -103,6 +106,7 @@ class CorePlan:
     hosts: tuple[Host, ...]
     lanes: int
     banks: tuple[int, int] = (1, 1)
+    sweep_lanes: int | None = None
     membranes: MembraneStore = MembraneStore.REGISTERS
     weights: WeightStore = WeightStore.BLOCK
     products: Products = Products.MULTIPLIER
@@ -113,6 +117,7 @@ class CorePlan:
         numbers = {
             "lanes": (1, (self.lanes,)),
             "banks": (1, self.banks),
+            "sweep_lanes": (1, () if self.sweep_lanes is None else (self.sweep_lanes,)),
             "queue_depths": (2, self.queue_depths),
         }
         for name, (least, values) in numbers.items():
@@ -123,6 +128,12 @@ class CorePlan:
                         found=repr(value),
                         where=self.where,
                     )
+        if self.sweep_lanes is not None and self.sweep_lanes.bit_count() != 1:
+            raise ConfigurationError(
+                "sweep_lanes must be a power of two, or none",
+                found=str(self.sweep_lanes),
+                where=self.where,
+            )
         if len(self.banks) != 2 or self.lanes % prod(self.banks):
             raise ConfigurationError(
                 "lanes must be a multiple of the product of two banks",

@@ -33,8 +33,8 @@ class Sweep(wiring.Component):
     nothing) and renew : In (write only the initial sum of what is replayed). busy : Out, until the
     last group is written. fired : Out, some neuron fired in the pass; valid from the second cycle
     that is not busy (settle mode only).
-    read_group, read_enable : Out; word : In; writes : Out, the port is the sweep's;
-    write_enable, write_group, write_word : Out.
+    read_group, read_slice, read_enable : Out; word : In; writes : Out, the port is the sweep's;
+    write_enable, write_group, write_slice, write_word : Out.
     items : Out(stream) of groups for the serialiser.
 
     Timing
@@ -50,8 +50,10 @@ class Sweep(wiring.Component):
         self.read_latency = read_latency
         layouts = [host.target for host in config.hosts]
         self.payload_bits = max(layout.payload_shape.width for layout in layouts)
-        self.item = group_item(lanes=config.lanes, layouts=layouts)
-        word = config.lanes * config.state.bits
+        self.lanes = config.sweep_lanes
+        self.item = group_item(lanes=self.lanes, layouts=layouts)
+        word = self.lanes * config.state.bits
+        slices = range(max(1, len(config.slices)))
         super().__init__(
             {
                 "start": In(1),
@@ -63,11 +65,13 @@ class Sweep(wiring.Component):
                 "busy": Out(1),
                 "fired": Out(1),
                 "read_group": Out(range(config.groups)),
+                "read_slice": Out(slices),
                 "read_enable": Out(1),
                 "word": In(word),
                 "writes": Out(1),
                 "write_enable": Out(1),
                 "write_group": Out(range(config.groups)),
+                "write_slice": Out(slices),
                 "write_word": Out(word),
                 "items": Out(stream.Signature(self.item)),
             }
@@ -89,7 +93,7 @@ class Sweep(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from ``start`` to the end of a pass, with a serialiser that takes every group."""
-        groups = max(host.groups for host in self.config.hosts)
+        groups = max(host.groups for host in self.config.hosts) * max(1, len(self.config.slices))
         return 1 + self.read_latency + groups * self.interval
 
     def elaborate(self, platform: object) -> Module:
@@ -98,7 +102,9 @@ class Sweep(wiring.Component):
         config = self.config
         show, initialise, hold, renew = Signal(), Signal(), Signal(), Signal()
         decides, stores, advance, done = Signal(), Signal(), Signal(), Signal()
-        m.submodules.places = places = Places(hosts=config.hosts)
+        m.submodules.places = places = Places(
+            hosts=config.hosts, slices=config.slices, lanes=self.lanes
+        )
         with m.If(self.start):
             m.d.sync += [
                 show.eq(self.show),
@@ -131,10 +137,12 @@ class Sweep(wiring.Component):
         m.d.comb += [
             self.busy.eq(Cat(waits).any() | decides),
             self.read_group.eq(places.place.group),
+            self.read_slice.eq(places.place.slice),
             self.read_enable.eq(advance),
             self.writes.eq(decides),
             self.write_enable.eq(stores & goes_on),
             self.write_group.eq(deciding.group),
+            self.write_slice.eq(deciding.slice),
             self.items.valid.eq(decides & last & show),
             self.items.payload.host.eq(places.host_held),
             self.items.payload.base.eq(places.base(deciding)),
@@ -145,13 +153,13 @@ class Sweep(wiring.Component):
             decide = self._divide if config.divides else self._burst
         steps = decides & ~last
         lanes = [
-            decide(m, lane, tables, advance, phase, steps, first) for lane in range(config.lanes)
+            decide(m, lane, tables, advance, phase, steps, first) for lane in range(self.lanes)
         ]
-        fired = Signal(config.lanes)
+        fired = Signal(self.lanes)
         m.d.comb += fired.eq(Cat(fires for fires, *_ in lanes) & places.mask(deciding))
         if config.mode is Mode.SETTLE:
             # A register in front of the wide OR; nobody asks before the pass is over.
-            sent = Signal(config.lanes)
+            sent = Signal(self.lanes)
             m.d.sync += sent.eq(Mux(done & show, fired, 0))
             with m.If(sent.any()):
                 m.d.sync += self.fired.eq(1)
@@ -222,11 +230,13 @@ class Sweep(wiring.Component):
         tables = {}
         for name in config.parameters:
             rows, by_group, shape = config.table(name)
+            if config.overlaps:
+                rows = config.sliced(rows, by_group=by_group)
             m.submodules[name] = table = ParameterTable(
                 values=rows, shape=shape, store=config.plan.parameters
             )
             m.d.comb += [
-                table.index.eq(taken.group if by_group else taken.block),
+                table.index.eq(Cat(taken.slice, taken.group if by_group else taken.block)),
                 table.enable.eq(advance),
             ]
             tables[name] = table

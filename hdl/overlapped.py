@@ -1,0 +1,177 @@
+"""A population in hardware whose neurons decide while the next step's spikes are added."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+
+from .config import CoreConfig
+from .membranes import Membranes
+from .overlap_control import OverlapControl
+from .parameters import ParameterTable
+from .pipeline import delayed
+from .serialiser import SpikeSerialiser
+from .shell import CoreShell
+from .sum_lanes import SumLanes
+from .sweep import Sweep
+
+__all__ = ["OverlappedCore"]
+
+
+class OverlappedCore(CoreShell):
+    """Spike queues, synapses, a lane of sums for each neuron, a few somas, spike serialiser.
+
+    Rows are added in every cycle. A marker closes the sums, which are then held while as many
+    neurons as there are somas decide in a cycle, one slice after the other.
+
+    Parameters
+    ----------
+    config : the core in numbers, one host in one group.
+
+    Members
+    -------
+    As of ``CoreShell``.
+
+    Timing
+    ------
+    latency : cycles from the acceptance of a lone STEP (stepwise, settle) or END (collapsed) to the
+    offer of the same token, when idle and nothing fires. interval : cycles that the most expensive
+    spike takes. A marker takes a cycle; it waits while the passes of the one before it are made.
+
+    Model: ``golden.model``'s populations. Storage: weights, sums, state (written by a pass after
+    reset; none in collapsed mode), queues.
+    """
+
+    def __init__(self, *, config: CoreConfig) -> None:
+        super().__init__(
+            config=config,
+            serialiser=SpikeSerialiser(
+                channel_lanes=config.sweep_lanes,
+                banks=(1, 1),
+                layouts=[host.target for host in config.hosts],
+            ),
+        )
+        state = config.state
+        self.sums = SumLanes(
+            layout=config.payload,
+            channel_lanes=config.channel_lanes,
+            banks=config.banks,
+            operand_shape=config.operand_shape,
+            shift=config.shift,
+            total_bits=state.total.width,
+            slices=tuple(
+                (each.row * config.banks[1] + each.column) * config.channel_lanes + each.channel
+                for each in config.slices
+            ),
+            slice_lanes=config.sweep_lanes,
+        )
+        self.memory = None
+        if not config.divides:
+            self.memory = Membranes(
+                groups=config.sweep_words,
+                width=config.sweep_lanes * state.bits,
+                store=config.plan.membranes,
+            )
+        self.read_latency = 1 if self.memory is None else 1 + self.memory.is_slow
+        self.sweep = Sweep(config=config, read_latency=self.read_latency)
+        self.control = OverlapControl(config=config)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a lone marker's acceptance to its offer, when idle and nothing fires."""
+        rows = max(each.latency for each in self.synapses) + self.sums.latency
+        return self.intake.latency + rows + self.sweep.latency + 3 + self.serialiser.latency
+
+    def elaborate(self, platform: object) -> Module:
+        """Tokens to rows and markers; rows to sums; sums to somas; spikes to the serialiser."""
+        m = Module()
+        self.connect(m)
+        m.submodules.sums = sums = self.sums
+        m.submodules.sweep = sweep = self.sweep
+        m.submodules.control = control = self.control
+        intake, serialiser = self.intake, self.serialiser
+        accepted = self.fetch(m, control.adds)
+        latency = max(each.latency for each in self.synapses)
+        m.d.comb += [
+            intake.take.eq(control.take | accepted),
+            control.valid.eq(intake.valid),
+            control.kind.eq(intake.kind),
+            control.keep.eq(intake.keep),
+            control.closed.eq(sums.closed),
+            control.sweeping.eq(sweep.busy),
+            control.fired.eq(sweep.fired),
+            sums.valid.eq(self.any_row("valid")),
+            sums.enables.eq(self.any_row("enables")),
+            sums.operands.eq(self.any_row("operands")),
+            # A marker keeps its place behind the rows.
+            sums.closes.eq(delayed(m, control.take, latency, "closes", reset_less=False)),
+            sums.read_slice.eq(sweep.read_slice),
+            sums.read_enable.eq(sweep.read_enable),
+            sweep.start.eq(control.start),
+            sweep.show.eq(control.show),
+            sweep.initialise.eq(control.initialise),
+            sweep.word.eq(self._words(m)),
+            sweep.items.ready.eq(serialiser.i.ready),
+            serialiser.i.valid.eq(control.marks | sweep.items.valid),
+            control.marked.eq(serialiser.i.ready),
+            self.busy.eq(
+                intake.valid | self.under_way | sums.busy | ~control.idle | ~serialiser.idle
+            ),
+        ]
+        if not self.config.payload.is_unit:
+            m.d.comb += sums.payload.eq(self.row_payload)
+        with m.If(~control.marks):
+            m.d.comb += serialiser.i.payload.eq(sweep.items.payload)
+        with m.Else():
+            m.d.comb += [
+                serialiser.i.payload.marker.eq(1),
+                serialiser.i.payload.kind.eq(control.mark_kind),
+                serialiser.i.payload.keep.eq(control.mark_keep),
+            ]
+        return m
+
+    def _words(self, m: Module) -> Value:
+        """The state of a slice with its sums added, as the sweep's somas know it."""
+        config, sweep = self.config, self.sweep
+        bits, width = config.state.bits, config.state.total.width
+        sums = self._held(m, self.sums.sums, self.read_latency - 1, "sums")
+        fresh = self.control.fresh
+        stored = self._initial(m) if self.memory is None else self._stored(m)
+        words = []
+        for lane in range(config.sweep_lanes):
+            word = stored[lane * bits : (lane + 1) * bits]
+            added = Mux(fresh, sums.word_select(lane, width), 0)
+            words += [(word[:width] + added)[:width], word[width:]]
+        if self.memory is not None:
+            m.d.comb += [
+                self.memory.read_group.eq(Cat(sweep.read_slice, sweep.read_group)),
+                self.memory.read_enable.eq(sweep.read_enable),
+                self.memory.write_enable.eq(sweep.write_enable),
+                self.memory.write_group.eq(Cat(sweep.write_slice, sweep.write_group)),
+                self.memory.write_word.eq(sweep.write_word),
+            ]
+        return Cat(words)
+
+    def _held(self, m: Module, value: Value, cycles: int, name: str) -> Value:
+        """What moves on with the sweep."""
+        for cycle in range(cycles):
+            later = Signal(value.shape(), name=f"{name}_{cycle}", reset_less=True)
+            with m.If(self.sweep.read_enable):
+                m.d.sync += later.eq(value)
+            value = later
+        return value
+
+    def _stored(self, m: Module) -> Value:
+        m.submodules.state = self.memory
+        return self._held(m, self.memory.word, self.read_latency - 1, "state")
+
+    def _initial(self, m: Module) -> Value:
+        """What a sample begins with, where nothing is left of the one before."""
+        rows, by_group, shape = self.config.table("initial_total")
+        m.submodules.initial = table = ParameterTable(
+            values=self.config.sliced(rows, by_group=by_group),
+            shape=shape,
+            store=self.config.plan.parameters,
+        )
+        m.d.comb += [
+            table.index.eq(Cat(self.sweep.read_slice, self.sweep.read_group)),
+            table.enable.eq(self.sweep.read_enable),
+        ]
+        return Cat(table.lane(k) for k in range(self.config.sweep_lanes))

@@ -1,0 +1,150 @@
+"""What every core has: spike queues, synapses of each port, a serialiser, and what is counted."""
+
+from functools import reduce
+from operator import or_
+
+from amaranth.hdl import Cat, Module, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.golden.spec import TokenKind
+
+from .config import CoreConfig
+from .intake import Intake
+from .serialiser import SpikeSerialiser
+from .synapses import Synapses, natural_latency
+
+__all__ = ["CoreShell"]
+
+
+class CoreShell(wiring.Component):
+    """Streams of spikes in, rows of weights; and spikes out of the groups that fired.
+
+    Parameters
+    ----------
+    config : the core in numbers. serialiser : of the hosts' layouts.
+
+    Members
+    -------
+    i_0, i_1, ... : In(stream), one a port. o_0, o_1, ... : Out(stream), one a host. pace :
+    In(stream), of which only markers count, where all connections have a delay.
+    row, spike_out, stall, busy : Out, high each time a row is issued, a spike is sent, a token
+    waits for its consumer, a token waits for the core or something is under way in it. synops,
+    spikes_in : Out, neurons that a row updates, spikes that leave their queues in this cycle.
+
+    Timing
+    ------
+    latency, interval : as the core says.
+    """
+
+    def __init__(self, *, config: CoreConfig, serialiser: SpikeSerialiser) -> None:
+        self.config = config
+        self.intake = Intake(config=config)
+        self.synapses = self._synapses()
+        self.serialiser = serialiser
+        members = {f"i_{k}": In(port.source.signature) for k, port in enumerate(config.ports)}
+        members |= {f"o_{h}": Out(host.target.signature) for h, host in enumerate(config.hosts)}
+        if config.pace_layout is not None:
+            members["pace"] = In(config.pace_layout.signature)
+        super().__init__(
+            members
+            | {
+                "row": Out(1),
+                "synops": Out(range(config.lanes + 1)),
+                "spikes_in": Out(range(len(config.ports) + 1)),
+                "spike_out": Out(1),
+                "stall": Out(1),
+                "busy": Out(1),
+            }
+        )
+
+    def _synapses(self) -> list[Synapses]:
+        """Rows of all ports arrive at the lanes equally late, so that they never meet."""
+        config = self.config
+        latency = max(
+            natural_latency(
+                layout=port.layout,
+                schedule=port.schedule,
+                first_group=config.hosts[port.host].first_group,
+                channel_lanes=config.channel_lanes,
+            )
+            for port in config.ports
+        )
+        return [
+            Synapses(
+                layout=port.layout,
+                schedule=port.schedule,
+                first_group=config.hosts[port.host].first_group,
+                groups=config.groups,
+                channel_lanes=config.channel_lanes,
+                operand_shape=config.operand_shape,
+                shift=config.shift,
+                store=config.plan.weights,
+                latency=latency,
+            )
+            for port in config.ports
+        ]
+
+    @property
+    def inputs(self) -> list[stream.Interface]:
+        """The ports in order."""
+        return [getattr(self, f"i_{k}") for k in range(len(self.config.ports))]
+
+    @property
+    def outputs(self) -> list[stream.Interface]:
+        """The hosts' streams in order."""
+        return [getattr(self, f"o_{h}") for h in range(len(self.config.hosts))]
+
+    @property
+    def interval(self) -> int:
+        """Cycles that the most expensive spike takes."""
+        return max(1, *(int(port.schedule.rows_per_neuron.max()) for port in self.config.ports))
+
+    def connect(self, m: Module) -> None:
+        """Queues and serialiser to the outside."""
+        m.submodules.intake = self.intake
+        m.submodules.serialiser = self.serialiser
+        for outside, inside in zip(self.inputs, self.intake.inputs, strict=True):
+            wiring.connect(m, wiring.flipped(outside), inside)
+        if self.config.pace is not None:
+            wiring.connect(m, wiring.flipped(self.pace), self.intake.pace)
+        for inside, outside in zip(self.serialiser.outputs, self.outputs, strict=True):
+            wiring.connect(m, inside, wiring.flipped(outside))
+        is_spike = [o.payload.kind == TokenKind.SPIKE.value for o in self.outputs]
+        sent = [o.valid & o.ready & spike for o, spike in zip(self.outputs, is_spike, strict=True)]
+        m.d.comb += [
+            self.spikes_in.eq(self.intake.spikes),
+            self.spike_out.eq(Cat(sent).any()),
+            self.stall.eq(Cat(o.valid & ~o.ready for o in self.outputs).any()),
+            self.row.eq(self.any_row("valid")),
+            self.synops.eq(self.any_row("synops")),
+        ]
+
+    def fetch(self, m: Module, adds: Value) -> Value:
+        """A spike that ``adds`` goes to its port's synapses; returns whether it is done."""
+        accepts = []
+        for k, synapses in enumerate(self.synapses):
+            m.submodules[f"synapses_{k}"] = synapses
+            m.d.comb += [
+                synapses.spike.eq(self.intake.spike(k)),
+                synapses.valid.eq(adds & (self.intake.port == k)),
+            ]
+            accepts.append(synapses.accept)
+        return Cat(accepts).any()
+
+    def any_row(self, name: str) -> Value:
+        """Of the row of whichever port; those of ports that issue nothing are 0."""
+        return reduce(or_, (getattr(each, f"row_{name}") for each in self.synapses))
+
+    @property
+    def row_payload(self) -> Value:
+        """What the row's operands are multiplied by."""
+        return reduce(
+            or_,
+            (each.row_valid if each.layout.is_unit else each.row_payload for each in self.synapses),
+        )
+
+    @property
+    def under_way(self) -> Value:
+        """Whether rows are between the queues and the lanes."""
+        return Cat(each.busy for each in self.synapses).any()

@@ -1,0 +1,147 @@
+"""Adds one row of weights, times a payload, to the sums of a step a cycle, and never waits."""
+
+from amaranth.hdl import Array, Cat, Const, Module, Shape, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.golden.errors import ConfigurationError
+
+from .pipeline import Flow
+from .product import multiplies, subtracts, times_payload
+from .token import TokenLayout
+
+__all__ = ["SumLanes"]
+
+
+class SumLanes(wiring.Component):
+    """A register of sums a lane, and a second one that holds those of the step before.
+
+    Parameters
+    ----------
+    layout : tokens whose payload multiplies the operands; only its range of payloads matters.
+    channel_lanes : lanes of a bank. banks : banks along y and x.
+    operand_shape : shape of an operand. shift : fraction bits below an operand.
+    total_bits : bits of a sum, which wraps.
+    slices : first lane of each part that can be read. slice_lanes : lanes of such a part.
+
+    Members
+    -------
+    valid, enables, payload, operands : In, one row to add, as of ``AccumulatorLanes``; operands are
+    0 where ``valid`` is 0. closes : In, in place of a row: the step's rows have all come. closed :
+    Out, its sums are held from the next cycle on, and the others begin with 0 again. busy : Out,
+    rows or ``closes`` are under way.
+    read_slice : In; read_enable : In, samples it; sums : Out, the held sums of a slice, a cycle
+    later, held until the next sample.
+
+    Timing
+    ------
+    latency : cycles from ``closes`` to ``closed``. interval : 1, a row or ``closes`` a cycle.
+
+    Model: the sum over connections of ``golden.model``. Storage: 2 x lanes x total_bits, cleared by
+    reset.
+    """
+
+    interval = 1
+
+    def __init__(
+        self,
+        *,
+        layout: TokenLayout,
+        channel_lanes: int,
+        banks: tuple[int, int],
+        operand_shape: Shape,
+        shift: int,
+        total_bits: int,
+        slices: tuple[int, ...],
+        slice_lanes: int,
+    ) -> None:
+        if total_bits <= shift:
+            raise ConfigurationError(
+                "what rows are added to must be wider than its fraction",
+                found=f"{total_bits} bits, shift {shift}",
+            )
+        if not slices or slice_lanes < 1:
+            raise ConfigurationError(
+                "there must be a slice of at least one lane",
+                found=f"{len(slices)} of {slice_lanes}",
+            )
+        self.layout = layout
+        self.channel_lanes = channel_lanes
+        self.banks = banks
+        self.operand_shape = Shape.cast(operand_shape)
+        self.shift = shift
+        self.total_bits = total_bits
+        self.slices = slices
+        self.slice_lanes = slice_lanes
+        self.n_banks = banks[0] * banks[1]
+        self.lanes = self.n_banks * channel_lanes
+        super().__init__(
+            {
+                "valid": In(1),
+                "enables": In(self.n_banks),
+                "payload": In(layout.payload_shape),
+                "operands": In(self.lanes * self.operand_shape.width),
+                "closes": In(1),
+                "closed": Out(1),
+                "busy": Out(1),
+                "read_slice": In(range(len(slices))),
+                "read_enable": In(1),
+                "sums": Out(slice_lanes * total_bits),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        """Cycles from ``closes`` to ``closed``: multiply, hold."""
+        return multiplies(self.layout) + 1
+
+    def elaborate(self, platform: object) -> Module:
+        """Multiply; hold; add, or begin anew."""
+        m = Module()
+        values = {"negative": self._negative(), "closes": self.closes}
+        values |= {f"enable_{b}": enable & self.valid for b, enable in enumerate(self.enables)}
+        values |= {f"operand_{k}": operand for k, operand in enumerate(self._operands())}
+        flow = Flow(m, self.valid | self.closes, values, name="row")
+        flow.wait(self.latency)
+        m.d.comb += [
+            self.busy.eq(flow.busy),
+            self.closed.eq(flow.valid & flow.values["closes"]),
+        ]
+        held = []
+        for lane in range(self.lanes):
+            total = Signal(self.total_bits, name=f"total_{lane}")
+            before = Signal(self.total_bits, name=f"held_{lane}")
+            with m.If(self.closed):
+                m.d.sync += [before.eq(total), total.eq(0)]
+            # Operands that are not enabled are 0 where there is one bank.
+            enable = flow.values[f"enable_{lane // self.channel_lanes}"]
+            with m.Elif(enable if self.n_banks > 1 else Const(1, 1)):
+                m.d.sync += total.eq(self._add(total, flow, lane))
+            held.append(before)
+        parts = [
+            Cat(held[min(first + k, self.lanes - 1)] for k in range(self.slice_lanes))
+            for first in self.slices
+        ]
+        with m.If(self.read_enable):
+            m.d.sync += self.sums.eq(Array(parts)[self.read_slice])
+        return m
+
+    def _negative(self) -> Value:
+        return self.payload < 0 if subtracts(self.layout) else Const(0, 1)
+
+    def _operands(self) -> list[Value]:
+        shape = self.operand_shape
+        found = []
+        for lane in range(self.lanes):
+            field = self.operands.word_select(lane, shape.width)
+            signed = field.as_signed() if shape.signed else Cat(field, Const(0, 1)).as_signed()
+            found.append(times_payload(self.layout, signed, self.payload))
+        return found
+
+    def _add(self, total: Signal, flow: Flow, lane: int) -> Value:
+        # The fraction below an operand is never changed by one.
+        high, operand = total[self.shift :].as_signed(), flow.values[f"operand_{lane}"]
+        if subtracts(self.layout):
+            added = Cat(1, high).as_signed() + Cat(flow.values["negative"], operand).as_signed()
+            return Cat(total[: self.shift], added[1 : 1 + len(high)])
+        return Cat(total[: self.shift], (high + operand)[: len(high)])
