@@ -185,12 +185,20 @@ def core_memories(config: CoreConfig) -> tuple[Memory, ...]:
             Memory(core=name, kind=kind, port=k, source=source, store=store, parts=parts)
             for kind, store, parts in _port_memories(config, port)
         ]
-    word = (config.groups, config.channel_lanes * config.state.bits)
-    whole = [("membranes", str(config.plan.membranes), (word,) * prod(config.banks))]
+    if config.overlaps:
+        word, banks = (config.sweep_words, config.sweep_lanes * config.state.bits), 1
+    else:
+        word = (config.groups, config.channel_lanes * config.state.bits)
+        banks = prod(config.banks)
+    whole = [("membranes", str(config.plan.membranes), (word,) * banks)]
+    if config.overlaps and config.divides:
+        whole = []
     for parameter, kind in _PARAMETERS.items():
         if parameter not in config.parameters:
             continue
-        rows, _, shape = config.table(parameter)
+        rows, by_group, shape = config.table(parameter)
+        if config.overlaps:
+            rows = config.sliced(rows, by_group=by_group)
         if in_memory(rows, config.plan.parameters):
             whole.append((kind, ANYWHERE, ((len(rows), len(rows[0]) * shape.width),)))
     return (

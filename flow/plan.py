@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from spikewright.flow.files import read_json, text_hash, write_json
 from spikewright.flow.lanes import Banks, LaneLayout, choose_layout, groups, weight_rows
 from spikewright.golden.errors import ConfigurationError, FileError
-from spikewright.golden.spec import Encoding, Mode, Network
+from spikewright.golden.spec import Encoding, Fire, Mode, Network
 from spikewright.hdl.depths import sized
 from spikewright.hdl.plan import (
     CorePlan,
@@ -23,6 +23,7 @@ from spikewright.hdl.plan import (
     Products,
     WeightStore,
 )
+from spikewright.hdl.replay import replays
 from spikewright.hdl.token import axes_of
 
 __all__ = [
@@ -38,7 +39,7 @@ __all__ = [
     "with_depths",
 ]
 
-PLAN_SCHEMA = 2
+PLAN_SCHEMA = 3
 DEFAULT_LANES = 16
 # Deeper registers are mostly multiplexers; deeper LUT RAM takes more of an ECP5 than block RAM.
 _REGISTER_GROUPS = 4
@@ -55,6 +56,7 @@ def default_plan(
     *,
     lanes: int | Sequence[int] | Mapping[str, int] | None = None,
     banks: Banks | Sequence[Banks] | Mapping[str, Banks] | None = None,
+    sweep_lanes: int | None = None,
     membranes: MembraneStore | None = None,
     weights: WeightStore | None = None,
     products: Products = Products.MULTIPLIER,
@@ -74,6 +76,8 @@ def default_plan(
     lanes : the most accumulator lanes of all cores, of each population in the network's order, or
         by population; populations that a mapping leaves out, and None, get ``DEFAULT_LANES``.
     banks : of rows and columns, likewise; no more are built than a population has.
+    sweep_lanes : neurons that decide in a cycle, while rows go on, in the cores that fire and have
+        a lane for each neuron.
     membranes : where membranes live; by default registers where a core has at most 4 words of
         them, one word for each group of lanes, LUT RAM up to 64, block RAM beyond. Up to 4 words
         are in registers too where block RAM is asked for.
@@ -111,11 +115,21 @@ def default_plan(
         store = weights or (WeightStore.LOGIC if few else WeightStore.BLOCK)
         for hosts in _hosts(network, together, layout, parts.get(together[0], 1)):
             words = sum(groups(network, host, layout) for host in hosts)
+            population = network.population(together[0])
+            overlaps = (
+                len(hosts) == words == 1
+                and population.soma.fire is not Fire.NONE
+                and not replays(network, population, Mode(mode))
+            )
+            decide = sweep_lanes if overlaps else None
+            if decide is not None:
+                words = -(-layout.lanes // decide)
             cores.append(
                 CorePlan(
                     hosts=hosts,
                     lanes=layout.lanes,
                     banks=layout.banks,
+                    sweep_lanes=decide,
                     membranes=membrane_store(words, membranes),
                     weights=store,
                     products=products,

@@ -9,17 +9,18 @@ from amaranth.lib.wiring import In, Out, Signature
 from spikewright.golden.spec import Decision, Input, Interval, Network
 
 from .config import core_configs, node_layouts
-from .core import Core
 from .counters import COUNTER_BITS, COUNTERS, CoreCounters
 from .encoder import Encoder, encoded, frame_layout
 from .filter import FilterReadout
 from .fork import Fork
 from .guard import GUARD_COUNTERS, InputGuard
+from .make_core import make_core
 from .map_argmax import MapArgmaxReadout
 from .merge import Merge
 from .plan import HardwarePlan
 from .readout import ArgmaxReadout, TallyReadout, tally_range
 from .replay import replayed_inputs
+from .shell import CoreShell
 from .token import TokenLayout
 
 __all__ = ["Accelerator", "InputPort", "Probe"]
@@ -82,7 +83,7 @@ class Accelerator(wiring.Component):
         self.plan = plan
         configs = core_configs(network, plan)
         layouts = node_layouts(network, plan)
-        self.cores = tuple(Core(config=config) for config in configs)
+        self.cores = tuple(make_core(config) for config in configs)
         alone = len(network.inputs) == 1
         self.inputs = tuple(
             self._input_port(each, "i" if alone else f"i_{each.name}", layouts[each.name])
@@ -243,7 +244,7 @@ class Accelerator(wiring.Component):
             payload.eq(source.payload.as_value()),
         ]
 
-    def _count(self, m: Module, k: int, core: Core) -> None:
+    def _count(self, m: Module, k: int, core: CoreShell) -> None:
         counters = CoreCounters(lanes=core.config.lanes, ports=len(core.config.ports))
         m.submodules[f"counters_{k}"] = counters
         m.d.comb += [

@@ -53,8 +53,12 @@ def _core_cycles(
     spikes: Spikes,
     steps: Mapping[str, float],
 ) -> float:
-    sweeps = sum(steps[host.population.name] * host.groups for host in config.hosts)
     changes = [float(_heard(port, spikes).sum()) for port in config.ports if port.delta is not None]
+    passes = sum(steps[host.population.name] for host in config.hosts)
+    if config.overlaps:
+        # A marker closes the sums in a cycle; meanwhile the slices of the one before decide.
+        return max([rows(config, spikes) + passes, passes * len(config.slices), *changes])
+    sweeps = sum(steps[host.population.name] * host.groups for host in config.hosts)
     return max([rows(config, spikes) + sweeps, *changes])
 
 

@@ -63,6 +63,7 @@ def check_plan(network: Network, plan: HardwarePlan) -> None:
                 )
             hosting.setdefault(host.population, []).append((core, host.channels))
         _check_shared(network, core, plan.mode)
+        _check_overlap(network, core, plan.mode)
     for population in network.populations:
         _check_hosting(population, hosting.get(population.name, []))
 
@@ -112,6 +113,43 @@ def _check_shared(network: Network, core: CorePlan, mode: Mode) -> None:
                     found=f"{found} of {other.name!r} and {value} of {first.name!r}",
                     where=core.where,
                     action=f"give {other.name!r} a core of its own",
+                )
+
+
+def _check_overlap(network: Network, core: CorePlan, mode: Mode) -> None:
+    """Neurons may decide slice by slice where a lane each holds the sums of the step before."""
+    if core.sweep_lanes is None:
+        return
+    for host in core.hosts:
+        population = network.population(host.population)
+        channels, rows, columns = (axis.size for axis in axes_of(population.shape))
+        first, last = host.channels or (0, channels)
+        lanes = (core.channel_lanes, *core.banks)
+        whole = all(a >= b for a, b in zip(lanes, (last - first, rows, columns), strict=True))
+        for holds, must, found in (
+            (len(core.hosts) == 1, "host one population", f"{len(core.hosts)} of them"),
+            (
+                population.soma.fire is not Fire.NONE,
+                "host a population that fires",
+                f"{host.population!r}, which is read",
+            ),
+            (
+                not replays(network, population, mode),
+                "host no population whose input is replayed",
+                f"{host.population!r}",
+            ),
+            (
+                whole,
+                "have a lane for each neuron",
+                f"{core.lanes} lanes, banks {core.banks}, for {last - first} x {rows} x {columns}",
+            ),
+        ):
+            if not holds:
+                raise ConfigurationError(
+                    f"a core with sweep_lanes must {must}",
+                    found=found,
+                    where=core.where,
+                    action="leave sweep_lanes out",
                 )
 
 

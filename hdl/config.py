@@ -257,6 +257,13 @@ class CoreConfig:
         )
 
     @property
+    def most_passes(self) -> int:
+        """Passes of one marker: settling makes one a level, one that fires nothing, the reset."""
+        if self.mode is not Mode.SETTLE or not self.fires:
+            return 1
+        return (self.soma.s_max or 0) - (self.soma.s_min or 0) + 2
+
+    @property
     def sweep_words(self) -> int:
         """Words of ``sweep_lanes`` neurons, a power of two of them for each group."""
         return self.groups * _power(max(1, len(self.slices)))

@@ -71,6 +71,16 @@ class Core(CoreShell):
         sweep = self.sweep.latency + 1 if passes else 0
         return self.intake.latency + sweep + 2 + self.serialiser.latency
 
+    @property
+    def pause(self) -> int:
+        """Cycles after a marker of the fullest step in which no spike is taken."""
+        config = self.config
+        drained = max(synapses.latency for synapses in self.synapses) + self.lanes.latency
+        # The serialiser holds two groups; the others wait until their lanes are sent.
+        sending = max(host.n for host in config.hosts) - 2 * config.lanes
+        one = max(self.sweep.latency, sending) + 2
+        return drained + len(config.hosts) * config.most_passes * one
+
     def elaborate(self, platform: object) -> Module:
         """Tokens to rows; rows to lanes; lanes to somas; spikes and markers to the serialiser."""
         m = Module()

@@ -1,14 +1,15 @@
 """How many tokens each spike queue holds, worked out from the plan."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from spikewright.golden.spec import Mode, Network
+from spikewright.golden.spec import Network
 
-from .config import CoreConfig, core_configs
-from .core import Core
+from .config import core_configs
 from .loops import minimum_depths
+from .make_core import make_core
 from .plan import HardwarePlan
+from .shell import CoreShell
 
 __all__ = ["MAX_QUEUE_DEPTH", "sized"]
 
@@ -55,7 +56,7 @@ def sized(network: Network, plan: HardwarePlan) -> HardwarePlan:
             for core, depths in zip(plan.cores, least, strict=True)
         ),
     )
-    cores = [Core(config=config) for config in core_configs(network, smallest)]
+    cores = [make_core(config) for config in core_configs(network, smallest)]
     steps = _steps(network, cores)
     sizes = []
     for core, plan_core, depths in zip(cores, plan.cores, least, strict=True):
@@ -64,7 +65,7 @@ def sized(network: Network, plan: HardwarePlan) -> HardwarePlan:
     return replace(plan, cores=tuple(sizes))
 
 
-def _depth(core: Core, index: int, steps: Mapping[str, _Step]) -> int:
+def _depth(core: CoreShell, index: int, steps: Mapping[str, _Step]) -> int:
     port = core.config.ports[index]
     if port.connection.delay:
         return 0
@@ -74,7 +75,7 @@ def _depth(core: Core, index: int, steps: Mapping[str, _Step]) -> int:
         each for each in core.config.ports if each.host == port.host and not each.connection.delay
     ]
     latest = max(steps[each.connection.source].last for each in siblings)
-    blocked = latest - own.last + core.intake.latency + _passes(core)
+    blocked = latest - own.last + core.intake.latency + core.pause
     early = min(n, blocked)
     delta = core.intake.deltas[index]
     splitter = core.intake.splitters[index]
@@ -85,25 +86,7 @@ def _depth(core: Core, index: int, steps: Mapping[str, _Step]) -> int:
     return min(MAX_QUEUE_DEPTH, 1 + early + behind)
 
 
-def _passes(core: Core) -> int:
-    """Cycles of the passes of all hosts behind a marker, rows under way included."""
-    config = core.config
-    drained = max(synapses.latency for synapses in core.synapses) + core.lanes.latency
-    # The serialiser holds two groups; the others wait until their lanes are sent.
-    sending = max(host.n for host in config.hosts) - 2 * config.lanes
-    one = max(core.sweep.latency, sending) + 2
-    return drained + len(config.hosts) * _most_passes(config) * one
-
-
-def _most_passes(config: CoreConfig) -> int:
-    """Passes of one marker: settling makes one a level, one that fires nothing, and the reset."""
-    if config.mode is not Mode.SETTLE or not config.fires:
-        return 1
-    soma = config.soma
-    return (soma.s_max or 0) - (soma.s_min or 0) + 2
-
-
-def _steps(network: Network, cores: list[Core]) -> dict[str, _Step]:
+def _steps(network: Network, cores: Sequence[CoreShell]) -> dict[str, _Step]:
     """The fullest step of every source: all neurons fire, and nothing waits for its consumer."""
     steps = {each.name: _Step(first=0, last=each.n) for each in network.inputs}
     for population in network.order():
@@ -122,7 +105,7 @@ def _steps(network: Network, cores: list[Core]) -> dict[str, _Step]:
     return steps
 
 
-def _rows(core: Core, population: str) -> int:
+def _rows(core: CoreShell, population: str) -> int:
     """Rows of the fullest step of one host."""
     return sum(
         int(port.schedule.rows_per_neuron.sum())

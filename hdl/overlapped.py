@@ -79,6 +79,11 @@ class OverlappedCore(CoreShell):
         rows = max(each.latency for each in self.synapses) + self.sums.latency
         return self.intake.latency + rows + self.sweep.latency + 3 + self.serialiser.latency
 
+    @property
+    def pause(self) -> int:
+        """Cycles after a marker of the fullest step in which no spike is taken: its own."""
+        return 1
+
     def elaborate(self, platform: object) -> Module:
         """Tokens to rows and markers; rows to sums; sums to somas; spikes to the serialiser."""
         m = Module()

@@ -86,6 +86,16 @@ class CoreShell(wiring.Component):
         ]
 
     @property
+    def pause(self) -> int:
+        """Cycles after a marker of the fullest step in which no spike is taken."""
+        raise NotImplementedError
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a lone marker's acceptance to its offer, when idle and nothing fires."""
+        raise NotImplementedError
+
+    @property
     def inputs(self) -> list[stream.Interface]:
         """The ports in order."""
         return [getattr(self, f"i_{k}") for k in range(len(self.config.ports))]

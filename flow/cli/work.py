@@ -100,6 +100,15 @@ def generate(
             show_default="as takes the fewest cycles",
         ),
     ] = None,
+    sweep_lanes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Neurons that decide in a cycle, a power of two, while the next step's rows go "
+            "on, where a core has a lane for each neuron: fewer lookup tables, no cycle idle.",
+            show_default="all lanes of a group, and rows wait",
+        ),
+    ] = None,
     membranes: Annotated[
         str | None,
         typer.Option(
@@ -164,6 +173,7 @@ def generate(
         "--mode": mode,
         "--lanes": lanes,
         "--banks": banks,
+        "--sweep-lanes": sweep_lanes,
         "--membranes": membranes,
         "--products": products,
         "--guard": guard,
@@ -180,6 +190,7 @@ def generate(
         None if mode is None else one_of(Mode, mode, "--mode"),
         None if lanes is None else integers(lanes, "--lanes"),
         banks=None if banks is None else pairs(banks, "--banks"),
+        sweep_lanes=sweep_lanes,
         membranes=None if membranes is None else one_of(MembraneStore, membranes, "--membranes"),
         products=one_of(Products, products or Products.MULTIPLIER, "--products"),
         encoders=encoders,
