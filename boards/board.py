@@ -17,15 +17,23 @@ class BlockRam:
     ----------
     name : the vendor's word for one. count : how many there are.
     shapes : (rows, bits) that one can be configured to.
+    dual_shapes : those in which two rows are read in a cycle; none where it has one read port.
     """
 
     name: str
     count: int
     shapes: tuple[tuple[int, int], ...]
+    dual_shapes: tuple[tuple[int, int], ...] = ()
 
-    def blocks(self, rows: int, bits: int) -> int:
-        """Blocks that a memory of rows x bits takes, all in the shape that suits it best."""
-        return min(-(-rows // deep) * -(-bits // wide) for deep, wide in self.shapes)
+    def blocks(self, rows: int, bits: int, *, ports: int = 1) -> int:
+        """Blocks that a memory of rows x bits takes, all in the shape that suits it best.
+
+        One of which several rows are read in a cycle is there as often as its ``ports`` ask for.
+        """
+        shapes, copies = self.shapes, ports
+        if ports > 1 and self.dual_shapes:
+            shapes, copies = self.dual_shapes, -(-ports // 2)
+        return copies * min(-(-rows // deep) * -(-bits // wide) for deep, wide in shapes)
 
     @property
     def bits(self) -> int:

@@ -71,7 +71,7 @@ class Memory:
     port, source : the core's port that it is for, and whose spikes come there; None where it is for
         all. Where there is one port, ``source`` is None too.
     store : block, lutram, registers or logic, as the plan says; ``ANYWHERE`` where it says nothing.
-    parts : (rows, bits) of each.
+    parts : (rows, bits) of each. reads : rows of each that are read in a cycle.
     """
 
     core: str
@@ -80,6 +80,7 @@ class Memory:
     source: str | None
     store: str
     parts: tuple[tuple[int, int], ...]
+    reads: int = 1
 
     @property
     def bits(self) -> int:
@@ -182,7 +183,15 @@ def core_memories(config: CoreConfig) -> tuple[Memory, ...]:
     for k, port in enumerate(config.ports):
         source = port.connection.source if several else None
         found += [
-            Memory(core=name, kind=kind, port=k, source=source, store=store, parts=parts)
+            Memory(
+                core=name,
+                kind=kind,
+                port=k,
+                source=source,
+                store=store,
+                parts=parts,
+                reads=config.plan.spikes if kind == "weights" else 1,
+            )
             for kind, store, parts in _port_memories(config, port)
         ]
     if config.overlaps:
@@ -220,6 +229,7 @@ def _port_memories(config: CoreConfig, port: PortConfig) -> list[_Part]:
     found: list[_Part] = [("queue", ANYWHERE, ((stored, port.source.width),))]
     if port.schedule.weights is not None:
         rows, *word = port.schedule.weights.shape
+        rows += config.plan.spikes > 1  # one of zeros
         slices = column_slices(rows, prod(word) * port.schedule.weight_bits, config.plan.weights)
         parts = tuple((rows, bits) for bits in slices)
         found.append(("weights", str(config.plan.weights), parts))

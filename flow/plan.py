@@ -12,6 +12,7 @@ from spikewright.flow.files import read_json, text_hash, write_json
 from spikewright.flow.lanes import Banks, LaneLayout, choose_layout, groups, weight_rows
 from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.spec import Encoding, Fire, Mode, Network
+from spikewright.hdl.checks import check_plan
 from spikewright.hdl.depths import sized
 from spikewright.hdl.plan import (
     CorePlan,
@@ -57,6 +58,7 @@ def default_plan(
     lanes: int | Sequence[int] | Mapping[str, int] | None = None,
     banks: Banks | Sequence[Banks] | Mapping[str, Banks] | None = None,
     sweep_lanes: int | None = None,
+    spikes: int = 1,
     membranes: MembraneStore | None = None,
     weights: WeightStore | None = None,
     products: Products = Products.MULTIPLIER,
@@ -78,6 +80,7 @@ def default_plan(
     banks : of rows and columns, likewise; no more are built than a population has.
     sweep_lanes : neurons that decide in a cycle, while rows go on, in the cores that fire and have
         a lane for each neuron.
+    spikes : spikes that those cores take in a cycle, where one dense connection brings them.
     membranes : where membranes live; by default registers where a core has at most 4 words of
         them, one word for each group of lanes, LUT RAM up to 64, block RAM beyond. Up to 4 words
         are in registers too where block RAM is asked for.
@@ -133,6 +136,9 @@ def default_plan(
                     membranes=membrane_store(words, membranes),
                     weights=store,
                     products=products,
+                    parameters=ParameterStore.MEMORY
+                    if decide is None
+                    else ParameterStore.REGISTERS,
                 )
             )
     own = (Encoding.EVENTS, Encoding.SPREAD)
@@ -146,7 +152,34 @@ def default_plan(
     plan = HardwarePlan(
         mode=Mode(mode), cores=tuple(cores), encoders=encoders, guards=_guards(network, guard)
     )
-    return sized(network, plan)
+    return sized(network, _with_spikes(network, plan, spikes))
+
+
+def _with_spikes(network: Network, plan: HardwarePlan, spikes: int) -> HardwarePlan:
+    """The plan with so many spikes a cycle wherever all that hear a source can take them.
+
+    Where nobody can, what stands against it is raised.
+    """
+    if spikes == 1:
+        return plan
+    against: list[ConfigurationError] = []
+    for source in dict.fromkeys(connection.source for connection in network.connections):
+        hearing = [connection.target for connection in network.targets(source)]
+        cores = tuple(
+            replace(core, spikes=spikes)
+            if any(host.population in hearing for host in core.hosts)
+            else core
+            for core in plan.cores
+        )
+        wider = replace(plan, cores=cores)
+        try:
+            check_plan(network, wider)
+            plan = wider
+        except ConfigurationError as error:
+            against.append(error)
+    if all(core.spikes == 1 for core in plan.cores):
+        raise against[0]
+    return plan
 
 
 def _guards(network: Network, depth: int | None) -> tuple[GuardPlan, ...]:

@@ -245,7 +245,9 @@ class Accelerator(wiring.Component):
         ]
 
     def _count(self, m: Module, k: int, core: CoreShell) -> None:
-        counters = CoreCounters(lanes=core.config.lanes, ports=len(core.config.ports))
+        counters = CoreCounters(
+            lanes=core.config.lanes, rows=core.most_rows, taken=core.most_taken, sent=core.most_sent
+        )
         m.submodules[f"counters_{k}"] = counters
         m.d.comb += [
             counters.clear.eq(self.clear),

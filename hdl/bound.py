@@ -42,8 +42,9 @@ def bound_cycles(
 
     Returns
     -------
-    Cycles a sample (a mean where the arguments are means): at one row and one group of membranes a
-    cycle, and one spike a cycle into a delta unit, no schedule on these cores is faster.
+    Cycles a sample (a mean where the arguments are means): at one group of membranes and as many
+    rows a cycle as spikes are taken, and one spike a cycle into a delta unit, no schedule on these
+    cores is faster.
     """
     return max(_core_cycles(config, spikes, steps) for config in configs)
 
@@ -57,7 +58,8 @@ def _core_cycles(
     passes = sum(steps[host.population.name] for host in config.hosts)
     if config.overlaps:
         # A marker closes the sums in a cycle; meanwhile the slices of the one before decide.
-        return max([rows(config, spikes) + passes, passes * len(config.slices), *changes])
+        fetches = rows(config, spikes) / config.plan.spikes
+        return max([fetches + passes, passes * len(config.slices), *changes])
     sweeps = sum(steps[host.population.name] * host.groups for host in config.hosts)
     return max([rows(config, spikes) + sweeps, *changes])
 

@@ -1,8 +1,11 @@
 """What hardware does not offer, and plans that do not fit their network, refused by name."""
 
+from collections.abc import Sequence
+
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import (
     Connection,
+    Dense,
     Encoding,
     Fire,
     Mode,
@@ -12,7 +15,7 @@ from spikewright.golden.spec import (
     Reset,
 )
 
-from .plan import CorePlan, HardwarePlan
+from .plan import CorePlan, HardwarePlan, Products
 from .replay import replays
 from .token import axes_of
 
@@ -66,6 +69,9 @@ def check_plan(network: Network, plan: HardwarePlan) -> None:
         _check_overlap(network, core, plan.mode)
     for population in network.populations:
         _check_hosting(population, hosting.get(population.name, []))
+    for core in plan.cores:
+        if core.spikes > 1:
+            _check_spikes(network, plan, core)
 
 
 def _check_guards(network: Network, plan: HardwarePlan) -> None:
@@ -151,6 +157,68 @@ def _check_overlap(network: Network, core: CorePlan, mode: Mode) -> None:
                     where=core.where,
                     action="leave sweep_lanes out",
                 )
+
+
+def _check_spikes(network: Network, plan: HardwarePlan, core: CorePlan) -> None:
+    """Spikes of a step may share a token where every one adds one row of all lanes."""
+    (host,) = core.hosts if len(core.hosts) == 1 else (None,)
+    heard = () if host is None else network.sources(host.population)
+    dense = len(heard) == 1 and isinstance(heard[0].operator, Dense) and not heard[0].delay
+    for holds, must, found in (
+        (core.sweep_lanes is not None, "have sweep_lanes", "none"),
+        (dense, "have one connection, dense and without delay", _connections(heard)),
+        (core.banks == (1, 1), "have banks 1x1", f"{core.banks[0]}x{core.banks[1]}"),
+        (core.products is Products.MULTIPLIER, "make products at once", str(core.products)),
+    ):
+        if not holds:
+            raise ConfigurationError(
+                f"a core that takes several spikes a cycle must {must}",
+                found=found,
+                where=core.where,
+                action="let it take one spike a cycle",
+            )
+    _check_source(network, plan, core, heard[0].source)
+
+
+def _check_source(network: Network, plan: HardwarePlan, core: CorePlan, source: str) -> None:
+    """What puts several spikes into a token must do so for all that hear it."""
+    others = [
+        (other.spikes, other.where)
+        for other in plan.cores
+        for host in other.hosts
+        if any(connection.source == source for connection in network.sources(host.population))
+    ]
+    if network.readout.population == source:
+        others.append((1, "the readout"))
+    fewer = [f"{spikes} by {where}" for spikes, where in others if spikes != core.spikes]
+    hosting = [
+        other for other in plan.cores if any(host.population == source for host in other.hosts)
+    ]
+    alone = not hosting or (len(hosting) == 1 and len(hosting[0].hosts) == 1)
+    guarded = any(guard.input == source for guard in plan.guards)
+    framed = plan.encoders and not hosting
+    for holds, must, found in (
+        (not fewer, f"be taken {core.spikes} a cycle wherever they go", ", ".join(fewer)),
+        (alone, "come from a core that hosts one whole population", "a part, or several"),
+        (not guarded, "come from no input with a guard", "a guard"),
+        (not framed, "come from no encoder", "encoders"),
+    ):
+        if not holds:
+            raise ConfigurationError(
+                f"spikes that share a token must {must}",
+                found=found,
+                where=f"{core.where}, which takes {core.spikes} spikes a cycle from {source!r}",
+                action="let it take one spike a cycle",
+            )
+
+
+def _connections(connections: Sequence[Connection]) -> str:
+    found = [
+        f"{type(each.operator).__name__.lower()} from {each.source!r}"
+        + (" with a delay" if each.delay else "")
+        for each in connections
+    ]
+    return ", ".join(found) or "several hosts"
 
 
 def _structure(network: Network, population: Population, mode: Mode) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """What cores must be, worked out from a network and a plan."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -467,7 +467,19 @@ def node_layouts(network: Network, plan: HardwarePlan) -> dict[str, TokenLayout]
             else:
                 layout = _layout(population, axes, own.emitted, plan.mode)
             layouts[population.name] = layout
+    for name, slots in _slots(network, plan).items():
+        layouts[name] = replace(layouts[name], slots=slots)
     return layouts
+
+
+def _slots(network: Network, plan: HardwarePlan) -> dict[str, int]:
+    """Spikes of a token, by source: as many as a cycle are taken by what hears it."""
+    return {
+        connection.source: core.spikes
+        for core in plan.cores
+        for host in core.hosts
+        for connection in network.sources(host.population)
+    }
 
 
 def _layout(part: Input | Population, axes: Axes, sent: Interval, mode: Mode) -> TokenLayout:

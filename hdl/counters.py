@@ -17,11 +17,12 @@ class CoreCounters(wiring.Component):
 
     Parameters
     ----------
-    lanes : most synaptic updates of a row. ports : most spikes that are taken in one cycle.
+    lanes : most synaptic updates of a row. rows : most rows of one cycle. taken, sent : most spikes
+    that are taken, and sent, in one cycle.
 
     Members
     -------
-    clear : In, zeroes all. row, spike_out, stall, works : In, count this cycle; updates, spikes :
+    clear : In, zeroes all. stall, works : In, count this cycle; row, updates, spikes, spike_out :
     In, how many happen in it. All of ``COUNTERS`` : Out.
 
     Timing
@@ -32,15 +33,23 @@ class CoreCounters(wiring.Component):
     latency = 1
     interval = 1
 
-    def __init__(self, *, lanes: int, ports: int) -> None:
-        if lanes < 1 or ports < 1:
+    def __init__(self, *, lanes: int, rows: int, taken: int, sent: int) -> None:
+        if min(lanes, rows, taken, sent) < 1:
             raise ConfigurationError(
-                "lanes and ports must be at least 1", found=f"{lanes} and {ports}"
+                "lanes, rows and spikes must be at least 1",
+                found=f"{lanes}, {rows}, {taken} and {sent}",
             )
         self.lanes = lanes
-        self.ports = ports
-        events = {name: In(1) for name in ("clear", "row", "spike_out", "stall", "works")}
-        events |= {"updates": In(range(lanes + 1)), "spikes": In(range(ports + 1))}
+        self.most_rows = rows
+        self.most_taken = taken
+        self.most_sent = sent
+        events = {name: In(1) for name in ("clear", "stall", "works")}
+        events |= {
+            "row": In(range(rows + 1)),
+            "updates": In(range(rows * lanes + 1)),
+            "spikes": In(range(taken + 1)),
+            "spike_out": In(range(sent + 1)),
+        }
         super().__init__({**events, **{name: Out(COUNTER_BITS) for name in COUNTERS}})
 
     def elaborate(self, platform: object) -> Module:

@@ -1,6 +1,6 @@
 """All that reaches a core, from all its ports, as one token at a time."""
 
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Cat, Module, Mux
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,7 +14,7 @@ from .queue import SpikeQueue
 from .sample_delay import SampleDelay
 from .serial import BitSplitter
 from .sum_delay import SumDelay
-from .token import TokenLayout, axes_of
+from .token import TokenLayout, axes_of, spikes_of
 
 __all__ = ["Intake"]
 
@@ -84,7 +84,7 @@ class Intake(wiring.Component):
                 "port": Out(range(len(config.ports))),
                 "take": In(1),
                 "again": In(1),
-                "spikes": Out(range(len(config.ports) + 1)),
+                "spikes": Out(range(config.plan.spikes * len(config.ports) + 1)),
             }
         )
 
@@ -122,8 +122,7 @@ class Intake(wiring.Component):
                     wiring.connect(m, source, part.i)
                     source = part.o
                 if name == "delay":
-                    is_spike = source.payload.kind == TokenKind.SPIKE.value
-                    leaves.append(source.valid & source.ready & is_spike)
+                    leaves.append(Mux(source.valid & source.ready, spikes_of(source.payload), 0))
             streams.append(source)
         m.d.comb += self.spikes.eq(sum(leaves))
         if self.paced:

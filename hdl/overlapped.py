@@ -61,6 +61,7 @@ class OverlappedCore(CoreShell):
                 for each in config.slices
             ),
             slice_lanes=config.sweep_lanes,
+            rows=config.plan.spikes,
         )
         self.memory = None
         if not config.divides:

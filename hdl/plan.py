@@ -95,6 +95,8 @@ class CorePlan:
     sweep_lanes : neurons that decide in a cycle, a power of two, while the rows of the next step go
         on into a second bank of sums; it needs a lane for each neuron. None: all lanes of a group
         decide in a cycle, and rows wait for it.
+    spikes : spikes that are taken in a cycle, all of one connection; what sends them to this core
+        puts so many into a token. More than one needs ``sweep_lanes`` and a dense connection.
     membranes : where the state lives.
     weights : where the weights live.
     products : what multiplies; only payloads that are neither unit nor sign nor shift need it.
@@ -107,6 +109,7 @@ class CorePlan:
     lanes: int
     banks: tuple[int, int] = (1, 1)
     sweep_lanes: int | None = None
+    spikes: int = 1
     membranes: MembraneStore = MembraneStore.REGISTERS
     weights: WeightStore = WeightStore.BLOCK
     products: Products = Products.MULTIPLIER
@@ -116,6 +119,7 @@ class CorePlan:
     def __post_init__(self) -> None:
         numbers = {
             "lanes": (1, (self.lanes,)),
+            "spikes": (1, (self.spikes,)),
             "banks": (1, self.banks),
             "sweep_lanes": (1, () if self.sweep_lanes is None else (self.sweep_lanes,)),
             "queue_depths": (2, self.queue_depths),
@@ -128,12 +132,11 @@ class CorePlan:
                         found=repr(value),
                         where=self.where,
                     )
-        if self.sweep_lanes is not None and self.sweep_lanes.bit_count() != 1:
-            raise ConfigurationError(
-                "sweep_lanes must be a power of two, or none",
-                found=str(self.sweep_lanes),
-                where=self.where,
-            )
+        for name, value in (("sweep_lanes", self.sweep_lanes or 1), ("spikes", self.spikes)):
+            if value.bit_count() != 1:
+                raise ConfigurationError(
+                    f"{name} must be a power of two", found=str(value), where=self.where
+                )
         if len(self.banks) != 2 or self.lanes % prod(self.banks):
             raise ConfigurationError(
                 "lanes must be a multiple of the product of two banks",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, ValueLike
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, ValueLike
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -35,9 +35,9 @@ def group_item(*, lanes: int, layouts: Sequence[TokenLayout]) -> data.StructLayo
 class SpikeSerialiser(wiring.Component):
     """Sends one token a cycle for the lanes of a group that fired, or one marker.
 
-    Two groups can wait while one is sent. Lanes are searched in blocks of up to 8 channels of one
-    bank, a register apart. An address is the group's part and the lane's part side by side, so that
-    nothing is added.
+    A token takes as many lanes as it has slots, all of one block. Two groups can wait while one is
+    sent. Lanes are searched in blocks of up to 8 channels of one bank, a register apart. An address
+    is the group's part and the lane's part side by side, so that nothing is added.
 
     Parameters
     ----------
@@ -73,6 +73,11 @@ class SpikeSerialiser(wiring.Component):
         self.channel_lanes = channel_lanes
         self.banks = banks
         self.layouts = tuple(layouts)
+        self.slots = max(layout.slots for layout in layouts)
+        if self.slots > 1 and len(self.layouts) > 1:
+            raise ConfigurationError(
+                "hosts of one serialiser must send a spike a token", found=f"{self.slots} slots"
+            )
         self.lanes = channel_lanes * banks[0] * banks[1]
         self.block = min(_BLOCK, channel_lanes)
         # Of each block its bank's row and column, and its first channel.
@@ -99,20 +104,25 @@ class SpikeSerialiser(wiring.Component):
         waiting, chosen = Signal(self.item, reset_less=True), Signal(self.item, reset_less=True)
         waits, chooses = Signal(), Signal()
         some = Signal(len(self.blocks))
-        # The next block is known as one bit of a register, a cycle before it is picked.
+        # The next block is known as one bit of a register, a cycle before it is picked, and so is
+        # whether one token takes all its lanes.
         first = Signal(len(self.blocks), reset_less=True)
+        short = Signal(len(self.blocks), reset_less=True)
         send_free, choose_free = Signal(), Signal()
         last_block = (some & ~first) == 0
         m.d.comb += choose_free.eq(~chooses | (send_free & last_block))
         self._accept(m, waiting, waits, chooses, choose_free)
 
-        arriving = Cat(self._lanes_of(waiting.mask, b, 1).any() for b in range(len(self.blocks)))
+        blocks = [self._lanes_of(waiting.mask, b, 1) for b in range(len(self.blocks))]
+        arriving = Cat(lanes.any() for lanes in blocks)
         left = some & ~first
         with m.If(choose_free):
             m.d.sync += [some.eq(arriving), first.eq(_lowest(arriving)), chosen.eq(waiting)]
+            m.d.sync += short.eq(Cat(~at_least(lanes, self.slots + 1) for lanes in blocks))
         with m.Elif(send_free):
             m.d.sync += [some.eq(left), first.eq(_lowest(left))]
-        sends = self._send(m, chosen, chooses, first, send_free)
+        ends = chosen.marker | (first & short).any()
+        sends = self._send(m, chosen, chooses, first, ends, send_free)
         m.d.comb += self.idle.eq(~(waits | chooses | sends))
         return m
 
@@ -140,7 +150,13 @@ class SpikeSerialiser(wiring.Component):
             m.d.sync += waiting.eq(self.i.payload)
 
     def _send(
-        self, m: Module, chosen: Signal, chooses: Signal, first: Signal, send_free: Signal
+        self,
+        m: Module,
+        chosen: Signal,
+        chooses: Signal,
+        first: Signal,
+        ends: ValueLike,
+        send_free: Signal,
     ) -> Signal:
         """The lanes of one block that are not yet sent, or one marker; returns whether any."""
         bits = self.payload_bits
@@ -152,10 +168,14 @@ class SpikeSerialiser(wiring.Component):
         )
         sending = Signal(header, reset_less=True)
         address = Signal.like(chosen.base, reset_less=True)
-        rest = (lanes_left & (lanes_left - 1))[: self.block]
-        taken = Signal()
+        # Of the lanes that are left in the block, how many lie below each.
+        below = [
+            Cat(at_least(lanes_left[:lane], count) for lane in range(self.block))
+            for count in range(self.slots + 1)
+        ]
+        taken, last = Signal(), Signal(reset_less=True)
         ready = choose([o.ready for o in self.outputs], sending.host)
-        m.d.comb += [taken.eq(ready), send_free.eq(~sends | (taken & (rest == 0)))]
+        m.d.comb += [taken.eq(ready), send_free.eq(~sends | (taken & last))]
         with m.If(send_free):
             m.d.sync += [
                 sends.eq(chooses),
@@ -163,29 +183,50 @@ class SpikeSerialiser(wiring.Component):
                 sending.kind.eq(chosen.kind),
                 sending.keep.eq(chosen.keep),
                 sending.host.eq(chosen.host),
+                last.eq(ends),
                 lanes_left.eq(self._pick(first, chosen.mask, 1)),
                 block_levels.eq(self._pick(first, chosen.levels, bits)),
                 address.eq(chosen.base | self._place(first, chosen.host)),
             ]
         with m.Elif(taken):
-            m.d.sync += lanes_left.eq(rest)
+            m.d.sync += [
+                lanes_left.eq(lanes_left & below[self.slots]),
+                last.eq(~at_least(lanes_left, 2 * self.slots + 1)),
+            ]
 
-        lane = Signal(range(self.block))
-        for index in reversed(range(self.block)):
-            with m.If(lanes_left[index]):
-                m.d.comb += lane.eq(index)
-        level = Array(block_levels[i * bits : (i + 1) * bits] for i in range(self.block))[lane]
+        places = [(lanes_left & below[k] & ~below[k + 1])[: self.block] for k in range(self.slots)]
+        spikes = [self._spike(m, place, block_levels, k) for k, place in enumerate(places)]
         for h, (layout, output) in enumerate(zip(self.layouts, self.outputs, strict=True)):
             token = output.payload
-            spike = address | (lane << layout.offsets[0])
             m.d.comb += [
                 output.valid.eq(sends & (sending.host == h)),
                 token.kind.eq(Mux(sending.marker, sending.kind, TokenKind.SPIKE.value)),
-                token.address.eq(Mux(sending.marker, sending.keep, spike)),
             ]
-            if layout.payload_shape.width:
-                m.d.comb += token.payload.eq(Mux(sending.marker, 0, level))
+            for k, (lane, level) in enumerate(spikes):
+                spike = address | (lane << layout.offsets[0])
+                slot = token if k == 0 else token[f"slot_{k}"]
+                if k == 0:
+                    m.d.comb += slot.address.eq(Mux(sending.marker, sending.keep, spike))
+                else:
+                    spikes_too = ~sending.marker & places[k].any()
+                    m.d.comb += [slot.spikes.eq(spikes_too), slot.address.eq(spike)]
+                if layout.payload_shape.width:
+                    m.d.comb += slot.payload.eq(Mux(sending.marker, 0, level))
         return sends
+
+    def _spike(
+        self, m: Module, one_hot: Value, levels: Signal, slot: int
+    ) -> tuple[Signal, ValueLike]:
+        """The number of a lane, and its level."""
+        bits = self.payload_bits
+        lane = Signal(range(self.block), name=f"lane_{slot}")
+        level: ValueLike = 0
+        for place in range(len(lane)):
+            picks = [bit for index, bit in enumerate(one_hot) if index >> place & 1]
+            m.d.comb += lane[place].eq(Cat(picks).any())
+        for index, bit in enumerate(one_hot):
+            level |= levels[index * bits : (index + 1) * bits] & bit.replicate(bits)
+        return lane, level
 
     def _lanes_of(self, words: ValueLike, block: int, width: int) -> ValueLike:
         """What a block's lanes have in ``words``; the last block of a bank may be shorter."""
@@ -214,5 +255,16 @@ class SpikeSerialiser(wiring.Component):
         return choose(parts, host)
 
 
-def _lowest(bits: ValueLike) -> ValueLike:
-    return bits & ~(bits - 1)
+def at_least(bits: Value, count: int) -> Value:
+    """Whether so many bits are 1, by halves: lookup tables are faster than a carry chain here."""
+    if count <= 0 or count > len(bits):
+        return Const(count <= 0, 1)
+    if count == 1 or count == len(bits):
+        return bits.any() if count == 1 else bits.all()
+    low, high = bits[: len(bits) // 2], bits[len(bits) // 2 :]
+    ways = [at_least(low, part) & at_least(high, count - part) for part in range(count + 1)]
+    return Cat(ways).any()
+
+
+def _lowest(bits: Value) -> Value:
+    return Cat(bit & ~bits[:index].any() for index, bit in enumerate(bits))

@@ -1,18 +1,18 @@
 """What every core has: spike queues, synapses of each port, a serialiser, and what is counted."""
 
 from functools import reduce
-from operator import or_
+from operator import add, or_
 
-from amaranth.hdl import Cat, Module, Value
+from amaranth.hdl import Cat, Module, Mux, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
-
-from spikewright.golden.spec import TokenKind
 
 from .config import CoreConfig
 from .intake import Intake
 from .serialiser import SpikeSerialiser
 from .synapses import Synapses, natural_latency
+from .token import spikes_of
+from .wide_synapses import WideSynapses
 
 __all__ = ["CoreShell"]
 
@@ -28,9 +28,9 @@ class CoreShell(wiring.Component):
     -------
     i_0, i_1, ... : In(stream), one a port. o_0, o_1, ... : Out(stream), one a host. pace :
     In(stream), of which only markers count, where all connections have a delay.
-    row, spike_out, stall, busy : Out, high each time a row is issued, a spike is sent, a token
-    waits for its consumer, a token waits for the core or something is under way in it. synops,
-    spikes_in : Out, neurons that a row updates, spikes that leave their queues in this cycle.
+    stall, busy : Out, high each time a token waits for its consumer, a token waits for the core or
+    something is under way in it. row, synops, spikes_in, spike_out : Out, rows that are issued,
+    neurons that they update, spikes that leave their queues, spikes that are sent in this cycle.
 
     Timing
     ------
@@ -49,18 +49,30 @@ class CoreShell(wiring.Component):
         super().__init__(
             members
             | {
-                "row": Out(1),
-                "synops": Out(range(config.lanes + 1)),
-                "spikes_in": Out(range(len(config.ports) + 1)),
-                "spike_out": Out(1),
+                "row": Out(range(self.most_rows + 1)),
+                "synops": Out(range(self.most_rows * config.lanes + 1)),
+                "spikes_in": Out(range(self.most_taken + 1)),
+                "spike_out": Out(range(self.most_sent + 1)),
                 "stall": Out(1),
                 "busy": Out(1),
             }
         )
 
-    def _synapses(self) -> list[Synapses]:
+    def _synapses(self) -> list[Synapses | WideSynapses]:
         """Rows of all ports arrive at the lanes equally late, so that they never meet."""
         config = self.config
+        if config.plan.spikes > 1:
+            return [
+                WideSynapses(
+                    layout=port.layout,
+                    schedule=port.schedule,
+                    channel_lanes=config.channel_lanes,
+                    operand_shape=config.operand_shape,
+                    shift=config.shift,
+                    store=config.plan.weights,
+                )
+                for port in config.ports  # one, the plan's check says
+            ]
         latency = max(
             natural_latency(
                 layout=port.layout,
@@ -84,6 +96,21 @@ class CoreShell(wiring.Component):
             )
             for port in config.ports
         ]
+
+    @property
+    def most_rows(self) -> int:
+        """Rows that are issued in a cycle at most."""
+        return self.config.plan.spikes
+
+    @property
+    def most_taken(self) -> int:
+        """Spikes that leave the queues in a cycle at most."""
+        return self.config.plan.spikes * len(self.config.ports)
+
+    @property
+    def most_sent(self) -> int:
+        """Spikes that are sent in a cycle at most."""
+        return max(host.target.slots for host in self.config.hosts)
 
     @property
     def pause(self) -> int:
@@ -120,13 +147,12 @@ class CoreShell(wiring.Component):
             wiring.connect(m, wiring.flipped(self.pace), self.intake.pace)
         for inside, outside in zip(self.serialiser.outputs, self.outputs, strict=True):
             wiring.connect(m, inside, wiring.flipped(outside))
-        is_spike = [o.payload.kind == TokenKind.SPIKE.value for o in self.outputs]
-        sent = [o.valid & o.ready & spike for o, spike in zip(self.outputs, is_spike, strict=True)]
+        sent = [Mux(o.valid & o.ready, spikes_of(o.payload), 0) for o in self.outputs]
         m.d.comb += [
             self.spikes_in.eq(self.intake.spikes),
-            self.spike_out.eq(Cat(sent).any()),
+            self.spike_out.eq(reduce(or_, sent)),
             self.stall.eq(Cat(o.valid & ~o.ready for o in self.outputs).any()),
-            self.row.eq(self.any_row("valid")),
+            self.row.eq(reduce(add, self.any_row("valid"))),
             self.synops.eq(self.any_row("synops")),
         ]
 

@@ -23,13 +23,14 @@ class SumLanes(wiring.Component):
     operand_shape : shape of an operand. shift : fraction bits below an operand.
     total_bits : bits of a sum, which wraps.
     slices : first lane of each part that can be read. slice_lanes : lanes of such a part.
+    rows : rows that are added in a cycle; several only into one bank.
 
     Members
     -------
-    valid, enables, payload, operands : In, one row to add, as of ``AccumulatorLanes``; operands are
-    0 where ``valid`` is 0. closes : In, in place of a row: the step's rows have all come. closed :
-    Out, its sums are held from the next cycle on, and the others begin with 0 again. busy : Out,
-    rows or ``closes`` are under way.
+    valid, enables, payload, operands : In, one row to add, as of ``AccumulatorLanes``, or a field
+    for each of several; operands are 0 where ``valid`` is 0. closes : In, in place of a row: the
+    step's rows have all come. closed : Out, its sums are held from the next cycle on, and the
+    others begin with 0 again. busy : Out, rows or ``closes`` are under way.
     read_slice : In; read_enable : In, samples it; sums : Out, the held sums of a slice, a cycle
     later, held until the next sample.
 
@@ -54,6 +55,7 @@ class SumLanes(wiring.Component):
         total_bits: int,
         slices: tuple[int, ...],
         slice_lanes: int,
+        rows: int = 1,
     ) -> None:
         if total_bits <= shift:
             raise ConfigurationError(
@@ -73,14 +75,22 @@ class SumLanes(wiring.Component):
         self.total_bits = total_bits
         self.slices = slices
         self.slice_lanes = slice_lanes
+        self.rows = rows
         self.n_banks = banks[0] * banks[1]
         self.lanes = self.n_banks * channel_lanes
+        if rows < 1 or rows & (rows - 1) or (rows > 1 and self.n_banks > 1):
+            raise ConfigurationError(
+                "the rows of a cycle must be a power of two, and 1 where there are several banks",
+                found=f"{rows}, banks {banks}",
+            )
         super().__init__(
             {
-                "valid": In(1),
-                "enables": In(self.n_banks),
-                "payload": In(layout.payload_shape),
-                "operands": In(self.lanes * self.operand_shape.width),
+                "valid": In(rows),
+                "enables": In(rows * self.n_banks),
+                "payload": In(rows * layout.payload_shape.width)
+                if rows > 1
+                else In(layout.payload_shape),
+                "operands": In(rows * self.lanes * self.operand_shape.width),
                 "closes": In(1),
                 "closed": Out(1),
                 "busy": Out(1),
@@ -92,17 +102,13 @@ class SumLanes(wiring.Component):
 
     @property
     def latency(self) -> int:
-        """Cycles from ``closes`` to ``closed``: multiply, hold."""
-        return multiplies(self.layout) + 1
+        """Cycles from ``closes`` to ``closed``: multiply; hold, or add the rows in pairs."""
+        return multiplies(self.layout) + max(1, (self.rows - 1).bit_length())
 
     def elaborate(self, platform: object) -> Module:
         """Multiply; hold; add, or begin anew."""
         m = Module()
-        values = {"negative": self._negative(), "closes": self.closes}
-        values |= {f"enable_{b}": enable & self.valid for b, enable in enumerate(self.enables)}
-        values |= {f"operand_{k}": operand for k, operand in enumerate(self._operands())}
-        flow = Flow(m, self.valid | self.closes, values, name="row")
-        flow.wait(self.latency)
+        flow = self._rows(m) if self.rows > 1 else self._row(m)
         m.d.comb += [
             self.busy.eq(flow.busy),
             self.closed.eq(flow.valid & flow.values["closes"]),
@@ -114,8 +120,8 @@ class SumLanes(wiring.Component):
             with m.If(self.closed):
                 m.d.sync += [before.eq(total), total.eq(0)]
             # Operands that are not enabled are 0 where there is one bank.
-            enable = flow.values[f"enable_{lane // self.channel_lanes}"]
-            with m.Elif(enable if self.n_banks > 1 else Const(1, 1)):
+            bank = lane // self.channel_lanes
+            with m.Elif(flow.values[f"enable_{bank}"] if self.n_banks > 1 else Const(1, 1)):
                 m.d.sync += total.eq(self._add(total, flow, lane))
             held.append(before)
         parts = [
@@ -126,22 +132,60 @@ class SumLanes(wiring.Component):
             m.d.sync += self.sums.eq(Array(parts)[self.read_slice])
         return m
 
-    def _negative(self) -> Value:
-        return self.payload < 0 if subtracts(self.layout) else Const(0, 1)
+    def _row(self, m: Module) -> Flow:
+        """One row: its operands, and whether they are taken off."""
+        negative = self.payload < 0 if subtracts(self.layout) else Const(0, 1)
+        values: dict[str, Value] = {"negative": negative, "closes": self.closes}
+        if self.n_banks > 1:
+            values |= {f"enable_{b}": bit & self.valid for b, bit in enumerate(self.enables)}
+        values |= {f"operand_{k}": operand for k, operand in enumerate(self._operands(0))}
+        flow = Flow(m, self.valid | self.closes, values, name="row")
+        flow.wait(self.latency)
+        return flow
 
-    def _operands(self) -> list[Value]:
+    def _rows(self, m: Module) -> Flow:
+        """Several rows, added in pairs, a level of pairs a cycle."""
+        values: dict[str, Value] = {"closes": self.closes}
+        for row in range(self.rows):
+            values |= {f"{row}_{k}": value for k, value in enumerate(self._operands(row))}
+        flow = Flow(m, self.valid.any() | self.closes, values, name="row")
+        flow.wait(int(multiplies(self.layout)))
+        count = self.rows
+        while count > 1:
+            count //= 2
+            for lane in range(self.lanes):
+                pairs = [
+                    flow.take(f"{2 * row}_{lane}").as_signed()
+                    + flow.take(f"{2 * row + 1}_{lane}").as_signed()
+                    for row in range(count)
+                ]
+                flow.values |= {f"{row}_{lane}": pair for row, pair in enumerate(pairs)}
+            flow.wait(1)
+        for lane in range(self.lanes):
+            flow.values[f"operand_{lane}"] = flow.take(f"0_{lane}")
+        return flow
+
+    def _operands(self, row: int) -> list[Value]:
+        """Products of a row; of several rows whole, of one what ``_add`` makes whole."""
         shape = self.operand_shape
+        payload = self.payload
+        if self.rows > 1 and not self.layout.is_unit:
+            payload = payload.word_select(row, self.layout.payload_shape.width)
+            payload = payload.as_signed() if self.layout.payload_shape.signed else payload
         found = []
         for lane in range(self.lanes):
-            field = self.operands.word_select(lane, shape.width)
+            field = self.operands.word_select(row * self.lanes + lane, shape.width)
             signed = field.as_signed() if shape.signed else Cat(field, Const(0, 1)).as_signed()
-            found.append(times_payload(self.layout, signed, self.payload))
+            product = times_payload(self.layout, signed, payload)
+            if self.rows > 1 and subtracts(self.layout):
+                product = product + (payload < 0)
+            found.append(product)
         return found
 
     def _add(self, total: Signal, flow: Flow, lane: int) -> Value:
         # The fraction below an operand is never changed by one.
         high, operand = total[self.shift :].as_signed(), flow.values[f"operand_{lane}"]
-        if subtracts(self.layout):
+        if subtracts(self.layout) and self.rows == 1:
             added = Cat(1, high).as_signed() + Cat(flow.values["negative"], operand).as_signed()
             return Cat(total[: self.shift], added[1 : 1 + len(high)])
         return Cat(total[: self.shift], (high + operand)[: len(high)])

@@ -19,18 +19,24 @@ from .tables import Column, look_up
 from .token import TokenLayout
 from .weights import WeightMemory, pack_rows
 
-__all__ = ["Synapses", "natural_latency", "operand_shape"]
+__all__ = ["Synapses", "as_operand", "natural_latency", "operand_bits", "operand_shape"]
 
 
 def operand_shape(schedules: Sequence[PortSchedule], shift: int) -> Shape:
     """The narrowest shape of operands that have ``shift`` fraction bits less than the weights."""
-    return signed(max(_operand_bits(schedule, shift) for schedule in schedules))
+    return signed(max(operand_bits(schedule, shift) for schedule in schedules))
 
 
-def _operand_bits(schedule: PortSchedule, shift: int) -> int:
+def operand_bits(schedule: PortSchedule, shift: int) -> int:
+    """Bits of an operand of one connection."""
     # One is 01, and minus one 1.
     own = schedule.weight_bits if schedule.weights is not None else 2 - schedule.negative
     return own + schedule.shift - shift
+
+
+def as_operand(weight: Value, *, shift: int, bits: int) -> Value:
+    """A weight in two's complement, moved up, as an operand of so many bits."""
+    return Cat(Const(0, shift), weight, weight[-1].replicate(bits - len(weight) - shift))
 
 
 def natural_latency(
@@ -100,7 +106,7 @@ class Synapses(wiring.Component):
             raise ConfigurationError(
                 f"the shift must be at most the connection's {schedule.shift}", found=str(shift)
             )
-        bits = _operand_bits(schedule, shift)
+        bits = operand_bits(schedule, shift)
         if not operand_shape.signed or operand_shape.width < bits:
             raise ConfigurationError(
                 f"an operand of {bits} bits must fit its shape",
@@ -247,10 +253,10 @@ class Synapses(wiring.Component):
             flow.wait(align.latency - 1)
         bits, width = self.schedule.weight_bits, self.operand_shape.width
         up = self.schedule.shift - self.shift
-        fields = []
-        for lane in range(self.lanes):
-            weight = align.lane_weights.word_select(lane, bits)
-            fields += [Const(0, up), weight, weight[-1].replicate(width - bits - up)]
+        fields = [
+            as_operand(align.lane_weights.word_select(lane, bits), shift=up, bits=width)
+            for lane in range(self.lanes)
+        ]
         # A gate here is part of the adder's; a register in front of it has block RAM to wait for.
         m.d.comb += self.row_operands.eq(Mux(self.row_valid, Cat(fields), 0))
 

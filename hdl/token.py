@@ -1,20 +1,21 @@
 """The word of a stream: one of the three tokens, in as few bits as its population needs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
 import numpy.typing as npt
-from amaranth.hdl import Shape, signed, unsigned
+from amaranth.hdl import Shape, Value, signed, unsigned
 from amaranth.lib import data, stream
 
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import TokenKind
 
-__all__ = ["Axis", "TokenLayout", "axes_of"]
+__all__ = ["Axis", "TokenLayout", "axes_of", "spikes_of"]
 
 _KIND_BITS = 2
+_WORD_BITS = 63
 Words = npt.NDArray[np.int64]
 
 
@@ -112,11 +113,12 @@ def axes_of(shape: Sequence[int], banks: tuple[int, int, int] = (1, 1, 1)) -> Ax
 
 @dataclass(frozen=True, kw_only=True)
 class TokenLayout:
-    """Bits of a token, least significant first: kind (2), address, payload.
+    """Bits of a token, least significant first: kind (2), address, payload; then further spikes.
 
     The address of a neuron is the codes of its column, row and channel, the column's lowest. The
     payload takes no bits where every spike carries +1. END has its flag in bit 0 of the address;
-    the END that leaves an accelerator has the address of the neuron that won there.
+    the END that leaves an accelerator has the address of the neuron that won there. A SPIKE of
+    several slots has in each but the first whether there is a spike (1), its address, its payload.
 
     Parameters
     ----------
@@ -124,6 +126,7 @@ class TokenLayout:
     low, high : range of the payload of a spike.
     valued : whether a payload of 0 is sent too, as a readout does.
     powers : whether the magnitude of every payload is a power of two.
+    slots : spikes of one step that a token may carry.
     """
 
     axes: Axes
@@ -131,11 +134,19 @@ class TokenLayout:
     high: int
     valued: bool = False
     powers: bool = False
+    slots: int = 1
 
     def __post_init__(self) -> None:
         if self.low > self.high:
             raise ConfigurationError(
                 "the payload's low must not exceed its high", found=f"{self.low} > {self.high}"
+            )
+        if self.slots < 1:
+            raise ConfigurationError("slots must be at least 1", found=str(self.slots))
+        if self.slots > 1 and self.width > _WORD_BITS:
+            raise ConfigurationError(
+                f"a token of several slots must fit {_WORD_BITS} bits",
+                found=f"{self.width} of {self.slots} slots",
             )
 
     @property
@@ -216,20 +227,28 @@ class TokenLayout:
         return unsigned(max(1, self.high.bit_length()))
 
     @property
+    def single(self) -> "TokenLayout":
+        """The same with one slot."""
+        return replace(self, slots=1)
+
+    @property
+    def slot_bits(self) -> int:
+        """Bits of a slot but the first."""
+        return 1 + self.address_bits + self.payload_shape.width
+
+    @property
     def width(self) -> int:
         """Bits of the whole token."""
-        return _KIND_BITS + self.address_bits + self.payload_shape.width
+        first = _KIND_BITS + self.address_bits + self.payload_shape.width
+        return first + (self.slots - 1) * self.slot_bits
 
     @property
     def struct(self) -> data.StructLayout:
-        """The token as an Amaranth layout."""
-        return data.StructLayout(
-            {
-                "kind": unsigned(_KIND_BITS),
-                "address": unsigned(self.address_bits),
-                "payload": self.payload_shape,
-            }
-        )
+        """The token as an Amaranth layout; ``slot_1`` and on are {spikes, address, payload}."""
+        place = {"address": unsigned(self.address_bits), "payload": self.payload_shape}
+        slot = data.StructLayout({"spikes": unsigned(1), **place})
+        more = {f"slot_{index}": slot for index in range(1, self.slots)}
+        return data.StructLayout({"kind": unsigned(_KIND_BITS), **place, **more})
 
     @property
     def signature(self) -> stream.Signature:
@@ -248,10 +267,13 @@ class TokenLayout:
             ],
             "payload": [_KIND_BITS + self.address_bits, payload.width],
             "signed": bool(payload.signed),
+            "slots": self.slots,
         }
 
     def pack(self, kind: Words, address: Words, payload: Words) -> Words:
         """Words of the tokens whose fields are given, all of shape [tokens]; addresses as neurons.
+
+        Spikes side by side share a word, as many as there are slots.
 
         Raises
         ------
@@ -276,18 +298,47 @@ class TokenLayout:
                 )
         bits = self.payload_shape.width
         field = np.where(spike, payload, 0) & ((1 << bits) - 1)
-        coded = self.encode(address)
-        return kind | (coded << _KIND_BITS) | (field << (_KIND_BITS + self.address_bits))
+        place = self.encode(address) | (field << self.address_bits)
+        words = kind | (place << _KIND_BITS)
+        follows = spike & np.concatenate(([False], spike))[:-1]
+        order = np.arange(kind.size)
+        slot = (order - np.maximum.accumulate(np.where(follows, 0, order))) % self.slots
+        for index in range(1, self.slots):
+            shared = np.flatnonzero(slot == index)
+            words[shared - index] |= (1 | (place[shared] << 1)) << self._offset(index)
+        return words[slot == 0]
 
     def unpack(self, words: Words) -> tuple[Words, Words, Words]:
-        """Fields (kind, neuron, payload) of words, of shape [tokens]; markers have payload 0."""
+        """Fields (kind, neuron, payload) of the tokens in words, of shape [tokens].
+
+        Markers have payload 0; the spikes of a word follow each other.
+        """
         words = np.asarray(words, dtype=np.int64)
         kind = words & ((1 << _KIND_BITS) - 1)
-        address = self.decode((words >> _KIND_BITS) & ((1 << self.address_bits) - 1))
+        places = [words >> _KIND_BITS]
+        carries = [np.ones_like(words)]
+        for index in range(1, self.slots):
+            places.append(words >> (self._offset(index) + 1))
+            carries.append((words >> self._offset(index)) & (kind == int(TokenKind.SPIKE)))
+        there = (np.stack(carries, axis=-1) & 1).astype(bool)
+        place = np.stack(places, axis=-1)[there]
+        kind = np.broadcast_to(kind[..., None], there.shape)[there]
+        address = self.decode(place & ((1 << self.address_bits) - 1))
         bits = self.payload_shape.width
-        payload = (words >> (_KIND_BITS + self.address_bits)) & ((1 << bits) - 1)
+        payload = (place >> self.address_bits) & ((1 << bits) - 1)
         if self.payload_shape.signed:
             payload = np.where(payload >= (1 << (bits - 1)), payload - (1 << bits), payload)
         if self.is_unit:
-            payload = np.ones_like(words)
+            payload = np.ones_like(kind)
         return kind, address, np.where(kind == int(TokenKind.SPIKE), payload, 0)
+
+    def _offset(self, slot: int) -> int:
+        """Where a slot but the first begins."""
+        return self.single.width + (slot - 1) * self.slot_bits
+
+
+def spikes_of(token: "data.View[data.StructLayout]") -> Value:
+    """How many spikes a token in hardware carries; 0 if it is no SPIKE."""
+    slots = [name for name in token.shape().members if name.startswith("slot_")]
+    is_spike = token.kind == TokenKind.SPIKE.value
+    return sum((is_spike & token[name].spikes for name in slots), is_spike)

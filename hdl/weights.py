@@ -61,11 +61,12 @@ class WeightMemory(wiring.Component):
     ----------
     rows : words, as ``pack_rows`` gives them.
     width : bits of a word, at least 1.
-    store : block RAM or logic.
+    store : block RAM or logic. ports : rows that are read in a cycle; a block RAM has two ports.
 
     Members
     -------
-    address : In, row to read; sampled every cycle. row : Out, the word, ``latency`` cycles later.
+    address : In, row to read, a field for each port; sampled every cycle. row : Out, the words,
+    ``latency`` cycles later.
 
     Timing
     ------
@@ -77,18 +78,22 @@ class WeightMemory(wiring.Component):
     latency = 2
     interval = 1
 
-    def __init__(self, *, rows: list[int], width: int, store: WeightStore) -> None:
+    def __init__(self, *, rows: list[int], width: int, store: WeightStore, ports: int = 1) -> None:
         if not rows:
             raise ConfigurationError("a weight memory must have at least one row", found="none")
         if width < 1:
             raise ConfigurationError("a row must have at least one bit", found=str(width))
+        if ports < 1:
+            raise ConfigurationError("ports must be at least 1", found=str(ports))
         if any(not 0 <= row < (1 << width) for row in rows):
             raise ConfigurationError(f"every row must fit {width} bits", found="a wider one")
         self.rows = list(rows)
         self.width = width
         self.store = store
+        self.ports = ports
+        self.address_bits = (len(rows) - 1).bit_length()
         self.slices = column_slices(len(rows), width, store)
-        super().__init__({"address": In(range(len(rows))), "row": Out(width)})
+        super().__init__({"address": In(ports * self.address_bits), "row": Out(ports * width)})
 
     def elaborate(self, platform: object) -> Module:
         """Read every cycle; a row that nobody asked for is never used.
@@ -98,7 +103,8 @@ class WeightMemory(wiring.Component):
         """
         m = Module()
         style = "block" if self.store is WeightStore.BLOCK else "logic"
-        words, first = [], 0
+        words: list[list[Signal]] = [[] for _ in range(self.ports)]
+        first = 0
         for index, bits in enumerate(self.slices):
             mask = (1 << bits) - 1
             m.submodules[f"memory_{index}"] = mem = memory.Memory(
@@ -107,11 +113,13 @@ class WeightMemory(wiring.Component):
                 init=[row >> first & mask for row in self.rows],
                 attrs={"ram_style": style},
             )
-            read = mem.read_port()
-            m.d.comb += [read.addr.eq(self.address), read.en.eq(1)]
-            words.append(read.data)
+            for port, parts in enumerate(words):
+                read = mem.read_port()
+                address = self.address.word_select(port, self.address_bits)
+                m.d.comb += [read.addr.eq(address), read.en.eq(1)]
+                parts.append(read.data)
             first += bits
-        row = Signal(self.width, reset_less=True)
+        row = Signal(len(self.row), reset_less=True)
         m.d.sync += row.eq(Cat(*words))
         m.d.comb += self.row.eq(row)
         return m

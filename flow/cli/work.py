@@ -109,6 +109,15 @@ def generate(
             show_default="all lanes of a group, and rows wait",
         ),
     ] = None,
+    spikes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Spikes that such a core takes in a cycle, a power of two, where one dense "
+            "connection brings them: its weights get as many read ports.",
+            show_default="1",
+        ),
+    ] = None,
     membranes: Annotated[
         str | None,
         typer.Option(
@@ -174,6 +183,7 @@ def generate(
         "--lanes": lanes,
         "--banks": banks,
         "--sweep-lanes": sweep_lanes,
+        "--spikes": spikes,
         "--membranes": membranes,
         "--products": products,
         "--guard": guard,
@@ -191,6 +201,7 @@ def generate(
         None if lanes is None else integers(lanes, "--lanes"),
         banks=None if banks is None else pairs(banks, "--banks"),
         sweep_lanes=sweep_lanes,
+        spikes=spikes or 1,
         membranes=None if membranes is None else one_of(MembraneStore, membranes, "--membranes"),
         products=one_of(Products, products or Products.MULTIPLIER, "--products"),
         encoders=encoders,

@@ -137,8 +137,9 @@ def _counters(
             wanted["synops"] += more
         if len(core.hosts) == 1 and core.hosts[0].channels is None:
             wanted["stalls"] = stalls[core.hosts[0].population]
-        # How long a core is busy is its own affair, but each row takes a cycle of it.
-        wanted["busy"] = min(max(seen["busy"], wanted["rows"]), result.cycles)
+        # How long a core is busy is its own affair, but so many rows take a cycle of it.
+        least = -(-wanted["rows"] // core.rows_per_cycle)
+        wanted["busy"] = min(max(seen["busy"], least), result.cycles)
         checks += [(core.name, name, n % (1 << 32), seen[name]) for name, n in wanted.items()]
     lost = result.counters[1 + of_cores :].reshape(-1, len(GUARD_NAMES))
     names = [source.name for source in manifest.inputs]

@@ -45,6 +45,9 @@ class AxisField:
 class Layout:
     """Where kind, address and payload of a token lie; each is (offset, width) in bits.
 
+    A word has a token; one of several ``slots`` has as many spikes at the most: behind the token
+    come, for each further slot, a bit that says whether there is one, its address and its payload.
+
     A payload of no bits stands for +1. ``axes`` are c, y and x of the address; neurons are counted
     in C order over their sizes, and what is no neuron's address counts as a negative one.
     """
@@ -55,6 +58,7 @@ class Layout:
     payload: tuple[int, int]
     signed: bool
     axes: tuple[AxisField, AxisField, AxisField]
+    slots: int = 1
 
     @classmethod
     def from_manifest(cls, data: Mapping[str, Any], *, where: str) -> "Layout":
@@ -69,11 +73,15 @@ class Layout:
                 for axis in data["axes"]
             )
             layout = cls(
-                width=int(data["width"]), signed=bool(data["signed"]), axes=(c, y, x), **fields
+                width=int(data["width"]),
+                signed=bool(data["signed"]),
+                axes=(c, y, x),
+                slots=int(data["slots"]),
+                **fields,
             )
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise FileError(
-                "a layout must give width, kind, address, axes, payload and signed",
+                "a layout must give width, kind, address, axes, payload, signed and slots",
                 found=f"{type(error).__name__} {error}",
                 where=where,
             ) from error
@@ -84,6 +92,15 @@ class Layout:
         if not 1 <= self.width <= _WORD_BITS:
             raise FileError(
                 f"a token must have 1 to {_WORD_BITS} bits", found=str(self.width), where=where
+            )
+        token = self.kind[1] + self.address[1] + self.payload[1]
+        starts = (0, self.kind[1], self.kind[1] + self.address[1])
+        in_order = (self.kind[0], self.address[0], self.payload[0]) == starts
+        if self.slots < 1 or (self.slots > 1 and not (in_order and self.token_width == token)):
+            raise FileError(
+                "the slots must lie behind kind, address and payload, and fill the word",
+                found=f"{self.slots} slots in {self.width} bits",
+                where=where,
             )
         if not 1 <= self.address[1] <= _ADDRESS_BITS:
             raise FileError(
@@ -107,6 +124,20 @@ class Layout:
                 found="axes that overlap",
                 where=where,
             )
+
+    @property
+    def slot_bits(self) -> int:
+        """Bits of each slot behind a token."""
+        return 1 + self.address[1] + self.payload[1]
+
+    @property
+    def token_width(self) -> int:
+        """Bits of a token with one spike."""
+        return self.width - (self.slots - 1) * self.slot_bits
+
+    def slot_offset(self, index: int) -> int:
+        """Where a slot but the first begins."""
+        return self.token_width + (index - 1) * self.slot_bits
 
     @property
     def neurons(self) -> int:
@@ -184,10 +215,42 @@ class Layout:
             payload = np.ones(words.shape, dtype=np.int64)
         return kind, neuron, np.where(kind == TokenKind.SPIKE, payload, 0)
 
+    def gather(self, tokens: Words, starts: Fields) -> tuple[Words, Fields]:
+        """Words of tokens: spikes side by side share one, never across a start of a sample.
+
+        ``starts`` [samples + 1] are places among the tokens; those among the words come back.
+        """
+        if self.slots == 1:
+            return tokens, starts
+        spike = self._field(tokens, self.kind) == TokenKind.SPIKE
+        begins = np.ones(tokens.size + 1, dtype=bool)
+        begins[1:-1] = ~(spike[1:] & spike[:-1])
+        begins[starts] = True
+        at = np.arange(tokens.size)
+        run = at - np.maximum.accumulate(np.where(begins[:-1], at, 0))
+        slot = run % self.slots
+        words = tokens.copy()
+        for index in range(1, self.slots):
+            shared = np.flatnonzero(slot == index)
+            words[shared - index] |= self._in_slot(tokens[shared]) << np.uint64(
+                self.slot_offset(index)
+            )
+        firsts = np.concatenate(([0], np.cumsum(slot == 0)))
+        return words[slot == 0], firsts[starts]
+
+    def _in_slot(self, tokens: Words) -> Words:
+        """What a slot has of a spike."""
+        address = (tokens >> np.uint64(self.address[0])) & _mask(self.address[1])
+        slot = np.uint64(1) | (address << np.uint64(1))
+        if self.payload[1]:
+            payload = (tokens >> np.uint64(self.payload[0])) & _mask(self.payload[1])
+            slot |= payload << np.uint64(1 + self.address[1])
+        return slot
+
     def significant(self, words: Words) -> Words:
         """Words with the bits that mean nothing cleared: STEP's all but the kind, END's payload."""
         kind = self._field(words, self.kind)
-        whole = _mask(self.width)
+        whole = _mask(self.token_width)
         only_kind = _mask(self.kind[1]) << np.uint64(self.kind[0])
         with_address = only_kind | (_mask(self.address[1]) << np.uint64(self.address[0]))
         mask = np.full(words.shape, whole, dtype=np.uint64)

@@ -23,7 +23,7 @@ __all__ = [
     "read_manifest",
 ]
 
-SCHEMA = 5
+SCHEMA = 6
 COUNTER_NAMES = ("rows", "synops", "spikes_in", "spikes_out", "stalls", "busy")
 GUARD_NAMES = ("losses", "waits")
 
@@ -64,9 +64,13 @@ class Host:
 
 @dataclass(frozen=True, kw_only=True)
 class CoreCounters:
-    """Counter ports of a core, in the order of COUNTER_NAMES, its name and whom it hosts."""
+    """Counter ports of a core, in the order of COUNTER_NAMES, its name and whom it hosts.
+
+    ``rows_per_cycle``: that it adds at most.
+    """
 
     name: str
+    rows_per_cycle: int
     hosts: tuple[Host, ...]
     ports: tuple[str, ...]
 
@@ -188,6 +192,7 @@ def _parse(data: dict[str, Any], folder: Path, where: str) -> Manifest:
         cores=tuple(
             CoreCounters(
                 name=core["name"],
+                rows_per_cycle=int(core["rows_per_cycle"]),
                 hosts=tuple(_host(host) for host in core["hosts"]),
                 ports=tuple(core[name] for name in COUNTER_NAMES),
             )

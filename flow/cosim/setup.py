@@ -58,7 +58,7 @@ class Setup:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Vectors:
-    """Words that go in, words that must come out, and what the counters must count.
+    """Words that go in, tokens that must come out, and what the counters must count.
 
     ``input_words[k]`` and ``input_starts[k]`` belong to input k, ``words[k]`` and ``starts[k]`` to
     stream k of the manifest's probes; ``counters`` [cores, 4, samples] are rows, synops, spikes in
@@ -109,13 +109,13 @@ def build_vectors(
         else each.name
         for each in manifest.inputs
     ]
-    sent = [streams[name] for name in names]
+    sent = []
+    for source, name in zip(manifest.inputs, names, strict=True):
+        tokens = _pack(source.layout, streams[name], f"input {source.name!r}")
+        sent.append(source.layout.gather(tokens, streams[name].starts))
     return Vectors(
-        input_words=tuple(
-            _pack(source.layout, stream, f"input {source.name!r}")
-            for source, stream in zip(manifest.inputs, sent, strict=True)
-        ),
-        input_starts=tuple(stream.starts for stream in sent),
+        input_words=tuple(words for words, _ in sent),
+        input_starts=tuple(starts for _, starts in sent),
         words=tuple(_pack(p.layout, streams[p.name], _title(p.name)) for p in manifest.probes),
         starts=tuple(streams[p.name].starts for p in manifest.probes),
         counters=np.array([core.counters(streams) for core in work], dtype=np.int64),

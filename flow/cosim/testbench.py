@@ -10,7 +10,9 @@ import jinja2
 import numpy as np
 import numpy.typing as npt
 
-from .layout import Words
+from spikewright.golden.spec import TokenKind
+
+from .layout import Layout, Words
 from .manifest import Manifest
 
 __all__ = ["PATTERN_LIMIT", "BatchResult", "Status", "read_batch", "render", "write_batch"]
@@ -83,13 +85,14 @@ def render(manifest: Manifest, *, public: bool) -> str:
         streams=[
             {
                 "width": probe.layout.width,
-                "word": _word_bits(probe.layout.width),
+                "word": _word_bits(probe.layout.token_width),
+                "parts": _parts(probe.layout, index),
                 "payload": probe.payload,
                 "valid": probe.valid,
                 "ready": probe.ready,
                 "output": probe is manifest.output,
             }
-            for probe in manifest.probes
+            for index, probe in enumerate(manifest.probes)
         ],
     )
 
@@ -144,7 +147,7 @@ def read_batch(folder: Path, manifest: Manifest) -> BatchResult:
     counts, stalls = rest[3 + 2 * n_inputs :].reshape(-1, 2).T
     streams = []
     for index, probe in enumerate(manifest.probes):
-        word_bytes = _word_bits(probe.layout.width) // 8
+        word_bytes = _word_bits(probe.layout.token_width) // 8
         words = np.fromfile(folder / f"stream_{index}.bin", dtype=f"=u{word_bytes}")
         # The testbench writes whole chunks.
         streams.append(words[: counts[index]].astype(np.uint64))
@@ -161,6 +164,28 @@ def read_batch(folder: Path, manifest: Manifest) -> BatchResult:
         finishes=np.fromfile(folder / "finishes.bin", dtype="=u4").astype(np.int64),
         streams=tuple(streams),
     )
+
+
+def _parts(layout: Layout, index: int) -> list[dict[str, str]]:
+    """The tokens of a word, one for each slot, and when there is one, in Verilog."""
+    name = f"payload_{index}"
+
+    def field(first: int, bits: int) -> str:
+        return f"{name}[{first + bits - 1}:{first}]"
+
+    if layout.slots == 1:
+        return [{"condition": "1'b1", "token": name}]
+    found = [{"condition": "1'b1", "token": field(0, layout.token_width)}]
+    kind = field(*layout.kind)
+    for slot in range(1, layout.slots):
+        first = layout.slot_offset(slot)
+        # What is above the kind is in the same order in a slot.
+        place = field(first + 1, layout.slot_bits - 1)
+        spike = f"{layout.kind[1]}'d{TokenKind.SPIKE.value}"
+        found.append(
+            {"condition": f"{kind} == {spike} && {name}[{first}]", "token": f"{{{place}, {spike}}}"}
+        )
+    return found
 
 
 def _word_bits(width: int) -> int:

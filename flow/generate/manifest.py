@@ -26,7 +26,7 @@ from spikewright.hdl.replay import replayed_inputs
 
 __all__ = ["MANIFEST_SCHEMA", "TOP", "VERILOG", "build_manifest"]
 
-MANIFEST_SCHEMA = 5
+MANIFEST_SCHEMA = 6
 TOP = "accelerator"
 VERILOG = "accelerator.v"
 
@@ -72,6 +72,7 @@ def build_manifest(
                 {
                     "name": core_name(core),
                     "hosts": [asdict(host) for host in core.hosts],
+                    "rows_per_cycle": core.spikes,
                     **{name: f"counters__core{k}__{name}" for name in COUNTERS},
                 }
                 for k, core in enumerate(plan.cores)

@@ -131,7 +131,9 @@ def _uses(
 
 
 def _use(memory: Memory, board: Board) -> MemoryUse:
-    blocks = sum(board.block_ram.blocks(rows, bits) for rows, bits in memory.parts)
+    blocks = sum(
+        board.block_ram.blocks(rows, bits, ports=memory.reads) for rows, bits in memory.parts
+    )
     units = sum(-(-rows // 16) * -(-bits // 4) for rows, bits in memory.parts)
     store = memory.store
     if store == ANYWHERE and board.lut_ram:
@@ -141,7 +143,7 @@ def _use(memory: Memory, board: Board) -> MemoryUse:
     if store == "block":
         return MemoryUse(memory=memory, blocks=blocks)
     if store == "logic":
-        return MemoryUse(memory=memory, luts=-(-memory.bits // 16))
+        return MemoryUse(memory=memory, luts=-(-memory.bits // 16) * memory.reads)
     if store == "lutram" and board.lut_ram:
         return MemoryUse(memory=memory, luts=units * _LUTRAM_LUTS)
     return MemoryUse(memory=memory, registers=memory.bits)

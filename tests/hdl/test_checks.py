@@ -23,6 +23,7 @@ from spikewright.golden.spec import (
 )
 from spikewright.hdl.checks import check_network, check_plan
 from spikewright.hdl.plan import CorePlan, GuardPlan, HardwarePlan, Host
+from support.chains import bounded_chain
 
 
 def dense(pre, post):
@@ -211,3 +212,70 @@ def test_a_guard_is_of_an_input_of_events(names):
     )
     with pytest.raises(ConfigurationError, match=message):
         check_plan(made, replace(good, guards=guards))
+
+
+def wide(*, a=None, b=None, out=None, **options):
+    """Both populations behind x take two spikes a cycle, but for what is changed."""
+    cores = (
+        CorePlan(hosts=(Host(population="a"),), lanes=6, sweep_lanes=2, spikes=2),
+        CorePlan(hosts=(Host(population="b"),), lanes=6, sweep_lanes=2, spikes=2),
+        CorePlan(hosts=(Host(population="out"),), lanes=2),
+    )
+    changed = [
+        replace(core, **(change or {})) for core, change in zip(cores, (a, b, out), strict=True)
+    ]
+    return HardwarePlan(mode=Mode.STEPWISE, cores=tuple(changed), **options)
+
+
+def flat_network(**options):
+    """As ``network``, but a is flat too."""
+    first = network(**options)
+    a, *rest = first.populations
+    return replace(first, populations=(replace(a, shape=(6,)), *rest))
+
+
+def test_several_spikes_a_cycle_are_legal():
+    check_plan(flat_network(), wide())
+
+
+@pytest.mark.parametrize(
+    ("plan", "message"),
+    [
+        (
+            {"a": {"sweep_lanes": None}},
+            r"^core of 'a': a core that takes several spikes a cycle must "
+            r"have sweep_lanes, found none; let it take one spike a cycle$",
+        ),
+        ({"a": {"products": "serial"}}, r"must make products at once, found serial;"),
+        (
+            {"b": {"spikes": 1}},
+            r"^core of 'a', which takes 2 spikes a cycle from 'x': spikes that share "
+            r"a token must be taken 2 a cycle wherever they go, found 1 by core of 'b';",
+        ),
+        ({"guards": (GuardPlan(input="x", depth=9),)}, r"must come from no input with a guard"),
+        (
+            {"out": {"spikes": 2}},
+            r"^core of 'out': a core that takes several spikes a cycle must have",
+        ),
+    ],
+)
+def test_several_spikes_a_cycle_need(plan, message):
+    with pytest.raises(ConfigurationError, match=message):
+        check_plan(flat_network(), wide(**plan))
+
+
+def test_several_spikes_a_cycle_need_a_whole_source():
+    chain = bounded_chain((6, 4, 4, 2), seed=1)
+    first, second, last = (
+        CorePlan(hosts=(Host(population=name),), lanes=4, sweep_lanes=4, spikes=2)
+        for name in ("h0", "h1", "out")
+    )
+    last = replace(last, sweep_lanes=None, spikes=1)
+    halves = [replace(first, hosts=(part("h0", *ends),), lanes=2) for ends in ((0, 2), (2, 4))]
+    check_plan(chain, plan(first, second, last))
+    check_plan(chain, plan(*halves, replace(second, spikes=1), last))
+    with pytest.raises(
+        ConfigurationError,
+        match=r"must come from a core that hosts one whole population, found a part",
+    ):
+        check_plan(chain, plan(*halves, second, last))

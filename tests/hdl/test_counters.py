@@ -11,15 +11,16 @@ from support.streams import simulate
 
 def test_constructor_errors():
     with pytest.raises(
-        ConfigurationError, match=r"^lanes and ports must be at least 1, found 0 and 1$"
+        ConfigurationError,
+        match=r"^lanes, rows and spikes must be at least 1, found 7, 0, 1 and 1$",
     ):
-        CoreCounters(lanes=0, ports=1)
+        CoreCounters(lanes=7, rows=0, taken=1, sent=1)
 
 
 def test_random_events():
-    dut = CoreCounters(lanes=7, ports=2)
+    dut = CoreCounters(lanes=7, rows=2, taken=2, sent=4)
     rng = random.Random(1)
-    most = {"row": 1, "updates": 7, "spikes": 2, "spike_out": 1, "stall": 1, "works": 1}
+    most = {"row": 2, "updates": 14, "spikes": 2, "spike_out": 4, "stall": 1, "works": 1}
 
     async def bench(ctx):
         counts = [0] * len(most)

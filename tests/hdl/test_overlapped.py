@@ -8,7 +8,18 @@ import pytest
 
 from spikewright.golden.spec import EndFlag, Fire, Mode, Soma
 from spikewright.hdl.plan import MembraneStore
-from support.single_core import END, SETTLING, SPIKE, STEP, STEPWISE, Reference, make, run, samples
+from support.single_core import (
+    END,
+    SETTLING,
+    SPIKE,
+    STEP,
+    STEPWISE,
+    Reference,
+    make,
+    run,
+    samples,
+    words_of,
+)
 
 FIRING = [name for name, soma in STEPWISE.items() if soma.fire is not Fire.NONE]
 STALLS = [("1", "1"), ("0110", "1"), ("1", "00101"), ("011", "101")]
@@ -64,6 +75,38 @@ def test_slices_of_banks(mode, shape, banks, lanes, sweep_lanes):
 
 
 @pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("spikes", [2, 4])
+@pytest.mark.parametrize("source", [(0, 1), (-1, 1), (0, 3), (-9, 9)])
+@pytest.mark.parametrize(("valid", "ready"), STALLS)
+def test_several_spikes_a_cycle(mode, spikes, source, valid, ready):
+    soma = Soma(
+        fire=Fire.TERNARY, threshold=3, threshold_negative=1, bias_when="first", s_min=0, s_max=3
+    )
+    config = overlapped(soma, mode=mode, sweep_lanes=4, spikes=spikes, source=source, pre=9)
+    sent, expected = samples(config, seed=f"{mode}{spikes}{source}", count=9)
+    assert any(len(word) > 1 for word in words_of(sent, spikes))
+    run(config, sent, expected, valid=valid, ready=ready)
+
+
+@pytest.mark.parametrize("spikes", [1, 2, 4])
+def test_several_spikes_take_one_cycle(spikes):
+    """A full step of 64 spikes takes its share of cycles, and one for the marker."""
+    soma = Soma(fire=Fire.BINARY, threshold=1 << 14)
+    config = overlapped(
+        soma, mode=Mode.STEPWISE, sweep_lanes=8, spikes=spikes, source=(0, 1), pre=64
+    )
+    sent = [*((SPIKE, k, 1) for k in range(64)), (STEP, 0, 0)] * 9
+    words, at = [], 0
+    while at < len(sent):
+        count = spikes if sent[at][0] == SPIKE else 1
+        words.append(sent[at : at + count])
+        at += count
+    _, seen = run(config, sent, [(STEP, 0, 0)] * 9, words=words)
+    finishes = [cycle for cycle, _ in seen.items]
+    assert set(np.diff(finishes)) == {64 // spikes + 1}
+
+
+@pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("source", [(0, 1), (-1, 1), (-9, 9)])
 @pytest.mark.parametrize("sweep_lanes", [1, 8])
 def test_a_marker_keeps_its_place_behind_the_rows(mode, source, sweep_lanes):
@@ -93,8 +136,8 @@ def test_a_marker_keeps_its_place_behind_the_rows(mode, source, sweep_lanes):
 @pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("store", list(MembraneStore))
 @pytest.mark.parametrize("source", [(0, 1), (0, 3)])
-@pytest.mark.parametrize("sweep_lanes", [1, 4])
-def test_latency_is_the_property(mode, store, source, sweep_lanes):
+@pytest.mark.parametrize(("sweep_lanes", "spikes"), [(1, 1), (4, 1), (4, 2), (4, 4)])
+def test_latency_is_the_property(mode, store, source, sweep_lanes, spikes):
     soma = Soma(
         fire=Fire.TERNARY,
         threshold=99,
@@ -103,7 +146,9 @@ def test_latency_is_the_property(mode, store, source, sweep_lanes):
         s_min=0,
         s_max=3,
     )
-    config = overlapped(soma, mode=mode, store=store, source=source, sweep_lanes=sweep_lanes)
+    config = overlapped(
+        soma, mode=mode, store=store, source=source, sweep_lanes=sweep_lanes, spikes=spikes
+    )
     last = (END if mode is Mode.COLLAPSED else STEP, 0, 0)
     core, seen = run(config, [last], [last])
     assert seen.items[0][0] - seen.accepted[0] == core.latency

@@ -172,3 +172,52 @@ def test_latency_and_one_token_a_cycle_across_blocks_and_groups(lanes):
     assert seen.items[0][0] - seen.accepted[0] == dut.latency
     times = [now for now, _ in seen.items]
     assert {b - a for a, b in itertools.pairwise(times)} == {dut.interval}
+
+
+@pytest.mark.parametrize("slots", [2, 4])
+@pytest.mark.parametrize(
+    ("shape", "banks"),
+    [((3,), (3, 1, 1)), ((18,), (9, 1, 1)), ((37,), (37, 1, 1)), ((6, 4, 6), (3, 2, 3))],
+)
+@pytest.mark.parametrize(("valid", "ready"), [("1", "1"), ("1", "0010"), ("011", "110")])
+@pytest.mark.parametrize("high", [1, 7])
+def test_several_lanes_share_a_token(slots, shape, banks, valid, ready, high):
+    """As many of a block as there are slots, in ascending order; each once."""
+    rng = random.Random(f"{slots}{shape}{valid}{ready}")
+    layout = TokenLayout(axes=axes_of(shape, banks), low=0, high=high, slots=slots)
+    dut = SpikeSerialiser(channel_lanes=banks[0], banks=banks[1:], layouts=[layout])
+    items, expected = [], []
+    for _ in range(40):
+        density = rng.choice([0.1, 0.5, 1.0])
+        neurons = rng.choice(groups(dut))
+        lanes = [k for k in range(dut.lanes) if neurons[k] >= 0 and rng.random() < density]
+        levels = {lane: rng.randrange(high) + 1 for lane in lanes}
+        items += [item(dut, neurons, levels), marker(TokenKind.END, 1)]
+        for first in range(0, dut.lanes, banks[0]):
+            for block in range(first, first + banks[0], dut.block):
+                end = min(block + dut.block, first + banks[0])
+                sent = tokens(dut, neurons, {k: levels[k] for k in lanes if block <= k < end})
+                expected += [tuple(sent[k : k + slots]) for k in range(0, len(sent), slots)]
+        expected.append(((TokenKind.END.value, 1, 0),))
+
+    def read_all(payload):
+        slots_of = [payload[f"slot_{k}"] for k in range(1, slots)]
+        if payload.kind != SPIKE:
+            assert not any(slot.spikes for slot in slots_of)
+        found = [payload, *(slot for slot in slots_of if slot.spikes)]
+        return tuple(
+            (payload.kind, each.address, 0 if layout.is_unit else each.payload) for each in found
+        )
+
+    seen = run_stream(
+        dut, items, count=len(expected), read=read_all, sink=dut.o_0, valid=valid, ready=ready
+    )
+    assert seen.payloads == expected
+
+
+def test_one_host_where_tokens_have_slots():
+    layout = TokenLayout(axes=axes_of((4,)), low=0, high=1, slots=2)
+    with pytest.raises(
+        ConfigurationError, match=r"^hosts of one serialiser must send a spike a token, found 2"
+    ):
+        SpikeSerialiser(channel_lanes=4, banks=(1, 1), layouts=[layout, layout])

@@ -22,6 +22,13 @@ def test_constructor_errors():
         ConfigurationError, match=r"^the payload's low must not exceed its high, found 2 > 1$"
     ):
         TokenLayout(axes=axes_of((1,)), low=2, high=1)
+    with pytest.raises(ConfigurationError, match=r"^slots must be at least 1, found 0$"):
+        TokenLayout(axes=axes_of((1,)), low=0, high=1, slots=0)
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^a token of several slots must fit 63 bits, found 89 of 8 slots$",
+    ):
+        TokenLayout(axes=axes_of((784,)), low=0, high=1, slots=8)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +63,29 @@ def test_pack_and_unpack_are_inverse(data):
     assert (words >> layout.width == 0).all()
     found = layout.unpack(words)
     assert all((a == b).all() for a, b in zip(found, (kind, address, payload), strict=True))
+
+
+@pytest.mark.parametrize("slots", [2, 3, 4])
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-3, 5)])
+def test_spikes_side_by_side_share_a_word(slots, low, high):
+    layout = TokenLayout(axes=axes_of((9,), (3, 1, 1)), low=low, high=high, slots=slots)
+    rng = np.random.default_rng(slots)
+    kind = rng.choice([0, 0, 0, 1, 2], 200)
+    address = np.where(kind == 0, rng.integers(0, 9, 200), 0)
+    payload = np.where(kind == 0, rng.integers(1, high + 1, 200), 0)
+    words = layout.pack(kind, address, payload)
+    found = layout.unpack(words)
+    assert all((a == b).all() for a, b in zip(found, (kind, address, payload), strict=True))
+    runs = "".join(map(str, kind)).replace("1", "2").split("2")
+    assert len(words) == np.count_nonzero(kind) + sum(-(-len(run) // slots) for run in runs)
+    # Slot by slot, as hardware sees them.
+    struct = layout.struct
+    carried = [
+        1 + sum(int(w) >> struct[f"slot_{k}"].offset & 1 for k in range(1, slots))
+        for w in words
+        if not w & 3
+    ]
+    assert sum(carried) == np.count_nonzero(kind == 0)
 
 
 def test_the_struct_has_the_fields_where_the_dictionary_says():

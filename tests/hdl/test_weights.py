@@ -18,6 +18,8 @@ def test_constructor_errors():
         WeightMemory(rows=[16], width=4, store=WeightStore.BLOCK)
     with pytest.raises(ConfigurationError, match=r"^a row must have at least one bit, found 0$"):
         WeightMemory(rows=[0], width=0, store=WeightStore.BLOCK)
+    with pytest.raises(ConfigurationError, match=r"^ports must be at least 1, found 0$"):
+        WeightMemory(rows=[0], width=1, store=WeightStore.BLOCK, ports=0)
     with pytest.raises(RangeError, match=r"^a weight must lie in -8\.\.7, found -9\.\.0$"):
         pack_rows(np.array([[0, -9]]), weight_bits=4)
 
@@ -69,5 +71,25 @@ def test_a_row_comes_after_the_latency_every_cycle(store, depth):
             await ctx.tick()
         assert seen[memory.latency :] == [rows[address] for address in asked]
         assert memory.interval == 1
+
+    simulate(memory, bench)
+
+
+@pytest.mark.parametrize("store", list(WeightStore))
+@pytest.mark.parametrize("ports", [2, 4])
+def test_every_port_reads_a_row_of_its_own(store, ports):
+    rows = [(k * 37 + 1) % 256 for k in range(29)]
+    memory = WeightMemory(rows=rows, width=8, store=store, ports=ports)
+    rng = np.random.default_rng(ports)
+    asked = rng.integers(0, 29, (60, ports))
+
+    async def bench(ctx):
+        for k in range(60):
+            fields = [int(row) << port * memory.address_bits for port, row in enumerate(asked[k])]
+            ctx.set(memory.address, sum(fields))
+            if k >= memory.latency:
+                wanted = [rows[row] << port * 8 for port, row in enumerate(asked[k - 2])]
+                assert ctx.get(memory.row) == sum(wanted)
+            await ctx.tick()
 
     simulate(memory, bench)

@@ -1,5 +1,6 @@
 """Random hardware plans for a network: lanes, banks, stores, slices, shared cores, queue depths."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 
@@ -23,6 +24,7 @@ from tests.support.random_networks import Chooser
 __all__ = ["random_plan", "random_stalls"]
 
 _MOST_LANES = 8
+_MOST_WHOLE = 48  # neurons that have a lane each
 
 
 def random_plan(chooser: Chooser, network: Network, mode: Mode) -> HardwarePlan:
@@ -57,7 +59,47 @@ def random_plan(chooser: Chooser, network: Network, mode: Mode) -> HardwarePlan:
     encoders = mode is Mode.STEPWISE and chooser.integer(0, 1) == 1
     encoders &= all(each.threshold is None or each.threshold > 0 for each in network.inputs)
     plan = HardwarePlan(mode=mode, cores=tuple(cores), encoders=encoders)
+    plan = _with_overlap(chooser, network, plan)
     return _with_depths(chooser, network, plan)
+
+
+def _with_overlap(chooser: Chooser, network: Network, plan: HardwarePlan) -> HardwarePlan:
+    """Now and then neurons that decide slice by slice, and several spikes a cycle, where legal."""
+    for index, core in enumerate(plan.cores):
+        population = network.population(core.hosts[0].population)
+        if chooser.integer(0, 1) == 0 or population.n > _MOST_WHOLE:
+            continue
+        axes = axes_of(population.shape)
+        channels, rows, columns = (axis.size for axis in axes)
+        whole = replace(
+            core,
+            lanes=channels * rows * columns,
+            banks=(rows, columns),
+            sweep_lanes=1 << chooser.integer(0, 4),
+        )
+        plan = _where_legal(network, plan, {index: whole})
+    for source in (*network.inputs, *network.populations):
+        spikes = 1 << chooser.integer(0, 2)
+        hearing = {connection.target for connection in network.targets(source.name)}
+        wide = {
+            index: replace(core, spikes=spikes)
+            for index, core in enumerate(plan.cores)
+            if hearing & {host.population for host in core.hosts}
+        }
+        plan = _where_legal(network, plan, wide)
+    return plan
+
+
+def _where_legal(
+    network: Network, plan: HardwarePlan, changed: Mapping[int, CorePlan]
+) -> HardwarePlan:
+    cores = [changed.get(index, core) for index, core in enumerate(plan.cores)]
+    other = replace(plan, cores=tuple(cores))
+    try:
+        check_plan(network, other)
+    except ConfigurationError:
+        return plan
+    return other
 
 
 def random_stalls(chooser: Chooser) -> str | None:

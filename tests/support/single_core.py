@@ -27,7 +27,18 @@ from spikewright.hdl.plan import CorePlan, Host
 from spikewright.hdl.token import TokenLayout, axes_of
 from support.streams import run_stream
 
-__all__ = ["END", "SETTLING", "SPIKE", "STEP", "STEPWISE", "Reference", "make", "run", "samples"]
+__all__ = [
+    "END",
+    "SETTLING",
+    "SPIKE",
+    "STEP",
+    "STEPWISE",
+    "Reference",
+    "make",
+    "run",
+    "samples",
+    "words_of",
+]
 
 SPIKE, STEP, END = (kind.value for kind in TokenKind)
 CLEARED = 40  # cycles after reset in which a core clears its membranes
@@ -121,6 +132,7 @@ def make(
     source=(-1, 1),
     store,
     sweep_lanes=None,
+    spikes=1,
     seed=0,
 ):
     rng = np.random.default_rng(seed)
@@ -138,7 +150,7 @@ def make(
         shift=shift,
     )
     axes = axes_of(shape, (lanes // (banks[0] * banks[1]), *banks))
-    arriving = TokenLayout(axes=axes_of((pre,)), low=source[0], high=source[1])
+    arriving = TokenLayout(axes=axes_of((pre,)), low=source[0], high=source[1], slots=spikes)
     host = HostConfig(
         population=population,
         mode=mode,
@@ -170,6 +182,7 @@ def make(
         lanes=lanes,
         banks=banks,
         sweep_lanes=sweep_lanes,
+        spikes=spikes,
         membranes=store,
     )
     return CoreConfig(plan=plan, mode=mode, hosts=(host,), ports=(port,))
@@ -210,14 +223,31 @@ def by_step(tokens):
     return ordered
 
 
-def run(config, sent, expected, *, valid="1", ready="1"):
+def words_of(tokens, slots):
+    """Tokens that share a word: up to ``slots`` spikes of a step, now and then fewer."""
+    rng, words = random.Random(len(tokens)), []
+    for token in tokens:
+        room = words and words[-1][0][0] == token[0] == SPIKE and len(words[-1]) < slots
+        if room and rng.random() < 0.9:
+            words[-1].append(token)
+        else:
+            words.append([token])
+    return words
+
+
+def run(config, sent, expected, *, valid="1", ready="1", words=None):
     source, target = config.ports[0].source, config.hosts[0].target
 
-    def write(token):
-        kind, neuron, payload = token
-        address = int(source.encode(neuron)) if kind == SPIKE else int(neuron)
-        fields = {"kind": kind, "address": address}
+    def place(neuron, payload):
+        fields = {"address": int(source.encode(neuron))}
         return fields if source.is_unit else fields | {"payload": payload}
+
+    def write(word):
+        kind, neuron, payload = word[0]
+        if kind != SPIKE:
+            return {"kind": kind, "address": int(neuron)}
+        more = {f"slot_{k}": {"spikes": 1, **place(*word[k][1:])} for k in range(1, len(word))}
+        return {"kind": kind, **place(neuron, payload), **more}
 
     def read(payload):
         if payload.kind != SPIKE:
@@ -228,7 +258,7 @@ def run(config, sent, expected, *, valid="1", ready="1"):
     core = make_core(config)
     seen = run_stream(
         core,
-        [write(token) for token in sent],
+        [write(word) for word in words or words_of(sent, source.slots)],
         count=len(expected),
         read=read,
         valid=valid,

@@ -149,3 +149,40 @@ def test_order_within_a_step():
 def test_missing_field():
     with pytest.raises(FileError, match="found KeyError 'kind'$"):
         Layout.from_manifest({"width": 3}, where="m")
+
+
+@pytest.mark.parametrize("slots", [2, 3])
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-3, 5)])
+def test_spikes_share_words_as_the_hardware_packs_them(slots, low, high):
+    token = TokenLayout(axes=axes_of((9,), (3, 1, 1)), low=low, high=high, slots=slots)
+    layout = layout_of(token)
+    rng = np.random.default_rng(slots)
+    kind = np.append(rng.choice([0, 0, 0, 1, 2], 99), 2)
+    neuron = np.where(kind == 0, rng.integers(0, 9, 100), 0)
+    payload = np.where(kind == 0, rng.integers(1, high + 1, 100), 0)
+    starts = np.concatenate(([0], np.flatnonzero(kind == 2) + 1))
+    single = layout.pack(kind, neuron, payload)
+    words, word_starts = layout.gather(single, starts)
+    assert words.tolist() == token.pack(kind, neuron, payload).tolist()
+    for first, last, begin, end in zip(
+        starts, starts[1:], word_starts, word_starts[1:], strict=False
+    ):
+        found = token.unpack(words[begin:end].astype(np.int64))
+        for field, own in zip(found, (kind, neuron, payload), strict=True):
+            assert field.tolist() == own[first:last].tolist()
+    assert word_starts[-1] == words.size < single.size
+
+
+def test_a_word_is_not_shared_across_samples():
+    layout = layout_of(flat(9, low=0, high=1, slots=2))
+    spikes = layout.pack(np.zeros(4, int), np.arange(4), np.ones(4, int))
+    words, starts = layout.gather(spikes, np.array([0, 1, 4]))
+    assert starts.tolist() == [0, 1, 3]
+    assert words[0] == spikes[0]
+
+
+def test_slots_must_fill_their_word():
+    data = flat(9, low=0, high=1, slots=2).as_dict()
+    for change in ({"slots": 3}, {"slots": 0}, {"width": data["width"] + 1}):
+        with pytest.raises(FileError, match="^test: the slots must lie behind kind, address and"):
+            Layout.from_manifest(data | change, where="test")

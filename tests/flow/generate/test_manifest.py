@@ -18,7 +18,7 @@ def made(tmp_path_factory):
 def test_identity(made):
     network, plan, generated = made
     manifest = generated.manifest
-    assert manifest["schema"] == 5
+    assert manifest["schema"] == 6
     assert manifest["mode"] == "collapsed"
     assert manifest["network"] == {"name": network.name, "hash": network.content_hash}
     assert manifest["plan"]["hash"] == plan_hash(plan)
