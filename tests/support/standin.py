@@ -75,7 +75,11 @@ def write_standin(folder: Path, verilog: str = VERILOG) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "accelerator.v").write_text(verilog)
     layout = asdict(LAYOUT)
-    core = {"name": "relay", "rows_per_cycle": 1, "hosts": [{"population": "relay", "channels": None}]}
+    core = {
+        "name": "relay",
+        "rows_per_cycle": 1,
+        "hosts": [{"population": "relay", "channels": None}],
+    }
     core |= {name: f"counters__core0__{name}" for name in _COUNTERS}
     manifest = {
         "schema": 6,

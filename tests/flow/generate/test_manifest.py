@@ -53,6 +53,7 @@ def test_streams_and_probes(made):
         "axes": [flat | {"size": 6, "block_bits": 3}, flat, flat],
         "payload": [5, 2],
         "signed": False,
+        "slots": 1,
     }
     # Seven neurons on four lanes: the lane is in the low bits.
     channels = manifest["probes"][0]["layout"]["axes"][0]
