@@ -51,8 +51,8 @@ class SelfTest(wiring.Component):  # type: ignore[type-arg]  # generic only in i
     Storage: the tokens and the expected payloads, read only. Reset forgets the results.
     """
 
-    latency = 1
-    interval = 2
+    latency = 2
+    interval = 1
 
     def __init__(
         self,
@@ -139,28 +139,30 @@ class SelfTest(wiring.Component):  # type: ignore[type-arg]  # generic only in i
         return m
 
     def _send(self, m: Module, index: int, words: list[int], begins: Signal) -> None:
-        """Read a word, send it, until the last one is taken."""
+        """Read words and send them, until the last one is taken."""
         output = self.outputs[index]
         last = len(words) - 1
         # Block RAM hides its contents from the optimiser, which must not tailor the accelerator to
         # this one sample.
         read = _stored(m, f"memory_{index}", words, self.input_layouts[index].width, "block")
         address = Signal(range(len(words)), name=f"address_{index}")
-        sends = Signal(name=f"sends_{index}")
-        reads = Signal(name=f"reads_{index}")
+        waits = Signal(name=f"waits_{index}")
+        fetched = Signal(name=f"fetched_{index}")
+        word = Signal(len(read.data), name=f"word_{index}", reset_less=True)
+        moves, reads = Signal(name=f"moves_{index}"), Signal(name=f"reads_{index}")
         m.d.comb += [
+            moves.eq(~output.valid | output.ready),
+            reads.eq(moves & (begins | waits)),
             read.addr.eq(address),
-            # The port keeps its word while it is not enabled, as a waiting stream must.
-            read.en.eq(begins | reads),
-            output.payload.as_value().eq(read.data),
-            output.valid.eq(sends),
+            read.en.eq(reads),
+            output.payload.as_value().eq(word),
         ]
-        with m.If(begins | reads):
-            m.d.sync += [reads.eq(0), sends.eq(1)]
-        with m.Elif(sends & output.ready):
+        # The block RAM answers late in its cycle, so a register stands between it and the stream.
+        with m.If(moves):
+            m.d.sync += [fetched.eq(reads), output.valid.eq(fetched), word.eq(read.data)]
+        with m.If(reads):
             m.d.sync += [
-                sends.eq(0),
-                reads.eq(address != last),
+                waits.eq(address != last),
                 address.eq(Mux(address == last, 0, address + 1)),
             ]
 

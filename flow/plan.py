@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from spikewright.flow.files import read_json, text_hash, write_json
 from spikewright.flow.lanes import Banks, LaneLayout, choose_layout, groups, weight_rows
 from spikewright.golden.errors import ConfigurationError, FileError
-from spikewright.golden.spec import Encoding, Fire, Mode, Network
-from spikewright.hdl.checks import check_plan
+from spikewright.golden.spec import Encoding, Mode, Network
+from spikewright.hdl.checks import against_overlap, check_plan
 from spikewright.hdl.depths import sized
 from spikewright.hdl.plan import (
     CorePlan,
@@ -24,7 +24,6 @@ from spikewright.hdl.plan import (
     Products,
     WeightStore,
 )
-from spikewright.hdl.replay import replays
 from spikewright.hdl.token import axes_of
 
 __all__ = [
@@ -78,8 +77,8 @@ def default_plan(
     lanes : the most accumulator lanes of all cores, of each population in the network's order, or
         by population; populations that a mapping leaves out, and None, get ``DEFAULT_LANES``.
     banks : of rows and columns, likewise; no more are built than a population has.
-    sweep_lanes : neurons that decide in a cycle, while rows go on, in the cores that fire and have
-        a lane for each neuron.
+    sweep_lanes : neurons that decide in a cycle, while rows go on, in the cores that have a lane
+        for each neuron and fire, or are read when a sample ends.
     spikes : spikes that those cores take in a cycle, where one dense connection brings them.
     membranes : where membranes live; by default registers where a core has at most 4 words of
         them, one word for each group of lanes, LUT RAM up to 64, block RAM beyond. Up to 4 words
@@ -118,29 +117,17 @@ def default_plan(
         store = weights or (WeightStore.LOGIC if few else WeightStore.BLOCK)
         for hosts in _hosts(network, together, layout, parts.get(together[0], 1)):
             words = sum(groups(network, host, layout) for host in hosts)
-            population = network.population(together[0])
-            overlaps = (
-                len(hosts) == words == 1
-                and population.soma.fire is not Fire.NONE
-                and not replays(network, population, Mode(mode))
+            core = CorePlan(
+                hosts=hosts,
+                lanes=layout.lanes,
+                banks=layout.banks,
+                weights=store,
+                products=products,
             )
-            decide = sweep_lanes if overlaps else None
-            if decide is not None:
-                words = -(-layout.lanes // decide)
-            cores.append(
-                CorePlan(
-                    hosts=hosts,
-                    lanes=layout.lanes,
-                    banks=layout.banks,
-                    sweep_lanes=decide,
-                    membranes=membrane_store(words, membranes),
-                    weights=store,
-                    products=products,
-                    parameters=ParameterStore.MEMORY
-                    if decide is None
-                    else ParameterStore.REGISTERS,
-                )
-            )
+            if sweep_lanes is not None and not against_overlap(network, core, Mode(mode)):
+                words = -(-layout.lanes // sweep_lanes)
+                core = replace(core, sweep_lanes=sweep_lanes, parameters=ParameterStore.REGISTERS)
+            cores.append(replace(core, membranes=membrane_store(words, membranes)))
     own = (Encoding.EVENTS, Encoding.SPREAD)
     if encoders and all(each.encoding in own for each in network.inputs):
         raise ConfigurationError(

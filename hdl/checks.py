@@ -19,7 +19,7 @@ from .plan import CorePlan, HardwarePlan, Products
 from .replay import replays
 from .token import axes_of
 
-__all__ = ["check_network", "check_plan", "connection_name"]
+__all__ = ["against_overlap", "check_network", "check_plan", "connection_name"]
 
 
 def connection_name(connection: Connection) -> str:
@@ -126,18 +126,35 @@ def _check_overlap(network: Network, core: CorePlan, mode: Mode) -> None:
     """Neurons may decide slice by slice where a lane each holds the sums of the step before."""
     if core.sweep_lanes is None:
         return
+    for must, found in against_overlap(network, core, mode):
+        raise ConfigurationError(
+            f"a core with sweep_lanes must {must}",
+            found=found,
+            where=core.where,
+            action="leave sweep_lanes out",
+        )
+
+
+def against_overlap(network: Network, core: CorePlan, mode: Mode) -> list[tuple[str, str]]:
+    """What stands against ``sweep_lanes`` in a core: what must hold, and what was found."""
+    faults = []
     for host in core.hosts:
         population = network.population(host.population)
         channels, rows, columns = (axis.size for axis in axes_of(population.shape))
         first, last = host.channels or (0, channels)
         lanes = (core.channel_lanes, *core.banks)
         whole = all(a >= b for a, b in zip(lanes, (last - first, rows, columns), strict=True))
-        for holds, must, found in (
+        rules = (
             (len(core.hosts) == 1, "host one population", f"{len(core.hosts)} of them"),
             (
-                population.soma.fire is not Fire.NONE,
-                "host a population that fires",
-                f"{host.population!r}, which is read",
+                not _read_every_step(network, population),
+                "host a population that fires, or is read when the sample ends",
+                f"{host.population!r}, which is read in every step",
+            ),
+            (
+                not _changes_unseen(population, mode),
+                "host a population that fires, or does nothing between its samples' ends",
+                f"{host.population!r}, which leaks, clips or has a bias on every step",
             ),
             (
                 not replays(network, population, mode),
@@ -149,14 +166,22 @@ def _check_overlap(network: Network, core: CorePlan, mode: Mode) -> None:
                 "have a lane for each neuron",
                 f"{core.lanes} lanes, banks {core.banks}, for {last - first} x {rows} x {columns}",
             ),
-        ):
-            if not holds:
-                raise ConfigurationError(
-                    f"a core with sweep_lanes must {must}",
-                    found=found,
-                    where=core.where,
-                    action="leave sweep_lanes out",
-                )
+        )
+        faults += [(must, found) for holds, must, found in rules if not holds]
+    return faults
+
+
+def _read_every_step(network: Network, population: Population) -> bool:
+    """Whether its membranes are sent in every step."""
+    read = network.readout
+    quiet = population.soma.fire is Fire.NONE
+    return quiet and read.population == population.name and read.every_step
+
+
+def _changes_unseen(population: Population, mode: Mode) -> bool:
+    """Whether its membranes change in steps that send nothing."""
+    soma = population.soma
+    return soma.fire is Fire.NONE and mode is not Mode.COLLAPSED and soma.changes_alone
 
 
 def _check_spikes(network: Network, plan: HardwarePlan, core: CorePlan) -> None:

@@ -289,6 +289,11 @@ class CoreConfig:
         return self.fires and self.mode is Mode.COLLAPSED
 
     @property
+    def stateless(self) -> bool:
+        """Whether neurons that decide once a sample begin each with its initial state."""
+        return self.divides or (not self.shows and self.mode is not Mode.STEPWISE)
+
+    @property
     def shift(self) -> int:
         """Fraction bits below all operands."""
         return min(port.schedule.shift for port in self.ports)

@@ -1,6 +1,6 @@
 """Decides when the neurons of an overlapped core decide; its rows never wait for them."""
 
-from amaranth.hdl import Const, Module, Signal, ValueLike
+from amaranth.hdl import Const, Module, Signal, Value, ValueLike
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -17,8 +17,9 @@ class OverlapControl(wiring.Component):
     A SPIKE adds rows. A marker is taken as a row is, follows the rows in front of it to the sums,
     and closes them; the next spike is taken in the next cycle. Then a STEP lets every neuron
     decide, and leaves behind its spikes. An END, by mode: stepwise resets the state; settle first
-    repeats steps until one fires nothing; collapsed decides once, by division. A marker waits while
-    the passes of the one before are made.
+    repeats steps until one fires nothing; collapsed decides once, by division. A population that is
+    read when the sample ends lets a STEP pass, and sums go on. A marker waits while the passes of
+    the one before are made.
 
     Parameters
     ----------
@@ -27,7 +28,8 @@ class OverlapControl(wiring.Component):
     Members
     -------
     valid, kind, keep : In, the token that waits. adds : Out, it is a spike that may add its rows.
-    take : Out, the marker is taken. closed : In, its step's sums are held.
+    take : Out, the marker is taken; closes : Out, and ends its step's sums. closed : In, they are
+    held.
     sweeping, fired : In, as the sweep says. start, show, initialise : Out, to the sweep. fresh :
     Out, the held sums have not been added yet.
     marks : Out, a marker is offered to the serialiser with mark_kind, mark_keep : Out; marked : In,
@@ -54,6 +56,7 @@ class OverlapControl(wiring.Component):
                 "keep": In(1),
                 "adds": Out(1),
                 "take": Out(1),
+                "closes": Out(1),
                 "closed": In(1),
                 "sweeping": In(1),
                 "fired": In(1),
@@ -83,21 +86,27 @@ class OverlapControl(wiring.Component):
         with m.If(self.take):
             m.d.sync += [occupied.eq(1), kind.eq(self.kind), keep.eq(self.keep)]
         is_step = kind == TokenKind.STEP.value
+        passes = Const(0, 1) if self.config.shows else occupied & is_step
+        closes = Const(1, 1) if self.config.shows else self.kind != TokenKind.STEP.value
+        m.d.comb += self.closes.eq(self.take & closes)
         with m.FSM():
             with m.State("CLEAR"):
                 self._pass(m, "CLEARING", show=False, initialise=True)
             with m.State("CLEARING"), m.If(~self.sweeping):
                 m.d.sync += occupied.eq(0)
                 m.next = "RUN"
-            with m.State("RUN"), m.If(self.closed):
-                m.d.sync += self.fresh.eq(1)
-                m.next = "CLOSED"
+            with m.State("RUN"):
+                with m.If(self.closed):
+                    m.d.sync += self.fresh.eq(1)
+                    m.next = "CLOSED"
+                with m.Elif(passes):
+                    self._mark(m, TokenKind.STEP, "LEAVES")
             with m.State("CLOSED"):
                 self._begin(m, is_step, self._keeps(keep))
-            if self.config.mode is not Mode.COLLAPSED:
+            if self.config.mode is not Mode.COLLAPSED and self.config.shows:
                 with m.State("STEPPING"), m.If(~self.sweeping):
                     self._mark(m, TokenKind.STEP, "LEAVES")
-            if self.config.mode is Mode.SETTLE:
+            if self.config.mode is Mode.SETTLE and self.config.fires:
                 self._settle(m)
             with m.State("ENDING"), m.If(~self.sweeping):
                 self._mark(m, TokenKind.END, "LEAVES")
@@ -107,15 +116,18 @@ class OverlapControl(wiring.Component):
         m.d.comb += self.mark_keep.eq(keep & (self.mark_kind == TokenKind.END.value))
         return m
 
-    def _keeps(self, keep: Signal) -> ValueLike:
+    def _keeps(self, keep: Signal) -> Value:
         """Whether the state stays."""
         if self.config.mode is not Mode.STEPWISE:
-            return Const(0)
+            return Const(0, 1)
         return keep == EndFlag.KEEP.value
 
     def _begin(self, m: Module, is_step: ValueLike, keeps: ValueLike) -> None:
         if self.config.mode is Mode.COLLAPSED:
             self._pass(m, "ENDING", show=True, initialise=True)
+            return
+        if not self.config.shows:
+            self._pass(m, "ENDING", show=True, initialise=~keeps)
             return
         with m.If(is_step):
             self._pass(m, "STEPPING", show=True, initialise=False)
@@ -143,7 +155,7 @@ class OverlapControl(wiring.Component):
         with m.State("REPEATS"):
             self._pass(m, "SETTLING", show=True, initialise=False)
 
-    def _pass(self, m: Module, state: str, *, show: bool, initialise: bool) -> None:
+    def _pass(self, m: Module, state: str, *, show: bool, initialise: ValueLike) -> None:
         m.d.comb += [self.start.eq(1), self.show.eq(show), self.initialise.eq(initialise)]
         m.next = state
 

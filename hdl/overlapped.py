@@ -36,7 +36,7 @@ class OverlappedCore(CoreShell):
     spike takes. A marker takes a cycle; it waits while the passes of the one before it are made.
 
     Model: ``golden.model``'s populations. Storage: weights, sums, state (written by a pass after
-    reset; none in collapsed mode), queues.
+    reset; none where each sample begins anew), queues.
     """
 
     def __init__(self, *, config: CoreConfig) -> None:
@@ -64,7 +64,7 @@ class OverlappedCore(CoreShell):
             rows=config.plan.spikes,
         )
         self.memory = None
-        if not config.divides:
+        if not config.stateless:
             self.memory = Membranes(
                 groups=config.sweep_words,
                 width=config.sweep_lanes * state.bits,
@@ -107,7 +107,7 @@ class OverlappedCore(CoreShell):
             sums.enables.eq(self.any_row("enables")),
             sums.operands.eq(self.any_row("operands")),
             # A marker keeps its place behind the rows.
-            sums.closes.eq(delayed(m, control.take, latency, "closes", reset_less=False)),
+            sums.closes.eq(delayed(m, control.closes, latency, "closes", reset_less=False)),
             sums.read_slice.eq(sweep.read_slice),
             sums.read_enable.eq(sweep.read_enable),
             sweep.start.eq(control.start),

@@ -279,3 +279,40 @@ def test_several_spikes_a_cycle_need_a_whole_source():
         match=r"must come from a core that hosts one whole population, found a part",
     ):
         check_plan(chain, plan(*halves, second, last))
+
+
+@pytest.mark.parametrize(
+    ("soma", "every_step", "message"),
+    [
+        (
+            {"leak_v": Leak(shift=1)},
+            False,
+            r"^core of 'out': a core with sweep_lanes must host a population that fires, or does "
+            r"nothing between its samples' ends, found 'out', which leaks, clips or has a bias on "
+            r"every step; leave sweep_lanes out$",
+        ),
+        ({"v_max": 9}, False, r"found 'out', which leaks, clips or has a bias on every step"),
+        ({"bias": 1}, False, r"found 'out', which leaks, clips or has a bias on every step"),
+        (
+            {},
+            True,
+            r"must host a population that fires, or is read when the sample ends, found 'out', "
+            r"which is read in every step;",
+        ),
+    ],
+)
+def test_overlapped_readouts_are_read_at_the_end(soma, every_step, message):
+    made = network()
+    a, b, out = made.populations
+    kind = "maximum" if every_step else "membrane"
+    read = replace(made.readout, kind=kind)
+    cores = tuple(
+        CorePlan(hosts=(Host(population=each.name),), lanes=2) for each in made.populations
+    )
+    last = replace(cores[-1], sweep_lanes=2)
+    check_plan(made, HardwarePlan(mode=Mode.STEPWISE, cores=(*cores[:-1], last)))
+    other = replace(
+        made, populations=(a, b, replace(out, soma=replace(out.soma, **soma))), readout=read
+    )
+    with pytest.raises(ConfigurationError, match=message):
+        check_plan(other, HardwarePlan(mode=Mode.STEPWISE, cores=(*cores[:-1], last)))

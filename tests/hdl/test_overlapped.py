@@ -74,6 +74,32 @@ def test_slices_of_banks(mode, shape, banks, lanes, sweep_lanes):
     run(config, *samples(config, seed=f"{mode}{shape}"), valid="011", ready="101")
 
 
+READ = {
+    "plain": Soma(fire=Fire.NONE, initial_v=[3, 1, 4, 1, 5, 9, 2]),
+    "bias": Soma(fire=Fire.NONE, initial_v=1, bias=[1, -2, 0, 3, 1, 0, 2], bias_when="first"),
+}
+
+
+@pytest.mark.parametrize("name", list(READ))
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize(("valid", "ready"), STALLS)
+@pytest.mark.parametrize(("sweep_lanes", "spikes"), [(1, 1), (2, 4), (8, 1)])
+def test_what_is_read_when_a_sample_ends(name, mode, store, valid, ready, sweep_lanes, spikes):
+    """Membranes come with END; one that keeps the state goes on from there."""
+    config = overlapped(
+        READ[name],
+        mode=mode,
+        store=store,
+        sweep_lanes=sweep_lanes,
+        spikes=spikes,
+        source=(-2, 3),
+    )
+    sent, expected = samples(config, seed=f"{name}{mode}{valid}{ready}", count=6)
+    assert sum(token[0] == SPIKE for token in expected) == 6 * 7
+    run(config, sent, expected, valid=valid, ready=ready)
+
+
 @pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("spikes", [2, 4])
 @pytest.mark.parametrize("source", [(0, 1), (-1, 1), (0, 3), (-9, 9)])
