@@ -14,8 +14,8 @@ from spikewright.flow.cosim.streams import TokenStream, sum_parts
 from spikewright.flow.sequences import frames_of, run_samples
 from spikewright.golden.model import Model
 from spikewright.golden.spec import Encoding, Fire, Mode, Network, TokenKind
-from spikewright.hdl.bound import bound_cycles
-from spikewright.hdl.config import core_configs
+from spikewright.hdl.bound import bound_cycles, reached_groups
+from spikewright.hdl.config import CoreConfig, core_configs
 from spikewright.hdl.plan import HardwarePlan
 
 __all__ = ["Workload", "bound", "golden_speed", "performance", "workload"]
@@ -49,14 +49,35 @@ def workload(network: Network, plan: HardwarePlan, streams: Mapping[str, TokenSt
             else:
                 sent = streams[name].sent(n, delay=delay, serial=serial)
             spikes[name, delay, serial] = sent / samples
-    sweeps = {}
+    sweeps: dict[str, float] = {}
+    for config in core_configs(network, plan):
+        if config.skips:
+            sweeps[config.hosts[0].population.name] = _visits(config, streams, mode) / samples
     for population in network.populations:
+        if population.name in sweeps:
+            continue
         steps = np.count_nonzero(streams[population.name].kind == TokenKind.STEP) / samples
         # Who never fires and has nothing to do between steps is swept once, when it is read.
         once = population.soma.fire is Fire.NONE and not population.soma.changes_alone
         once &= not network.readout.every_step
         sweeps[population.name] = 1.0 if once or mode is Mode.COLLAPSED else float(steps)
     return Workload(spikes=spikes, sweeps=sweeps)
+
+
+def _visits(config: CoreConfig, streams: Mapping[str, TokenStream], mode: Mode) -> float:
+    """Sweeps of the whole population that visit as many groups as spikes touch: those of a step, or
+    of a sample where it decides once, or until nothing fires.
+    """
+    touched: npt.NDArray[np.bool_] | None = None
+    for port in config.ports:
+        if port.delta is not None:
+            continue  # what it sends depends on the order of the spikes
+        stream = streams[port.connection.source]
+        sent = stream.present(port.layout.neurons, by_step=mode is Mode.STEPWISE)
+        reach = reached_groups(config, port).astype(np.float32)
+        seen = sent.astype(np.float32) @ reach > 0
+        touched = seen if touched is None else touched | seen
+    return 0.0 if touched is None else float(np.count_nonzero(touched)) / config.groups
 
 
 def golden_speed(network: Network, values: torch.Tensor, steps: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from spikewright.flow.files import read_json, text_hash, write_json
 from spikewright.flow.lanes import Banks, LaneLayout, choose_layout, groups, weight_rows
 from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.spec import Encoding, Mode, Network
-from spikewright.hdl.checks import against_overlap, check_plan
+from spikewright.hdl.checks import against_overlap, against_touched, check_plan
 from spikewright.hdl.depths import sized
 from spikewright.hdl.plan import (
     CorePlan,
@@ -22,6 +22,7 @@ from spikewright.hdl.plan import (
     MembraneStore,
     ParameterStore,
     Products,
+    Sweeps,
     WeightStore,
 )
 from spikewright.hdl.token import axes_of
@@ -39,7 +40,7 @@ __all__ = [
     "with_depths",
 ]
 
-PLAN_SCHEMA = 3
+PLAN_SCHEMA = 4
 DEFAULT_LANES = 16
 # Deeper registers are mostly multiplexers; deeper LUT RAM takes more of an ECP5 than block RAM.
 _REGISTER_GROUPS = 4
@@ -58,6 +59,7 @@ def default_plan(
     banks: Banks | Sequence[Banks] | Mapping[str, Banks] | None = None,
     sweep_lanes: int | None = None,
     spikes: int = 1,
+    sweeps: Sweeps = Sweeps.ALL,
     membranes: MembraneStore | None = None,
     weights: WeightStore | None = None,
     products: Products = Products.MULTIPLIER,
@@ -79,6 +81,8 @@ def default_plan(
     banks : of rows and columns, likewise; no more are built than a population has.
     sweep_lanes : neurons that decide in a cycle, while rows go on, in the cores that have a lane
         for each neuron and fire, or are read when a sample ends.
+    sweeps : ``touched``: maps of several groups whose neurons rest while no spike reaches them are
+        asked at a marker only where one did.
     spikes : spikes that those cores take in a cycle, where one dense connection brings them.
     membranes : where membranes live; by default registers where a core has at most 4 words of
         them, one word for each group of lanes, LUT RAM up to 64, block RAM beyond. Up to 4 words
@@ -127,6 +131,9 @@ def default_plan(
             if sweep_lanes is not None and not against_overlap(network, core, Mode(mode)):
                 words = -(-layout.lanes // sweep_lanes)
                 core = replace(core, sweep_lanes=sweep_lanes, parameters=ParameterStore.REGISTERS)
+            maps = axes_of(network.population(together[0]).shape)[2].size > layout.banks[1]
+            if sweeps is Sweeps.TOUCHED and maps and not against_touched(network, core):
+                core = replace(core, sweeps=sweeps)
             cores.append(replace(core, membranes=membrane_store(words, membranes)))
     own = (Encoding.EVENTS, Encoding.SPREAD)
     if encoders and all(each.encoding in own for each in network.inputs):
@@ -382,6 +389,7 @@ _CHOICES = {
     "weights": WeightStore,
     "products": Products,
     "parameters": ParameterStore,
+    "sweeps": Sweeps,
 }
 
 

@@ -28,7 +28,7 @@ from spikewright.flow.sequences import encode_samples, frames_of, unrolled
 from spikewright.flow.synthesize import check_fits, stored_sample, synthesize
 from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
 from spikewright.golden.spec import Encoding, Mode, Network, ReadoutKind
-from spikewright.hdl.plan import HardwarePlan, MembraneStore, Products
+from spikewright.hdl.plan import HardwarePlan, MembraneStore, Products, Sweeps
 
 __all__ = [
     "build_stage",
@@ -116,6 +116,7 @@ def choose_plan(
     banks: tuple[Banks, ...] | None = None,
     sweep_lanes: int | None = None,
     spikes: int = 1,
+    sweeps: Sweeps = Sweeps.ALL,
     membranes: MembraneStore | None = None,
     products: Products = Products.MULTIPLIER,
     encoders: bool = False,
@@ -138,6 +139,7 @@ def choose_plan(
         banks=banks,
         sweep_lanes=sweep_lanes,
         spikes=spikes,
+        sweeps=sweeps,
         membranes=membranes,
         products=products,
         encoders=encoders,

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from .config import CoreConfig, PortConfig
 
-__all__ = ["bound_cycles", "rows"]
+__all__ = ["bound_cycles", "reached_groups", "rows"]
 
 
 Spikes = Mapping[tuple[str, int, bool], npt.NDArray[np.float64]]
@@ -25,6 +25,28 @@ def rows(config: CoreConfig, spikes: Spikes) -> float:
     )
 
 
+def reached_groups(config: CoreConfig, port: PortConfig) -> npt.NDArray[np.bool_]:
+    """[source neurons, groups] the groups that a spike of each neuron adds rows to."""
+    host, schedule = config.hosts[port.host], port.schedule
+    address = port.layout.encode(np.arange(port.layout.neurons))
+    layout = port.layout
+    if schedule.translate is not None:
+        address, layout = schedule.translate[address], host.target
+    codes = [
+        (address >> offset) & ((1 << axis.bits) - 1)
+        for axis, offset in zip(layout.axes, layout.offsets, strict=True)
+    ]
+    block = np.arange(host.blocks[0])
+    first, count = schedule.first[:, None], schedule.count[:, None]
+    reached = [(block >= first) & (block < first + count)]
+    for axis, blocks in ((schedule.y, host.blocks[1]), (schedule.x, host.blocks[2])):
+        enabled = axis.enable[..., None] & (axis.block[..., None] == np.arange(blocks))
+        reached.append(enabled.any(axis=(1, 2)))
+    channels, rows, columns = (table[code] for table, code in zip(reached, codes, strict=True))
+    every = channels[:, :, None, None] & rows[:, None, :, None] & columns[:, None, None, :]
+    return every.reshape(len(address), -1)
+
+
 def bound_cycles(
     configs: tuple[CoreConfig, ...],
     *,
@@ -38,7 +60,8 @@ def bound_cycles(
     configs : the cores.
     spikes : by input or population, delay, and whether payloads come bit by bit: what each neuron
         [neurons] sends a sample and such a connection hears, spikes or bits.
-    steps : sweeps a sample that each population cannot avoid: its steps, 1 in collapsed mode.
+    steps : sweeps a sample that each population cannot avoid: its steps, 1 in collapsed mode; less
+        where only a part of its groups is swept.
 
     Returns
     -------

@@ -15,11 +15,12 @@ from spikewright.golden.spec import (
     Reset,
 )
 
-from .plan import CorePlan, HardwarePlan, Products
+from .plan import CorePlan, HardwarePlan, Products, Sweeps
 from .replay import replays
+from .rests import moves_alone
 from .token import axes_of
 
-__all__ = ["against_overlap", "check_network", "check_plan", "connection_name"]
+__all__ = ["against_overlap", "against_touched", "check_network", "check_plan", "connection_name"]
 
 
 def connection_name(connection: Connection) -> str:
@@ -67,6 +68,7 @@ def check_plan(network: Network, plan: HardwarePlan) -> None:
             hosting.setdefault(host.population, []).append((core, host.channels))
         _check_shared(network, core, plan.mode)
         _check_overlap(network, core, plan.mode)
+        _check_touched(network, core)
     for population in network.populations:
         _check_hosting(population, hosting.get(population.name, []))
     for core in plan.cores:
@@ -168,6 +170,37 @@ def against_overlap(network: Network, core: CorePlan, mode: Mode) -> list[tuple[
             ),
         )
         faults += [(must, found) for holds, must, found in rules if not holds]
+    return faults
+
+
+def _check_touched(network: Network, core: CorePlan) -> None:
+    """Groups may be left out of a sweep where nothing happens in them without a spike."""
+    if core.sweeps is not Sweeps.TOUCHED:
+        return
+    for must, found in against_touched(network, core):
+        raise ConfigurationError(
+            f"a core that sweeps what was touched must {must}",
+            found=found,
+            where=core.where,
+            action="let it sweep all",
+        )
+
+
+def against_touched(network: Network, core: CorePlan) -> list[tuple[str, str]]:
+    """What stands against ``Sweeps.TOUCHED`` in a core: what must hold, and what was found."""
+    faults = []
+    if core.sweep_lanes is not None:
+        faults.append(("decide group by group", f"{core.sweep_lanes} sweep lanes"))
+    if len(core.hosts) != 1 or core.hosts[0].channels is not None:
+        faults.append(("host one whole population", "a slice, or several"))
+    for host in core.hosts:
+        why = moves_alone(network.population(host.population).soma)
+        if why is not None:
+            must = "host a population that rests while no spike reaches it"
+            faults.append((must, f"{host.population!r}, which {why}"))
+        late = next((c for c in network.sources(host.population) if c.delay), None)
+        if late is not None:
+            faults.append(("have no connection with a delay", connection_name(late)))
     return faults
 
 

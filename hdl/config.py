@@ -31,7 +31,7 @@ from .checks import check_network, check_plan
 from .delta import change_range
 from .geometry import PortSchedule, port_schedule
 from .loops import check_depths
-from .plan import CorePlan, HardwarePlan, Host, Products
+from .plan import CorePlan, HardwarePlan, Host, Products, Sweeps
 from .replay import replays
 from .serial import split_layout
 from .soma import level_shape, needs_pending
@@ -287,6 +287,11 @@ class CoreConfig:
     def divides(self) -> bool:
         """Whether they fire once, by division."""
         return self.fires and self.mode is Mode.COLLAPSED
+
+    @property
+    def skips(self) -> bool:
+        """Whether groups that no spike has touched are left out of a pass."""
+        return self.plan.sweeps is Sweeps.TOUCHED and self.groups > 1
 
     @property
     def stateless(self) -> bool:

@@ -68,7 +68,7 @@ class Core(CoreShell):
     def latency(self) -> int:
         """Cycles from a lone marker's acceptance to its offer, when idle and nothing fires."""
         passes = self.config.shows
-        sweep = self.sweep.latency + 1 if passes else 0
+        sweep = self.sweep.empty_latency + 1 if passes else 0
         return self.intake.latency + sweep + 2 + self.serialiser.latency
 
     @property
@@ -98,6 +98,12 @@ class Core(CoreShell):
             lanes.enables.eq(self.any_row("enables")),
             lanes.operands.eq(self.any_row("operands")),
         ]
+        if self.config.skips:
+            m.d.comb += [
+                self.sweep.row_valid.eq(lanes.valid),
+                self.sweep.row_groups.eq(lanes.groups),
+                self.sweep.row_enables.eq(lanes.enables),
+            ]
         if not self.config.payload.is_unit:
             m.d.comb += lanes.payload.eq(self.row_payload)
         self._passes(m)

@@ -1,10 +1,11 @@
 """Counts through the groups of a host: which neurons they are, and how they are addressed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, ValueLike
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
 from .choose import choose
 from .config import HostConfig, Slice
@@ -18,14 +19,14 @@ class Places(wiring.Component):
     Parameters
     ----------
     hosts : hosts of a core. slices : parts of each group that are shown one after the other, of
-    ``lanes`` channels each; none where groups are shown whole.
+    ``lanes`` channels each; none where groups are shown whole. more : members of a subclass.
 
     Members
     -------
     start : In, begins with the first group of host : In. advance : In, the group shown is taken.
     asks : Out, a group is shown in place : Out {group, block, y, x, slice}: its number in the core,
-    its channel block in the core, its row and column blocks, and which slice of it. host_held :
-    Out, whose groups they are.
+    its channel block in the core, its row and column blocks, and which slice of it. busy : Out,
+    more may be shown. host_held : Out, whose groups they are.
 
     Timing
     ------
@@ -36,7 +37,12 @@ class Places(wiring.Component):
     interval = 1
 
     def __init__(
-        self, *, hosts: Sequence[HostConfig], slices: Sequence[Slice] = (), lanes: int = 0
+        self,
+        *,
+        hosts: Sequence[HostConfig],
+        slices: Sequence[Slice] = (),
+        lanes: int = 0,
+        more: Mapping[str, Member] = MappingProxyType({}),
     ) -> None:
         self.hosts = tuple(hosts)
         self.slices = tuple(slices)
@@ -57,14 +63,17 @@ class Places(wiring.Component):
                 "host": In(host),
                 "advance": In(1),
                 "asks": Out(1),
+                "busy": Out(1),
                 "place": Out(self.layout),
                 "host_held": Out(host),
+                **more,
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         """Columns wrap into rows, rows into channel blocks; the group counts on."""
         m = Module()
+        m.d.comb += self.busy.eq(self.asks)
         place = self.place
         wraps_x = place.x == self._of_host(lambda host: host.blocks[2] - 1)
         wraps_y = place.y == self._of_host(lambda host: host.blocks[1] - 1)

@@ -16,6 +16,7 @@ __all__ = [
     "ParameterStore",
     "Products",
     "SPIKE_PLACES",
+    "Sweeps",
     "WeightStore",
 ]
 
@@ -55,6 +56,15 @@ class Products(enum.StrEnum):
 
     MULTIPLIER = "multiplier"
     SERIAL = "serial"
+
+
+class Sweeps(enum.StrEnum):
+    """Which neurons are asked at a marker: all, or the groups that spikes have touched, where the
+    others would decide nothing.
+    """
+
+    ALL = "all"
+    TOUCHED = "touched"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +107,8 @@ class CorePlan:
         decide in a cycle, and rows wait for it.
     spikes : spikes that are taken in a cycle, all of one connection; what sends them to this core
         puts so many into a token. More than one needs ``sweep_lanes`` and a dense connection.
+    sweeps : which groups are swept; ``touched`` needs one whole population that rests while nothing
+        reaches it, and connections without delay.
     membranes : where the state lives.
     weights : where the weights live.
     products : what multiplies; only payloads that are neither unit nor sign nor shift need it.
@@ -110,6 +122,7 @@ class CorePlan:
     banks: tuple[int, int] = (1, 1)
     sweep_lanes: int | None = None
     spikes: int = 1
+    sweeps: Sweeps = Sweeps.ALL
     membranes: MembraneStore = MembraneStore.REGISTERS
     weights: WeightStore = WeightStore.BLOCK
     products: Products = Products.MULTIPLIER

@@ -15,6 +15,7 @@ from .parameters import ParameterTable
 from .places import Places
 from .serialiser import group_item
 from .soma import BurstLane, SomaLane, SomaShapes
+from .touched import TouchedPlaces
 
 __all__ = ["Sweep"]
 
@@ -36,6 +37,8 @@ class Sweep(wiring.Component):
     read_group, read_slice, read_enable : Out; word : In; writes : Out, the port is the sweep's;
     write_enable, write_group, write_slice, write_word : Out.
     items : Out(stream) of groups for the serialiser.
+    row_valid, row_groups, row_enables : In, the rows that are added, where only groups that they
+    touch are swept.
 
     Timing
     ------
@@ -54,6 +57,11 @@ class Sweep(wiring.Component):
         self.item = group_item(lanes=self.lanes, layouts=layouts)
         word = self.lanes * config.state.bits
         slices = range(max(1, len(config.slices)))
+        self.places: Places | TouchedPlaces = (
+            TouchedPlaces(config=config)
+            if config.skips
+            else Places(hosts=config.hosts, slices=config.slices, lanes=self.lanes)
+        )
         super().__init__(
             {
                 "start": In(1),
@@ -74,6 +82,11 @@ class Sweep(wiring.Component):
                 "write_slice": Out(slices),
                 "write_word": Out(word),
                 "items": Out(stream.Signature(self.item)),
+                **{
+                    name: self.places.signature.members[name]
+                    for name in ("row_valid", "row_groups", "row_enables")
+                    if config.skips
+                },
             }
         )
 
@@ -94,7 +107,14 @@ class Sweep(wiring.Component):
     def latency(self) -> int:
         """Cycles from ``start`` to the end of a pass, with a serialiser that takes every group."""
         groups = max(host.groups for host in self.config.hosts) * max(1, len(self.config.slices))
-        return 1 + self.read_latency + groups * self.interval
+        return self.places.latency + self.read_latency + groups * self.interval
+
+    @property
+    def empty_latency(self) -> int:
+        """Cycles of a pass where no neuron was touched and none has fired."""
+        if isinstance(self.places, TouchedPlaces):
+            return self.places.empty_latency
+        return self.latency
 
     def elaborate(self, platform: object) -> Module:
         """Ask for a group; take its word; decide and write."""
@@ -102,9 +122,7 @@ class Sweep(wiring.Component):
         config = self.config
         show, initialise, hold, renew = Signal(), Signal(), Signal(), Signal()
         decides, stores, advance, done = Signal(), Signal(), Signal(), Signal()
-        m.submodules.places = places = Places(
-            hosts=config.hosts, slices=config.slices, lanes=self.lanes
-        )
+        m.submodules.places = places = self.places
         with m.If(self.start):
             m.d.sync += [
                 show.eq(self.show),
@@ -125,7 +143,7 @@ class Sweep(wiring.Component):
             advance.eq(~decides | goes_on),
         ]
         deciding = Signal(places.place.shape())
-        takes, taken, waits = places.asks, places.place, [places.asks]
+        takes, taken, waits = places.asks, places.place, [places.busy]
         for stage in range(self.read_latency):
             following, place = Signal(name=f"takes_{stage}"), Signal.like(deciding)
             with m.If(advance):
@@ -157,6 +175,17 @@ class Sweep(wiring.Component):
         ]
         fired = Signal(self.lanes)
         m.d.comb += fired.eq(Cat(fires for fires, *_ in lanes) & places.mask(deciding))
+        if isinstance(places, TouchedPlaces):
+            m.d.comb += [
+                places.initialise.eq(self.initialise),
+                places.row_valid.eq(self.row_valid),
+                places.row_groups.eq(self.row_groups),
+                places.row_enables.eq(self.row_enables),
+                places.decided.eq(done),
+                places.decided_group.eq(deciding.group),
+                places.fired.eq(fired.any()),
+                places.renewed.eq(initialise),
+            ]
         if config.mode is Mode.SETTLE:
             # A register in front of the wide OR; nobody asks before the pass is over.
             sent = Signal(self.lanes)

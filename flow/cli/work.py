@@ -118,6 +118,14 @@ def generate(
             show_default="1",
         ),
     ] = None,
+    sweeps: Annotated[
+        str | None,
+        typer.Option(
+            help="Which neurons are asked at a step's end: all, or touched: the groups that a "
+            "spike has reached, where the others would decide nothing (maps in banks).",
+            show_default="all",
+        ),
+    ] = None,
     membranes: Annotated[
         str | None,
         typer.Option(
@@ -176,7 +184,7 @@ def generate(
     from spikewright.flow.project import Project
     from spikewright.flow.stages import choose_plan, generate_stage
     from spikewright.golden.spec import Mode
-    from spikewright.hdl.plan import MembraneStore, Products
+    from spikewright.hdl.plan import MembraneStore, Products, Sweeps
 
     given = {
         "--mode": mode,
@@ -184,6 +192,7 @@ def generate(
         "--banks": banks,
         "--sweep-lanes": sweep_lanes,
         "--spikes": spikes,
+        "--sweeps": sweeps,
         "--membranes": membranes,
         "--products": products,
         "--guard": guard,
@@ -202,6 +211,7 @@ def generate(
         banks=None if banks is None else pairs(banks, "--banks"),
         sweep_lanes=sweep_lanes,
         spikes=spikes or 1,
+        sweeps=one_of(Sweeps, sweeps or Sweeps.ALL, "--sweeps"),
         membranes=None if membranes is None else one_of(MembraneStore, membranes, "--membranes"),
         products=one_of(Products, products or Products.MULTIPLIER, "--products"),
         encoders=encoders,

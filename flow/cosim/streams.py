@@ -85,6 +85,19 @@ class TokenStream:
         times = self._times(serial)[heard]
         return np.bincount(self.address[heard], times, minlength=n).astype(np.int64)
 
+    def present(self, n: int, *, by_step: bool) -> npt.NDArray[np.bool_]:
+        """[samples, n] which of n neurons send SPIKE tokens at all; by step [steps, n]."""
+        spike = self.kind == TokenKind.SPIKE
+        if by_step:
+            part = np.cumsum(self.kind == TokenKind.STEP) - (self.kind == TokenKind.STEP)
+            parts = int(np.count_nonzero(self.kind == TokenKind.STEP))
+        else:
+            parts = self.starts.size - 1
+            part = np.repeat(np.arange(parts), np.diff(self.starts))
+        found = np.zeros((parts, n), dtype=np.bool_)
+        found[part[spike], self.address[spike]] = True
+        return found
+
     def recalled(self, n: int, parts: tuple[int, int]) -> "TokenStream":
         """What a connection with a delay brings in settle mode: in each sample the sums of the one
         before, if its END kept them, of n neurons; as SPIKE tokens between ``parts`` (least, most).

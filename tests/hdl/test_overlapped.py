@@ -83,8 +83,10 @@ READ = {
 @pytest.mark.parametrize("name", list(READ))
 @pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("store", list(MembraneStore))
-@pytest.mark.parametrize(("valid", "ready"), STALLS)
-@pytest.mark.parametrize(("sweep_lanes", "spikes"), [(1, 1), (2, 4), (8, 1)])
+@pytest.mark.parametrize(
+    ("sweep_lanes", "spikes", "valid", "ready"),
+    [(1, 1, "1", "1"), (2, 4, "011", "101"), (8, 1, "0110", "1")],
+)
 def test_what_is_read_when_a_sample_ends(name, mode, store, valid, ready, sweep_lanes, spikes):
     """Membranes come with END; one that keeps the state goes on from there."""
     config = overlapped(
