@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from spikewright.flow.files import read_json, text_hash, write_json
 from spikewright.flow.lanes import Banks, LaneLayout, choose_layout, groups, weight_rows
+from spikewright.flow.row_choice import with_rows
 from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.spec import Encoding, Mode, Network
 from spikewright.hdl.checks import against_overlap, check_plan
@@ -22,6 +23,7 @@ from spikewright.hdl.plan import (
     MembraneStore,
     ParameterStore,
     Products,
+    Rows,
     WeightStore,
 )
 from spikewright.hdl.token import axes_of
@@ -39,7 +41,7 @@ __all__ = [
     "with_depths",
 ]
 
-PLAN_SCHEMA = 3
+PLAN_SCHEMA = 4
 DEFAULT_LANES = 16
 # Deeper registers are mostly multiplexers; deeper LUT RAM takes more of an ECP5 than block RAM.
 _REGISTER_GROUPS = 4
@@ -60,6 +62,7 @@ def default_plan(
     spikes: int = 1,
     membranes: MembraneStore | None = None,
     weights: WeightStore | None = None,
+    rows: Rows = Rows.DENSE,
     products: Products = Products.MULTIPLIER,
     partition: Mapping[str, int] | None = None,
     share: Sequence[Sequence[str]] = (),
@@ -85,6 +88,7 @@ def default_plan(
         are in registers too where block RAM is asked for.
     weights : where weights live; by default logic where a core has at most 32 words of them for
         each connection, block RAM beyond.
+    rows : how weights lie in rows; sparse ones in the cores where they are possible and cheaper.
     products : what multiplies graded payloads.
     partition : populations that are split over so many cores, each with a part of the channels.
     share : populations that one core hosts together.
@@ -139,7 +143,7 @@ def default_plan(
     plan = HardwarePlan(
         mode=Mode(mode), cores=tuple(cores), encoders=encoders, guards=_guards(network, guard)
     )
-    return sized(network, _with_spikes(network, plan, spikes))
+    return sized(network, with_rows(network, _with_spikes(network, plan, spikes), rows))
 
 
 def _with_spikes(network: Network, plan: HardwarePlan, spikes: int) -> HardwarePlan:
@@ -380,6 +384,7 @@ def _each(
 _CHOICES = {
     "membranes": MembraneStore,
     "weights": WeightStore,
+    "rows": Rows,
     "products": Products,
     "parameters": ParameterStore,
 }

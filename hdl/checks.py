@@ -17,6 +17,7 @@ from spikewright.golden.spec import (
 
 from .plan import CorePlan, HardwarePlan, Products
 from .replay import replays
+from .row_checks import check_rows
 from .token import axes_of
 
 __all__ = ["against_overlap", "check_network", "check_plan", "connection_name"]
@@ -66,6 +67,7 @@ def check_plan(network: Network, plan: HardwarePlan) -> None:
                 )
             hosting.setdefault(host.population, []).append((core, host.channels))
         _check_shared(network, core, plan.mode)
+        check_rows(network, core)
         _check_overlap(network, core, plan.mode)
     for population in network.populations:
         _check_hosting(population, hosting.get(population.name, []))

@@ -15,6 +15,7 @@ __all__ = [
     "MembraneStore",
     "ParameterStore",
     "Products",
+    "Rows",
     "SPIKE_PLACES",
     "WeightStore",
 ]
@@ -35,6 +36,15 @@ class WeightStore(enum.StrEnum):
 
     BLOCK = "block"
     LOGIC = "logic"
+
+
+class Rows(enum.StrEnum):
+    """How the weights of a spike lie in rows: a weight for each lane of each group, or only those
+    that are not 0, each beside the group that it is added to.
+    """
+
+    DENSE = "dense"
+    SPARSE = "sparse"
 
 
 class ParameterStore(enum.StrEnum):
@@ -99,6 +109,8 @@ class CorePlan:
         puts so many into a token. More than one needs ``sweep_lanes`` and a dense connection.
     membranes : where the state lives.
     weights : where the weights live.
+    rows : how weights lie in rows; sparse ones need one dense connection, and one spike a cycle. A
+        bank of membranes a lane is then built, in any store: each lane adds to a group of its own.
     products : what multiplies; only payloads that are neither unit nor sign nor shift need it.
     parameters : where thresholds, biases, initial states, reset amounts and slopes live.
     queue_depths : entries of the spike queue at each port, a port for each connection into each
@@ -112,6 +124,7 @@ class CorePlan:
     spikes: int = 1
     membranes: MembraneStore = MembraneStore.REGISTERS
     weights: WeightStore = WeightStore.BLOCK
+    rows: Rows = Rows.DENSE
     products: Products = Products.MULTIPLIER
     parameters: ParameterStore = ParameterStore.MEMORY
     queue_depths: tuple[int, ...] = ()

@@ -45,7 +45,7 @@ _SECTIONS = (
     ("Network", "network", ("name", "shapes", "weight_bits", "weights", "modes", "hash")),
     ("From NIR", "nir", ("reads", "silent", "agreement", "precision", "discretisation")),
     ("Accuracy", "accuracy", _ACCURACY),
-    ("Hardware", "hardware", ("mode", "cores", "lanes", "banks", "membranes", "verilog")),
+    ("Hardware", "hardware", ("mode", "cores", "lanes", "banks", "membranes", "rows", "verilog")),
     (
         "Co-simulation",
         "cosim",

@@ -125,6 +125,14 @@ def generate(
             show_default="registers up to 4 words, LUT RAM up to 64, block RAM beyond",
         ),
     ] = None,
+    rows: Annotated[
+        str | None,
+        typer.Option(
+            help="How weights lie in rows: dense, or sparse, which leaves out those that are 0, in "
+            "the cores where that is cheaper; see spikewright break-even.",
+            show_default="dense",
+        ),
+    ] = None,
     products: Annotated[
         str | None,
         typer.Option(
@@ -171,12 +179,14 @@ def generate(
 
       spikewright generate p --lanes 4 --membranes block   # for the iCEBreaker
 
+      spikewright generate p --lanes 16,10 --rows sparse
+
       spikewright generate p --plan plan.json
     """
     from spikewright.flow.project import Project
     from spikewright.flow.stages import choose_plan, generate_stage
     from spikewright.golden.spec import Mode
-    from spikewright.hdl.plan import MembraneStore, Products
+    from spikewright.hdl.plan import MembraneStore, Products, Rows
 
     given = {
         "--mode": mode,
@@ -185,6 +195,7 @@ def generate(
         "--sweep-lanes": sweep_lanes,
         "--spikes": spikes,
         "--membranes": membranes,
+        "--rows": rows,
         "--products": products,
         "--guard": guard,
     }
@@ -203,6 +214,7 @@ def generate(
         sweep_lanes=sweep_lanes,
         spikes=spikes or 1,
         membranes=None if membranes is None else one_of(MembraneStore, membranes, "--membranes"),
+        rows=one_of(Rows, rows or Rows.DENSE, "--rows"),
         products=one_of(Products, products or Products.MULTIPLIER, "--products"),
         encoders=encoders,
         guard=guard,

@@ -16,6 +16,7 @@ from spikewright.hdl.plan import (
     MembraneStore,
     ParameterStore,
     Products,
+    Rows,
     WeightStore,
 )
 from spikewright.hdl.token import axes_of
@@ -60,6 +61,9 @@ def random_plan(chooser: Chooser, network: Network, mode: Mode) -> HardwarePlan:
     encoders &= all(each.threshold is None or each.threshold > 0 for each in network.inputs)
     plan = HardwarePlan(mode=mode, cores=tuple(cores), encoders=encoders)
     plan = _with_overlap(chooser, network, plan)
+    for index, core in enumerate(plan.cores):
+        rows = list(Rows)[chooser.integer(0, 1)]
+        plan = _where_legal(network, plan, {index: replace(core, rows=rows)})
     return _with_depths(chooser, network, plan)
 
 
