@@ -136,8 +136,8 @@ def test_a_recipe_repeats() -> None:
 def test_recipes() -> None:
     assert set(RECIPES) == {
         "digits-mlp", "mnist-mlp", "mnist-onehot-1", "mnist-onehot-2", "mnist-onehot-3",
-        "mnist-first-spike", "mnist-sparse", "mnist-cnn", "digits-cnn", "digits-resnet", "digits-separable",
-        "digits-segmentation",
+        "mnist-first-spike", "mnist-sparse", "mnist-cnn", "digits-cnn", "digits-resnet",
+        "digits-separable", "digits-segmentation",
     }  # fmt: skip
     for name, recipe in RECIPES.items():
         assert recipe.name == recipe.convert.name == name
