@@ -15,9 +15,10 @@ from spikewright.golden.spec import (
     Reset,
 )
 
-from .plan import CorePlan, HardwarePlan, Products, Sweeps
+from .plan import CorePlan, HardwarePlan, Products, Rows, Sweeps
 from .replay import replays
 from .rests import moves_alone
+from .row_checks import check_rows
 from .token import axes_of
 
 __all__ = ["against_overlap", "against_touched", "check_network", "check_plan", "connection_name"]
@@ -67,6 +68,7 @@ def check_plan(network: Network, plan: HardwarePlan) -> None:
                 )
             hosting.setdefault(host.population, []).append((core, host.channels))
         _check_shared(network, core, plan.mode)
+        check_rows(network, core)
         _check_overlap(network, core, plan.mode)
         _check_touched(network, core)
     for population in network.populations:
@@ -193,6 +195,8 @@ def against_touched(network: Network, core: CorePlan) -> list[tuple[str, str]]:
         faults.append(("decide group by group", f"{core.sweep_lanes} sweep lanes"))
     if len(core.hosts) != 1 or core.hosts[0].channels is not None:
         faults.append(("host one whole population", "a slice, or several"))
+    if core.rows is not Rows.DENSE:
+        faults.append(("have dense rows", f"{core.rows} ones"))
     for host in core.hosts:
         why = moves_alone(network.population(host.population).soma)
         if why is not None:

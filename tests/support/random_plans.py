@@ -16,6 +16,7 @@ from spikewright.hdl.plan import (
     MembraneStore,
     ParameterStore,
     Products,
+    Rows,
     Sweeps,
     WeightStore,
 )
@@ -64,6 +65,8 @@ def random_plan(chooser: Chooser, network: Network, mode: Mode) -> HardwarePlan:
     for index, core in enumerate(plan.cores):
         if chooser.integer(0, 1) == 1:
             plan = _where_legal(network, plan, {index: replace(core, sweeps=Sweeps.TOUCHED)})
+        rows = list(Rows)[chooser.integer(0, 1)]
+        plan = _where_legal(network, plan, {index: replace(core, rows=rows)})
     return _with_depths(chooser, network, plan)
 
 

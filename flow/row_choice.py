@@ -1,0 +1,64 @@
+"""Which cores of a plan get compressed rows: those where that is possible, and cheaper."""
+
+from dataclasses import replace
+
+from spikewright.flow.row_costs import RowCost, row_costs
+from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.spec import Dense, Network
+from spikewright.hdl.config import node_layouts
+from spikewright.hdl.plan import CorePlan, HardwarePlan, Rows
+from spikewright.hdl.row_checks import check_rows
+
+__all__ = ["core_costs", "with_rows"]
+
+
+def with_rows(network: Network, plan: HardwarePlan, rows: Rows) -> HardwarePlan:
+    """The plan with sparse rows wherever they are fewer, or as many and of fewer bits.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such core; it says what stands against the first.
+    """
+    if rows is Rows.DENSE:
+        return plan
+    against: list[ConfigurationError] = []
+    cores = []
+    for core in plan.cores:
+        sparse = replace(core, rows=Rows.SPARSE)
+        try:
+            check_rows(network, sparse)
+            _check_cheaper(core, core_costs(network, plan, core))
+            cores.append(sparse)
+        except ConfigurationError as error:
+            against.append(error)
+            cores.append(core)
+    if len(against) == len(cores):
+        raise against[0]
+    return replace(plan, cores=tuple(cores))
+
+
+def core_costs(network: Network, plan: HardwarePlan, core: CorePlan) -> dict[Rows, RowCost]:
+    """Costs of the one dense connection of a core of ``plan``, which ``check_rows`` passed."""
+    layouts = node_layouts(network, plan)
+    (host,) = core.hosts
+    (connection,) = network.sources(host.population)
+    assert isinstance(connection.operator, Dense)
+    return row_costs(
+        connection.operator,
+        source=layouts[connection.source],
+        target=layouts[host.population].axes,
+        channels=host.channels,
+    )
+
+
+def _check_cheaper(core: CorePlan, costs: dict[Rows, RowCost]) -> None:
+    sparse, dense = costs[Rows.SPARSE], costs[Rows.DENSE]
+    if not sparse.is_less(dense):
+        raise ConfigurationError(
+            "sparse rows must be fewer than dense ones, or as many and of fewer bits",
+            found=f"{sparse.rows} of {sparse.bits} bits in all, dense {dense.rows} of {dense.bits}",
+            where=core.where,
+            action="leave them dense, give the core fewer lanes, or prune more for its lanes: "
+            "spikewright convert --prune",
+        )

@@ -1,0 +1,47 @@
+"""Plans whose compressed rows do not fit what a core hosts, refused by name."""
+
+from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.spec import Connection, Dense, Network
+
+from .plan import CorePlan, Rows
+
+__all__ = ["check_rows"]
+
+
+def check_rows(network: Network, core: CorePlan) -> None:
+    """Sparse rows follow from the weights of one dense connection.
+
+    Membranes may live in any store: each of them reads, adds and writes a row a cycle, whether or
+    not two rows in turn hit the same place.
+
+    Raises
+    ------
+    ConfigurationError
+        If the core has sparse rows and hosts several populations, hears several connections, one
+        that is not dense or has a delay, or decides slice by slice.
+    """
+    if core.rows is Rows.DENSE:
+        return
+    heard = [each for host in core.hosts for each in network.sources(host.population)]
+    for holds, must, found in (
+        (len(core.hosts) == 1, "host one population", f"{len(core.hosts)} of them"),
+        (
+            len(heard) == 1 and isinstance(heard[0].operator, Dense) and not heard[0].delay,
+            "have one connection, dense and without delay",
+            ", ".join(map(_named, heard)),
+        ),
+        (core.sweep_lanes is None, "have no sweep_lanes", str(core.sweep_lanes)),
+        (core.spikes == 1, "take one spike a cycle", str(core.spikes)),
+    ):
+        if not holds:
+            raise ConfigurationError(
+                f"a core with sparse rows must {must}",
+                found=found,
+                where=core.where,
+                action="give it dense rows",
+            )
+
+
+def _named(connection: Connection) -> str:
+    kind = type(connection.operator).__name__.lower()
+    return f"{kind} from {connection.source!r}" + (" with a delay" if connection.delay else "")
