@@ -28,7 +28,7 @@ ULX3S_85F = Board(
         dual_shapes=((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
     ),
     lut_ram=True,
-    sprams=0,
+    large_ram=None,
     dsps=156,
     clock="clk25",
     clock_mhz=25.0,

@@ -28,7 +28,7 @@ from spikewright.flow.sequences import encode_samples, frames_of, unrolled
 from spikewright.flow.synthesize import check_fits, stored_sample, synthesize
 from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
 from spikewright.golden.spec import Encoding, Mode, Network, ReadoutKind
-from spikewright.hdl.plan import HardwarePlan, MembraneStore, Products
+from spikewright.hdl.plan import HardwarePlan, MembraneStore, Products, WeightStore
 
 __all__ = [
     "build_stage",
@@ -116,7 +116,9 @@ def choose_plan(
     banks: tuple[Banks, ...] | None = None,
     sweep_lanes: int | None = None,
     spikes: int = 1,
+    queue_depth: int | None = None,
     membranes: MembraneStore | None = None,
+    weights: WeightStore | None = None,
     products: Products = Products.MULTIPLIER,
     encoders: bool = False,
     guard: int | None = None,
@@ -138,7 +140,9 @@ def choose_plan(
         banks=banks,
         sweep_lanes=sweep_lanes,
         spikes=spikes,
+        queue_depth=queue_depth,
         membranes=membranes,
+        weights=weights,
         products=products,
         encoders=encoders,
         guard=guard,
@@ -160,6 +164,7 @@ def generate_stage(project: Project, plan: HardwarePlan, *, working: Working = s
                 "lanes": [core.lanes for core in plan.cores],
                 "banks": ["x".join(map(str, core.banks)) for core in plan.cores],
                 "membranes": [str(core.membranes) for core in plan.cores],
+                "weights": [str(core.weights) for core in plan.cores],
                 "verilog": str((folder / "accelerator.v").relative_to(project.root)),
             }
         },
@@ -322,6 +327,8 @@ def build_stage(
             progress=advance,
         )
     figures = {"mode": str(mode), **report.as_dict()}
-    figures["bitstream"] = str((folder / report.bitstream).relative_to(project.root))
+    for name in ("bitstream", "flash"):
+        if figures[name] is not None:
+            figures[name] = str((folder / figures[name]).relative_to(project.root))
     project.record({"build": figures}, {"build": time.perf_counter() - start})
     record_performance(project)

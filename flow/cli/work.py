@@ -125,6 +125,23 @@ def generate(
             show_default="registers up to 4 words, LUT RAM up to 64, block RAM beyond",
         ),
     ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="Where weights live: logic, block, or spram: the large RAMs of an iCE40UP5K, for "
+            "cores with more than 32768 bits of them; an image is written that is loaded after "
+            "reset.",
+            show_default="logic up to 32 rows, block RAM beyond",
+        ),
+    ] = None,
+    queue_depth: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Tokens that every spike queue holds: fewer take less room, and more cycles.",
+            show_default="as many as keep the cores busy",
+        ),
+    ] = None,
     products: Annotated[
         str | None,
         typer.Option(
@@ -171,12 +188,14 @@ def generate(
 
       spikewright generate p --lanes 4 --membranes block   # for the iCEBreaker
 
+      spikewright generate p --lanes 16,5 --membranes block --weights spram
+
       spikewright generate p --plan plan.json
     """
     from spikewright.flow.project import Project
     from spikewright.flow.stages import choose_plan, generate_stage
     from spikewright.golden.spec import Mode
-    from spikewright.hdl.plan import MembraneStore, Products
+    from spikewright.hdl.plan import MembraneStore, Products, WeightStore
 
     given = {
         "--mode": mode,
@@ -185,6 +204,8 @@ def generate(
         "--sweep-lanes": sweep_lanes,
         "--spikes": spikes,
         "--membranes": membranes,
+        "--weights": weights,
+        "--queue-depth": queue_depth,
         "--products": products,
         "--guard": guard,
     }
@@ -203,6 +224,8 @@ def generate(
         sweep_lanes=sweep_lanes,
         spikes=spikes or 1,
         membranes=None if membranes is None else one_of(MembraneStore, membranes, "--membranes"),
+        weights=None if weights is None else one_of(WeightStore, weights, "--weights"),
+        queue_depth=queue_depth,
         products=one_of(Products, products or Products.MULTIPLIER, "--products"),
         encoders=encoders,
         guard=guard,

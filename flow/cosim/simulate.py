@@ -7,6 +7,7 @@ caller.
 import argparse
 import hashlib
 import logging
+import shutil
 import sys
 import time
 from importlib.metadata import version
@@ -63,6 +64,8 @@ def run(setup_path: Path) -> None:
         log_file=folder / "build.log",
     )
     write_json(build / "stamp.json", {"stamp": stamp})
+    if manifest.load is not None:
+        shutil.copyfile(manifest.load.image, folder / "weights.bin")
     outcome |= {"stage": "run", "build_seconds": time.perf_counter() - began}
     write_json(folder / "outcome.json", outcome)
     results = runner.test(
