@@ -74,7 +74,8 @@ class Memory:
         counts and labels (of the readout), or a soma's parameter.
     port, source : the core's port that it is for, and whose spikes come there; None where it is for
         all. Where there is one port, ``source`` is None too.
-    store : block, lutram, registers or logic, as the plan says; ``ANYWHERE`` where it says nothing.
+    store : block, lutram, registers, logic or spram, as the plan says; ``ANYWHERE`` where it says
+        nothing.
     parts : (rows, bits) of each. reads : rows of each that are read in a cycle.
     """
 

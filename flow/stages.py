@@ -28,7 +28,14 @@ from spikewright.flow.sequences import encode_samples, frames_of, unrolled
 from spikewright.flow.synthesize import check_fits, stored_sample, synthesize
 from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
 from spikewright.golden.spec import Encoding, Mode, Network, ReadoutKind
-from spikewright.hdl.plan import HardwarePlan, MembraneStore, Products, Rows, Sweeps
+from spikewright.hdl.plan import (
+    HardwarePlan,
+    MembraneStore,
+    Products,
+    Rows,
+    Sweeps,
+    WeightStore,
+)
 
 __all__ = [
     "build_stage",
@@ -117,7 +124,9 @@ def choose_plan(
     sweep_lanes: int | None = None,
     spikes: int = 1,
     sweeps: Sweeps = Sweeps.ALL,
+    queue_depth: int | None = None,
     membranes: MembraneStore | None = None,
+    weights: WeightStore | None = None,
     rows: Rows = Rows.DENSE,
     products: Products = Products.MULTIPLIER,
     encoders: bool = False,
@@ -141,7 +150,9 @@ def choose_plan(
         sweep_lanes=sweep_lanes,
         spikes=spikes,
         sweeps=sweeps,
+        queue_depth=queue_depth,
         membranes=membranes,
+        weights=weights,
         rows=rows,
         products=products,
         encoders=encoders,
@@ -165,6 +176,7 @@ def generate_stage(project: Project, plan: HardwarePlan, *, working: Working = s
                 "banks": ["x".join(map(str, core.banks)) for core in plan.cores],
                 "membranes": [str(core.membranes) for core in plan.cores],
                 "rows": [str(core.rows) for core in plan.cores],
+                "weights": [str(core.weights) for core in plan.cores],
                 "verilog": str((folder / "accelerator.v").relative_to(project.root)),
             }
         },
@@ -329,6 +341,8 @@ def build_stage(
             progress=advance,
         )
     figures = {"mode": str(mode), **report.as_dict()}
-    figures["bitstream"] = str((folder / report.bitstream).relative_to(project.root))
+    for name in ("bitstream", "flash"):
+        if figures[name] is not None:
+            figures[name] = str((folder / figures[name]).relative_to(project.root))
     project.record({"build": figures}, {"build": time.perf_counter() - start})
     record_performance(project)

@@ -15,7 +15,7 @@ from spikewright.golden.spec import (
     Reset,
 )
 
-from .plan import CorePlan, HardwarePlan, Products, Rows, Sweeps
+from .plan import CorePlan, HardwarePlan, Products, Rows, Sweeps, WeightStore
 from .replay import replays
 from .rests import moves_alone
 from .row_checks import check_rows
@@ -231,6 +231,11 @@ def _check_spikes(network: Network, plan: HardwarePlan, core: CorePlan) -> None:
         (dense, "have one connection, dense and without delay", _connections(heard)),
         (core.banks == (1, 1), "have banks 1x1", f"{core.banks[0]}x{core.banks[1]}"),
         (core.products is Products.MULTIPLIER, "make products at once", str(core.products)),
+        (
+            core.weights is not WeightStore.SPRAM,
+            "have weights in block RAM or logic, of which it reads several rows at once",
+            str(core.weights),
+        ),
     ):
         if not holds:
             raise ConfigurationError(

@@ -33,9 +33,12 @@ class MembraneStore(enum.StrEnum):
 
 
 class WeightStore(enum.StrEnum):
-    """Where weights live: initialised block RAM, or logic."""
+    """Where weights live: initialised block RAM or logic, or the large RAMs of an iCE40UP5K, which
+    have no initial contents and are loaded after reset.
+    """
 
     BLOCK = "block"
+    SPRAM = "spram"
     LOGIC = "logic"
 
 

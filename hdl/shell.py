@@ -9,6 +9,8 @@ from amaranth.lib.wiring import In, Out
 
 from .config import CoreConfig
 from .intake import Intake
+from .load import LOAD_SIGNATURE, load_in_turn
+from .loaded_weights import LoadedWeights
 from .serialiser import SpikeSerialiser
 from .sparse_synapses import SparseSynapses
 from .synapses import Synapses, natural_latency
@@ -32,6 +34,7 @@ class CoreShell(wiring.Component):
     stall, busy : Out, high each time a token waits for its consumer, a token waits for the core or
     something is under way in it. row, synops, spikes_in, spike_out : Out, rows that are issued,
     neurons that they update, spikes that leave their queues, spikes that are sent in this cycle.
+    load : In(stream), loaded : Out, where weights are in SPRAM; no token may come before it.
 
     Timing
     ------
@@ -47,6 +50,8 @@ class CoreShell(wiring.Component):
         members |= {f"o_{h}": Out(host.target.signature) for h, host in enumerate(config.hosts)}
         if config.pace_layout is not None:
             members["pace"] = In(config.pace_layout.signature)
+        if self.loads:
+            members |= {"load": In(LOAD_SIGNATURE), "loaded": Out(1)}
         super().__init__(
             members
             | {
@@ -111,6 +116,13 @@ class CoreShell(wiring.Component):
         ]
 
     @property
+    def loads(self) -> tuple[LoadedWeights, ...]:
+        """The memories that have to be loaded, in their order."""
+        return tuple(
+            memory for each in self.synapses if isinstance(each, Synapses) for memory in each.loads
+        )
+
+    @property
     def most_rows(self) -> int:
         """Rows that are issued in a cycle at most."""
         return self.config.plan.spikes
@@ -154,6 +166,9 @@ class CoreShell(wiring.Component):
         """Queues and serialiser to the outside."""
         m.submodules.intake = self.intake
         m.submodules.serialiser = self.serialiser
+        if self.loads:
+            loading = [each for each in self.synapses if isinstance(each, Synapses) and each.loads]
+            m.d.comb += self.loaded.eq(load_in_turn(m, self.load, loading))
         for outside, inside in zip(self.inputs, self.intake.inputs, strict=True):
             wiring.connect(m, wiring.flipped(outside), inside)
         if self.config.pace is not None:

@@ -141,6 +141,23 @@ def generate(
             show_default="dense",
         ),
     ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="Where weights live: logic, block, or spram: the large RAMs of an iCE40UP5K, for "
+            "cores with more than 32768 bits of them; an image is written that is loaded after "
+            "reset.",
+            show_default="logic up to 32 rows, block RAM beyond",
+        ),
+    ] = None,
+    queue_depth: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Tokens that every spike queue holds: fewer take less room, and more cycles.",
+            show_default="as many as keep the cores busy",
+        ),
+    ] = None,
     products: Annotated[
         str | None,
         typer.Option(
@@ -188,13 +205,14 @@ def generate(
       spikewright generate p --lanes 4 --membranes block   # for the iCEBreaker
 
       spikewright generate p --lanes 16,10 --rows sparse
+      spikewright generate p --lanes 16,5 --membranes block --weights spram
 
       spikewright generate p --plan plan.json
     """
     from spikewright.flow.project import Project
     from spikewright.flow.stages import choose_plan, generate_stage
     from spikewright.golden.spec import Mode
-    from spikewright.hdl.plan import MembraneStore, Products, Rows, Sweeps
+    from spikewright.hdl.plan import MembraneStore, Products, Rows, Sweeps, WeightStore
 
     given = {
         "--mode": mode,
@@ -205,6 +223,8 @@ def generate(
         "--sweeps": sweeps,
         "--membranes": membranes,
         "--rows": rows,
+        "--weights": weights,
+        "--queue-depth": queue_depth,
         "--products": products,
         "--guard": guard,
     }
@@ -225,6 +245,8 @@ def generate(
         sweeps=one_of(Sweeps, sweeps or Sweeps.ALL, "--sweeps"),
         membranes=None if membranes is None else one_of(MembraneStore, membranes, "--membranes"),
         rows=one_of(Rows, rows or Rows.DENSE, "--rows"),
+        weights=None if weights is None else one_of(WeightStore, weights, "--weights"),
+        queue_depth=queue_depth,
         products=one_of(Products, products or Products.MULTIPLIER, "--products"),
         encoders=encoders,
         guard=guard,

@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import logging
 import multiprocessing
+import shutil
 import signal
 import sys
 import time
@@ -81,6 +82,10 @@ def run(setup_path: Path) -> None:
         context.Process(target=_run_share, args=(runner, setup_path, share, share.folder(folder)))
         for share in shares(setup.cuts, setup.samples)
     ]
+    if manifest.load is not None:
+        for share in shares(setup.cuts, setup.samples):
+            share.folder(folder).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(manifest.load.image, share.folder(folder) / "weights.bin")
     for process in processes:
         process.start()
     _await(processes)

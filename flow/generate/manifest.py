@@ -1,9 +1,12 @@
 """The manifest: what is in a generated folder, and where each thing lies."""
 
+import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 from amaranth.hdl import Shape
 from amaranth.lib import wiring
 
@@ -21,15 +24,17 @@ from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.config import CoreConfig, PortConfig
 from spikewright.hdl.counters import COUNTERS
 from spikewright.hdl.guard import GUARD_COUNTERS
+from spikewright.hdl.load import LOAD_BITS
 from spikewright.hdl.plan import HardwarePlan
 from spikewright.hdl.replay import replayed_inputs
 from spikewright.hdl.sparse_schedule import SparseSchedule
 
-__all__ = ["MANIFEST_SCHEMA", "TOP", "VERILOG", "build_manifest"]
+__all__ = ["IMAGE", "MANIFEST_SCHEMA", "TOP", "VERILOG", "build_manifest", "image_bytes"]
 
-MANIFEST_SCHEMA = 6
+MANIFEST_SCHEMA = 7
 TOP = "accelerator"
 VERILOG = "accelerator.v"
+IMAGE = "weights.bin"
 
 
 def build_manifest(
@@ -59,6 +64,7 @@ def build_manifest(
             ],
             "output": {"port": "o", "layout": accelerator.output_layout.as_dict()},
         },
+        "load": _load(accelerator) if accelerator.loading else None,
         "probes": [
             {
                 "population": probe.population,
@@ -113,6 +119,35 @@ def _ports(accelerator: Accelerator) -> list[dict[str, Any]]:
             }
         )
     return ports
+
+
+def _load(accelerator: Accelerator) -> dict[str, Any]:
+    """What has to be loaded after reset, in the order of the memories."""
+    image = image_bytes(accelerator.image)
+    return {
+        "port": "load",
+        "loaded": "loaded",
+        "width": LOAD_BITS,
+        "words": len(accelerator.image),
+        "file": IMAGE,
+        "hash": hashlib.sha256(image).hexdigest(),
+        "order": "memories, rows, words of a row lowest bits first; the upper byte first",
+        "memories": [
+            {
+                "core": core_name(core.config.plan),
+                "rows": len(memory.rows),
+                "width": memory.width,
+                "words": len(memory.words),
+            }
+            for core in accelerator.loading
+            for memory in core.loads
+        ],
+    }
+
+
+def image_bytes(words: Sequence[int]) -> bytes:
+    """The file of what has to be loaded."""
+    return np.array(words, dtype=">u2").tobytes()
 
 
 def _memories(config: CoreConfig) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from spikewright.boards import Board, BoardTop, get_board
 from spikewright.boards.pll import Pll
 from spikewright.flow.files import atomic_files
+from spikewright.flow.generate import image_bytes
 from spikewright.flow.progress import Advance
 from spikewright.flow.tools import package_versions
 from spikewright.golden.errors import ConfigurationError, RangeError, ToolError
@@ -33,6 +34,7 @@ _ROUTERS = ("router1", "router2")
 
 _ROUTED = {"ecp5": ("--textcfg", f"{NAME}.config"), "ice40": ("--asc", f"{NAME}.asc")}
 _BITSTREAM = {"ecp5": f"{NAME}.bit", "ice40": f"{NAME}.bin"}
+_FLASH = "flash.bin"
 _PACK = {
     "ecp5": ("--compress", "--input", f"{NAME}.config", "--bit", f"{NAME}.bit"),
     "ice40": (f"{NAME}.asc", f"{NAME}.bin"),
@@ -88,7 +90,8 @@ def synthesize(
     RangeError
         If the network is too large for the board.
     ConfigurationError
-        If the board is not known, or its PLL cannot make such a clock.
+        If the board is not known, its PLL cannot make such a clock, or it has nothing to load
+        weights from.
     ToolError
         If a tool is missing or failed; its log is kept in ``folder``.
     FileError
@@ -123,9 +126,12 @@ def synthesize(
     try:
         with atomic_files(folder) as scratch:
             try:
-                return _build(job, scratch)
+                report = _build(job, scratch)
             except ToolStop as stop:
                 raise _Failed(stop) from stop
+        if report.flash is None:
+            (folder / _FLASH).unlink(missing_ok=True)
+        return report
     except _Failed as failed:
         raise failed.error(job, network, folder) from failed.__cause__
 
@@ -171,6 +177,7 @@ def _build(job: _Job, folder: Path) -> BuildReport:
         )
     job.tell(0.95, "pack")
     _run(job, job.packer, _PACK[job.board.family], folder)
+    flash = _flash_image(job, folder)
     used = read_used(report)
     log = (folder / f"{job.nextpnr.name}.log").read_text(encoding="utf-8", errors="replace")
     names = sizes(job.board.family, used, log)
@@ -195,6 +202,7 @@ def _build(job: _Job, folder: Path) -> BuildReport:
         seed=job.seed,
         router=router,
         bitstream=_BITSTREAM[job.board.family],
+        flash=flash,
         critical_path=path,
         versions=versions,
         seconds={name: round(value, 2) for name, value in job.seconds.items()},
@@ -205,6 +213,24 @@ def _build(job: _Job, folder: Path) -> BuildReport:
         (folder / name).unlink(missing_ok=True)
     job.tell(1.0, "done")
     return result
+
+
+def _flash_image(job: _Job, folder: Path) -> str | None:
+    """Bitstream and weights as they lie in the board's flash; None where nothing is loaded."""
+    flash = job.board.flash
+    if not job.accelerator.loading or flash is None:
+        return None
+    bitstream = (folder / _BITSTREAM[job.board.family]).read_bytes()
+    weights = image_bytes(job.accelerator.image)
+    if len(bitstream) > flash.offset or flash.offset + len(weights) > flash.size:
+        raise RangeError(
+            f"the bitstream must end before byte {flash.offset} of the flash of {job.board.name},"
+            f" and the weights before {flash.size}",
+            found=f"{len(bitstream)} bytes, and {len(weights)} of weights",
+        )
+    # An erased flash reads as ones.
+    (folder / _FLASH).write_bytes(bitstream.ljust(flash.offset, b"\xff") + weights)
+    return _FLASH
 
 
 def _route(job: _Job, pll: Pll, folder: Path) -> str:

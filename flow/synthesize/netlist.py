@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from spikewright.boards import Board, BoardTop
+from spikewright.flow.generate import uninitialised_rtlil
 from spikewright.golden.errors import ConfigurationError
 
 from .output_registers import use_output_registers
@@ -43,6 +44,8 @@ def write_netlist(
     for name, content in prepared.files.items():
         if not name.startswith("build_"):
             data = content if isinstance(content, bytes) else content.encode()
+            if name == f"{NAME}.il":
+                data = uninitialised_rtlil(data.decode()).encode()
             (folder / name).write_bytes(data)
     yosys((f"{NAME}.ys",))
     if board.family == "ecp5":

@@ -64,7 +64,8 @@ class BuildReport:
     requested_mhz : the clock asked for, or the board's default. met : whether it could be had.
     clock_mhz : what the bitstream's PLL makes; never above ``fmax_mhz``.
     constraint_mhz : what place and route aimed at. seed, router : how it went about it.
-    bitstream : file name in the build's folder.
+    bitstream : file name in the build's folder. flash : that of bitstream and weights together, as
+        they lie in the board's flash; None where no weights are loaded.
     critical_path : the slowest path. versions : of the tools. seconds : by tool.
     logs : file names in the build's folder.
     """
@@ -86,6 +87,7 @@ class BuildReport:
     seed: int
     router: str
     bitstream: str
+    flash: str | None
     critical_path: CriticalPath
     versions: Mapping[str, str]
     seconds: Mapping[str, float]
@@ -112,6 +114,7 @@ class BuildReport:
             "seed": self.seed,
             "router": self.router,
             "bitstream": self.bitstream,
+            "flash": self.flash,
             "critical_path": {
                 "source": path.source,
                 "sink": path.sink,

@@ -42,7 +42,7 @@ def random_plan(chooser: Chooser, network: Network, mode: Mode) -> HardwarePlan:
             lanes=per_channel * banks[0] * banks[1],
             banks=banks,
             membranes=list(MembraneStore)[chooser.integer(0, 2)],
-            weights=list(WeightStore)[chooser.integer(0, 1)],
+            weights=list(WeightStore)[chooser.integer(0, 2)],
             products=list(Products)[chooser.integer(0, 1)],
             parameters=list(ParameterStore)[chooser.integer(0, 2)],
         )

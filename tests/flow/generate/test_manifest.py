@@ -20,7 +20,8 @@ def made(tmp_path_factory):
 def test_identity(made):
     network, plan, generated = made
     manifest = generated.manifest
-    assert manifest["schema"] == 6
+    assert manifest["schema"] == 7
+    assert manifest["load"] is None
     assert manifest["mode"] == "collapsed"
     assert manifest["network"] == {"name": network.name, "hash": network.content_hash}
     assert manifest["plan"]["hash"] == plan_hash(plan)

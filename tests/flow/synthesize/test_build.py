@@ -1,12 +1,16 @@
 """From a network to a bitstream: once a board with the real tools, else with pretended ones."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from spikewright.boards import get_board
+from spikewright.flow.generate import image_bytes
 from spikewright.flow.synthesize import memory_use
 from spikewright.golden.errors import ConfigurationError, FileError, RangeError, ToolError
+from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.plan import WeightStore
 
 
 @pytest.mark.parametrize("name", ["icebreaker", "ulx3s-85f"])
@@ -33,6 +37,25 @@ def test_bitstream(case, name, tmp_path, real_tools):
     assert f"constraining clock net 'clock' to {board.goal_mhz:.2f} MHz" in log
     overridden = next(line for line in log.splitlines() if "Overriding derived" in line)
     assert f" {board.default_mhz:.1f} MHz" in overridden
+
+
+def test_weights_behind_the_bitstream(make_case, tmp_path, real_tools):
+    case = make_case()
+    cores = tuple(replace(core, weights=WeightStore.SPRAM) for core in case.plan.cores)
+    case.plan = replace(case.plan, cores=cores)
+    report = case.build("icebreaker", tmp_path / "b")
+    # 2 lanes of 4 bits each.
+    assert report.spram == 2
+    assert report.flash is not None
+    image = (tmp_path / "b" / report.flash).read_bytes()
+    bitstream = (tmp_path / "b" / report.bitstream).read_bytes()
+    offset = get_board("icebreaker").flash.offset
+    weights = image_bytes(Accelerator(network=case.network, plan=case.plan).image)
+    assert image == bitstream.ljust(offset, b"\xff") + weights
+    # Other hardware in the same folder has none.
+    case.plan = make_case().plan
+    assert case.build("icebreaker", tmp_path / "b").flash is None
+    assert not (tmp_path / "b" / "flash.bin").exists()
 
 
 def test_timing_met(case, tmp_path, pretend):
