@@ -164,7 +164,7 @@ class Board:
             block_rams=self.block_ram.count,
             block_ram_bits=self.block_ram.bits,
             lut_ram=self.lut_ram,
-            sprams=self.sprams,
+            sprams=0 if self.large_ram is None else self.large_ram.count,
             dsps=self.dsps,
         )
 

@@ -3,7 +3,7 @@
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Connection, Dense, Network
 
-from .plan import CorePlan, Rows
+from .plan import CorePlan, Rows, WeightStore
 
 __all__ = ["check_rows"]
 
@@ -18,7 +18,7 @@ def check_rows(network: Network, core: CorePlan) -> None:
     ------
     ConfigurationError
         If the core has sparse rows and hosts several populations, hears several connections, one
-        that is not dense or has a delay, or decides slice by slice.
+        that is not dense or has a delay, decides slice by slice, or has weights to be loaded.
     """
     if core.rows is Rows.DENSE:
         return
@@ -31,6 +31,11 @@ def check_rows(network: Network, core: CorePlan) -> None:
             ", ".join(map(_named, heard)),
         ),
         (core.sweep_lanes is None, "have no sweep_lanes", str(core.sweep_lanes)),
+        (
+            core.weights is not WeightStore.SPRAM,
+            "have weights in block RAM or logic",
+            str(core.weights),
+        ),
         (core.spikes == 1, "take one spike a cycle", str(core.spikes)),
     ):
         if not holds:

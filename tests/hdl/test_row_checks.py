@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spikewright.golden.errors import ConfigurationError
-from spikewright.hdl.plan import CorePlan, Host, MembraneStore, Rows
+from spikewright.hdl.plan import CorePlan, Host, MembraneStore, Rows, WeightStore
 from spikewright.hdl.row_checks import check_rows
 from support.branching import branching, convolution, dense
 from support.chains import bounded_chain
@@ -32,6 +32,10 @@ def test_one_dense_connection_is_legal_in_any_store(name, store):
             core("h0", "out"),
             r"^core of 'h0', 'out': a core with sparse rows must host one population, found 2 of "
             r"them; give it dense rows$",
+        ),
+        (
+            core("h0", weights=WeightStore.SPRAM),
+            r"must have weights in block RAM or logic, found spram; give it dense rows$",
         ),
         (core("h0", sweep_lanes=2), r"must have no sweep_lanes, found 2; give it dense rows$"),
         (core("h0", spikes=2), r"must take one spike a cycle, found 2; give it dense rows$"),
