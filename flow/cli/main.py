@@ -7,6 +7,7 @@ import warnings
 import typer
 
 from spikewright.flow.cli.break_even import break_even
+from spikewright.flow.cli.calibrate import calibrate
 from spikewright.flow.cli.console import show_error, show_warning
 from spikewright.flow.cli.convert import convert
 from spikewright.flow.cli.events import events
@@ -60,6 +61,7 @@ for command in (
     app.command(rich_help_panel="The whole way" if command in (demo, bench) else "Step by step")(
         command
     )
+app.command(rich_help_panel="For developers")(calibrate)
 
 
 def main() -> None:
