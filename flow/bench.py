@@ -51,7 +51,7 @@ class Benchmark:
     recipe: Maker
     target: Target
     data: Callable[[Path | None, int], Dataset]
-    goal: Goal = Goal()
+    goal: Goal | None = None
 
 
 def _from_folder(load: Callable[[Path], Dataset], folder: Path | None, seed: int) -> Dataset:
@@ -202,6 +202,7 @@ def run_bench(
         seed=seed,
         working=working,
     )
-    about = {"name": name, "seed": seed, "goal": benchmark.goal.as_dict()}
+    goal = benchmark.goal.as_dict() if benchmark.goal else {}
+    about = {"name": name, "seed": seed, "goal": goal}
     project.record({"benchmark": about})
     return project
