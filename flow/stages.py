@@ -297,7 +297,7 @@ def build_stage(
     board: str,
     *,
     clock_mhz: float | None = None,
-    seed: int = 1,
+    seeds: tuple[int, ...] = (1,),
     sample: int = 0,
     steps: int = 8,
     working: Working = silent,
@@ -337,7 +337,7 @@ def build_stage(
             folder,
             sample=stored,
             clock_mhz=clock_mhz,
-            seed=seed,
+            seeds=seeds,
             progress=advance,
         )
     figures = {"mode": str(mode), **report.as_dict()}

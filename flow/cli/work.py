@@ -344,7 +344,13 @@ def build(
     clock: Annotated[
         float | None, typer.Option(help="MHz to aim at.", show_default="the board's")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of place and route.")] = 1,
+    seeds: Annotated[
+        str,
+        typer.Option(
+            help="Of place and route, as 1,2,3: one run for each; bitstream and figures are those "
+            "of the median Fmax."
+        ),
+    ] = "1",
     sample: Annotated[
         int, typer.Option(min=0, help="Which of the project's samples the board works on.")
     ] = 0,
@@ -360,9 +366,11 @@ def build(
 
     Written into DIR/build/BOARD with utilisation, timing and the tools' logs.
 
-    [bold]Example[/]
+    [bold]Examples[/]
 
       spikewright build p --board icebreaker
+
+      spikewright build p --board ulx3s-85f --clock 120 --seeds 1,2,3
     """
     from spikewright.flow.project import Project
     from spikewright.flow.stages import build_stage, usual_steps
@@ -376,7 +384,7 @@ def build(
         chosen,
         board,
         clock_mhz=clock,
-        seed=seed,
+        seeds=integers(seeds, "--seeds"),
         sample=sample,
         steps=steps or usual_steps(project.network, (8,))[0],
         working=working,
