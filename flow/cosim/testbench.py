@@ -20,6 +20,7 @@ __all__ = ["PATTERN_LIMIT", "BatchResult", "Status", "read_batch", "render", "wr
 PATTERN_LIMIT = 4096
 _WORD = 32
 _CHUNK = 32
+_BURST_CYCLES = 64
 DRAIN_CYCLES = 64
 """Cycles that a batch goes on after its last END, so that surplus tokens are seen."""
 
@@ -81,6 +82,7 @@ def render(manifest: Manifest, *, public: bool) -> str:
         frames=any(source.frames for source in manifest.inputs),
         pattern_limit=PATTERN_LIMIT,
         chunk=_CHUNK,
+        burst=_BURST_CYCLES,
         counters=manifest.counter_ports,
         streams=[
             {
