@@ -179,6 +179,7 @@ def cosim_stage(
     simulator: str = "verilator",
     stall_input: str | None = None,
     stall_output: str | None = None,
+    jobs: int | None = None,
     working: Working = silent,
 ) -> None:
     """Compare the Verilog with the golden model, spike by spike, and count its cycles."""
@@ -207,6 +208,7 @@ def cosim_stage(
             simulator=simulator,
             stall_input=stall_input,
             stall_output=stall_output,
+            jobs=jobs,
             progress=lambda done, total: advance(done / total, f"{done:,} of {total:,} samples"),
         )
     figures = asdict(report)

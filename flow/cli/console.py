@@ -19,7 +19,8 @@ OUT = Console()
 ERR = Console(stderr=True)
 
 _COSIM = (
-    "simulator", "mode", "samples", "spikes_compared", "mismatches", "cycles_per_second", "guards",
+    "simulator", "mode", "samples", "spikes_compared", "mismatches", "cycles_per_second", "jobs",
+    "guards",
 )  # fmt: skip
 _ACCURACY = (
     "float", "as_trained", "quantised", "stepwise", "settle", "collapsed", "samples",

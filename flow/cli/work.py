@@ -257,6 +257,14 @@ def cosim(
     stall_output: Annotated[
         str | None, typer.Option(help="Cycles in which the output is not taken, likewise.")
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes side by side, each with a share of the samples.",
+            show_default="one for each core that there is work for",
+        ),
+    ] = None,
 ) -> None:
     """Simulate the Verilog and compare every spike with the golden model.
 
@@ -285,6 +293,7 @@ def cosim(
         simulator=simulator,
         stall_input=stall_input,
         stall_output=stall_output,
+        jobs=jobs,
         working=working,
     )
     # Performance is of a run that nobody made to wait, in the mode of the build if there is one.
