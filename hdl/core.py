@@ -107,10 +107,13 @@ class Core(CoreShell):
         if not self.config.payload.is_unit:
             m.d.comb += lanes.payload.eq(self.row_payload)
         self._passes(m)
-        # A register: control has much to do in the cycle that asks. Nobody waits for the lanes: a
-        # pass reads its first group 3 cycles after a row has left the synapses, and the lanes write
-        # the row in that cycle at the latest.
-        m.d.sync += control.drained.eq(~(control.adds | self.under_way))
+        # A register: control has much to do in the cycle that asks. Most lanes need not be waited
+        # for: a pass reads its first group 3 cycles after a row has left the synapses, and they
+        # write the row in that cycle at the latest.
+        waits = control.adds | self.under_way
+        if lanes.recent_cycles:
+            waits |= lanes.recent
+        m.d.sync += control.drained.eq(~waits)
         m.d.comb += self.busy.eq(
             intake.valid | self.under_way | lanes.busy | ~control.idle | ~self.serialiser.idle
         )
