@@ -136,7 +136,10 @@ class TimedCore:
             intake.leave(before)
             self.added += 1
             begins = before + timing.rows + timing.close + 1
-            if token == END and timing.mode is Mode.SETTLE:
+            if token == STEP and not timing.shows:
+                self._mark(before + 2, 0)  # sums go on
+                continue
+            if token == END and timing.mode is Mode.SETTLE and timing.fires:
                 yield from self._settle(begins, 0, turns=False)
             elif token == STEP or self.sends_at_end:
                 yield from self._pass(begins, 0)

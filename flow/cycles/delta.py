@@ -1,5 +1,6 @@
 """A delta unit in time: which changes each spike causes, and when they leave."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from spikewright.hdl.config import PortConfig
 from spikewright.hdl.delta import DeltaUnit
 
 from .emission import Emission
-from .queues import END, Fork, Queue
+from .queues import END, NEVER, Queue
 
 __all__ = ["Changes", "TimedDelta", "changes"]
 
@@ -110,55 +111,96 @@ def _reach(port: PortConfig) -> list[list[int]]:
 
 
 class TimedDelta:
-    """``hdl.delta.DeltaUnit``: a window a cycle, and a pipeline that waits for its consumer.
+    """``hdl.delta.DeltaUnit``: a window a cycle, through stages that all move or all wait.
+
+    Time within counts the cycles in which they move; ``waited`` is what is beside them.
 
     Parameters
     ----------
     source : the queue in front. unit : its numbers. made : what it makes of the spikes.
+
+    Members
+    -------
+    out : what leaves; its SPIKE tokens are counted change by change.
     """
 
     def __init__(self, source: Queue, unit: DeltaUnit, made: Changes) -> None:
         self.source = source
-        self.out = Queue(unit.latency, unit.latency)
+        self.out = Queue(NEVER, 0)
         self.made = made
+        self.latency = unit.latency
         self.depth = unit.depth
         self.samples = 1 << (unit.epoch_bits - 1)
+        self.inside: deque[tuple[int, int]] = deque()  # tokens, and when they entered
+        self.waited = 0
+        self.offered: int | None = None  # what stands at the end, until it is known when it leaves
+        self.moved = False
 
     def run(self) -> Iterator[bool]:
         """Take tokens for ever; yields whether anything moved."""
-        fork, queue = Fork([self.out]), self.source
-        following, ends, spare = 0, 0, 0
-        free, moved = self.depth, False
-        windows, offsets = self.made.windows, self.made.offsets
+        queue = self.source
+        following, ends = 0, 0
+        free, cleared = self.depth, self.depth
         while True:
+            self._leave()
             at = queue.head()
             if at is None:
-                yield moved
-                moved = False
+                yield self._moved()
                 continue
-            moved = True
-            time = max(at, free)
-            spare += time - free
             token = queue.tokens[len(queue.left)]
+            while True:
+                time = max(free, at - self.waited)
+                if token == END and (ends + 1) % self.samples == 0:
+                    # Words of the other half must have been cleared, while no token came.
+                    time = max(time, free + self.depth - cleared)
+                if not self._blocks(time):
+                    break
+                self._leave()
+                if self._blocks(time):
+                    yield self._moved()
+            self.moved = True
+            cleared += time - free
             if token < 0:
-                if token == END:
-                    ends += 1
-                    if ends % self.samples == 0:
-                        # Words of the other half must have been cleared, while no token came.
-                        time += max(0, self.depth - spare)
-                        spare = 0
-                while (taken := fork.send(time, token)) is None:
-                    yield moved
-                    moved = False
-                time = taken + 1
+                ends += token == END
+                if token == END and ends % self.samples == 0:
+                    cleared = 0
+                self.inside.append((time, token))
+                free = time + 1
             else:
-                begins = time
-                for offset in offsets[token]:
-                    while (taken := fork.send(begins + offset, following)) is None:
-                        yield moved
-                        moved = False
-                    begins += taken - begins - offset
+                free = time + self.made.windows[token]
+                for offset in self.made.offsets[token]:
+                    self.inside.append((time + offset, following))
                     following += 1
-                time = begins + windows[token]
-            queue.leave(time - 1)
-            free = time
+            last = free - 1
+            while self._blocks(last):
+                self._leave()
+                if self._blocks(last):
+                    yield self._moved()
+            queue.leave(last + self.waited)
+
+    def _blocks(self, time: int) -> bool:
+        """Whether it hangs on a token that leaves when something enters at that time."""
+        if self.offered is not None and self.offered <= time:
+            return True
+        return bool(self.inside) and self.inside[0][0] + self.latency <= time
+
+    def _leave(self) -> None:
+        """What is known to have left makes room at the end for the next."""
+        out = self.out
+        while True:
+            if self.offered is not None:
+                if len(out.left) < len(out.tokens):
+                    return
+                self.waited += out.left[-1] - out.taken[-1]
+                self.offered = None
+                self.moved = True
+            if not self.inside:
+                return
+            entered, token = self.inside.popleft()
+            self.offered = entered + self.latency
+            out.put(self.offered + self.waited, token)
+            self.moved = True
+
+    def _moved(self) -> bool:
+        moved, self.moved = self.moved, False
+        return moved
