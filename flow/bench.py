@@ -27,11 +27,13 @@ from spikewright.flow.recipes import (
     MNIST_ONEHOT_2,
     MNIST_ONEHOT_3,
     MNIST_RNN,
+    MNIST_SPARSE,
 )
 from spikewright.flow.spiking.recipes import MNIST_ROWS, SPOKEN_DIGITS, SPOKEN_ENCODER
 from spikewright.flow.whole import Maker, Target, whole_way
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
+from spikewright.hdl.plan import Rows
 
 __all__ = ["BENCHMARKS", "Benchmark", "run_bench"]
 
@@ -92,6 +94,12 @@ _ALL = (
             target=Target(board="ulx3s-85f", lanes=(128, 10), mode=Mode.STEPWISE, samples=200),
         )
         for recipe in (MNIST_ONEHOT_1, MNIST_ONEHOT_2, MNIST_ONEHOT_3, MNIST_FIRST_SPIKE)
+    ),
+    Benchmark(
+        recipe=MNIST_SPARSE,
+        data=_MNIST,
+        # As many lanes as its weights were balanced for.
+        target=Target(board="ulx3s-85f", lanes=(16, 10), rows=Rows.SPARSE, samples=500),
     ),
     Benchmark(
         recipe=MNIST_CNN,

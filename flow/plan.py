@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from spikewright.flow.files import read_json, text_hash, write_json
 from spikewright.flow.lanes import Banks, LaneLayout, choose_layout, groups, weight_rows
+from spikewright.flow.row_choice import with_rows
 from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.spec import Encoding, Mode, Network
 from spikewright.hdl.checks import against_overlap, against_touched, check_plan
@@ -22,6 +23,7 @@ from spikewright.hdl.plan import (
     MembraneStore,
     ParameterStore,
     Products,
+    Rows,
     Sweeps,
     WeightStore,
 )
@@ -62,6 +64,7 @@ def default_plan(
     sweeps: Sweeps = Sweeps.ALL,
     membranes: MembraneStore | None = None,
     weights: WeightStore | None = None,
+    rows: Rows = Rows.DENSE,
     products: Products = Products.MULTIPLIER,
     partition: Mapping[str, int] | None = None,
     share: Sequence[Sequence[str]] = (),
@@ -89,6 +92,7 @@ def default_plan(
         are in registers too where block RAM is asked for.
     weights : where weights live; by default logic where a core has at most 32 words of them for
         each connection, block RAM beyond.
+    rows : how weights lie in rows; sparse ones in the cores where they are possible and cheaper.
     products : what multiplies graded payloads.
     partition : populations that are split over so many cores, each with a part of the channels.
     share : populations that one core hosts together.
@@ -146,7 +150,8 @@ def default_plan(
     plan = HardwarePlan(
         mode=Mode(mode), cores=tuple(cores), encoders=encoders, guards=_guards(network, guard)
     )
-    return sized(network, _with_spikes(network, plan, spikes))
+    plan = with_rows(network, _with_spikes(network, plan, spikes), rows, sweep_lanes)
+    return sized(network, plan)
 
 
 def _with_spikes(network: Network, plan: HardwarePlan, spikes: int) -> HardwarePlan:
@@ -387,6 +392,7 @@ def _each(
 _CHOICES = {
     "membranes": MembraneStore,
     "weights": WeightStore,
+    "rows": Rows,
     "products": Products,
     "parameters": ParameterStore,
     "sweeps": Sweeps,

@@ -28,7 +28,7 @@ from spikewright.flow.sequences import encode_samples, frames_of, unrolled
 from spikewright.flow.synthesize import check_fits, stored_sample, synthesize
 from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
 from spikewright.golden.spec import Encoding, Mode, Network, ReadoutKind
-from spikewright.hdl.plan import HardwarePlan, MembraneStore, Products, Sweeps
+from spikewright.hdl.plan import HardwarePlan, MembraneStore, Products, Rows, Sweeps
 
 __all__ = [
     "build_stage",
@@ -118,6 +118,7 @@ def choose_plan(
     spikes: int = 1,
     sweeps: Sweeps = Sweeps.ALL,
     membranes: MembraneStore | None = None,
+    rows: Rows = Rows.DENSE,
     products: Products = Products.MULTIPLIER,
     encoders: bool = False,
     guard: int | None = None,
@@ -141,6 +142,7 @@ def choose_plan(
         spikes=spikes,
         sweeps=sweeps,
         membranes=membranes,
+        rows=rows,
         products=products,
         encoders=encoders,
         guard=guard,
@@ -162,6 +164,7 @@ def generate_stage(project: Project, plan: HardwarePlan, *, working: Working = s
                 "lanes": [core.lanes for core in plan.cores],
                 "banks": ["x".join(map(str, core.banks)) for core in plan.cores],
                 "membranes": [str(core.membranes) for core in plan.cores],
+                "rows": [str(core.rows) for core in plan.cores],
                 "verilog": str((folder / "accelerator.v").relative_to(project.root)),
             }
         },

@@ -21,7 +21,7 @@ from spikewright.flow.stages import (
     usual_steps,
 )
 from spikewright.golden.spec import Mode
-from spikewright.hdl.plan import MembraneStore
+from spikewright.hdl.plan import MembraneStore, Rows
 
 __all__ = ["Maker", "Target", "whole_way"]
 
@@ -47,6 +47,7 @@ class Target:
     ----------
     board : the board of the bitstream. clock_mhz : the clock asked for; None is the board's.
     lanes : the most lanes of each population's core, for all, in order or by name.
+    rows : how weights lie in rows, where they may be sparse.
     samples : held-out samples to co-simulate; None is all.
     mode : how the hardware of the bitstream runs.
     other_modes : modes that are co-simulated too.
@@ -57,6 +58,7 @@ class Target:
     board: str
     clock_mhz: float | None = None
     lanes: Lanes
+    rows: Rows = Rows.DENSE
     samples: int | None = None
     mode: Mode = Mode.COLLAPSED
     other_modes: tuple[Mode, ...] = ()
@@ -88,7 +90,9 @@ def whole_way(
         lanes = target.lanes
         if mode is not target.mode and target.other_lanes is not None:
             lanes = target.other_lanes
-        plan = default_plan(project.network, mode, lanes=lanes, membranes=membranes)
+        plan = default_plan(
+            project.network, mode, lanes=lanes, membranes=membranes, rows=target.rows
+        )
         generate_stage(project, plan, working=working)
         cosim_stage(project, mode, held_out.first(target.samples), steps=steps, working=working)
     build_stage(

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from .config import CoreConfig
 from .intake import Intake
 from .serialiser import SpikeSerialiser
+from .sparse_synapses import SparseSynapses
 from .synapses import Synapses, natural_latency
 from .token import spikes_of
 from .wide_synapses import WideSynapses
@@ -58,14 +59,27 @@ class CoreShell(wiring.Component):
             }
         )
 
-    def _synapses(self) -> list[Synapses | WideSynapses]:
+    def _synapses(self) -> list[Synapses | WideSynapses | SparseSynapses]:
         """Rows of all ports arrive at the lanes equally late, so that they never meet."""
         config = self.config
+        if config.own_groups:
+            return [
+                SparseSynapses(
+                    layout=port.layout,
+                    schedule=port.sparse,
+                    groups=config.groups,
+                    operand_shape=config.operand_shape,
+                    shift=config.shift,
+                    store=config.plan.weights,
+                    closes=config.overlaps,
+                )
+                for port in config.ports  # one, the plan's check says
+            ]
         if config.plan.spikes > 1:
             return [
                 WideSynapses(
                     layout=port.layout,
-                    schedule=port.schedule,
+                    schedule=port.dense,
                     channel_lanes=config.channel_lanes,
                     operand_shape=config.operand_shape,
                     shift=config.shift,
@@ -76,7 +90,7 @@ class CoreShell(wiring.Component):
         latency = max(
             natural_latency(
                 layout=port.layout,
-                schedule=port.schedule,
+                schedule=port.dense,
                 first_group=config.hosts[port.host].first_group,
                 channel_lanes=config.channel_lanes,
             )
@@ -85,7 +99,7 @@ class CoreShell(wiring.Component):
         return [
             Synapses(
                 layout=port.layout,
-                schedule=port.schedule,
+                schedule=port.dense,
                 first_group=config.hosts[port.host].first_group,
                 groups=config.groups,
                 channel_lanes=config.channel_lanes,

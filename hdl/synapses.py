@@ -15,6 +15,7 @@ from .geometry import PortSchedule
 from .pipeline import Flow
 from .plan import WeightStore
 from .rows import RowTables
+from .sparse_schedule import SparseSchedule
 from .tables import Column, look_up
 from .token import TokenLayout
 from .weights import WeightMemory, pack_rows
@@ -22,15 +23,16 @@ from .weights import WeightMemory, pack_rows
 __all__ = ["Synapses", "as_operand", "natural_latency", "operand_bits", "operand_shape"]
 
 
-def operand_shape(schedules: Sequence[PortSchedule], shift: int) -> Shape:
+def operand_shape(schedules: Sequence[PortSchedule | SparseSchedule], shift: int) -> Shape:
     """The narrowest shape of operands that have ``shift`` fraction bits less than the weights."""
     return signed(max(operand_bits(schedule, shift) for schedule in schedules))
 
 
-def operand_bits(schedule: PortSchedule, shift: int) -> int:
+def operand_bits(schedule: PortSchedule | SparseSchedule, shift: int) -> int:
     """Bits of an operand of one connection."""
-    # One is 01, and minus one 1.
-    own = schedule.weight_bits if schedule.weights is not None else 2 - schedule.negative
+    own = schedule.weight_bits
+    if isinstance(schedule, PortSchedule) and schedule.weights is None:
+        own = 2 - schedule.negative  # one is 01, and minus one 1
     return own + schedule.shift - shift
 
 
@@ -158,6 +160,11 @@ class Synapses(wiring.Component):
     def interval(self) -> int:
         """Cycles that a spike takes at most."""
         return self.address.interval
+
+    @property
+    def lag(self) -> int:
+        """Cycles from a spike's acceptance, with its last row, until that row has come."""
+        return self.latency
 
     def _weights(self, tables: RowTables) -> tuple[WeightMemory | None, WeightAlign | None]:
         weights, bits = self.schedule.weights, self.schedule.weight_bits

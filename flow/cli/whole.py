@@ -46,7 +46,7 @@ def bench(
             min=1,
             help="Held-out samples to co-simulate in each mode.",
             show_default="all of mnist-mlp and the digits-*; mnist-rnn, mnist-rows: 50; "
-            "spoken-digits: 30; else 200",
+            "spoken-digits: 30; mnist-sparse: 500; else 200",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of training.")] = 0,
@@ -64,6 +64,9 @@ def bench(
     mnist-onehot-3, ULX3S: the same, a spike is worth 1, 2 or 4.
 
     mnist-first-spike, ULX3S: the same, at most one spike, whose time is the value.
+
+    mnist-sparse, ULX3S: the network of mnist-mlp with a fifth of its first layer's
+    weights, in sparse rows.
 
     mnist-cnn, ULX3S: two convolutions with means, 256 hidden neurons; half an hour.
 

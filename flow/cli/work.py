@@ -133,6 +133,14 @@ def generate(
             show_default="registers up to 4 words, LUT RAM up to 64, block RAM beyond",
         ),
     ] = None,
+    rows: Annotated[
+        str | None,
+        typer.Option(
+            help="How weights lie in rows: dense, or sparse, which leaves out those that are 0, in "
+            "the cores where that is cheaper; see spikewright break-even.",
+            show_default="dense",
+        ),
+    ] = None,
     products: Annotated[
         str | None,
         typer.Option(
@@ -179,12 +187,14 @@ def generate(
 
       spikewright generate p --lanes 4 --membranes block   # for the iCEBreaker
 
+      spikewright generate p --lanes 16,10 --rows sparse
+
       spikewright generate p --plan plan.json
     """
     from spikewright.flow.project import Project
     from spikewright.flow.stages import choose_plan, generate_stage
     from spikewright.golden.spec import Mode
-    from spikewright.hdl.plan import MembraneStore, Products, Sweeps
+    from spikewright.hdl.plan import MembraneStore, Products, Rows, Sweeps
 
     given = {
         "--mode": mode,
@@ -194,6 +204,7 @@ def generate(
         "--spikes": spikes,
         "--sweeps": sweeps,
         "--membranes": membranes,
+        "--rows": rows,
         "--products": products,
         "--guard": guard,
     }
@@ -213,6 +224,7 @@ def generate(
         spikes=spikes or 1,
         sweeps=one_of(Sweeps, sweeps or Sweeps.ALL, "--sweeps"),
         membranes=None if membranes is None else one_of(MembraneStore, membranes, "--membranes"),
+        rows=one_of(Rows, rows or Rows.DENSE, "--rows"),
         products=one_of(Products, products or Products.MULTIPLIER, "--products"),
         encoders=encoders,
         guard=guard,

@@ -18,11 +18,12 @@ from spikewright.flow.plan import plan_as_dict, plan_hash
 from spikewright.flow.tools import package_versions
 from spikewright.golden.spec import Network
 from spikewright.hdl.accelerator import Accelerator
-from spikewright.hdl.config import CoreConfig
+from spikewright.hdl.config import CoreConfig, PortConfig
 from spikewright.hdl.counters import COUNTERS
 from spikewright.hdl.guard import GUARD_COUNTERS
 from spikewright.hdl.plan import HardwarePlan
 from spikewright.hdl.replay import replayed_inputs
+from spikewright.hdl.sparse_schedule import SparseSchedule
 
 __all__ = ["MANIFEST_SCHEMA", "TOP", "VERILOG", "build_manifest"]
 
@@ -118,22 +119,34 @@ def _memories(config: CoreConfig) -> list[dict[str, Any]]:
     """What a core keeps in memories; of weights also how they lie in a word.
 
     A word is in slices, the lowest bits first, and has the weights of all positions of a window,
-    row by row, each with one for every channel lane.
+    row by row, each with one for every channel lane. A compressed row has a weight for every lane,
+    each with its group above it.
     """
     result = []
     for memory in core_memories(config):
         entry = asdict(memory)
         if memory.kind == "weights":
             assert memory.port is not None
-            schedule = config.ports[memory.port].schedule
-            assert schedule.weights is not None  # it has this memory for them
-            _, rows, columns, lanes = schedule.weights.shape
-            entry["word"] = {
-                "rows": rows,
-                "columns": columns,
-                "lanes": lanes,
-                "weight_bits": schedule.weight_bits,
-                "weights": "two's complement, the first row's first column's first lane lowest",
-            }
+            entry["word"] = _word(config.ports[memory.port])
         result.append(entry)
     return result
+
+
+def _word(port: PortConfig) -> dict[str, Any]:
+    """What lies in a word of weights."""
+    if isinstance(port.schedule, SparseSchedule):
+        return {
+            "lanes": port.schedule.lanes,
+            "weight_bits": port.schedule.weight_bits,
+            "group_bits": port.schedule.group_bits,
+            "weights": "two's complement, each below its group, the first lane lowest",
+        }
+    assert port.schedule.weights is not None  # it has this memory for them
+    _, rows, columns, lanes = port.schedule.weights.shape
+    return {
+        "rows": rows,
+        "columns": columns,
+        "lanes": lanes,
+        "weight_bits": port.schedule.weight_bits,
+        "weights": "two's complement, the first row's first column's first lane lowest",
+    }
