@@ -219,6 +219,9 @@ def core_memories(config: CoreConfig) -> tuple[Memory, ...]:
     whole = [("membranes", str(config.plan.membranes), (word,) * banks)]
     if config.overlaps and config.stateless:
         whole = []
+    if config.overlaps and config.own_groups:
+        sums = ((config.groups, config.state.total.width),) * (2 * config.lanes)
+        whole.append(("sums", str(config.plan.membranes), sums))
     for parameter, kind in _PARAMETERS.items():
         if parameter not in config.parameters:
             continue

@@ -166,7 +166,8 @@ def default_plan(
             where="weights",
             action="leave them out: such weights go into block RAM",
         )
-    plan = sized(network, with_rows(network, _with_spikes(network, plan, spikes), rows))
+    plan = with_rows(network, _with_spikes(network, plan, spikes), rows, sweep_lanes)
+    plan = sized(network, plan)
     return plan if queue_depth is None else _with_queues(network, plan, queue_depth)
 
 

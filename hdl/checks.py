@@ -166,8 +166,8 @@ def against_overlap(network: Network, core: CorePlan, mode: Mode) -> list[tuple[
                 f"{host.population!r}",
             ),
             (
-                whole,
-                "have a lane for each neuron",
+                whole or core.rows is Rows.SPARSE,
+                "have a lane for each neuron, or sparse rows",
                 f"{core.lanes} lanes, banks {core.banks}, for {last - first} x {rows} x {columns}",
             ),
         )
@@ -195,8 +195,6 @@ def against_touched(network: Network, core: CorePlan) -> list[tuple[str, str]]:
         faults.append(("decide group by group", f"{core.sweep_lanes} sweep lanes"))
     if len(core.hosts) != 1 or core.hosts[0].channels is not None:
         faults.append(("host one whole population", "a slice, or several"))
-    if core.rows is not Rows.DENSE:
-        faults.append(("have dense rows", f"{core.rows} ones"))
     for host in core.hosts:
         why = moves_alone(network.population(host.population).soma)
         if why is not None:

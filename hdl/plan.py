@@ -116,8 +116,8 @@ class CorePlan:
     banks : rows and columns of neurons that are updated in the same cycle; the other lanes are
         neighbouring channels. The product divides ``lanes``.
     sweep_lanes : neurons that decide in a cycle, a power of two, while the rows of the next step go
-        on into a second bank of sums; it needs a lane for each neuron. None: all lanes of a group
-        decide in a cycle, and rows wait for it.
+        on into a second bank of sums; it needs a lane for each neuron, or sparse rows. None: all
+        lanes of a group decide in a cycle, and rows wait for it.
     spikes : spikes that are taken in a cycle, all of one connection; what sends them to this core
         puts so many into a token. More than one needs ``sweep_lanes`` and a dense connection.
     sweeps : which groups are swept; ``touched`` needs one whole population that rests while nothing

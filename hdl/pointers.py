@@ -1,7 +1,7 @@
 """Looks up which rows each spike adds, ahead of time, and asks for them one after the other."""
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
@@ -38,11 +38,14 @@ class RowPointers(wiring.Component):
 
     Parameters
     ----------
-    layout : tokens of the source. schedule : what they do.
+    layout : tokens of the source. schedule : what they do. closes : whether markers go the same
+    way, each in place of a row.
 
     Members
     -------
-    valid, spike : In, the spike at the head of the queue. accept : Out, it is taken.
+    valid, spike : In, the spike at the head of the queue. accept : Out, it is taken. Where markers
+    come, room : Out, a spike or a marker would be taken; marks : In, a marker is; mark : Out, it
+    has come behind the rows of the spikes in front of it.
     busy : Out, spikes that were taken have rows to issue, the one that leaves included.
     row_valid, address, payload : Out, a row to fetch.
 
@@ -55,15 +58,20 @@ class RowPointers(wiring.Component):
     Model: ``SparseSchedule``. Storage: the table; ``AHEAD`` pointers, cleared by reset.
     """
 
-    def __init__(self, *, layout: TokenLayout, schedule: SparseSchedule) -> None:
+    def __init__(
+        self, *, layout: TokenLayout, schedule: SparseSchedule, closes: bool = False
+    ) -> None:
         self.layout = layout
         self.schedule = schedule
+        self.closes = closes
         columns = pointer_columns(schedule)
         self.table = ConstantTable(
             index_bits=(len(schedule.start) - 1).bit_length(), columns=columns
         )
+        marker = {"room": Out(1), "marks": In(1), "mark": Out(1)} if closes else {}
         super().__init__(
-            {
+            marker
+            | {
                 "valid": In(1),
                 "spike": In(layout.struct),
                 "accept": Out(1),
@@ -94,39 +102,49 @@ class RowPointers(wiring.Component):
         m = Module()
         m.submodules.table = table = self.table
         waiting = Signal(range(AHEAD + 1))  # spikes that were taken and have not issued a row
+        marks = self.marks if self.closes else Const(0, 1)
+        takes = self.accept | marks
         m.d.comb += [
             self.accept.eq(self.valid & (waiting != AHEAD)),
             table.index.eq(self.spike.address),
         ]
-        flow = Flow(m, self.accept, {"payload": self.spike.payload}, name="spike")
+        flow = Flow(m, takes, {"payload": self.spike.payload, "mark": marks}, name="spike")
         flow.wait(table.latency)
-        counts = len(self.table.value("count"))
+        is_mark = flow.take("mark")
+        counts = len(table.value("count"))
         found = Cat(table.value("start"), table.value("count"), flow.values["payload"])
+        end = len(found)
+        if self.closes:
+            found = Cat(found, is_mark)
         m.submodules.queue = queue = SyncFIFO(width=max(1, len(found)), depth=AHEAD)
-        comes = flow.valid & (table.value("count") != 0)
-        left = Signal(max(1, counts))  # rows from the one that is out on
-        free, load = Signal(), Signal()
+        comes = flow.valid & (is_mark | (table.value("count") != 0))
+        left = Signal(max(1, counts))  # rows from the one that is out on, or the marker
+        free, load, mark = Signal(), Signal(), Signal()
         head = Mux(queue.r_rdy, queue.r_data, found)
+        marked = head[end] if self.closes else Const(0, 1)
         m.d.comb += [
             free.eq(left <= 1),
             load.eq(free & (queue.r_rdy | comes)),
             queue.r_en.eq(free),
             queue.w_data.eq(found),
             queue.w_en.eq(comes & ~(free & ~queue.r_rdy)),
-            self.row_valid.eq(left != 0),
+            self.row_valid.eq((left != 0) & ~mark),
             self.busy.eq((left != 0) | (waiting != 0)),
         ]
-        m.d.sync += waiting.eq(waiting + self.accept - load - (flow.valid & ~comes))
-        starts = len(self.table.value("start"))
+        m.d.sync += waiting.eq(waiting + takes - load - (flow.valid & ~comes))
+        starts = len(table.value("start"))
         row = Signal(self.address.shape(), reset_less=True)
         payload = Signal(len(self.payload), reset_less=True)
         with m.If(load):
             m.d.sync += [
                 row.eq(head[:starts]),
-                left.eq(head[starts : starts + counts]),
-                payload.eq(head[starts + counts :]),
+                left.eq(Mux(marked, 1, head[starts : starts + counts])),
+                payload.eq(head[starts + counts : end]),
+                mark.eq(marked),
             ]
         with m.Elif(left != 0):
             m.d.sync += [row.eq(row + 1), left.eq(left - 1)]
         m.d.comb += [self.address.eq(row), self.payload.eq(payload)]
+        if self.closes:
+            m.d.comb += [self.room.eq(waiting != AHEAD), self.mark.eq((left != 0) & mark)]
         return m

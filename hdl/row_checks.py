@@ -3,7 +3,7 @@
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Connection, Dense, Network
 
-from .plan import CorePlan, Rows, WeightStore
+from .plan import CorePlan, MembraneStore, Rows, Sweeps, WeightStore
 
 __all__ = ["check_rows"]
 
@@ -12,13 +12,15 @@ def check_rows(network: Network, core: CorePlan) -> None:
     """Sparse rows follow from the weights of one dense connection.
 
     Membranes may live in any store: each of them reads, adds and writes a row a cycle, whether or
-    not two rows in turn hit the same place.
+    not two rows in turn hit the same place. Sums that are added to while neurons decide cannot live
+    in block RAM, which is read too slowly for that.
 
     Raises
     ------
     ConfigurationError
         If the core has sparse rows and hosts several populations, hears several connections, one
-        that is not dense or has a delay, decides slice by slice, or has weights to be loaded.
+        that is not dense or has a delay, sweeps what was touched, takes several spikes a cycle, has
+        weights to be loaded, or decides meanwhile with membranes in block RAM.
     """
     if core.rows is Rows.DENSE:
         return
@@ -30,7 +32,12 @@ def check_rows(network: Network, core: CorePlan) -> None:
             "have one connection, dense and without delay",
             ", ".join(map(_named, heard)),
         ),
-        (core.sweep_lanes is None, "have no sweep_lanes", str(core.sweep_lanes)),
+        (
+            core.sweep_lanes is None or core.membranes is not MembraneStore.BLOCK,
+            "keep what it adds to in registers or LUT RAM while neurons decide (sweep_lanes)",
+            f"membranes in {core.membranes}",
+        ),
+        (core.sweeps is Sweeps.ALL, "sweep all groups", f"sweeps {core.sweeps}"),
         (
             core.weights is not WeightStore.SPRAM,
             "have weights in block RAM or logic",

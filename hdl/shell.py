@@ -76,6 +76,7 @@ class CoreShell(wiring.Component):
                     operand_shape=config.operand_shape,
                     shift=config.shift,
                     store=config.plan.weights,
+                    closes=config.overlaps,
                 )
                 for port in config.ports  # one, the plan's check says
             ]

@@ -24,12 +24,15 @@ class SparseSynapses(wiring.Component):
     ----------
     layout : tokens of the source. schedule : what they do. groups : groups of the core, those of
     the schedule's target. operand_shape : shape of an operand, signed. shift : fraction bits below
-    an operand, at most the schedule's. store : where the rows live.
+    an operand, at most the schedule's. store : where the rows live. closes : whether markers go the
+    same way.
 
     Members
     -------
     valid, spike : In, the spike at the head of the queue. accept : Out, it is taken; its rows
-    follow. busy : Out, rows are under way, the one that leaves included.
+    follow. busy : Out, rows are under way, the one that leaves included. Where markers come: room :
+    Out, a spike or a marker would be taken; marks : In, a marker is; row_closes : Out, it comes, in
+    place of a row, behind those of the spikes in front of it.
     row_valid : Out. row_groups, row_enables, row_operands : Out, a field for each lane; groups and
     operands are anything while ``row_valid`` is 0. row_payload : Out, 0 while ``row_valid`` is 0.
     row_synops : Out, neurons that the row of the cycle before updates, those whose weight is not 0;
@@ -52,6 +55,7 @@ class SparseSynapses(wiring.Component):
         operand_shape: Shape,
         shift: int,
         store: WeightStore,
+        closes: bool = False,
     ) -> None:
         if shift > schedule.shift:
             raise ConfigurationError(
@@ -76,12 +80,15 @@ class SparseSynapses(wiring.Component):
         self.shift = shift
         self.store = store
         self.lanes = schedule.lanes
-        self.pointers = RowPointers(layout=layout, schedule=schedule)
+        self.closes = closes
+        self.pointers = RowPointers(layout=layout, schedule=schedule, closes=closes)
         self.memory = WeightMemory(
             rows=packed_entries(schedule), width=self.lanes * schedule.entry_bits, store=store
         )
+        marker = {"room": Out(1), "marks": In(1), "row_closes": Out(1)} if closes else {}
         super().__init__(
-            {
+            marker
+            | {
                 "valid": In(1),
                 "spike": In(layout.struct),
                 "accept": Out(1),
@@ -123,6 +130,16 @@ class SparseSynapses(wiring.Component):
         ]
         flow = Flow(m, pointers.row_valid, {"payload": pointers.payload}, name="row")
         flow.wait(WeightMemory.latency)
+        busy = pointers.busy | flow.busy
+        if self.closes:
+            markers = Flow(m, pointers.mark, {}, name="marker")
+            markers.wait(WeightMemory.latency)
+            busy |= markers.busy
+            m.d.comb += [
+                pointers.marks.eq(self.marks),
+                self.room.eq(pointers.room),
+                self.row_closes.eq(markers.valid),
+            ]
         schedule = self.schedule
         operands: list[Value] = []
         groups: list[Value] = []
@@ -137,7 +154,7 @@ class SparseSynapses(wiring.Component):
         synops = Signal(self.row_synops.shape())
         m.d.sync += synops.eq(Mux(flow.valid, sum(updates), 0))
         m.d.comb += [
-            self.busy.eq(pointers.busy | flow.busy),
+            self.busy.eq(busy),
             self.row_valid.eq(flow.valid),
             self.row_enables.eq(flow.valid.replicate(self.lanes)),
             self.row_groups.eq(Cat(groups)),

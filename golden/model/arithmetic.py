@@ -77,7 +77,7 @@ def has_int8() -> bool:
     """
     if platform.machine().lower() not in ("x86_64", "amd64") or not hasattr(torch, "_int_mm"):
         return False
-    if not torch.backends.mkldnn.is_available():
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     ends = torch.tensor([-INT8_END, INT8_END - 1]).repeat(3, 33)
     weights = torch.tensor([[-INT8_WEIGHT, INT8_WEIGHT, 1]]).repeat(ends.shape[1], 1)

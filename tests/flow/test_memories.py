@@ -146,6 +146,17 @@ def test_every_memory_of_sparse_rows_is_counted(membranes):
     assert kinds["membranes"].parts == ((10, config.state.bits),) * 4
 
 
+@pytest.mark.parametrize("mode", list(Mode))
+def test_sums_of_sparse_rows_are_counted(mode):
+    network = thinned(bounded_chain((150, 40, 5), seed=1, high=1), 0.2)
+    options = {"lanes": (4, 2), "rows": Rows.SPARSE, "sweep_lanes": 2}
+    test_every_memory_of_the_hardware_is_counted(mode, network, options)
+    plan = default_plan(network, mode, **options)
+    (config, _) = core_configs(network, plan)
+    (sums,) = [each for each in core_memories(config) if each.kind == "sums"]
+    assert sums.parts == ((10, config.state.total.width),) * 8
+
+
 def test_the_queue_of_a_guard_is_counted():
     network = counting_chain((12, 9, 4), seed=1)
     plan = default_plan(network, Mode.STEPWISE, guard=20)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spikewright.golden.errors import ConfigurationError
-from spikewright.hdl.plan import CorePlan, Host, MembraneStore, Rows, WeightStore
+from spikewright.hdl.plan import CorePlan, Host, MembraneStore, Rows, Sweeps, WeightStore
 from spikewright.hdl.row_checks import check_rows
 from support.branching import branching, convolution, dense
 from support.chains import bounded_chain
@@ -34,10 +34,18 @@ def test_one_dense_connection_is_legal_in_any_store(name, store):
             r"them; give it dense rows$",
         ),
         (
+            core("h0", sweep_lanes=2, membranes=MembraneStore.BLOCK),
+            r"must keep what it adds to in registers or LUT RAM while neurons decide "
+            r"\(sweep_lanes\), found membranes in block; give it dense rows$",
+        ),
+        (
+            core("h0", sweeps=Sweeps.TOUCHED),
+            r"must sweep all groups, found sweeps touched; give it dense rows$",
+        ),
+        (
             core("h0", weights=WeightStore.SPRAM),
             r"must have weights in block RAM or logic, found spram; give it dense rows$",
         ),
-        (core("h0", sweep_lanes=2), r"must have no sweep_lanes, found 2; give it dense rows$"),
         (core("h0", spikes=2), r"must take one spike a cycle, found 2; give it dense rows$"),
     ],
 )

@@ -65,8 +65,14 @@ def random_plan(chooser: Chooser, network: Network, mode: Mode) -> HardwarePlan:
     for index, core in enumerate(plan.cores):
         if chooser.integer(0, 1) == 1:
             plan = _where_legal(network, plan, {index: replace(core, sweeps=Sweeps.TOUCHED)})
-        rows = list(Rows)[chooser.integer(0, 1)]
-        plan = _where_legal(network, plan, {index: replace(core, rows=rows)})
+    for index, core in enumerate(plan.cores):
+        if chooser.integer(0, 1) == 0:
+            continue
+        sparse = replace(core, rows=Rows.SPARSE)
+        plan = _where_legal(network, plan, {index: sparse})
+        if chooser.integer(0, 1) == 0:
+            decide = 1 << chooser.integer(0, 3)
+            plan = _where_legal(network, plan, {index: replace(sparse, sweep_lanes=decide)})
     return _with_depths(chooser, network, plan)
 
 

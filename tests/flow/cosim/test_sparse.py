@@ -38,6 +38,17 @@ def test_every_spike_is_equal(tmp_path, mode, high, stalls):
     check(made, tmp_path)
 
 
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("high", [1, 3])
+@pytest.mark.parametrize("stalls", [(None, None), ("0100", "1010")])
+@pytest.mark.parametrize("sweep_lanes", [1, 2])
+def test_every_spike_is_equal_while_neurons_decide(tmp_path, mode, high, stalls, sweep_lanes):
+    made = case(mode, high=high, stalls=stalls, sweep_lanes=sweep_lanes)
+    assert [core.rows for core in made.plan.cores] == [Rows.SPARSE] * 3
+    assert [core.sweep_lanes for core in made.plan.cores] == [sweep_lanes] * 3
+    check(made, tmp_path)
+
+
 @pytest.mark.parametrize("membranes", list(MembraneStore))
 @pytest.mark.parametrize("weights", list(WeightStore))
 @pytest.mark.parametrize("products", list(Products))
