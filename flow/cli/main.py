@@ -12,6 +12,7 @@ from spikewright.flow.cli.console import show_error, show_warning
 from spikewright.flow.cli.convert import convert
 from spikewright.flow.cli.events import events
 from spikewright.flow.cli.readout import readout
+from spikewright.flow.cli.speed import speed
 from spikewright.flow.cli.whole import bench, demo
 from spikewright.flow.cli.work import build, cosim, evaluate, export, generate
 from spikewright.golden.errors import FileError, SpikewrightError
@@ -62,6 +63,7 @@ for command in (
         command
     )
 app.command(rich_help_panel="For developers")(calibrate)
+app.command(rich_help_panel="For developers")(speed)
 
 
 def main() -> None:
