@@ -1,5 +1,6 @@
 """One run that measures golden model and co-simulation, and checks that all agree."""
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -52,6 +53,7 @@ def measure_speed(
     """
     if samples is not None and samples < 1:
         raise ConfigurationError("samples must be at least 1", found=str(samples))
+    load = os.getloadavg()[0]
     networks = {}
     for subject in SUBJECTS:
         with working(f"models, {subject.name}"):
@@ -70,7 +72,7 @@ def measure_speed(
     return {
         "schema": 1,
         "networks": networks,
-        "measured": measured(),
+        "measured": measured() | {"load_average": round(load, 1)},
         "versions": package_versions(*_VERSIONS),
     }
 

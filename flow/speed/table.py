@@ -7,7 +7,7 @@ from .peers import PEERS
 
 __all__ = ["speed_table"]
 
-_HEADS = ("", "a second", "a processor's second", "golden model, co-simulation are")
+_HEADS = ("", "a second", "a processor's second", "beside it")
 _SIMULATIONS = (
     ("one_process", "co-simulation, one process"),
     ("all_cores", "co-simulation, processes: {jobs}"),
@@ -23,7 +23,8 @@ def speed_table(figures: Mapping[str, Any]) -> str:
         f"Measured {where['date']} on {where['cores']} {where['processor']} cores with"
         f" {where['memory_gib']} GiB; "
         + ", ".join(f"{name} {version}" for name, version in versions.items())
-        + ". Seconds of the processor say more where other work shares the cores."
+        + f". Other work took {where['load_average']} cores when it began: the more it is, the more"
+        " do seconds of the processor tell, by which the last column goes."
     )
     return "\n\n".join(parts) + "\n"
 
@@ -43,11 +44,11 @@ def _network(name: str, found: Mapping[str, Any]) -> str:
             rows.append((peer, rates["skipped"], "", ""))
         else:
             share = rates["golden_samples_per_processor_second_ratio"]
-            rows.append(_row(peer, rates, "samples", f"{share} times as fast"))
+            rows.append(_row(peer, rates, "samples", f"golden model {share} times as fast"))
     rows.append(("cycles", "", "", ""))
     for key, label in _SIMULATIONS:
         ratio = simulations["bare_cycles_per_processor_second_ratio"]
-        share = f"slower by a factor of {ratio}" if key == "bare" else ""
+        share = f"co-simulation {ratio} times as long" if key == "bare" else ""
         rates = simulations[key]
         rows.append(_row(label.format(jobs=rates.get("jobs")), rates, "cycles", share))
     lines = [_line(_HEADS), _line(["---"] * len(_HEADS)), *map(_line, rows)]
