@@ -3,6 +3,7 @@
 from .board import BlockRam, Board, Light
 from .registry import BOARDS, get_board
 from .reset import PowerOnReset
+from .resources import Resources
 from .selftest import SelfTest
 from .top import BoardTop
 
@@ -13,6 +14,7 @@ __all__ = [
     "BoardTop",
     "Light",
     "PowerOnReset",
+    "Resources",
     "SelfTest",
     "get_board",
 ]

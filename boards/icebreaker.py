@@ -23,7 +23,9 @@ ICEBREAKER = Board(
     package="SG48",
     luts=5280,
     ffs=5280,
-    block_ram=BlockRam(name="EBR", count=30, shapes=((256, 16), (512, 8), (1024, 4), (2048, 2))),
+    block_ram=BlockRam(
+        name="EBR", count=30, shapes=((256, 16), (512, 8), (1024, 4), (2048, 2)), cost=64
+    ),
     lut_ram=False,
     sprams=4,
     dsps=8,

@@ -26,6 +26,8 @@ ULX3S_85F = Board(
         # The widest shape takes both ports, which a memory that is only read can give.
         shapes=((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
         dual_shapes=((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
+        byte=9,
+        cost=128,
     ),
     lut_ram=True,
     sprams=0,

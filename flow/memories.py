@@ -51,6 +51,7 @@ _PARAMETERS = {
     "bias": "bias",
     "slope": "slopes",
 }
+_CONSTANTS = {"weights", "addresses", "function", *_PARAMETERS.values()}
 _TALLIES = {
     ReadoutKind.COUNT: "counts",
     ReadoutKind.FIRST_SPIKE: "first spikes",
@@ -81,6 +82,16 @@ class Memory:
     store: str
     parts: tuple[tuple[int, int], ...]
     reads: int = 1
+
+    @property
+    def written(self) -> bool:
+        """Whether it is no table of constants."""
+        return self.kind not in _CONSTANTS
+
+    @property
+    def at_once(self) -> bool:
+        """Whether its words are read in the cycle that asks for them: those of a shallow queue."""
+        return self.kind == "queue" and self.parts[0][0] < SHALLOW_QUEUE
 
     @property
     def bits(self) -> int:

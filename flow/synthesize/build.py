@@ -17,7 +17,7 @@ from spikewright.hdl.config import node_layouts
 from spikewright.hdl.plan import HardwarePlan
 
 from .fit import check_fits
-from .output_registers import use_output_registers
+from .netlist import DEVICE, NAME, write_netlist
 from .report import BuildReport
 from .results import overflow, read_path, read_speed, read_used, sizes
 from .sample import StoredSample
@@ -25,25 +25,20 @@ from .tools import Tool, ToolStop, nextpnr_tool, packer_tool, run, yosys_tool
 
 __all__ = ["synthesize"]
 
-_NAME = "top"
 _ATTEMPTS = 4
 # Some nets that reach hundreds of cells keep nextpnr's first router busy for ever.
 _ROUTER_SECONDS = 600.0
 _ROUTES = "Info: Routing.."
 _ROUTERS = ("router1", "router2")
 
-_DEVICE = {
-    "ecp5": ("--85k", "--package", "CABGA381", "--speed", "6", "--lpf", f"{_NAME}.lpf"),
-    "ice40": ("--up5k", "--package", "sg48", "--pcf", f"{_NAME}.pcf"),
-}
-_ROUTED = {"ecp5": ("--textcfg", f"{_NAME}.config"), "ice40": ("--asc", f"{_NAME}.asc")}
-_BITSTREAM = {"ecp5": f"{_NAME}.bit", "ice40": f"{_NAME}.bin"}
+_ROUTED = {"ecp5": ("--textcfg", f"{NAME}.config"), "ice40": ("--asc", f"{NAME}.asc")}
+_BITSTREAM = {"ecp5": f"{NAME}.bit", "ice40": f"{NAME}.bin"}
 _PACK = {
-    "ecp5": ("--compress", "--input", f"{_NAME}.config", "--bit", f"{_NAME}.bit"),
-    "ice40": (f"{_NAME}.asc", f"{_NAME}.bin"),
+    "ecp5": ("--compress", "--input", f"{NAME}.config", "--bit", f"{NAME}.bit"),
+    "ice40": (f"{NAME}.asc", f"{NAME}.bin"),
 }
 # Large, and made again by the same command.
-_NOT_KEPT = (f"{_NAME}.json", f"{_NAME}.config", f"{_NAME}.asc", f"{_NAME}.debug.v")
+_NOT_KEPT = (f"{NAME}.json", f"{NAME}.config", f"{NAME}.asc", f"{NAME}.debug.v")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -223,23 +218,14 @@ def _route(job: _Job, pll: Pll, folder: Path) -> str:
         expected=job.sample.output,
         steps=job.sample.steps,
     )
-    prepared = job.board.platform().prepare(top, _NAME, debug_verilog=False)
-    for name, content in prepared.files.items():
-        if not name.startswith("build_"):
-            data = content if isinstance(content, bytes) else content.encode()
-            (folder / name).write_bytes(data)
     job.tell(0.05, "yosys")
-    _run(job, job.yosys, (f"{_NAME}.ys",), folder)
+    write_netlist(top, job.board, folder, lambda arguments: _run(job, job.yosys, arguments, folder))
     family = job.board.family
-    if family == "ecp5":
-        netlist = json.loads((folder / f"{_NAME}.json").read_text(encoding="utf-8"))
-        use_output_registers(netlist, _NAME)
-        (folder / f"{_NAME}.json").write_text(json.dumps(netlist), encoding="utf-8")
     for router in _ROUTERS:
         job.tell(0.25, f"nextpnr, {router}")
         arguments = (
-            *_DEVICE[family],
-            *("--json", f"{_NAME}.json", "--report", "report.json"),
+            *DEVICE[family],
+            *("--json", f"{NAME}.json", "--report", "report.json"),
             *("--freq", f"{job.constraint_mhz:g}", "--timing-allow-fail"),
             *("--seed", str(job.seed), "--router", router),
             *_ROUTED[family],

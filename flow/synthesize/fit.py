@@ -11,11 +11,10 @@ from spikewright.golden.spec import Network
 from spikewright.hdl.config import CoreConfig, core_configs
 from spikewright.hdl.plan import HardwarePlan, MembraneStore
 
+from .mapping import cheapest
+
 __all__ = ["MemoryUse", "check_fits", "memory_use"]
 
-# What Yosys holds a block RAM to cost: bits of flip-flops, and elsewhere LUT RAMs of 16 x 4 bits.
-_BLOCK_COST = 64
-_LUTRAM_COST = 32
 # A LUT RAM of 16 x 4 bits: the lookup tables it is made of and those of its write port.
 _LUTRAM_LUTS = 6
 _LANES = tuple(1 << k for k in range(11))
@@ -132,14 +131,11 @@ def _uses(
 
 def _use(memory: Memory, board: Board) -> MemoryUse:
     blocks = sum(
-        board.block_ram.blocks(rows, bits, ports=memory.reads) for rows, bits in memory.parts
+        board.block_ram.blocks(rows, bits, ports=memory.reads, written=memory.written)
+        for rows, bits in memory.parts
     )
     units = sum(-(-rows // 16) * -(-bits // 4) for rows, bits in memory.parts)
-    store = memory.store
-    if store == ANYWHERE and board.lut_ram:
-        store = "block" if units > _LUTRAM_COST * blocks else "lutram"
-    elif store == ANYWHERE:
-        store = "block" if memory.bits >= _BLOCK_COST * blocks else "registers"
+    store = cheapest(memory, board) if memory.store == ANYWHERE else memory.store
     if store == "block":
         return MemoryUse(memory=memory, blocks=blocks)
     if store == "logic":

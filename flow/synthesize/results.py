@@ -6,7 +6,7 @@ from typing import Any
 
 from .report import CriticalPath, PathSegment
 
-__all__ = ["CLOCK_NET", "overflow", "read_path", "read_speed", "read_used", "sizes"]
+__all__ = ["CLOCK_NET", "overflow", "read_packed", "read_path", "read_speed", "read_used", "sizes"]
 
 CLOCK_NET = "clock"
 """Net of the sync domain, as ``boards.top`` names it."""
@@ -41,6 +41,12 @@ def read_used(report: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
     }
 
 
+def read_packed(log: str) -> dict[str, tuple[int, int]]:
+    """(used, available) of every resource that is used, from the log of a design that is packed."""
+    found = {name: (int(used), int(all_)) for name, used, all_ in _UTILISATION.findall(log)}
+    return {name: figures for name, figures in found.items() if figures[0]}
+
+
 def sizes(family: str, used: Mapping[str, tuple[int, int]], log: str) -> dict[str, int | None]:
     """The figures of a report by their common names."""
 
@@ -70,8 +76,8 @@ def sizes(family: str, used: Mapping[str, tuple[int, int]], log: str) -> dict[st
 
 def overflow(log: str) -> dict[str, tuple[int, int]]:
     """(used, available) of every resource of which there is too little, from a log of nextpnr."""
-    found = {name: (int(used), int(all_)) for name, used, all_ in _UTILISATION.findall(log)}
-    return {name: figures for name, figures in found.items() if figures[0] > figures[1]}
+    packed = read_packed(log)
+    return {name: figures for name, figures in packed.items() if figures[0] > figures[1]}
 
 
 def _is_clock(domain: str) -> bool:

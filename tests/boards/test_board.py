@@ -26,9 +26,11 @@ def test_an_unknown_board_is_refused():
         ("ulx3s-85f", 513, 36, 2),
         ("ulx3s-85f", 1568, 256, 29),
         ("ulx3s-85f", 784, 64, 4),
-        ("ulx3s-85f", 6272, 64, 26),
+        ("ulx3s-85f", 6272, 64, 25),
         ("ulx3s-85f", 6272, 2, 1),
         ("ulx3s-85f", 1, 1, 1),
+        # three parts of 12 bits side by side in one word of 36
+        ("ulx3s-85f", 1100, 12, 1),
         ("icebreaker", 256, 16, 1),
         ("icebreaker", 256, 32, 2),
         ("icebreaker", 2048, 2, 1),
@@ -38,6 +40,19 @@ def test_an_unknown_board_is_refused():
 )
 def test_block_rams_of_a_memory(board, rows, bits, blocks):
     assert get_board(board).block_ram.blocks(rows, bits) == blocks
+
+
+def test_what_is_written_is_whole_bytes():
+    ram = get_board("ulx3s-85f").block_ram
+    assert ram.blocks(1100, 12) == 1
+    assert ram.blocks(1100, 12, written=True) == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "bits", "ports", "blocks"), [(512, 36, 2, 2), (512, 36, 4, 4), (1024, 18, 3, 2)]
+)
+def test_two_rows_of_a_block_are_read_in_a_cycle(rows, bits, ports, blocks):
+    assert get_board("ulx3s-85f").block_ram.blocks(rows, bits, ports=ports) == blocks
 
 
 @pytest.mark.parametrize("name", BOARDS)

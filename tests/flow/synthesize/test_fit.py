@@ -58,7 +58,7 @@ def test_weights_too_many_for_the_small_board():
     network, plan = made((784, 128, 10), lanes=16, membranes=MembraneStore.BLOCK)
     with pytest.raises(
         RangeError,
-        match=r"^network 'chain-1' on icebreaker: the memories in block RAM must fit the 27 of "
+        match=r"^network 'chain-1' on icebreaker: the memories in block RAM must fit the 28 of "
         r"icebreaker that are left beside the self-test's, found \d+ EBR, \d+ too many; the "
         r"largest are the weights of 'h0', 6272 rows of 64 bits in 128 EBR; the board ulx3s-85f "
         r"would do$",

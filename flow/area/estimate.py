@@ -1,0 +1,107 @@
+"""What a plan takes of a board: block RAMs exactly, lookup tables and flip-flops about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spikewright.boards import Board, Resources
+from spikewright.flow.synthesize.fit import memory_use
+from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.spec import Network
+from spikewright.hdl.config import core_configs, node_layouts
+from spikewright.hdl.plan import HardwarePlan, MembraneStore
+
+from .features import design_features, dsps
+from .model import predict
+from .records import package_records
+
+__all__ = ["Area", "estimate_area", "fits"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Area:
+    """Counts as of ``BuildReport``.
+
+    ``block_rams``, ``sprams`` and ``dsps`` are exact; ``luts``, ``flip_flops`` and ``logic_cells``
+    (iCE40's; None elsewhere) are of a model, and so is ``fmax_hz``, which is rough.
+    """
+
+    luts: int
+    flip_flops: int
+    logic_cells: int | None
+    block_rams: int
+    sprams: int
+    dsps: int
+    fmax_hz: float
+
+
+def estimate_area(
+    network: Network,
+    plan: HardwarePlan,
+    board: Board,
+    *,
+    self_test: bool = True,
+    stored: Sequence[tuple[int, int]] | None = None,
+) -> Area:
+    """Estimate an accelerator on a board of a calibrated family, with or without its self-test.
+
+    Parameters
+    ----------
+    stored : (rows, bits) of the tokens that the self-test keeps for each input; by default those
+        of one block RAM each, as they are where few neurons spike.
+
+    Raises
+    ------
+    ConfigurationError
+        If a memory is to live in LUT RAM where the board has none.
+    FileError
+        If the board's family was not calibrated.
+    """
+    records = package_records(board.family)
+    configs = core_configs(network, plan)
+    uses = memory_use(network, plan, board)
+    for use in uses:
+        if use.memory.store == MembraneStore.LUTRAM and not board.lut_ram:
+            raise ConfigurationError(
+                f"{use.memory} must be in block RAM or registers: {board.name} has no LUT RAM",
+                found=use.memory.store,
+                action=f"plan with membranes in {MembraneStore.BLOCK}",
+            )
+    if stored is None:
+        layouts = node_layouts(network, plan)
+        rows = board.block_ram.bits // max(wide for _, wide in board.block_ram.shapes)
+        stored = [(rows, layouts[each.name].width) for each in network.inputs]
+    features = design_features(network, plan, configs, uses, board, stored)
+    if not self_test:
+        features = {name: each for name, each in features.items() if name != "selftest"}
+        del features["board"]
+    luts = round(predict(features, records.luts))
+    flip_flops = round(predict(features, records.flip_flops))
+    blocks = sum(use.blocks for use in uses)
+    if self_test:
+        blocks += sum(board.block_ram.blocks(*each) for each in stored)
+    return Area(
+        luts=luts,
+        flip_flops=flip_flops,
+        logic_cells=None if records.alone is None else luts + round(records.alone * flip_flops),
+        block_rams=blocks,
+        sprams=0,
+        dsps=dsps(configs, board),
+        fmax_hz=0.0,
+    )
+
+
+def fits(area: Area, resources: Resources) -> list[str]:
+    """What a board is short of, in words; nothing where all of it fits."""
+    cells = area.luts if area.logic_cells is None else area.logic_cells
+    wanted = (
+        ("LUTs" if area.logic_cells is None else "logic cells", cells, resources.luts),
+        ("flip-flops", area.flip_flops, resources.flip_flops),
+        ("block RAMs", area.block_rams, resources.block_rams),
+        ("SPRAMs", area.sprams, resources.sprams),
+        ("DSP blocks", area.dsps, resources.dsps),
+    )
+    return [
+        f"{need} {what} where {resources.name} has {there}"
+        for what, need, there in wanted
+        if need > there
+    ]

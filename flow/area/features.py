@@ -1,0 +1,242 @@
+"""What the lookup tables and flip-flops of a design depend on, counted from its plan by part."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from math import prod
+
+from spikewright.boards import Board
+from spikewright.flow.memories import core_name
+from spikewright.flow.synthesize.fit import MemoryUse
+from spikewright.golden.spec import Network
+from spikewright.hdl.config import CoreConfig, PortConfig, node_layouts
+from spikewright.hdl.plan import HardwarePlan, MembraneStore, WeightStore
+from spikewright.hdl.product import multiplies, subtracts
+from spikewright.hdl.readout import tally_range
+from spikewright.hdl.rows import RowTables
+from spikewright.hdl.tables import Column, ColumnKind
+
+from .soma import multiplied_leaks, parameter_bits, soma_bits
+
+__all__ = ["Features", "design_features", "dsps", "part_of_model"]
+
+Features = Mapping[str, float]
+"""How many there are, by name."""
+
+_BLOCK = 8  # lanes that a serialiser looks at in a cycle
+_FEW_BITS = 3  # of a payload that is multiplied without a multiplier
+_TABLE_INPUTS = 4
+_QUEUED = ("queue", "sums", "samples")
+_PARTS = {name: name for name in ("control", "intake", "synapses", "serialiser")}
+
+
+def part_of_model(recorded: str) -> str:
+    """The part of the model that a part of a netlist belongs to."""
+    core, _, part = recorded.partition(".")
+    if part:
+        return f"{core}.{_PARTS.get(part, 'body')}"
+    return recorded if recorded in ("readout", "selftest") else "board"
+
+
+def design_features(
+    network: Network,
+    plan: HardwarePlan,
+    configs: Sequence[CoreConfig],
+    uses: Sequence[MemoryUse],
+    board: Board,
+    stored: Iterable[tuple[int, int]],
+) -> dict[str, Features]:
+    """Features of each part: ``core_<k>.<part>``, ``readout``, ``board`` and ``selftest``.
+
+    Parameters
+    ----------
+    uses : of the plan's memories. stored : (rows, bits) that a self-test keeps.
+    """
+    found: dict[str, Features] = {}
+    for k, config in enumerate(configs):
+        own = [use for use in uses if use.memory.core == core_name(config.plan)]
+        queued = [use for use in own if use.memory.kind in _QUEUED]
+        others = [use for use in own if use.memory.kind not in (*_QUEUED, "weights")]
+        parts = {
+            "control": {"one": 1, "hosts": len(config.hosts) - 1},
+            "intake": _intake(config, queued),
+            "synapses": _synapses(config),
+            "body": _body(config, others, board),
+            "serialiser": _serialiser(config),
+        }
+        found |= {f"core_{k}.{part}": features for part, features in parts.items()}
+    found["readout"] = _readout(network, plan)
+    found["board"] = {"one": 1, "merged": _merged(network, plan)}
+    bits = sum(_bits(rows) + width for rows, width in stored)
+    found["selftest"] = {"one": 1, "bits": bits}
+    return found
+
+
+def dsps(configs: Iterable[CoreConfig], board: Board) -> int:
+    """Multiplier blocks; only Yosys' flow for ECP5 makes some of products."""
+    if board.family != "ecp5":
+        return 0
+    found = 0
+    for config in configs:
+        payload = config.payload
+        wide = payload.payload_shape.width > _FEW_BITS and not payload.is_shift
+        if multiplies(payload) and wide:
+            found += config.lanes * config.plan.spikes
+        found += config.sweep_lanes * multiplied_leaks(config)
+    return found
+
+
+def _bits(count: int) -> int:
+    return max(0, (count - 1).bit_length())
+
+
+def _intake(config: CoreConfig, queued: Iterable[MemoryUse]) -> Features:
+    found: Counter[str] = Counter()
+    for port in config.ports:
+        found["one"] += 1
+        found["bits"] += port.source.width
+        found["pointers"] += _bits(port.queue_depth)
+        found["serial"] += port.serial
+        found["delays"] += port.connection.delay
+        if port.delta is not None:
+            found["delta"] += _bits(port.x.high - port.x.low + 1)
+    if len(config.ports) > 1:
+        found["merged"] = len(config.ports)
+        found["merged_bits"] = sum(port.layout.width for port in config.ports)
+    found["ram"] = sum(use.luts for use in queued)
+    found["registers"] = sum(use.registers for use in queued)
+    found["hosts"] = len(config.hosts) - 1
+    return found
+
+
+def _synapses(config: CoreConfig) -> Features:
+    found: dict[str, float] = defaultdict(float)
+    gated = config.lanes * config.operand_shape.width
+    for port in config.ports:
+        tables = RowTables(
+            layout=port.layout.single if config.plan.spikes > 1 else port.layout,
+            schedule=port.schedule,
+            first_group=config.hosts[port.host].first_group,
+        )
+        loops = tables.loops.values()
+        columns = [c for loop in loops for c in (loop.reach, loop.last, *loop.columns.values())]
+        found["one"] += config.plan.spikes
+        found["address"] += config.plan.spikes * _bits(tables.n_rows)
+        found["tables"] += config.plan.spikes * sum(map(_column_luts, columns))
+        found["turns"] += sum(_bits(loop.turns) for loop in loops)
+        found["gated"] += gated
+        found["joined"] += gated * (len(config.ports) > 1)
+        found["banks"] += (prod(config.banks) - 1) * _bits(config.groups)
+        for name, count in _words(config, port, tables).items():
+            found[name] += count
+    return found
+
+
+def _words(config: CoreConfig, port: PortConfig, tables: RowTables) -> dict[str, float]:
+    """Of weights in logic, and of bringing them to their banks."""
+    weights = port.schedule.weights
+    if weights is None:
+        return {}
+    rows, high, wide, each = weights.shape
+    bits = each * port.schedule.weight_bits
+    found: dict[str, float] = {}
+    if config.plan.weights is WeightStore.LOGIC:
+        found["rom"] = high * wide * bits * max(0.5, rows / 16) * config.plan.spikes
+    y, x = (sum(len(bank) - 1 for bank in tables.loops[axis].options) for axis in "yx")
+    found["aligned"] = y * wide * bits + x * len(tables.loops["y"].options) * bits
+    if port.schedule.place is not None and config.channel_lanes > 1:
+        found["masked"] = config.lanes * port.schedule.weight_bits
+    return found
+
+
+def _column_luts(column: Column) -> float:
+    if column.kind is ColumnKind.LOGIC:
+        return float(column.width * max(1.0, 2.0 ** (len(column.support) - _TABLE_INPUTS)))
+    if column.kind is ColumnKind.ADDERS:
+        return column.width * len(column.terms or ())
+    return 0
+
+
+def _body(config: CoreConfig, others: Iterable[MemoryUse], board: Board) -> Features:
+    """Lanes, membranes and somas."""
+    lanes, bits, groups = config.lanes, config.state.bits, config.groups
+    rows, total, operand = config.plan.spikes, config.state.total.width, config.operand_shape.width
+    soma = soma_bits(config, multipliers=board.family == "ecp5")
+    found: dict[str, float] = {
+        "one": 1,
+        "hosts": len(config.hosts) - 1,
+        "banks": prod(config.banks) - 1,
+        "ram": sum(use.luts for use in others),
+        "product": lanes * rows * _product_bits(config),
+        "negated": lanes * rows * operand * subtracts(config.payload),
+        "added": lanes * (total - config.shift),
+        "soma": config.sweep_lanes,
+        "soma_added": config.sweep_lanes * soma.added,
+        "soma_chosen": config.sweep_lanes * soma.chosen,
+        "state": config.sweep_lanes * bits,
+        "constants": parameter_bits(config),
+    }
+    if config.overlaps:
+        found["pairs"] = lanes * (operand + 1) * (rows - 1)
+        found["slices"] = config.sweep_lanes * total * max(0, len(config.slices) - 1)
+        found["fresh"] = config.sweep_lanes * total
+        found["held"] = lanes * total
+        return found
+    found["written"] = lanes * bits
+    if config.plan.membranes is MembraneStore.REGISTERS:
+        found["read"] = lanes * bits * (groups - 1)
+    elif config.plan.membranes is MembraneStore.BLOCK or groups > 16:
+        found["forwarded"] = lanes * bits
+    return found
+
+
+def _product_bits(config: CoreConfig) -> float:
+    """Adder bits that a lane's product takes beside the sum."""
+    payload, operand = config.payload, config.operand_shape.width
+    bits = payload.payload_shape.width
+    if not multiplies(payload):
+        return 0
+    if payload.is_shift:
+        places = max(payload.high, -payload.low).bit_length()
+        return (operand + places - 1) * places / 2
+    if bits > _FEW_BITS:
+        return 2
+    return (operand + bits) * (bits - 1) + operand / 2
+
+
+def _serialiser(config: CoreConfig) -> Features:
+    lanes = config.sweep_lanes if config.overlaps else config.lanes
+    channels = config.sweep_lanes if config.overlaps else config.channel_lanes
+    payload = max(host.target.payload_shape.width for host in config.hosts)
+    slots = max(host.target.slots for host in config.hosts)
+    block = min(_BLOCK, channels)
+    blocks = lanes // channels * -(-channels // block)
+    return {
+        "one": 1,
+        "held": lanes * (1 + payload),
+        "picked": lanes * (1 + payload) * (blocks > 1),
+        "blocks": blocks - 1,
+        "lanes": block,
+        "levels": block * payload * slots,
+        "slots": (slots - 1) * block,
+        "address": config.hosts[0].target.address_bits,
+        "hosts": len(config.hosts) - 1,
+    }
+
+
+def _readout(network: Network, plan: HardwarePlan) -> Features:
+    layout = node_layouts(network, plan)[network.readout.population]
+    held = tally_range(network, plan.mode)
+    bits = layout.payload_shape.width if held is None else max(1, held.high.bit_length())
+    return {
+        "one": 1,
+        "bits": bits,
+        "address": layout.address_bits,
+        "tally": 0 if held is None else layout.neurons * bits,
+    }
+
+
+def _merged(network: Network, plan: HardwarePlan) -> float:
+    """Bits of tokens of populations that several cores share."""
+    layouts = node_layouts(network, plan)
+    hosted = Counter(host.population for core in plan.cores for host in core.hosts)
+    return sum(layouts[name].width * count for name, count in hosted.items() if count > 1)

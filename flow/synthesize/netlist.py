@@ -1,0 +1,51 @@
+"""From a board's top to the netlist that place and route takes."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from spikewright.boards import Board, BoardTop
+from spikewright.golden.errors import ConfigurationError
+
+from .output_registers import use_output_registers
+
+__all__ = ["DEVICE", "NAME", "write_netlist"]
+
+NAME = "top"
+"""Of the top module, and of the files."""
+
+DEVICE = {
+    "ecp5": ("--85k", "--package", "CABGA381", "--speed", "6", "--lpf", f"{NAME}.lpf"),
+    "ice40": ("--up5k", "--package", "sg48", "--pcf", f"{NAME}.pcf"),
+}
+"""Arguments of nextpnr that say the part and its pins, by family."""
+
+
+def write_netlist(
+    top: BoardTop, board: Board, folder: Path, yosys: Callable[[Sequence[str]], None]
+) -> None:
+    """Write RTLIL, constraints and ``top.json`` into ``folder``; ``yosys`` runs it on arguments.
+
+    Raises
+    ------
+    ConfigurationError
+        If the board, by a file, has another device than its pins are of.
+    """
+    platform = board.platform()
+    if platform.device != board.device:
+        raise ConfigurationError(
+            f"a board that is built for must have the device of its pins, {platform.device}",
+            found=board.device,
+            where=f"board {board.name!r}",
+            action="plan for a board of a file, and build for one of the list",
+        )
+    prepared = platform.prepare(top, NAME, debug_verilog=False)
+    for name, content in prepared.files.items():
+        if not name.startswith("build_"):
+            data = content if isinstance(content, bytes) else content.encode()
+            (folder / name).write_bytes(data)
+    yosys((f"{NAME}.ys",))
+    if board.family == "ecp5":
+        netlist = json.loads((folder / f"{NAME}.json").read_text(encoding="utf-8"))
+        use_output_registers(netlist, NAME)
+        (folder / f"{NAME}.json").write_text(json.dumps(netlist), encoding="utf-8")

@@ -1,0 +1,87 @@
+"""What a design takes of a board, from synthesis and packing alone: nothing is placed or routed."""
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spikewright.boards import Board, BoardTop
+from spikewright.golden.errors import ToolError
+from spikewright.golden.spec import Network
+from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.plan import HardwarePlan
+
+from .netlist import DEVICE, NAME, write_netlist
+from .results import read_packed, sizes
+from .sample import StoredSample
+from .tools import ToolStop, nextpnr_tool, run, yosys_tool
+
+__all__ = ["PackedDesign", "pack"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PackedDesign:
+    """What place and route would have to place; names as of ``BuildReport``.
+
+    ``netlist``: Yosys' own, flat, of module ``top``, as place and route gets it.
+    """
+
+    lut: int
+    ff: int
+    bram: int
+    spram: int
+    dsp: int
+    logic_cells: int | None
+    netlist: Mapping[str, Any] = field(repr=False)
+
+
+def pack(
+    network: Network, plan: HardwarePlan, board: Board, *, sample: StoredSample
+) -> PackedDesign:
+    """Synthesise and pack a design with its self-test, for the counts that a bitstream would have.
+
+    Raises
+    ------
+    ToolError
+        If a tool is missing or failed.
+    """
+    yosys, nextpnr = yosys_tool(), nextpnr_tool(board.family)
+    top = BoardTop(
+        board=board,
+        pll=board.pll_below(board.default_mhz) or board.plls[0],
+        constraint_mhz=board.goal_mhz,
+        accelerator=Accelerator(network=network, plan=plan),
+        tokens=sample.inputs,
+        expected=sample.output,
+        steps=sample.steps,
+    )
+    with tempfile.TemporaryDirectory(prefix="spikewright-pack-") as name:
+        folder = Path(name)
+
+        def synthesise(arguments: Sequence[str]) -> None:
+            run(yosys, arguments, folder, log="yosys.log")
+
+        arguments = (*DEVICE[board.family], "--json", f"{NAME}.json", "--pack-only")
+        try:
+            write_netlist(top, board, folder, synthesise)
+            packed = run(nextpnr, arguments, folder, log="nextpnr.log")
+        except ToolStop as stop:
+            raise ToolError(
+                f"{stop.tool.name} must end well",
+                found=f"{stop.outcome}, after\n{stop.tail()}\n",
+                where=f"network {network.name!r} on {board.name}",
+            ) from stop
+        log = packed.log.read_text(encoding="utf-8", errors="replace")
+        netlist = json.loads((folder / f"{NAME}.json").read_text(encoding="utf-8"))
+    counts = sizes(board.family, read_packed(log), log)
+    return PackedDesign(
+        lut=counts["lut"] or 0,
+        ff=counts["ff"] or 0,
+        bram=counts["bram"] or 0,
+        spram=counts["spram"] or 0,
+        dsp=counts["dsp"] or 0,
+        logic_cells=counts["logic_cells"],
+        netlist=netlist,
+    )
