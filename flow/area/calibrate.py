@@ -20,6 +20,7 @@ from spikewright.hdl.config import core_configs, node_layouts
 from spikewright.hdl.plan import HardwarePlan
 
 from .designs import DESIGNS, Design, design
+from .expected import FLIP_FLOPS, LUTS
 from .features import Features, design_features
 from .model import Sample, fit
 from .parts import count_parts
@@ -118,6 +119,7 @@ def fitted(
     """A sweep with the coefficients that suit it best."""
     known = [(each, design(family, each.name)) for each in designs]
     features = [record_features(each, made, calibration_board(family)) for each, made in known]
+    pairs = list(zip(designs, features, strict=True))
     cells = [
         (each.logic_cells - each.luts, each.flip_flops)
         for each in designs
@@ -127,8 +129,8 @@ def fitted(
         family=family,
         date=date,
         versions=versions,
-        luts=fit([lut_sample(*pair) for pair in zip(designs, features, strict=True)]),
-        flip_flops=fit([flip_flop_sample(*pair) for pair in zip(designs, features, strict=True)]),
+        luts=fit([lut_sample(*pair) for pair in pairs], LUTS[family]),
+        flip_flops=fit([flip_flop_sample(*pair) for pair in pairs], FLIP_FLOPS),
         alone=round(sum(a for a, _ in cells) / sum(b for _, b in cells), 4) if cells else None,
         designs=tuple(designs),
     )

@@ -161,19 +161,24 @@ def _body(config: CoreConfig, others: Iterable[MemoryUse], board: Board) -> Feat
     lanes, bits, groups = config.lanes, config.state.bits, config.groups
     rows, total, operand = config.plan.spikes, config.state.total.width, config.operand_shape.width
     soma = soma_bits(config, multipliers=board.family == "ecp5")
+    product, products = _product(config)
+    tables, varied = parameter_bits(config)
     found: dict[str, float] = {
         "one": 1,
         "hosts": len(config.hosts) - 1,
         "banks": prod(config.banks) - 1,
         "ram": sum(use.luts for use in others),
-        "product": lanes * rows * _product_bits(config),
+        "product": lanes * rows * product,
         "negated": lanes * rows * operand * subtracts(config.payload),
         "added": lanes * (total - config.shift),
-        "soma": config.sweep_lanes,
+        "operands": lanes * rows * operand,
+        "chains": lanes * (rows + rows * products) + config.sweep_lanes * soma.chains,
+        "soma": config.sweep_lanes * config.fires,
         "soma_added": config.sweep_lanes * soma.added,
         "soma_chosen": config.sweep_lanes * soma.chosen,
         "state": config.sweep_lanes * bits,
-        "constants": parameter_bits(config),
+        "constants": tables,
+        "varied": varied,
     }
     if config.overlaps:
         found["pairs"] = lanes * (operand + 1) * (rows - 1)
@@ -183,24 +188,27 @@ def _body(config: CoreConfig, others: Iterable[MemoryUse], board: Board) -> Feat
         return found
     found["written"] = lanes * bits
     if config.plan.membranes is MembraneStore.REGISTERS:
-        found["read"] = lanes * bits * (groups - 1)
+        # ECP5 joins two lookup tables for nothing.
+        pairs = groups / 2 * (groups > 1) if board.family == "ecp5" else groups - 1
+        found["read"] = lanes * bits * pairs
+        found["stored"] = lanes * bits * groups
     elif config.plan.membranes is MembraneStore.BLOCK or groups > 16:
         found["forwarded"] = lanes * bits
     return found
 
 
-def _product_bits(config: CoreConfig) -> float:
-    """Adder bits that a lane's product takes beside the sum."""
+def _product(config: CoreConfig) -> tuple[float, int]:
+    """Bits that a lane's product takes beside the sum, and its adders."""
     payload, operand = config.payload, config.operand_shape.width
     bits = payload.payload_shape.width
     if not multiplies(payload):
-        return 0
+        return 0, 0
     if payload.is_shift:
         places = max(payload.high, -payload.low).bit_length()
-        return (operand + places - 1) * places / 2
+        return (operand + places - 1) * places / 2, 0
     if bits > _FEW_BITS:
-        return 2
-    return (operand + bits) * (bits - 1) + operand / 2
+        return 0, 0
+    return (operand + bits) * (bits - 1) + operand / 2, bits - 1
 
 
 def _serialiser(config: CoreConfig) -> Features:

@@ -14,7 +14,10 @@ __all__ = ["Coefficients", "Sample", "fit", "predict"]
 Coefficients = Mapping[str, float]
 """By ``part.feature``, at least 0."""
 
-_RIDGE = 1e-4  # features that always come together share what they explain
+# What a coefficient's distance from what is expected weighs, against errors of the designs; and,
+# where nothing is expected, from nothing.
+_TRUST = 4.0
+_RIDGE = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +29,11 @@ class Sample:
     features: Mapping[str, Features]
 
 
-def fit(samples: Sequence[Sample]) -> dict[str, float]:
-    """Non-negative least squares of the relative errors, of parts and of whole designs."""
+def fit(samples: Sequence[Sample], expected: Coefficients) -> dict[str, float]:
+    """Non-negative least squares of the relative errors, of parts and of whole designs.
+
+    Where designs say little of a feature, its coefficient stays near what is ``expected``.
+    """
     names = sorted({name for each in samples for name in _terms(each.features)})
     places = {name: k for k, name in enumerate(names)}
     rows, wanted = [], []
@@ -45,8 +51,11 @@ def fit(samples: Sequence[Sample]) -> dict[str, float]:
             wanted.append(recorded[part] / sample.total)
         rows.append(whole / sample.total)
         wanted.append(1.0)
-    rows += list(_RIDGE * np.eye(len(names)))
-    wanted += [0.0] * len(names)
+    weight = np.sqrt(np.mean(np.square(rows), axis=0))
+    for name, k in places.items():
+        trust = _TRUST * weight[k] if name in expected else _RIDGE
+        rows.append(trust * np.eye(len(names))[k])
+        wanted.append(trust * expected.get(name, 0.0))
     found, _ = nnls(np.array(rows), np.array(wanted), maxiter=100 * len(names))
     return {name: round(float(found[k]), 4) for name, k in places.items() if found[k] > 0}
 

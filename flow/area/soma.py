@@ -8,16 +8,23 @@ from spikewright.hdl.parameters import in_memory
 
 __all__ = ["SomaBits", "multiplied_leaks", "parameter_bits", "soma_bits"]
 
-_COMPARED = 0.5  # of an adder: a comparison makes one bit
 _TABLE_ROWS = 16  # that a lookup table holds
 
 
 @dataclass(frozen=True, kw_only=True)
 class SomaBits:
-    """Of one neuron: bits that are added or compared, and bits that are chosen between."""
+    """Of one neuron: adders and comparisons, their bits, and bits that are chosen between."""
 
-    added: float
-    chosen: float
+    chains: int = 0
+    added: int = 0
+    chosen: int = 0
+
+    def __add__(self, other: "SomaBits") -> "SomaBits":
+        return SomaBits(
+            chains=self.chains + other.chains,
+            added=self.added + other.added,
+            chosen=self.chosen + other.chosen,
+        )
 
 
 def soma_bits(config: CoreConfig, *, multipliers: bool) -> SomaBits:
@@ -27,26 +34,20 @@ def soma_bits(config: CoreConfig, *, multipliers: bool) -> SomaBits:
         threshold = config.table("threshold")[2].width
         steps = ((soma.s_max or 0) - (soma.s_min or 0)).bit_length()
         rest = max(bits, threshold + steps + 1)
-        return SomaBits(added=rest, chosen=2 * rest + steps + 2)
-    leaks = 0 if multipliers else _leak_adders(soma.leak_v)
-    added: float = bits * (leaks + (state.v is not None) + (state.pending is not None))
-    chosen: float = 0
+        return SomaBits(chains=1, added=rest, chosen=2 * rest + steps + 2)
+    adders = (state.v is not None) + (state.pending is not None) + ("bias" in config.parameters)
     clips = (soma.v_min is not None) + (soma.v_max is not None)
-    added += clips * bits * _COMPARED
-    chosen += clips * bits
+    if not multipliers:
+        adders += _leak_adders(soma.leak_v)
+        adders += _leak_adders(soma.leak_i) if soma.current else 0
+    chosen = clips * bits
     if state.wait is not None:
-        chosen += bits + 2 * state.wait.width
-    if soma.fire is not Fire.NONE:
-        more = _decision(config)
-        added += more.added
-        chosen += more.chosen
-    if "bias" in config.parameters:
-        added += bits
-    if soma.current and not multipliers:
-        added += _leak_adders(soma.leak_i) * state.total.width
+        chosen += 2 * bits + 3 * state.wait.width
     if state.tracer is not None:
         chosen += 3 * state.tracer.width + 2
-    return SomaBits(added=added, chosen=chosen)
+    adders += clips
+    found = SomaBits(chains=adders, added=adders * bits, chosen=chosen)
+    return found if soma.fire is Fire.NONE else found + _decision(config)
 
 
 def _decision(config: CoreConfig) -> SomaBits:
@@ -56,25 +57,27 @@ def _decision(config: CoreConfig) -> SomaBits:
     bits = max(v_bits, threshold + 1) + 1
     if soma.fire is Fire.ONEHOT:
         powers = soma.max_level.bit_length()
-        return SomaBits(added=bits * (powers * _COMPARED + 1), chosen=powers * threshold + v_bits)
+        # What is below a power is not compared with it.
+        compared = sum(v_bits - power for power in range(powers))
+        chosen = (powers - 1) * threshold + v_bits
+        return SomaBits(chains=powers + 1, added=compared + v_bits, chosen=chosen)
     if soma.fire is Fire.BURST:
         names = ("threshold", "amount", "negative", "bias")
         widest = max(config.table(n)[2].width for n in names if n in config.parameters)
         rest = max(v_bits, widest + 1) + 2 + soma.max_level.bit_length()
-        return SomaBits(added=3 * rest + v_bits, chosen=2 * rest + v_bits)
-    added, chosen = float(bits), 0.0
+        return SomaBits(chains=4, added=3 * rest + v_bits, chosen=2 * rest + v_bits)
+    chains, added, chosen = 1, bits, 0
     if soma.fire is Fire.TERNARY:
-        chosen += bits
+        chains, added, chosen = chains + 1, added + bits, chosen + bits
         if config.table("negative")[2].width > 1:
-            added += v_bits * _COMPARED
+            chains, added = chains + 1, added + v_bits
     if "amount" in config.parameters:
-        added += bits * _COMPARED
+        chains, added = chains + 1, added + bits
     if soma.reset is not Reset.NONE:
         chosen += v_bits
     if soma.reset_delay:
-        added += v_bits
-        chosen += v_bits
-    return SomaBits(added=added, chosen=chosen)
+        chains, added, chosen = chains + 1, added + v_bits, chosen + v_bits
+    return SomaBits(chains=chains, added=added, chosen=chosen)
 
 
 def multiplied_leaks(config: CoreConfig) -> int:
@@ -89,16 +92,16 @@ def _leak_adders(leak: Leak | None) -> int:
     return 0 if leak is None else leak.multiplier.bit_count() - 1
 
 
-def parameter_bits(config: CoreConfig) -> float:
-    """Bits of constants that differ between the groups and are logic, in lookup tables of each."""
-    found = 0.0
+def parameter_bits(config: CoreConfig) -> tuple[float, float]:
+    """Lookup tables of constants that differ between the groups, and bits of them that do."""
+    tables = bits = 0.0
     for name in config.parameters:
         rows, by_group, shape = config.table(name)
         if config.overlaps:
             rows = config.sliced(rows, by_group=by_group)
-        if all(row == rows[0] for row in rows) or in_memory(rows, config.plan.parameters):
+        if all(row == rows[0] for row in rows):
             continue
-        bits = len(rows[0]) * shape.width
-        # Of two rows a bit is a wire, or its inverse.
-        found += bits * (max(1, len(rows) / _TABLE_ROWS) if len(rows) > 2 else 0.2)
-    return found
+        bits += len(rows[0]) * shape.width
+        if len(rows) > 2 and not in_memory(rows, config.plan.parameters):
+            tables += len(rows[0]) * shape.width * max(1, len(rows) / _TABLE_ROWS)
+    return tables, bits
