@@ -1,6 +1,7 @@
 """What a hardware plan takes of a board, without synthesis: exact where it can be, else a model."""
 
-from .calibrate import calibrate
+from .check import DesignCheck, check_records
 from .estimate import Area, estimate_area, fits
+from .recording import calibrate
 
-__all__ = ["Area", "calibrate", "estimate_area", "fits"]
+__all__ = ["Area", "DesignCheck", "calibrate", "check_records", "estimate_area", "fits"]

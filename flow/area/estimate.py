@@ -13,6 +13,7 @@ from spikewright.hdl.plan import HardwarePlan, MembraneStore
 from .features import design_features, dsps
 from .model import predict
 from .records import package_records
+from .speed import estimate_fmax
 
 __all__ = ["Area", "estimate_area", "fits"]
 
@@ -86,7 +87,7 @@ def estimate_area(
         block_rams=blocks,
         sprams=0,
         dsps=dsps(configs, board),
-        fmax_hz=0.0,
+        fmax_hz=estimate_fmax(board.family, configs),
     )
 
 

@@ -1,15 +1,28 @@
 """The recorded sweep that the area model is fitted to: a file of the package for each family."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from spikewright.flow.files import read_json, write_json
+from spikewright.flow.files import read_json, text_hash, write_json
+from spikewright.flow.plan import PLAN_SCHEMA, plan_as_dict, plan_from_dict
 from spikewright.golden.errors import FileError
+from spikewright.hdl.plan import CorePlan, HardwarePlan, Host
 
-__all__ = ["RECORDS_SCHEMA", "Record", "Records", "load_records", "package_records", "save_records"]
+__all__ = [
+    "RECORDS_SCHEMA",
+    "Record",
+    "Records",
+    "load_records",
+    "package_path",
+    "package_records",
+    "plain_hash",
+    "plain_plan",
+    "save_records",
+]
 
 RECORDS_SCHEMA = 1
 
@@ -20,13 +33,15 @@ class Record:
 
     Parameters
     ----------
-    name : of the design. plan_hash : of its plan. stored : (rows, bits) that the self-test keeps.
+    name : of the design. plan : as ``plain_plan`` gives it, and plan_hash, its hash.
+    stored : (rows, bits) that the self-test keeps.
     luts, flip_flops, block_rams, sprams, dsps, logic_cells : as of ``BuildReport``.
     parts : (lookup tables, flip-flops) of each part, as ``count_parts`` names them; what packing
         adds is shared out by carry chains, so that the tables add up to ``luts`` about.
     """
 
     name: str
+    plan: Mapping[str, Any]
     plan_hash: str
     stored: tuple[tuple[int, int], ...]
     luts: int
@@ -36,6 +51,34 @@ class Record:
     dsps: int
     logic_cells: int | None
     parts: Mapping[str, tuple[int, int]]
+
+    def hardware_plan(self) -> HardwarePlan:
+        """The plan that was built, whatever a design's plan is by now."""
+        data = {"schema": PLAN_SCHEMA, **self.plan}
+        return plan_from_dict(data, where=f"the record of {self.name!r}")
+
+
+def plain_plan(plan: HardwarePlan) -> dict[str, Any]:
+    """A plan as data that outlive the schema of its file: what is by default is left out."""
+    data = plan_as_dict(plan)
+    del data["schema"]
+    bare = CorePlan(hosts=(Host(population=""),), lanes=1)
+    usual = plan_as_dict(HardwarePlan(mode=plan.mode, cores=(bare,)))
+    cores = [
+        {
+            name: value
+            for name, value in core.items()
+            if name in ("hosts", "lanes") or value != usual["cores"][0][name]
+        }
+        for core in data.pop("cores")
+    ]
+    wanted = {name: value for name, value in data.items() if name == "mode" or value != usual[name]}
+    return {**wanted, "cores": cores}
+
+
+def plain_hash(plan: Mapping[str, Any]) -> str:
+    """Hash of ``plain_plan``."""
+    return text_hash(json.dumps(plan, sort_keys=True, separators=(",", ":")))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +102,15 @@ class Records:
         return next((each for each in self.designs if each.name == name), None)
 
 
+def package_path(family: str) -> Path:
+    """The file of a family that comes with the package."""
+    return Path(__file__).parent / f"{family}.json"
+
+
 @cache
 def package_records(family: str) -> Records:
     """Those that come with the package; raises FileError where there are none."""
-    return load_records(Path(__file__).parent / f"{family}.json")
+    return load_records(package_path(family))
 
 
 def load_records(path: Path) -> Records:

@@ -6,6 +6,7 @@ import warnings
 
 import typer
 
+from spikewright.flow.cli.calibrate import calibrate
 from spikewright.flow.cli.console import show_error, show_warning
 from spikewright.flow.cli.convert import convert
 from spikewright.flow.cli.events import events
@@ -47,6 +48,7 @@ for command in (convert, evaluate, readout, generate, cosim, build, export, even
     app.command(rich_help_panel="The whole way" if command in (demo, bench) else "Step by step")(
         command
     )
+app.command(rich_help_panel="For developers")(calibrate)
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from spikewright.boards import BOARDS, Board
-from spikewright.flow.plan import plan_hash
 from spikewright.flow.progress import Advance
 from spikewright.flow.synthesize.fit import memory_use
 from spikewright.flow.synthesize.netlist import NAME
@@ -24,7 +23,7 @@ from .expected import FLIP_FLOPS, LUTS
 from .features import Features, design_features
 from .model import Sample, fit
 from .parts import count_parts
-from .records import Record, Records, load_records, save_records
+from .records import Record, Records, load_records, plain_hash, plain_plan, save_records
 
 __all__ = [
     "calibrate",
@@ -72,7 +71,7 @@ def calibrate(
             progress(k / len(wanted), each.name)
         network, plan = each.made()
         known = found.get(each.name)
-        if known is None or known.plan_hash != plan_hash(plan):
+        if known is None or known.plan_hash != plain_hash(plain_plan(plan)):
             found[each.name] = record_design(each.name, network, plan, board)
             date = datetime.datetime.now(datetime.UTC).date().isoformat()
             so_far = tuple(found[each.name] for each in wanted if each.name in found)
@@ -93,12 +92,14 @@ def calibration_board(family: str) -> Board:
 
 def record_design(name: str, network: Network, plan: HardwarePlan, board: Board) -> Record:
     """Synthesise and pack a design, and count; raises ToolError."""
+    plain = plain_plan(plan)
     sample = _sample(network, plan)
     layouts = node_layouts(network, plan)
     packed = pack(network, plan, board, sample=sample)
     return Record(
         name=name,
-        plan_hash=plan_hash(plan),
+        plan=plain,
+        plan_hash=plain_hash(plain),
         stored=tuple(
             (len(tokens[0]), layouts[each.name].width)
             for each, tokens in zip(network.inputs, sample.inputs, strict=True)
@@ -138,7 +139,7 @@ def fitted(
 
 def record_features(record: Record, made: Design, board: Board) -> dict[str, Features]:
     """The features of a design that was recorded."""
-    network, plan = made.made()
+    network, plan = made.network(), record.hardware_plan()
     configs = core_configs(network, plan)
     uses = memory_use(network, plan, board)
     return design_features(network, plan, configs, uses, board, record.stored)

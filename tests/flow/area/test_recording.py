@@ -1,0 +1,99 @@
+"""A sweep is written as it goes, goes on where it stopped, and is one of its family only."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from spikewright.flow.area import recording
+from spikewright.flow.area.designs import DESIGNS, design
+from spikewright.flow.area.recording import calibrate
+from spikewright.flow.area.records import load_records, package_records, plain_hash, plain_plan
+from spikewright.flow.plan import PLAN_SCHEMA, plan_from_dict
+from spikewright.golden.errors import ConfigurationError, FileError, ToolError
+
+MODULE = "spikewright.flow.area.recording"
+NAMES = ("tiny-collapsed", "tiny-stepwise", "tiny-settle")
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Three designs, whose counts are those that the package has; returns what was built."""
+    built = []
+    known = package_records("ice40")
+
+    def record(name, network, plan, board):
+        built.append(name)
+        return replace(known.find(name), plan_hash=plain_hash(plain_plan(plan)))
+
+    monkeypatch.setitem(DESIGNS, "ice40", tuple(design("ice40", name) for name in NAMES))
+    monkeypatch.setattr(f"{MODULE}.record_design", record)
+    monkeypatch.setattr(f"{MODULE}.package_versions", lambda *names: {"tool": "1"})
+    return built
+
+
+def test_a_sweep_is_resumed(few, tmp_path, monkeypatch):
+    path = tmp_path / "s.json"
+    told = []
+    calibrate("ice40", path, progress=lambda share, note="": told.append(note))
+    assert few == told == list(NAMES)
+    whole = load_records(path)
+    assert whole.luts and whole.flip_flops and whole.alone
+    data = json.loads(path.read_text())
+    del data["designs"][1]
+    path.write_text(json.dumps(data))
+    few.clear()
+    assert calibrate("ice40", path) == whole
+    assert few == [NAMES[1]]
+    few.clear()
+    calibrate("ice40", path, again=True)
+    assert few == list(NAMES)
+    few.clear()
+    monkeypatch.setattr(f"{MODULE}.package_versions", lambda *names: {"tool": "2"})
+    calibrate("ice40", path)
+    assert few == list(NAMES)
+
+
+def test_what_was_recorded_stays_when_a_tool_fails(few, tmp_path, monkeypatch):
+    record = recording.record_design
+
+    def fails(name, *rest):
+        if name == NAMES[2]:
+            raise ToolError("yosys must end well", found="not so")
+        return record(name, *rest)
+
+    monkeypatch.setattr(f"{MODULE}.record_design", fails)
+    with pytest.raises(ToolError):
+        calibrate("ice40", tmp_path / "s.json")
+    assert [each.name for each in load_records(tmp_path / "s.json").designs] == list(NAMES[:2])
+
+
+def test_unknown_family(tmp_path):
+    with pytest.raises(
+        ConfigurationError, match=r"^the family must be one of ecp5, ice40, found 'gowin'$"
+    ):
+        calibrate("gowin", tmp_path / "s.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema": 0}, r"the schema of a sweep must be 1, found 0; record it anew"),
+        ({"designs": [{}]}, r"a sweep must hold family, date, versions, coefficients and designs"),
+    ],
+)
+def test_bad_files(tmp_path, change, message):
+    path = tmp_path / "s.json"
+    data = {"schema": 1, "family": "ice40", "date": "", "versions": {}, "luts": {}}
+    path.write_text(json.dumps({**data, "flip_flops": {}, "alone": None, "designs": [], **change}))
+    with pytest.raises(FileError, match=message):
+        load_records(path)
+
+
+@pytest.mark.parametrize("family", DESIGNS)
+def test_a_plain_plan_is_the_plan(family):
+    for each in DESIGNS[family]:
+        _, plan = each.made()
+        plain = plain_plan(plan)
+        assert plan_from_dict({"schema": PLAN_SCHEMA, **plain}) == plan
+        assert "schema" not in plain and "guards" not in plain
