@@ -15,7 +15,7 @@ _LUTS = {
     "body.product": 1.0,
     "body.ram": 1.0,
     "body.read": 1.0,
-    "body.slices": 0.5,
+    "body.slices": 1.0,
     "body.soma_added": 1.0,
     "body.soma_chosen": 1.0,
     "body.state": 1.0,
@@ -37,7 +37,10 @@ LUTS: Mapping[str, Mapping[str, float]] = {
 }
 
 FLIP_FLOPS: Mapping[str, float] = {
+    "body.divided": 1.0,
+    "body.fresh": 1.0,
     "body.held": 2.0,
+    "body.looked_up": 1.0,
     "body.operands": 1.0,
     "body.state": 1.0,
     "body.stored": 1.0,
