@@ -188,6 +188,9 @@ def _body(config: CoreConfig, others: Iterable[MemoryUse], board: Board) -> Feat
         found["fresh"] = config.sweep_lanes * total
         found["held"] = lanes * total
         return found
+    if config.skips:
+        found["touched"] = groups * (1 if config.divides else 2)
+        found["touched_ways"] = groups * prod(config.banks)
     found["written"] = lanes * bits
     if config.plan.membranes is MembraneStore.REGISTERS:
         # ECP5 joins two lookup tables for nothing.
@@ -204,7 +207,7 @@ def _multiplexer(ways: int, board: Board) -> float:
     if board.family != "ecp5" or ways <= 4:
         return max(0, ways - 1)
     # Few are gates; many are tables of 6 inputs, which are four each.
-    return 0.7 * ways if ways <= 8 else 1.3 * ways
+    return (0.7 if ways <= 8 else 1.0) * ways
 
 
 def _product(config: CoreConfig) -> tuple[float, int]:
