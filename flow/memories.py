@@ -211,7 +211,7 @@ def core_memories(config: CoreConfig) -> tuple[Memory, ...]:
         word = (config.groups, config.channel_lanes * config.state.bits)
         banks = prod(config.banks)
     whole = [("membranes", str(config.plan.membranes), (word,) * banks)]
-    if config.overlaps and config.divides:
+    if config.overlaps and config.stateless:
         whole = []
     for parameter, kind in _PARAMETERS.items():
         if parameter not in config.parameters:
