@@ -4,8 +4,10 @@ DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
-ON_MNIST := mnist-mlp mnist-onehot-1 mnist-onehot-2 mnist-onehot-3 mnist-first-spike mnist-cnn mnist-rnn mnist-rows
+ON_MNIST := mnist-mlp mnist-onehot-1 mnist-onehot-2 mnist-onehot-3 mnist-first-spike mnist-sparse mnist-cnn mnist-rnn mnist-rows
 ON_DIGITS := digits-cnn digits-resnet digits-separable digits-segmentation
+# What has been run so far, looked for when it is needed.
+RUNS = $(patsubst %/summary.json,%,$(wildcard build/demo/summary.json build/bench/*/summary.json))
 # pytest-xdist: one process a core; torch inside them must not fight over the cores.
 JOBS ?= 2
 # What spikingjelly and sinabs import.
@@ -14,7 +16,7 @@ BESIDE := loguru tqdm pbr matplotlib
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup frameworks demo test fuzz bench lint format clean
+.PHONY: help setup frameworks demo test fuzz bench regress record lint format clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +41,7 @@ frameworks: $(STAMP)  ## SpikingJelly and sinabs beside it, to convert their mod
 demo: $(STAMP)  ## the whole way on scikit-learn's digits, into build/demo
 	$(BIN)/spikewright demo --out build/demo
 
-bench: $(STAMP) build/demo/summary.json  ## all benchmarks, into build/bench, and the README's tables: an hour
+bench: $(STAMP) build/demo/summary.json  ## all benchmarks, into build/bench, held against the record: hours
 	for name in $(ON_MNIST); do \
 		$(BIN)/spikewright bench $$name --data $(DATA)/mnist --out build/bench/$$name || exit; \
 	done
@@ -47,8 +49,13 @@ bench: $(STAMP) build/demo/summary.json  ## all benchmarks, into build/bench, an
 	for name in $(ON_DIGITS); do \
 		$(BIN)/spikewright bench $$name --out build/bench/$$name || exit; \
 	done
-	$(BIN)/python -m spikewright.flow.results README.md build/demo \
-		$(addprefix build/bench/,$(ON_MNIST) spoken-digits $(ON_DIGITS))
+	$(MAKE) regress
+
+regress: $(STAMP)  ## hold the results in build against docs/results: what moved, and whether too far
+	$(BIN)/python -m spikewright.flow.results regress docs/results $(RUNS)
+
+record: $(STAMP)  ## take the results in build over into docs/results and the README
+	$(BIN)/python -m spikewright.flow.results record docs/results README.md $(RUNS)
 
 build/demo/summary.json: | $(STAMP)
 	$(MAKE) demo

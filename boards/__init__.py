@@ -1,6 +1,7 @@
 """Development boards: devices, clocks, pins, and a self-test that runs on them."""
 
-from .board import BlockRam, Board, Light
+from .board import BlockRam, Board, Flash, LargeRam, Light
+from .flash import FlashLoader
 from .registry import BOARDS, get_board
 from .reset import PowerOnReset
 from .resources import Resources
@@ -12,6 +13,9 @@ __all__ = [
     "BlockRam",
     "Board",
     "BoardTop",
+    "Flash",
+    "FlashLoader",
+    "LargeRam",
     "Light",
     "PowerOnReset",
     "Resources",

@@ -7,7 +7,7 @@ from typing import Any
 from .pll import Pll
 from .resources import Resources
 
-__all__ = ["BlockRam", "Board", "Light"]
+__all__ = ["BlockRam", "Board", "Flash", "LargeRam", "Light"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +65,40 @@ class BlockRam:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LargeRam:
+    """A device's large RAMs of one port, without initial contents.
+
+    Parameters
+    ----------
+    name : the vendor's word for one. count : how many there are. rows, bits : of one.
+    """
+
+    name: str
+    count: int
+    rows: int
+    bits: int
+
+    def blocks(self, rows: int, bits: int) -> int:
+        """RAMs that a memory of rows x bits takes."""
+        return -(-rows // self.rows) * -(-bits // self.bits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flash:
+    """The SPI flash that a board is configured from.
+
+    Parameters
+    ----------
+    resource : name on the platform, with cs, clk, copi, cipo, wp and hold.
+    offset : first byte that no bitstream reaches. size : bytes in all.
+    """
+
+    resource: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Light:
     """One LED: the resource's name and number on the platform."""
 
@@ -82,7 +116,7 @@ class Board:
     family : ``ecp5`` or ``ice40``. device, package : as the vendor writes them.
     luts, ffs : 4-input lookup tables (iCE40: logic cells) and flip-flops.
     block_ram : the block RAMs. lut_ram : whether lookup tables can be memory.
-    sprams : large single-port RAMs, without initial contents.
+    large_ram : large RAMs; None where there are none.
     dsps : multiplier blocks.
     clock : resource of the oscillator. clock_mhz : its frequency.
     default_mhz : clock of a bitstream where none is asked for.
@@ -93,6 +127,7 @@ class Board:
     match, mismatch : LEDs that say whether it is the expected one.
     beat : LED that changes with every result.
     button : resource that starts the next run at once.
+    flash : where it is configured from, and what fills the large RAMs; None where nothing does.
     """
 
     name: str
@@ -104,7 +139,7 @@ class Board:
     ffs: int
     block_ram: BlockRam
     lut_ram: bool
-    sprams: int
+    large_ram: LargeRam | None
     dsps: int
     clock: str
     clock_mhz: float
@@ -117,6 +152,7 @@ class Board:
     mismatch: Light | None
     beat: Light | None
     button: Light
+    flash: Flash | None = None
 
     @property
     def resources(self) -> Resources:
@@ -128,7 +164,7 @@ class Board:
             block_rams=self.block_ram.count,
             block_ram_bits=self.block_ram.bits,
             lut_ram=self.lut_ram,
-            sprams=self.sprams,
+            sprams=0 if self.large_ram is None else self.large_ram.count,
             dsps=self.dsps,
         )
 

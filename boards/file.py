@@ -66,13 +66,18 @@ def load_board(path: Path, boards: Mapping[str, Board]) -> Board:
         lut_ram=like.lut_ram,
         **counts,
     )
+    if checked.sprams and like.large_ram is None:
+        raise ConfigurationError(
+            f"sprams must be 0, as on {like.name}", found=str(checked.sprams), where=where
+        )
+    large = like.large_ram if checked.sprams else None
     return replace(
         like,
         **{name: data[name] for name in _TEXTS},
         luts=checked.luts,
         ffs=checked.flip_flops,
         block_ram=replace(like.block_ram, count=checked.block_rams),
-        sprams=checked.sprams,
+        large_ram=None if large is None else replace(large, count=checked.sprams),
         dsps=checked.dsps,
     )
 

@@ -2,7 +2,7 @@
 
 from amaranth_boards.icebreaker import ICEBreakerPlatform
 
-from .board import BlockRam, Board, Light
+from .board import BlockRam, Board, Flash, LargeRam, Light
 from .pll import ice40_plls
 
 __all__ = ["ICEBREAKER"]
@@ -27,7 +27,7 @@ ICEBREAKER = Board(
         name="EBR", count=30, shapes=((256, 16), (512, 8), (1024, 4), (2048, 2)), cost=64
     ),
     lut_ram=False,
-    sprams=4,
+    large_ram=LargeRam(name="SPRAM", count=4, rows=16384, bits=16),
     dsps=8,
     clock="clk12",
     clock_mhz=12.0,
@@ -40,4 +40,6 @@ ICEBREAKER = Board(
     mismatch=Light(name="led_r", number=0),
     beat=Light(name="led_r", number=1),
     button=Light(name="button", number=0),
+    # A bitstream has 104,090 bytes.
+    flash=Flash(resource="spi_flash_1x", offset=0x20000, size=1 << 24),
 )

@@ -7,9 +7,11 @@ from amaranth.hdl import ClockDomain, Const, Elaboratable, Module, Signal
 from amaranth.lib import io, wiring
 from amaranth.lib.cdc import FFSynchronizer
 
+from spikewright.golden.errors import ConfigurationError
 from spikewright.hdl.accelerator import Accelerator
 
-from .board import Board, Light
+from .board import Board, Flash, Light
+from .flash import FlashLoader
 from .pll import Pll
 from .reset import PowerOnReset
 from .selftest import SelfTest, Tokens
@@ -18,10 +20,14 @@ __all__ = ["BoardTop"]
 
 _RESET_SECONDS = 20e-6
 _PAUSE_SECONDS = 0.25
+_WAKE_SECONDS = 50e-6
 
 
 class BoardTop(Elaboratable):
     """An accelerator that works on a stored sample over and over on a board.
+
+    Weights that have to be loaded come from the board's flash, behind the bitstream; the sample
+    waits for them.
 
     Parameters
     ----------
@@ -55,6 +61,18 @@ class BoardTop(Elaboratable):
             pause=round(_PAUSE_SECONDS * board.goal_mhz * 1e6),
         )
         self.reset = PowerOnReset(wait=round(_RESET_SECONDS * board.plls[-1].mhz * 1e6))
+        self.loader: FlashLoader | None = None
+        if accelerator.loading:
+            if board.flash is None:
+                raise ConfigurationError(
+                    "weights that are loaded must have a flash to come from",
+                    found=f"none on {board.name}",
+                    action="generate with --weights block, or choose another board",
+                )
+            self.loader = FlashLoader(
+                offset=board.flash.offset,
+                wake_cycles=round(_WAKE_SECONDS * board.plls[-1].mhz * 1e6),
+            )
 
     def elaborate(self, platform: Any) -> Module:
         """Join the parts; the platform gives the pins."""
@@ -68,6 +86,8 @@ class BoardTop(Elaboratable):
         m.d.comb += accelerator.clear.eq(0)
         if "steps" in accelerator.signature.members:
             m.d.comb += accelerator.steps.eq(self.steps)
+        if self.loader is not None and self.board.flash is not None:
+            self._load(m, platform, self.loader, self.board.flash)
 
         button = platform.request(self.board.button.name, self.board.button.number, dir="-")
         m.submodules.button = pad = io.Buffer(io.Direction.Input, button)
@@ -105,6 +125,22 @@ class BoardTop(Elaboratable):
             self.reset.locked.eq(locked),
         ]
         platform.add_clock_constraint(clock, self.constraint_mhz * 1e6)
+
+    def _load(self, m: Module, platform: Any, loader: FlashLoader, flash: Flash) -> None:
+        """The flash, which is read until all is loaded."""
+        m.submodules.loader = loader
+        wiring.connect(m, loader.o, self.accelerator.load)
+        m.d.comb += loader.stop.eq(self.accelerator.loaded)
+        names = ("cs", "clk", "copi", "cipo", "wp", "hold")
+        pins = platform.request(flash.resource, 0, dir=dict.fromkeys(names, "-"))
+        for name in names:
+            direction = io.Direction.Input if name == "cipo" else io.Direction.Output
+            m.submodules[f"flash_{name}"] = pad = io.Buffer(direction, getattr(pins, name))
+            if name == "cipo":
+                m.d.comb += loader.cipo.eq(pad.i)
+            elif name in ("cs", "clk", "copi"):
+                m.d.comb += pad.o.eq(getattr(loader, name))
+            # Write protection and hold stay off.
 
     @staticmethod
     def _show(m: Module, platform: Any, light: Light, value: Any) -> None:

@@ -30,7 +30,7 @@ ULX3S_85F = Board(
         cost=128,
     ),
     lut_ram=True,
-    sprams=0,
+    large_ram=None,
     dsps=156,
     clock="clk25",
     clock_mhz=25.0,

@@ -4,16 +4,22 @@ import datetime
 import os
 import platform
 
-__all__ = ["measured"]
+__all__ = ["available_cores", "measured"]
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def measured() -> dict[str, str | int | float]:
     """Date, processor, cores and memory (GiB) of this run."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return {
         "date": datetime.date.today().isoformat(),
         "processor": platform.machine(),
-        "cores": cores or 1,
+        "cores": available_cores(),
         "memory_gib": round(pages / 2**30, 1),
     }

@@ -20,10 +20,13 @@ from spikewright.hdl.encoder import encoded, frame_layout
 from spikewright.hdl.filter import filter_memories
 from spikewright.hdl.parameters import in_memory
 from spikewright.hdl.plan import CorePlan, HardwarePlan, MembraneStore, WeightStore
+from spikewright.hdl.pointers import pointer_columns
 from spikewright.hdl.queue import SHALLOW_QUEUE
 from spikewright.hdl.readout import tally_range
 from spikewright.hdl.rows import RowTables
+from spikewright.hdl.sparse_schedule import SparseSchedule
 from spikewright.hdl.sum_bank import bank_size
+from spikewright.hdl.tables import block_rams
 from spikewright.hdl.update import cheapest_store
 from spikewright.hdl.weights import column_slices
 from spikewright.hdl.windows import window_axis
@@ -71,7 +74,8 @@ class Memory:
         counts and labels (of the readout), or a soma's parameter.
     port, source : the core's port that it is for, and whose spikes come there; None where it is for
         all. Where there is one port, ``source`` is None too.
-    store : block, lutram, registers or logic, as the plan says; ``ANYWHERE`` where it says nothing.
+    store : block, lutram, registers, logic or spram, as the plan says; ``ANYWHERE`` where it says
+        nothing.
     parts : (rows, bits) of each. reads : rows of each that are read in a cycle.
     """
 
@@ -207,12 +211,17 @@ def core_memories(config: CoreConfig) -> tuple[Memory, ...]:
         ]
     if config.overlaps:
         word, banks = (config.sweep_words, config.sweep_lanes * config.state.bits), 1
+    elif config.own_groups:
+        word, banks = (config.groups, config.state.bits), config.lanes
     else:
         word = (config.groups, config.channel_lanes * config.state.bits)
         banks = prod(config.banks)
     whole = [("membranes", str(config.plan.membranes), (word,) * banks)]
     if config.overlaps and config.stateless:
         whole = []
+    if config.overlaps and config.own_groups:
+        sums = ((config.groups, config.state.total.width),) * (2 * config.lanes)
+        whole.append(("sums", str(config.plan.membranes), sums))
     for parameter, kind in _PARAMETERS.items():
         if parameter not in config.parameters:
             continue
@@ -238,15 +247,17 @@ def _port_memories(config: CoreConfig, port: PortConfig) -> list[_Part]:
     # Some words of a queue are in registers of their own.
     stored = port.queue_depth - (1 if port.queue_depth <= SHALLOW_QUEUE else 3)
     found: list[_Part] = [("queue", ANYWHERE, ((stored, port.source.width),))]
-    if port.schedule.weights is not None:
-        rows, *word = port.schedule.weights.shape
+    if config.own_groups:
+        return found + _sparse_memories(config, port.sparse)
+    if port.dense.weights is not None:
+        rows, *word = port.dense.weights.shape
         rows += config.plan.spikes > 1  # one of zeros
         slices = column_slices(rows, prod(word) * port.schedule.weight_bits, config.plan.weights)
         parts = tuple((rows, bits) for bits in slices)
         found.append(("weights", str(config.plan.weights), parts))
     tables = RowTables(
         layout=port.layout,
-        schedule=port.schedule,
+        schedule=port.dense,
         first_group=config.hosts[port.host].first_group,
     )
     if tables.block_rams:
@@ -257,6 +268,18 @@ def _port_memories(config: CoreConfig, port: PortConfig) -> list[_Part]:
         depth, bits = bank_size(port.source, port.x)
         part = (max(2, depth), bits)
         found.append(("samples", str(cheapest_store(depth)), (part, part)))
+    return found
+
+
+def _sparse_memories(config: CoreConfig, schedule: SparseSchedule) -> list[_Part]:
+    """Compressed rows, and the pointers to them."""
+    rows = len(schedule.weights)
+    slices = column_slices(rows, schedule.lanes * schedule.entry_bits, config.plan.weights)
+    parts = tuple((rows, bits) for bits in slices)
+    found: list[_Part] = [("weights", str(config.plan.weights), parts)]
+    pointers = block_rams(pointer_columns(schedule))
+    if pointers:
+        found.append(("addresses", str(WeightStore.BLOCK), pointers))
     return found
 
 

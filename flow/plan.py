@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 
 from spikewright.flow.files import read_json, text_hash, write_json
 from spikewright.flow.lanes import Banks, LaneLayout, choose_layout, groups, weight_rows
+from spikewright.flow.row_choice import with_rows
 from spikewright.golden.errors import ConfigurationError, FileError
-from spikewright.golden.spec import Encoding, Mode, Network
+from spikewright.golden.spec import Dense, Encoding, Mode, Network, Window
 from spikewright.hdl.checks import against_overlap, against_touched, check_plan
 from spikewright.hdl.depths import sized
+from spikewright.hdl.loops import check_depths
 from spikewright.hdl.plan import (
     CorePlan,
     GuardPlan,
@@ -22,6 +24,7 @@ from spikewright.hdl.plan import (
     MembraneStore,
     ParameterStore,
     Products,
+    Rows,
     Sweeps,
     WeightStore,
 )
@@ -29,6 +32,7 @@ from spikewright.hdl.token import axes_of
 
 __all__ = [
     "DEFAULT_LANES",
+    "LARGE_BITS",
     "PLAN_SCHEMA",
     "default_plan",
     "load_plan",
@@ -47,6 +51,8 @@ _REGISTER_GROUPS = 4
 _LUTRAM_GROUPS = 64
 # A block RAM has 512 words; fewer than these are better made of lookup tables.
 _LOGIC_ROWS = 32
+# Weights of fewer bits stay in block RAM where large RAMs are asked for, of which there are few.
+LARGE_BITS = 1 << 15
 _Choice = TypeVar("_Choice", bound=StrEnum)
 _Value = TypeVar("_Value")
 
@@ -60,8 +66,10 @@ def default_plan(
     sweep_lanes: int | None = None,
     spikes: int = 1,
     sweeps: Sweeps = Sweeps.ALL,
+    queue_depth: int | None = None,
     membranes: MembraneStore | None = None,
     weights: WeightStore | None = None,
+    rows: Rows = Rows.DENSE,
     products: Products = Products.MULTIPLIER,
     partition: Mapping[str, int] | None = None,
     share: Sequence[Sequence[str]] = (),
@@ -84,11 +92,14 @@ def default_plan(
     sweeps : ``touched``: maps of several groups whose neurons rest while no spike reaches them are
         asked at a marker only where one did.
     spikes : spikes that those cores take in a cycle, where one dense connection brings them.
+    queue_depth : tokens that every queue holds; by default as many as ``depths.sized`` says.
     membranes : where membranes live; by default registers where a core has at most 4 words of
         them, one word for each group of lanes, LUT RAM up to 64, block RAM beyond. Up to 4 words
         are in registers too where block RAM is asked for.
     weights : where weights live; by default logic where a core has at most 32 words of them for
-        each connection, block RAM beyond.
+        each connection, block RAM beyond. Where large RAMs are asked for, cores of up to 32768
+        bits of weights are as if nothing were asked for.
+    rows : how weights lie in rows; sparse ones in the cores where they are possible and cheaper.
     products : what multiplies graded payloads.
     partition : populations that are split over so many cores, each with a part of the channels.
     share : populations that one core hosts together.
@@ -117,8 +128,7 @@ def default_plan(
             banks=asked[together[0]],
             parts=parts.get(together[0], 1),
         )
-        few = weight_rows(network, together, layout) <= _LOGIC_ROWS
-        store = weights or (WeightStore.LOGIC if few else WeightStore.BLOCK)
+        store = _weight_store(network, together, layout, weights)
         for hosts in _hosts(network, together, layout, parts.get(together[0], 1)):
             words = sum(groups(network, host, layout) for host in hosts)
             core = CorePlan(
@@ -128,6 +138,9 @@ def default_plan(
                 weights=store,
                 products=products,
             )
+            if store is WeightStore.SPRAM:
+                # Where there are large RAMs, wires are slow: nothing is looked up on the way.
+                core = replace(core, parameters=ParameterStore.REGISTERS)
             if sweep_lanes is not None and not against_overlap(network, core, Mode(mode)):
                 words = -(-layout.lanes // sweep_lanes)
                 core = replace(core, sweep_lanes=sweep_lanes, parameters=ParameterStore.REGISTERS)
@@ -146,7 +159,47 @@ def default_plan(
     plan = HardwarePlan(
         mode=Mode(mode), cores=tuple(cores), encoders=encoders, guards=_guards(network, guard)
     )
-    return sized(network, _with_spikes(network, plan, spikes))
+    if weights is WeightStore.SPRAM and all(core.weights is not weights for core in cores):
+        raise ConfigurationError(
+            f"large RAMs must be for a core with more than {LARGE_BITS} bits of weights",
+            found=f"at most {max(_weight_bits(network, [name]) for name in order)}",
+            where="weights",
+            action="leave them out: such weights go into block RAM",
+        )
+    plan = with_rows(network, _with_spikes(network, plan, spikes), rows, sweep_lanes)
+    plan = sized(network, plan)
+    return plan if queue_depth is None else _with_queues(network, plan, queue_depth)
+
+
+def _with_queues(network: Network, plan: HardwarePlan, depth: int) -> HardwarePlan:
+    """The plan with queues of one depth; raises ConfigurationError where they could deadlock."""
+    cores = tuple(
+        replace(core, queue_depths=(depth,) * len(core.queue_depths)) for core in plan.cores
+    )
+    plan = replace(plan, cores=cores)
+    check_depths(network, plan)
+    return plan
+
+
+def _weight_bits(network: Network, names: Sequence[str]) -> int:
+    """Bits of all weights of a core."""
+    operators = [c.operator for name in names for c in network.sources(name)]
+    return sum(
+        operator.weights.size * operator.weight_bits
+        for operator in operators
+        if isinstance(operator, (Dense, Window)) and operator.weights is not None
+    )
+
+
+def _weight_store(
+    network: Network, names: Sequence[str], layout: LaneLayout, asked: WeightStore | None
+) -> WeightStore:
+    """Where the weights of a core live; a few are never worth a large RAM."""
+    large = asked is WeightStore.SPRAM
+    if asked is not None and not (large and _weight_bits(network, names) <= LARGE_BITS):
+        return asked
+    few = weight_rows(network, names, layout) <= _LOGIC_ROWS
+    return WeightStore.LOGIC if few else WeightStore.BLOCK
 
 
 def _with_spikes(network: Network, plan: HardwarePlan, spikes: int) -> HardwarePlan:
@@ -387,6 +440,7 @@ def _each(
 _CHOICES = {
     "membranes": MembraneStore,
     "weights": WeightStore,
+    "rows": Rows,
     "products": Products,
     "parameters": ParameterStore,
     "sweeps": Sweeps,

@@ -42,6 +42,7 @@ __all__ = [
     "MNIST_ONEHOT_2",
     "MNIST_ONEHOT_3",
     "MNIST_RNN",
+    "MNIST_SPARSE",
     "RECIPES",
     "Recipe",
     "RecurrentRecipe",
@@ -185,6 +186,13 @@ MNIST_ONEHOT_2 = _mnist_code("mnist-onehot-2", Code.ONEHOT, 3, _ONEHOT)
 MNIST_ONEHOT_3 = _mnist_code("mnist-onehot-3", Code.ONEHOT, 7, _ONEHOT)
 MNIST_FIRST_SPIKE = _mnist_code("mnist-first-spike", Code.FIRST_SPIKE, 3, MNIST_MLP.finetune)
 
+# A fifth of the first layer's weights, as many in each of 16 lanes; they need the longer training.
+MNIST_SPARSE = replace(
+    MNIST_MLP,
+    name="mnist-sparse",
+    convert=replace(MNIST_MLP.convert, name="mnist-sparse", prune=0.8, prune_lanes=16),
+)
+
 MNIST_CNN = Recipe(
     name="mnist-cnn",
     shape=(1, 28, 28),
@@ -252,6 +260,7 @@ RECIPES: dict[str, Recipe] = {
         MNIST_ONEHOT_2,
         MNIST_ONEHOT_3,
         MNIST_FIRST_SPIKE,
+        MNIST_SPARSE,
         MNIST_CNN,
         DIGITS_CNN,
         DIGITS_RESNET,

@@ -28,7 +28,14 @@ from spikewright.flow.sequences import encode_samples, frames_of, unrolled
 from spikewright.flow.synthesize import check_fits, stored_sample, synthesize
 from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
 from spikewright.golden.spec import Encoding, Mode, Network, ReadoutKind
-from spikewright.hdl.plan import HardwarePlan, MembraneStore, Products, Sweeps
+from spikewright.hdl.plan import (
+    HardwarePlan,
+    MembraneStore,
+    Products,
+    Rows,
+    Sweeps,
+    WeightStore,
+)
 
 __all__ = [
     "build_stage",
@@ -117,7 +124,10 @@ def choose_plan(
     sweep_lanes: int | None = None,
     spikes: int = 1,
     sweeps: Sweeps = Sweeps.ALL,
+    queue_depth: int | None = None,
     membranes: MembraneStore | None = None,
+    weights: WeightStore | None = None,
+    rows: Rows = Rows.DENSE,
     products: Products = Products.MULTIPLIER,
     encoders: bool = False,
     guard: int | None = None,
@@ -140,7 +150,10 @@ def choose_plan(
         sweep_lanes=sweep_lanes,
         spikes=spikes,
         sweeps=sweeps,
+        queue_depth=queue_depth,
         membranes=membranes,
+        weights=weights,
+        rows=rows,
         products=products,
         encoders=encoders,
         guard=guard,
@@ -162,6 +175,8 @@ def generate_stage(project: Project, plan: HardwarePlan, *, working: Working = s
                 "lanes": [core.lanes for core in plan.cores],
                 "banks": ["x".join(map(str, core.banks)) for core in plan.cores],
                 "membranes": [str(core.membranes) for core in plan.cores],
+                "rows": [str(core.rows) for core in plan.cores],
+                "weights": [str(core.weights) for core in plan.cores],
                 "verilog": str((folder / "accelerator.v").relative_to(project.root)),
             }
         },
@@ -179,6 +194,7 @@ def cosim_stage(
     simulator: str = "verilator",
     stall_input: str | None = None,
     stall_output: str | None = None,
+    jobs: int | None = None,
     working: Working = silent,
 ) -> None:
     """Compare the Verilog with the golden model, spike by spike, and count its cycles."""
@@ -207,6 +223,7 @@ def cosim_stage(
             simulator=simulator,
             stall_input=stall_input,
             stall_output=stall_output,
+            jobs=jobs,
             progress=lambda done, total: advance(done / total, f"{done:,} of {total:,} samples"),
         )
     figures = asdict(report)
@@ -280,7 +297,7 @@ def build_stage(
     board: str,
     *,
     clock_mhz: float | None = None,
-    seed: int = 1,
+    seeds: tuple[int, ...] = (1,),
     sample: int = 0,
     steps: int = 8,
     working: Working = silent,
@@ -320,10 +337,12 @@ def build_stage(
             folder,
             sample=stored,
             clock_mhz=clock_mhz,
-            seed=seed,
+            seeds=seeds,
             progress=advance,
         )
     figures = {"mode": str(mode), **report.as_dict()}
-    figures["bitstream"] = str((folder / report.bitstream).relative_to(project.root))
+    for name in ("bitstream", "flash"):
+        if figures[name] is not None:
+            figures[name] = str((folder / figures[name]).relative_to(project.root))
     project.record({"build": figures}, {"build": time.perf_counter() - start})
     record_performance(project)

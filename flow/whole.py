@@ -21,7 +21,7 @@ from spikewright.flow.stages import (
     usual_steps,
 )
 from spikewright.golden.spec import Mode
-from spikewright.hdl.plan import MembraneStore
+from spikewright.hdl.plan import MembraneStore, Rows, WeightStore
 
 __all__ = ["Maker", "Target", "whole_way"]
 
@@ -47,6 +47,9 @@ class Target:
     ----------
     board : the board of the bitstream. clock_mhz : the clock asked for; None is the board's.
     lanes : the most lanes of each population's core, for all, in order or by name.
+    sweep_lanes, spikes, rows, weights, queue_depth : as ``default_plan``, of the hardware of the
+        bitstream.
+    seeds : of place and route; the median is quoted.
     samples : held-out samples to co-simulate; None is all.
     mode : how the hardware of the bitstream runs.
     other_modes : modes that are co-simulated too.
@@ -57,6 +60,12 @@ class Target:
     board: str
     clock_mhz: float | None = None
     lanes: Lanes
+    sweep_lanes: int | None = None
+    spikes: int = 1
+    rows: Rows = Rows.DENSE
+    weights: WeightStore | None = None
+    queue_depth: int | None = None
+    seeds: tuple[int, ...] = (1,)
     samples: int | None = None
     mode: Mode = Mode.COLLAPSED
     other_modes: tuple[Mode, ...] = ()
@@ -85,10 +94,18 @@ def whole_way(
     membranes = None if get_board(target.board).lut_ram else MembraneStore.BLOCK
     # The main mode comes last, so that what the project names as its hardware is what is built.
     for mode in (*target.other_modes, target.mode):
-        lanes = target.lanes
-        if mode is not target.mode and target.other_lanes is not None:
-            lanes = target.other_lanes
-        plan = default_plan(project.network, mode, lanes=lanes, membranes=membranes)
+        main = mode is target.mode
+        plan = default_plan(
+            project.network,
+            mode,
+            lanes=target.lanes if main or target.other_lanes is None else target.other_lanes,
+            sweep_lanes=target.sweep_lanes if main else None,
+            spikes=target.spikes if main else 1,
+            membranes=membranes,
+            rows=target.rows if main else Rows.DENSE,
+            weights=target.weights if main else None,
+            queue_depth=target.queue_depth if main else None,
+        )
         generate_stage(project, plan, working=working)
         cosim_stage(project, mode, held_out.first(target.samples), steps=steps, working=working)
     build_stage(
@@ -96,6 +113,7 @@ def whole_way(
         target.mode,
         target.board,
         clock_mhz=target.clock_mhz,
+        seeds=target.seeds,
         steps=steps,
         working=working,
     )

@@ -14,6 +14,7 @@ from .encoder import Encoder, encoded, frame_layout
 from .filter import FilterReadout
 from .fork import Fork
 from .guard import GUARD_COUNTERS, InputGuard
+from .load import LOAD_SIGNATURE, load_in_turn
 from .make_core import make_core
 from .map_argmax import MapArgmaxReadout
 from .merge import Merge
@@ -67,6 +68,8 @@ class Accelerator(wiring.Component):
     output neuron, then END with the address of the largest one as its own (its flag where the
     decision is raw); with an argmax at each position SPIKE(position, channel) of all positions.
     steps : In, T of the samples that begin, where inputs are encoded.
+    load : In(stream), the ``image`` of weights in SPRAM, word by word after each reset, where there
+    are such; loaded : Out, it is there. No token is taken before; guards take theirs.
     clear : In, zeroes the counters. counters : Out, cycles, and for each core rows, synops,
     spikes_in, spikes_out, stalls, busy; modulo 2**32. For each guard, guard0, guard1, ...: losses
     and waits, which stop at 2**32 - 1.
@@ -126,14 +129,27 @@ class Accelerator(wiring.Component):
             | {
                 "o": Out(self.output_layout.signature),
                 **({"steps": In(range(network.max_steps + 1))} if framed else {}),
+                **({"load": In(LOAD_SIGNATURE), "loaded": Out(1)} if self.loading else {}),
                 "clear": In(1),
                 "counters": Out(Signature({"cycles": Out(COUNTER_BITS)} | cores | guards)),
             }
         )
 
+    @property
+    def loading(self) -> tuple[CoreShell, ...]:
+        """The cores that have memories to be loaded, in their order."""
+        return tuple(core for core in self.cores if core.loads)
+
+    @property
+    def image(self) -> list[int]:
+        """The words that have to be loaded."""
+        return [word for core in self.loading for each in core.loads for word in each.words]
+
     def elaborate(self, platform: object) -> Module:
         """Sources one after the other, each to its consumers; then the readout."""
         m = Module()
+        if self.loading:
+            m.d.comb += self.loaded.eq(load_in_turn(m, self.load, self.loading))
         for k, core in enumerate(self.cores):
             m.submodules[f"core_{k}"] = core
             self._count(m, k, core)
@@ -142,16 +158,16 @@ class Accelerator(wiring.Component):
             outside = wiring.flipped(getattr(self, each.member))
             if each.encoder is not None:
                 m.submodules[f"encoder_{each.name}"] = each.encoder
-                _join(m, outside, each.encoder.i)
+                _join(m, self._awaited(m, each, outside), each.encoder.i)
                 m.d.comb += each.encoder.steps.eq(self.steps)
                 behind[each.name] = each.encoder.o
             elif each.guard is not None:
                 m.submodules[f"guard_{each.name}"] = each.guard
                 _join(m, outside, each.guard.i)
                 self._count_losses(m, self.guarded.index(each), each.guard)
-                behind[each.name] = each.guard.o
+                behind[each.name] = self._awaited(m, each, each.guard.o)
             else:
-                self._send(m, each.name, each.layout, outside)
+                self._send(m, each.name, each.layout, self._awaited(m, each, outside))
         for probe in self.probes:
             source = behind.get(probe.population)
             if source is None:
@@ -182,6 +198,18 @@ class Accelerator(wiring.Component):
         return InputPort(
             name=source.name, member=member, layout=layout, encoder=encoder, guard=guard
         )
+
+    def _awaited(self, m: Module, port: InputPort, source: stream.Interface) -> stream.Interface:
+        """The tokens of an input, none before all weights are there."""
+        if not self.loading:
+            return source
+        after: stream.Interface = source.signature.create(path=(f"awaited_{port.name}",))
+        m.d.comb += [
+            after.payload.eq(source.payload),
+            after.valid.eq(source.valid & self.loaded),
+            source.ready.eq(after.ready & self.loaded),
+        ]
+        return after
 
     def _emitted(self, m: Module, probe: Probe) -> stream.Interface:
         """The stream of a population, merged where several cores share it."""

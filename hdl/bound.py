@@ -27,7 +27,7 @@ def rows(config: CoreConfig, spikes: Spikes) -> float:
 
 def reached_groups(config: CoreConfig, port: PortConfig) -> npt.NDArray[np.bool_]:
     """[source neurons, groups] the groups that a spike of each neuron adds rows to."""
-    host, schedule = config.hosts[port.host], port.schedule
+    host, schedule = config.hosts[port.host], port.dense
     address = port.layout.encode(np.arange(port.layout.neurons))
     layout = port.layout
     if schedule.translate is not None:
@@ -82,7 +82,7 @@ def _core_cycles(
     if config.overlaps:
         # A marker closes the sums in a cycle; meanwhile the slices of the one before decide.
         fetches = rows(config, spikes) / config.plan.spikes
-        return max([fetches + passes, passes * len(config.slices), *changes])
+        return max([fetches + passes, passes * config.groups * len(config.slices), *changes])
     sweeps = sum(steps[host.population.name] * host.groups for host in config.hosts)
     return max([rows(config, spikes) + sweeps, *changes])
 

@@ -15,9 +15,10 @@ from spikewright.golden.spec import (
     Reset,
 )
 
-from .plan import CorePlan, HardwarePlan, Products, Sweeps
+from .plan import CorePlan, HardwarePlan, Products, Rows, Sweeps, WeightStore
 from .replay import replays
 from .rests import moves_alone
+from .row_checks import check_rows
 from .token import axes_of
 
 __all__ = ["against_overlap", "against_touched", "check_network", "check_plan", "connection_name"]
@@ -67,6 +68,7 @@ def check_plan(network: Network, plan: HardwarePlan) -> None:
                 )
             hosting.setdefault(host.population, []).append((core, host.channels))
         _check_shared(network, core, plan.mode)
+        check_rows(network, core)
         _check_overlap(network, core, plan.mode)
         _check_touched(network, core)
     for population in network.populations:
@@ -164,8 +166,8 @@ def against_overlap(network: Network, core: CorePlan, mode: Mode) -> list[tuple[
                 f"{host.population!r}",
             ),
             (
-                whole,
-                "have a lane for each neuron",
+                whole or core.rows is Rows.SPARSE,
+                "have a lane for each neuron, or sparse rows",
                 f"{core.lanes} lanes, banks {core.banks}, for {last - first} x {rows} x {columns}",
             ),
         )
@@ -227,6 +229,11 @@ def _check_spikes(network: Network, plan: HardwarePlan, core: CorePlan) -> None:
         (dense, "have one connection, dense and without delay", _connections(heard)),
         (core.banks == (1, 1), "have banks 1x1", f"{core.banks[0]}x{core.banks[1]}"),
         (core.products is Products.MULTIPLIER, "make products at once", str(core.products)),
+        (
+            core.weights is not WeightStore.SPRAM,
+            "have weights in block RAM or logic, of which it reads several rows at once",
+            str(core.weights),
+        ),
     ):
         if not holds:
             raise ConfigurationError(

@@ -11,6 +11,7 @@ from spikewright.golden.spec import (
     BiasWhen,
     Connection,
     Delta,
+    Dense,
     Fire,
     Input,
     IntArray,
@@ -31,10 +32,11 @@ from .checks import check_network, check_plan
 from .delta import change_range
 from .geometry import PortSchedule, port_schedule
 from .loops import check_depths
-from .plan import CorePlan, HardwarePlan, Host, Products, Sweeps
+from .plan import CorePlan, HardwarePlan, Host, Products, Rows, Sweeps
 from .replay import replays
 from .serial import split_layout
 from .soma import level_shape, needs_pending
+from .sparse_schedule import SparseSchedule, sparse_schedule
 from .state import StateLayout
 from .synapses import operand_shape
 from .token import Axes, Axis, TokenLayout, axes_of
@@ -82,8 +84,20 @@ class PortConfig:
     x: Interval
     layout: TokenLayout
     serial: bool
-    schedule: PortSchedule
+    schedule: PortSchedule | SparseSchedule
     queue_depth: int
+
+    @property
+    def dense(self) -> PortSchedule:
+        """The schedule of a core whose rows have a weight for every lane."""
+        assert isinstance(self.schedule, PortSchedule)  # whoever asks looked at the plan
+        return self.schedule
+
+    @property
+    def sparse(self) -> SparseSchedule:
+        """The schedule of a core with compressed rows."""
+        assert isinstance(self.schedule, SparseSchedule)  # whoever asks looked at the plan
+        return self.schedule
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -231,6 +245,11 @@ class CoreConfig:
     def groups(self) -> int:
         """Words of membranes."""
         return sum(host.groups for host in self.hosts)
+
+    @property
+    def own_groups(self) -> bool:
+        """Whether each lane of a row is added to a group of its own."""
+        return self.plan.rows is Rows.SPARSE
 
     @property
     def overlaps(self) -> bool:
@@ -526,7 +545,7 @@ def _core(
         block += hosts[-1].blocks[0]
         for connection in network.sources(host.population):
             depth = core.queue_depths[len(ports)]
-            ports.append(_port(connection, index, host, ranges, layouts, depth, core.products))
+            ports.append(_port(connection, index, host, ranges, layouts, depth, core))
     pace = None
     if all(port.connection.delay for port in ports):
         (pace,) = network.paces(core.hosts[0].population)
@@ -585,7 +604,7 @@ def _port(
     ranges: Mapping[str, Ranges],
     layouts: Mapping[str, TokenLayout],
     depth: int,
-    products: Products,
+    core: CorePlan,
 ) -> PortConfig:
     source, target = layouts[connection.source], layouts[host.population]
     operator, x = connection.operator, ranges[connection.source].total
@@ -594,12 +613,18 @@ def _port(
     if delta is not None:
         low, high = change_range(delta, source, x.low, x.high)
         layout = TokenLayout(axes=target.axes, low=low, high=high)
-    serial = products is Products.SERIAL and not (
+    serial = core.products is Products.SERIAL and not (
         layout.is_unit or layout.is_sign or layout.is_shift
     )
     if serial:
         layout = split_layout(layout)
     channels = host.channels or (0, target.axes[0].size)
+    schedule: PortSchedule | SparseSchedule
+    if core.rows is Rows.SPARSE:
+        assert isinstance(operator, Dense)  # the plan's check refused everything else
+        schedule = sparse_schedule(operator, source=layout, target=target.axes, channels=channels)
+    else:
+        schedule = port_schedule(operator, source=layout, target=target.axes, channels=channels)
     return PortConfig(
         host=index,
         channels=channels,
@@ -609,6 +634,6 @@ def _port(
         x=x,
         layout=layout,
         serial=serial,
-        schedule=port_schedule(operator, source=layout, target=target.axes, channels=channels),
+        schedule=schedule,
         queue_depth=depth,
     )

@@ -52,8 +52,9 @@ class Core(CoreShell):
         )
         self.lanes = AccumulatorLanes(
             layout=config.payload,
-            channel_lanes=config.channel_lanes,
-            banks=config.banks,
+            # A lane with a group of its own is a bank; its bits are where they would be otherwise.
+            channel_lanes=1 if config.own_groups else config.channel_lanes,
+            banks=(1, config.lanes) if config.own_groups else config.banks,
             groups=config.groups,
             operand_shape=config.operand_shape,
             shift=config.shift,
@@ -75,7 +76,7 @@ class Core(CoreShell):
     def pause(self) -> int:
         """Cycles after a marker of the fullest step in which no spike is taken."""
         config = self.config
-        drained = max(synapses.latency for synapses in self.synapses) + self.lanes.latency
+        drained = max(synapses.lag for synapses in self.synapses) + self.lanes.latency
         # The serialiser holds two groups; the others wait until their lanes are sent.
         sending = max(host.n for host in config.hosts) - 2 * config.lanes
         one = max(self.sweep.latency, sending) + 2
@@ -107,10 +108,13 @@ class Core(CoreShell):
         if not self.config.payload.is_unit:
             m.d.comb += lanes.payload.eq(self.row_payload)
         self._passes(m)
-        # A register: control has much to do in the cycle that asks. Nobody waits for the lanes: a
-        # pass reads its first group 3 cycles after a row has left the synapses, and the lanes write
-        # the row in that cycle at the latest.
-        m.d.sync += control.drained.eq(~(control.adds | self.under_way))
+        # A register: control has much to do in the cycle that asks. Most lanes need not be waited
+        # for: a pass reads its first group 3 cycles after a row has left the synapses, and they
+        # write the row in that cycle at the latest.
+        waits = control.adds | self.under_way
+        if lanes.recent_cycles:
+            waits |= lanes.recent
+        m.d.sync += control.drained.eq(~waits)
         m.d.comb += self.busy.eq(
             intake.valid | self.under_way | lanes.busy | ~control.idle | ~self.serialiser.idle
         )

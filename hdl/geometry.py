@@ -16,7 +16,7 @@ from spikewright.golden.spec import Delta, Dense, Identity, IntArray, Operator, 
 from .axis import AxisSchedule, along, axis_reach, everywhere
 from .token import Axes, Axis, TokenLayout
 
-__all__ = ["PortSchedule", "port_schedule"]
+__all__ = ["PortSchedule", "dense_matrix", "port_schedule"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -108,7 +108,7 @@ def _dense(
     operator: Dense, source: TokenLayout, target: Axes, local: Axes, first: int
 ) -> PortSchedule:
     """Every spike adds a row to every block of the target; banks take their own position."""
-    weights = _matrix(operator)
+    weights = dense_matrix(operator)
     pre = weights.shape[0]
     lanes, blocks = tuple(a.banks for a in local), tuple(a.blocks for a in local)
     whole = weights.reshape(pre, *(a.size for a in target))[:, first : first + local[0].size]
@@ -141,7 +141,8 @@ def _dense(
     )
 
 
-def _matrix(dense: Dense) -> IntArray:
+def dense_matrix(dense: Dense) -> IntArray:
+    """All weights [sources, targets], zeros between the blocks included."""
     if dense.weights.ndim == 2:
         return dense.weights
     blocks, pre, post = dense.weights.shape

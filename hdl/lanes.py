@@ -1,6 +1,6 @@
 """Adds one row of weights, times a payload, to one group of membranes of each bank a cycle."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value
 from amaranth.lib import wiring
@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from spikewright.golden.errors import ConfigurationError
 
+from .block_membranes import BlockMembranes
 from .membranes import Membranes
 from .plan import MembraneStore
 from .product import multiplies, subtracts, times_payload
@@ -42,7 +43,8 @@ class AccumulatorLanes(wiring.Component):
     -------
     valid, groups, enables, payload, operands : In, one row to add; ``groups`` and ``enables`` have
     a field for each bank, ``operands`` for each lane. Lanes are counted bank by bank. The membranes
-    of a bank that is not enabled stay as they are. busy : Out, rows are under way.
+    of a bank that is not enabled stay as they are. busy : Out, rows are under way. recent : Out,
+    where ``recent_cycles``: one came so lately that a sweep reading 3 cycles later would miss it.
     sweep : In, the sweep reads: sweep_group, sweep_enable : In; word : Out, ``read_latency`` cycles
     later. sweep_writes : In, the sweep writes: write_enable, write_group, write_word : In. A lane's
     bits are the total, then the others. All banks have the sweep's group.
@@ -94,8 +96,11 @@ class AccumulatorLanes(wiring.Component):
         self.lane_bits = total_bits + other_bits
         self.group_shape = Shape.cast(range(groups))
         width = channel_lanes * self.lane_bits
-        self.membranes = [
-            Membranes(groups=groups, width=width, store=store) for _ in range(self.n_banks)
+        self.membranes: list[Membranes | BlockMembranes] = [
+            BlockMembranes(groups=groups, width=width)
+            if store is MembraneStore.BLOCK
+            else Membranes(groups=groups, width=width, store=store)
+            for _ in range(self.n_banks)
         ]
         word = self.lanes * self.lane_bits
         super().__init__(
@@ -115,17 +120,33 @@ class AccumulatorLanes(wiring.Component):
                 "write_group": In(self.group_shape),
                 "write_word": In(word),
             }
+            | ({"recent": Out(1)} if self.recent_cycles else {})
         )
 
     @property
     def read_latency(self) -> int:
         """Cycles from ``sweep_group`` to ``word``: a slow memory's is held first."""
-        return self.membranes[0].latency + self.membranes[0].is_slow
+        first = self.membranes[0]
+        if isinstance(first, BlockMembranes):
+            return first.read_latency
+        return first.latency + first.is_slow
 
     @property
     def latency(self) -> int:
-        """Cycles from ``valid`` to the updated word: multiply, read, hold what was read, add."""
-        return multiplies(self.layout) + self.read_latency + 1
+        """Cycles from ``valid`` to the updated word: multiply, read, hold what was read, add.
+
+        A word in block RAM is held once more before it is written.
+        """
+        written = self.store is MembraneStore.BLOCK
+        return multiplies(self.layout) + self.read_latency + 1 + written
+
+    @property
+    def recent_cycles(self) -> int:
+        """Cycles behind ``valid`` in which a row is ``recent``.
+
+        Other stores are read behind the sweep's own register, and need none.
+        """
+        return self.latency - 3 if self.store is MembraneStore.BLOCK else 0
 
     def elaborate(self, platform: object) -> Module:
         """Multiply, wait for the words, add; each bank by itself."""
@@ -138,12 +159,23 @@ class AccumulatorLanes(wiring.Component):
             asking = self._register(m, "product", asking)
             busy.append(Cat(*asking.valids).any())
         waiting = [asking]
-        for stage in range(self.latency - multiplies(self.layout) - 1):
-            waiting.append(self._register(m, f"read_{stage}", waiting[-1]))
+        for stage in range(self.read_latency):
+            row = waiting[-1]
+            if self.store is MembraneStore.BLOCK:
+                row = replace(row, groups=[])  # these membranes keep them
+            waiting.append(self._register(m, f"read_{stage}", row))
             busy.append(Cat(*waiting[-1].valids).any())
+        if self.recent_cycles:
+            written = Signal()
+            m.d.sync += written.eq(busy[-1])
+            busy.append(written)
+            m.d.comb += self.recent.eq(Cat(busy[: self.recent_cycles]).any())
         m.d.comb += self.busy.eq(Cat(*busy).any())
-        for bank in range(self.n_banks):
-            self._bank(m, bank, waiting)
+        for bank, membranes in enumerate(self.membranes):
+            if isinstance(membranes, BlockMembranes):
+                self._block(m, bank, membranes, waiting)
+            else:
+                self._bank(m, bank, membranes, waiting)
         return m
 
     def _arriving(self) -> _Row:
@@ -173,9 +205,25 @@ class AccumulatorLanes(wiring.Component):
             operands=[held(operand, f"operand_{k}") for k, operand in enumerate(row.operands)],
         )
 
-    def _bank(self, m: Module, bank: int, waiting: list[_Row]) -> None:
+    def _block(self, m: Module, bank: int, membranes: BlockMembranes, waiting: list[_Row]) -> None:
+        """Add to one bank in block RAM, which minds the rest by itself."""
+        asking = waiting[0]
+        m.d.comb += [
+            membranes.valid.eq(asking.valids[bank]),
+            membranes.group.eq(asking.groups[bank]),
+            membranes.after.eq(self._added(bank, membranes.before, waiting[-1])),
+            membranes.sweep.eq(self.sweep),
+            membranes.sweep_group.eq(self.sweep_group),
+            membranes.sweep_enable.eq(self.sweep_enable),
+            self.word.word_select(bank, membranes.width).eq(membranes.word),
+            membranes.sweep_writes.eq(self.sweep_writes),
+            membranes.write_enable.eq(self.write_enable),
+            membranes.write_group.eq(self.write_group),
+            membranes.write_word.eq(self.write_word.word_select(bank, membranes.width)),
+        ]
+
+    def _bank(self, m: Module, bank: int, membranes: Membranes, waiting: list[_Row]) -> None:
         """Read, add and write one bank; ``waiting`` are the rows that ask, wait and add."""
-        membranes = self.membranes[bank]
         asking, adding = waiting[0], waiting[-1]
         total = Signal(membranes.width, name=f"total_{bank}")
         word = before = membranes.word
@@ -184,14 +232,9 @@ class AccumulatorLanes(wiring.Component):
             with m.If(membranes.read_enable):
                 m.d.sync += word.eq(membranes.word)
             before = self._forwarded(m, bank, waiting, word, total)
-        lanes = range(bank * self.channel_lanes, (bank + 1) * self.channel_lanes)
-        added = [
-            self._add(before.word_select(place, self.lane_bits), adding.operands[lane], adding)
-            for place, lane in enumerate(lanes)
-        ]
         written = self.write_word.word_select(bank, membranes.width)
         m.d.comb += [
-            total.eq(Cat(*added)),
+            total.eq(self._added(bank, before, adding)),
             self.word.word_select(bank, membranes.width).eq(word),
             membranes.read_group.eq(Mux(self.sweep, self.sweep_group, asking.groups[bank])),
             membranes.read_enable.eq(~self.sweep | self.sweep_enable),
@@ -201,6 +244,14 @@ class AccumulatorLanes(wiring.Component):
             membranes.write_group.eq(Mux(self.sweep_writes, self.write_group, adding.groups[bank])),
             membranes.write_word.eq(Mux(self.sweep_writes, written, total)),
         ]
+
+    def _added(self, bank: int, before: Value, row: _Row) -> Value:
+        """The words of a bank with a row added."""
+        lanes = range(bank * self.channel_lanes, (bank + 1) * self.channel_lanes)
+        return Cat(
+            self._add(before.word_select(place, self.lane_bits), row.operands[lane], row)
+            for place, lane in enumerate(lanes)
+        )
 
     def _forwarded(
         self, m: Module, bank: int, waiting: list[_Row], word: Signal, total: Signal

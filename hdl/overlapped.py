@@ -1,6 +1,6 @@
 """A population in hardware whose neurons decide while the next step's spikes are added."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 from .config import CoreConfig
 from .membranes import Membranes
@@ -9,6 +9,7 @@ from .parameters import ParameterTable
 from .pipeline import delayed
 from .serialiser import SpikeSerialiser
 from .shell import CoreShell
+from .sum_banks import SumBanks
 from .sum_lanes import SumLanes
 from .sweep import Sweep
 
@@ -49,20 +50,7 @@ class OverlappedCore(CoreShell):
             ),
         )
         state = config.state
-        self.sums = SumLanes(
-            layout=config.payload,
-            channel_lanes=config.channel_lanes,
-            banks=config.banks,
-            operand_shape=config.operand_shape,
-            shift=config.shift,
-            total_bits=state.total.width,
-            slices=tuple(
-                (each.row * config.banks[1] + each.column) * config.channel_lanes + each.channel
-                for each in config.slices
-            ),
-            slice_lanes=config.sweep_lanes,
-            rows=config.plan.spikes,
-        )
+        self.sums = self._sums()
         self.memory = None
         if not config.stateless:
             self.memory = Membranes(
@@ -70,9 +58,41 @@ class OverlappedCore(CoreShell):
                 width=config.sweep_lanes * state.bits,
                 store=config.plan.membranes,
             )
-        self.read_latency = 1 if self.memory is None else 1 + self.memory.is_slow
+        late = config.own_groups or (self.memory is not None and self.memory.is_slow)
+        self.read_latency = 1 + late
         self.sweep = Sweep(config=config, read_latency=self.read_latency)
         self.control = OverlapControl(config=config)
+
+    def _sums(self) -> SumLanes | SumBanks:
+        """A register of sums a lane; a word of them where lanes have groups of their own."""
+        config = self.config
+        slices = tuple(
+            (each.row * config.banks[1] + each.column) * config.channel_lanes + each.channel
+            for each in config.slices
+        )
+        if config.own_groups:
+            return SumBanks(
+                layout=config.payload,
+                lanes=config.lanes,
+                groups=config.groups,
+                operand_shape=config.operand_shape,
+                shift=config.shift,
+                total_bits=config.state.total.width,
+                store=config.plan.membranes,
+                slices=slices,
+                slice_lanes=config.sweep_lanes,
+            )
+        return SumLanes(
+            layout=config.payload,
+            channel_lanes=config.channel_lanes,
+            banks=config.banks,
+            operand_shape=config.operand_shape,
+            shift=config.shift,
+            total_bits=config.state.total.width,
+            slices=slices,
+            slice_lanes=config.sweep_lanes,
+            rows=config.plan.spikes,
+        )
 
     @property
     def latency(self) -> int:
@@ -94,20 +114,16 @@ class OverlappedCore(CoreShell):
         m.submodules.control = control = self.control
         intake, serialiser = self.intake, self.serialiser
         accepted = self.fetch(m, control.adds)
-        latency = max(each.latency for each in self.synapses)
         m.d.comb += [
             intake.take.eq(control.take | accepted),
-            control.valid.eq(intake.valid),
+            control.valid.eq(intake.valid & self._join(m)),
             control.kind.eq(intake.kind),
             control.keep.eq(intake.keep),
             control.closed.eq(sums.closed),
             control.sweeping.eq(sweep.busy),
             control.fired.eq(sweep.fired),
             sums.valid.eq(self.any_row("valid")),
-            sums.enables.eq(self.any_row("enables")),
             sums.operands.eq(self.any_row("operands")),
-            # A marker keeps its place behind the rows.
-            sums.closes.eq(delayed(m, control.closes, latency, "closes", reset_less=False)),
             sums.read_slice.eq(sweep.read_slice),
             sums.read_enable.eq(sweep.read_enable),
             sweep.start.eq(control.start),
@@ -132,6 +148,28 @@ class OverlappedCore(CoreShell):
                 serialiser.i.payload.keep.eq(control.mark_keep),
             ]
         return m
+
+    def _join(self, m: Module) -> Value:
+        """Markers keep their place behind the rows on their way to the sums; whether any may go."""
+        sums, sweep, closes = self.sums, self.sweep, self.control.closes
+        if isinstance(sums, SumLanes):
+            latency = max(each.latency for each in self.synapses)
+            m.d.comb += [
+                sums.enables.eq(self.any_row("enables")),
+                sums.closes.eq(delayed(m, closes, latency, "closes", reset_less=False)),
+            ]
+            return Const(1, 1)
+        (synapses,) = self.synapses
+        m.d.comb += [
+            synapses.marks.eq(closes),
+            sums.closes.eq(synapses.row_closes),
+            sums.groups.eq(synapses.row_groups),
+            sums.read_group.eq(sweep.read_group),
+            sums.write_enable.eq(sweep.write_enable),
+            sums.write_group.eq(sweep.write_group),
+            sums.write_slice.eq(sweep.write_slice),
+        ]
+        return sums.ready & synapses.room
 
     def _words(self, m: Module) -> Value:
         """The state of a slice with its sums added, as the sweep's somas know it."""
@@ -171,6 +209,9 @@ class OverlappedCore(CoreShell):
     def _initial(self, m: Module) -> Value:
         """What a sample begins with, where nothing is left of the one before."""
         rows, by_group, shape = self.config.table("initial_total")
+        if not by_group:
+            _, high, wide = self.config.hosts[0].blocks
+            rows = [row for row in rows for _ in range(high * wide)]
         m.submodules.initial = table = ParameterTable(
             values=self.config.sliced(rows, by_group=by_group),
             shape=shape,
@@ -180,4 +221,5 @@ class OverlappedCore(CoreShell):
             table.index.eq(Cat(self.sweep.read_slice, self.sweep.read_group)),
             table.enable.eq(self.sweep.read_enable),
         ]
-        return Cat(table.lane(k) for k in range(self.config.sweep_lanes))
+        initial = Cat(table.lane(k) for k in range(self.config.sweep_lanes))
+        return self._held(m, initial, self.read_latency - 1, "initial")

@@ -15,6 +15,7 @@ __all__ = [
     "MembraneStore",
     "ParameterStore",
     "Products",
+    "Rows",
     "SPIKE_PLACES",
     "Sweeps",
     "WeightStore",
@@ -32,10 +33,22 @@ class MembraneStore(enum.StrEnum):
 
 
 class WeightStore(enum.StrEnum):
-    """Where weights live: initialised block RAM, or logic."""
+    """Where weights live: initialised block RAM or logic, or the large RAMs of an iCE40UP5K, which
+    have no initial contents and are loaded after reset.
+    """
 
     BLOCK = "block"
+    SPRAM = "spram"
     LOGIC = "logic"
+
+
+class Rows(enum.StrEnum):
+    """How the weights of a spike lie in rows: a weight for each lane of each group, or only those
+    that are not 0, each beside the group that it is added to.
+    """
+
+    DENSE = "dense"
+    SPARSE = "sparse"
 
 
 class ParameterStore(enum.StrEnum):
@@ -103,14 +116,16 @@ class CorePlan:
     banks : rows and columns of neurons that are updated in the same cycle; the other lanes are
         neighbouring channels. The product divides ``lanes``.
     sweep_lanes : neurons that decide in a cycle, a power of two, while the rows of the next step go
-        on into a second bank of sums; it needs a lane for each neuron. None: all lanes of a group
-        decide in a cycle, and rows wait for it.
+        on into a second bank of sums; it needs a lane for each neuron, or sparse rows. None: all
+        lanes of a group decide in a cycle, and rows wait for it.
     spikes : spikes that are taken in a cycle, all of one connection; what sends them to this core
         puts so many into a token. More than one needs ``sweep_lanes`` and a dense connection.
     sweeps : which groups are swept; ``touched`` needs one whole population that rests while nothing
         reaches it, and connections without delay.
     membranes : where the state lives.
     weights : where the weights live.
+    rows : how weights lie in rows; sparse ones need one dense connection, and one spike a cycle. A
+        bank of membranes a lane is then built, in any store: each lane adds to a group of its own.
     products : what multiplies; only payloads that are neither unit nor sign nor shift need it.
     parameters : where thresholds, biases, initial states, reset amounts and slopes live.
     queue_depths : entries of the spike queue at each port, a port for each connection into each
@@ -125,6 +140,7 @@ class CorePlan:
     sweeps: Sweeps = Sweeps.ALL
     membranes: MembraneStore = MembraneStore.REGISTERS
     weights: WeightStore = WeightStore.BLOCK
+    rows: Rows = Rows.DENSE
     products: Products = Products.MULTIPLIER
     parameters: ParameterStore = ParameterStore.MEMORY
     queue_depths: tuple[int, ...] = ()

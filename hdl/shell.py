@@ -9,7 +9,10 @@ from amaranth.lib.wiring import In, Out
 
 from .config import CoreConfig
 from .intake import Intake
+from .load import LOAD_SIGNATURE, load_in_turn
+from .loaded_weights import LoadedWeights
 from .serialiser import SpikeSerialiser
+from .sparse_synapses import SparseSynapses
 from .synapses import Synapses, natural_latency
 from .token import spikes_of
 from .wide_synapses import WideSynapses
@@ -31,6 +34,7 @@ class CoreShell(wiring.Component):
     stall, busy : Out, high each time a token waits for its consumer, a token waits for the core or
     something is under way in it. row, synops, spikes_in, spike_out : Out, rows that are issued,
     neurons that they update, spikes that leave their queues, spikes that are sent in this cycle.
+    load : In(stream), loaded : Out, where weights are in SPRAM; no token may come before it.
 
     Timing
     ------
@@ -46,6 +50,8 @@ class CoreShell(wiring.Component):
         members |= {f"o_{h}": Out(host.target.signature) for h, host in enumerate(config.hosts)}
         if config.pace_layout is not None:
             members["pace"] = In(config.pace_layout.signature)
+        if self.loads:
+            members |= {"load": In(LOAD_SIGNATURE), "loaded": Out(1)}
         super().__init__(
             members
             | {
@@ -58,14 +64,27 @@ class CoreShell(wiring.Component):
             }
         )
 
-    def _synapses(self) -> list[Synapses | WideSynapses]:
+    def _synapses(self) -> list[Synapses | WideSynapses | SparseSynapses]:
         """Rows of all ports arrive at the lanes equally late, so that they never meet."""
         config = self.config
+        if config.own_groups:
+            return [
+                SparseSynapses(
+                    layout=port.layout,
+                    schedule=port.sparse,
+                    groups=config.groups,
+                    operand_shape=config.operand_shape,
+                    shift=config.shift,
+                    store=config.plan.weights,
+                    closes=config.overlaps,
+                )
+                for port in config.ports  # one, the plan's check says
+            ]
         if config.plan.spikes > 1:
             return [
                 WideSynapses(
                     layout=port.layout,
-                    schedule=port.schedule,
+                    schedule=port.dense,
                     channel_lanes=config.channel_lanes,
                     operand_shape=config.operand_shape,
                     shift=config.shift,
@@ -76,7 +95,7 @@ class CoreShell(wiring.Component):
         latency = max(
             natural_latency(
                 layout=port.layout,
-                schedule=port.schedule,
+                schedule=port.dense,
                 first_group=config.hosts[port.host].first_group,
                 channel_lanes=config.channel_lanes,
             )
@@ -85,7 +104,7 @@ class CoreShell(wiring.Component):
         return [
             Synapses(
                 layout=port.layout,
-                schedule=port.schedule,
+                schedule=port.dense,
                 first_group=config.hosts[port.host].first_group,
                 groups=config.groups,
                 channel_lanes=config.channel_lanes,
@@ -96,6 +115,13 @@ class CoreShell(wiring.Component):
             )
             for port in config.ports
         ]
+
+    @property
+    def loads(self) -> tuple[LoadedWeights, ...]:
+        """The memories that have to be loaded, in their order."""
+        return tuple(
+            memory for each in self.synapses if isinstance(each, Synapses) for memory in each.loads
+        )
 
     @property
     def most_rows(self) -> int:
@@ -141,6 +167,9 @@ class CoreShell(wiring.Component):
         """Queues and serialiser to the outside."""
         m.submodules.intake = self.intake
         m.submodules.serialiser = self.serialiser
+        if self.loads:
+            loading = [each for each in self.synapses if isinstance(each, Synapses) and each.loads]
+            m.d.comb += self.loaded.eq(load_in_turn(m, self.load, loading))
         for outside, inside in zip(self.inputs, self.intake.inputs, strict=True):
             wiring.connect(m, wiring.flipped(outside), inside)
         if self.config.pace is not None:

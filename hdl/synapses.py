@@ -12,9 +12,12 @@ from spikewright.golden.errors import ConfigurationError
 from .address import AddressGenerator
 from .align import WeightAlign, align_latency
 from .geometry import PortSchedule
+from .load import LOAD_SIGNATURE, load_in_turn
+from .loaded_weights import LoadedWeights
 from .pipeline import Flow
 from .plan import WeightStore
 from .rows import RowTables
+from .sparse_schedule import SparseSchedule
 from .tables import Column, look_up
 from .token import TokenLayout
 from .weights import WeightMemory, pack_rows
@@ -22,15 +25,16 @@ from .weights import WeightMemory, pack_rows
 __all__ = ["Synapses", "as_operand", "natural_latency", "operand_bits", "operand_shape"]
 
 
-def operand_shape(schedules: Sequence[PortSchedule], shift: int) -> Shape:
+def operand_shape(schedules: Sequence[PortSchedule | SparseSchedule], shift: int) -> Shape:
     """The narrowest shape of operands that have ``shift`` fraction bits less than the weights."""
     return signed(max(operand_bits(schedule, shift) for schedule in schedules))
 
 
-def operand_bits(schedule: PortSchedule, shift: int) -> int:
+def operand_bits(schedule: PortSchedule | SparseSchedule, shift: int) -> int:
     """Bits of an operand of one connection."""
-    # One is 01, and minus one 1.
-    own = schedule.weight_bits if schedule.weights is not None else 2 - schedule.negative
+    own = schedule.weight_bits
+    if isinstance(schedule, PortSchedule) and schedule.weights is None:
+        own = 2 - schedule.negative  # one is 01, and minus one 1
     return own + schedule.shift - shift
 
 
@@ -80,6 +84,7 @@ class Synapses(wiring.Component):
     side by side. row_operands : Out, a field for each lane, bank by bank; 0 in lanes that take no
     part, but anything in banks that are not enabled. row_payload : Out. row_synops : Out, neurons
     that the row updates. All are 0 while ``row_valid`` is 0.
+    load : In(stream), loaded : Out, of weights in SPRAM, only there; no spike may come before.
 
     Timing
     ------
@@ -151,24 +156,38 @@ class Synapses(wiring.Component):
                 "row_operands": Out(self.lanes * operand_shape.width),
                 "row_payload": Out(layout.payload_shape),
                 "row_synops": Out(self.synops.width),
+                **({"load": In(LOAD_SIGNATURE), "loaded": Out(1)} if self.loads else {}),
             }
         )
+
+    @property
+    def loads(self) -> tuple[LoadedWeights, ...]:
+        """The memories that have to be loaded."""
+        return (self.memory,) if isinstance(self.memory, LoadedWeights) else ()
 
     @property
     def interval(self) -> int:
         """Cycles that a spike takes at most."""
         return self.address.interval
 
-    def _weights(self, tables: RowTables) -> tuple[WeightMemory | None, WeightAlign | None]:
+    @property
+    def lag(self) -> int:
+        """Cycles from a spike's acceptance, with its last row, until that row has come."""
+        return self.latency
+
+    def _weights(
+        self, tables: RowTables
+    ) -> tuple[WeightMemory | LoadedWeights | None, WeightAlign | None]:
         weights, bits = self.schedule.weights, self.schedule.weight_bits
         if weights is None:
             return None, None
         _, rows, columns, each = weights.shape
-        memory = WeightMemory(
-            rows=pack_rows(weights, weight_bits=bits),
-            width=rows * columns * each * bits,
-            store=self.store,
-        )
+        memory: WeightMemory | LoadedWeights
+        words, width = pack_rows(weights, weight_bits=bits), rows * columns * each * bits
+        if self.store is WeightStore.SPRAM:
+            memory = LoadedWeights(rows=words, width=width)
+        else:
+            memory = WeightMemory(rows=words, width=width, store=self.store)
         align = WeightAlign(
             positions=(rows, columns),
             weights=each,
@@ -231,10 +250,14 @@ class Synapses(wiring.Component):
         m.d.sync += operands.eq(Mux(flow.valid, bank.replicate(self.n_banks), 0))
         m.d.comb += self.row_operands.eq(operands)
 
-    def _fetch(self, m: Module, flow: Flow, memory: WeightMemory, align: WeightAlign) -> None:
+    def _fetch(
+        self, m: Module, flow: Flow, memory: WeightMemory | LoadedWeights, align: WeightAlign
+    ) -> None:
         """Read the word and align it; leaves the flow one stage before the operands."""
         m.submodules.memory = memory
         m.submodules.align = align
+        if self.loads:
+            m.d.comb += self.loaded.eq(load_in_turn(m, self.load, self.loads))
         m.d.comb += [
             memory.address.eq(self.address.address),
             align.word.eq(memory.row),

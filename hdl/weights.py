@@ -1,5 +1,7 @@
 """Weights by rows: what one spike adds to one word of membranes is one word."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import memory, wiring
@@ -8,9 +10,10 @@ from amaranth.lib.wiring import In, Out
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import IntArray
 
+from .load import LOAD_BITS
 from .plan import WeightStore
 
-__all__ = ["WeightMemory", "column_slices", "pack_rows"]
+__all__ = ["WeightMemory", "check_rows", "column_slices", "pack_rows"]
 
 # Past these rows a block RAM of 16 kb is so many bits wide; more need two and a multiplexer.
 _SLICES = ((2048, 4), (4096, 2), (8192, 1))
@@ -45,13 +48,24 @@ def column_slices(rows: int, width: int, store: WeightStore) -> tuple[int, ...]:
     """Bits of each memory that a word is cut into, lowest bits first.
 
     A block RAM deeper than its widest shape would be several behind a multiplexer, which costs a
-    third of the clock; narrow slices, each one block deep, cost none and hold as much.
+    third of the clock; narrow slices, each one block deep, cost none and hold as much. A large RAM
+    has ``LOAD_BITS``, which are loaded together.
     """
-    bits = width
+    bits = LOAD_BITS if store is WeightStore.SPRAM else width
     if store is WeightStore.BLOCK:
         bits = next((bits for deep, bits in reversed(_SLICES) if rows > deep), width)
     whole, rest = divmod(width, bits)
     return (bits,) * whole + (rest,) * (rest > 0)
+
+
+def check_rows(rows: Sequence[int], width: int) -> None:
+    """Refuse a memory without rows or bits, and rows that do not fit it."""
+    if not rows:
+        raise ConfigurationError("a weight memory must have at least one row", found="none")
+    if width < 1:
+        raise ConfigurationError("a row must have at least one bit", found=str(width))
+    if any(not 0 <= row < (1 << width) for row in rows):
+        raise ConfigurationError(f"every row must fit {width} bits", found="a wider one")
 
 
 class WeightMemory(wiring.Component):
@@ -79,14 +93,13 @@ class WeightMemory(wiring.Component):
     interval = 1
 
     def __init__(self, *, rows: list[int], width: int, store: WeightStore, ports: int = 1) -> None:
-        if not rows:
-            raise ConfigurationError("a weight memory must have at least one row", found="none")
-        if width < 1:
-            raise ConfigurationError("a row must have at least one bit", found=str(width))
+        check_rows(rows, width)
         if ports < 1:
             raise ConfigurationError("ports must be at least 1", found=str(ports))
-        if any(not 0 <= row < (1 << width) for row in rows):
-            raise ConfigurationError(f"every row must fit {width} bits", found="a wider one")
+        if store is WeightStore.SPRAM:
+            raise ConfigurationError(
+                "an initialised memory must be in block RAM or logic", found=str(store)
+            )
         self.rows = list(rows)
         self.width = width
         self.store = store

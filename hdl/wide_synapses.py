@@ -105,6 +105,11 @@ class WideSynapses(wiring.Component):
         """Cycles from ``valid`` to the rows."""
         return self.addresses[0].latency + WeightMemory.latency
 
+    @property
+    def lag(self) -> int:
+        """Cycles from a token's acceptance to its rows."""
+        return self.latency
+
     def elaborate(self, platform: object) -> Module:
         """Each slot asks for its row; all rows come together."""
         m = Module()

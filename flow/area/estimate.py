@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from spikewright.boards import Board, Resources
 from spikewright.flow.synthesize.fit import memory_use
-from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import Network
 from spikewright.hdl.config import core_configs, node_layouts
 from spikewright.hdl.plan import HardwarePlan, MembraneStore
@@ -54,11 +54,21 @@ def estimate_area(
     ------
     ConfigurationError
         If a memory is to live in LUT RAM where the board has none.
+    UnsupportedError
+        If a core has sparse rows, which the calibration does not know.
     FileError
         If the board's family was not calibrated.
     """
     records = package_records(board.family)
     configs = core_configs(network, plan)
+    for config in configs:
+        if config.own_groups:
+            raise UnsupportedError(
+                "the area of dense rows can be estimated",
+                found=f"{config.plan.rows} ones",
+                where=config.plan.where,
+                action="build it: spikewright build",
+            )
     uses = memory_use(network, plan, board)
     for use in uses:
         if use.memory.store == MembraneStore.LUTRAM and not board.lut_ram:
@@ -85,7 +95,7 @@ def estimate_area(
         flip_flops=flip_flops,
         logic_cells=None if records.alone is None else luts + round(records.alone * flip_flops),
         block_rams=blocks,
-        sprams=0,
+        sprams=sum(use.large for use in uses),
         dsps=dsps(configs, board),
         fmax_hz=estimate_fmax(board.family, configs),
     )

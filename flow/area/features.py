@@ -114,7 +114,7 @@ def _synapses(config: CoreConfig) -> Features:
     for port in config.ports:
         tables = RowTables(
             layout=port.layout.single if config.plan.spikes > 1 else port.layout,
-            schedule=port.schedule,
+            schedule=port.dense,
             first_group=config.hosts[port.host].first_group,
         )
         loops = tables.loops.values()
@@ -133,18 +133,18 @@ def _synapses(config: CoreConfig) -> Features:
 
 def _words(config: CoreConfig, port: PortConfig, tables: RowTables) -> dict[str, float]:
     """Of weights in logic, and of bringing them to their banks."""
-    weights = port.schedule.weights
+    weights = port.dense.weights
     if weights is None:
         return {}
     rows, high, wide, each = weights.shape
-    bits = each * port.schedule.weight_bits
+    bits = each * port.dense.weight_bits
     found: dict[str, float] = {}
     if config.plan.weights is WeightStore.LOGIC:
         found["rom"] = high * wide * bits * max(0.5, rows / 16) * config.plan.spikes
     y, x = (sum(len(bank) - 1 for bank in tables.loops[axis].options) for axis in "yx")
     found["aligned"] = y * wide * bits + x * len(tables.loops["y"].options) * bits
-    if port.schedule.place is not None and config.channel_lanes > 1:
-        found["masked"] = config.lanes * port.schedule.weight_bits
+    if port.dense.place is not None and config.channel_lanes > 1:
+        found["masked"] = config.lanes * port.dense.weight_bits
     return found
 
 

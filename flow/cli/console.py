@@ -1,7 +1,7 @@
 """What a person sees: progress bars, tables, one message for an error."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -13,13 +13,14 @@ from rich.text import Text
 from spikewright.flow.progress import Advance
 from spikewright.golden.errors import SpikewrightError
 
-__all__ = ["say", "show_error", "show_summary", "show_warning", "working"]
+__all__ = ["say", "show_error", "show_summary", "show_table", "show_warning", "working"]
 
 OUT = Console()
 ERR = Console(stderr=True)
 
 _COSIM = (
-    "simulator", "mode", "samples", "spikes_compared", "mismatches", "cycles_per_second", "guards",
+    "simulator", "mode", "samples", "spikes_compared", "mismatches", "cycles_per_second", "jobs",
+    "guards",
 )  # fmt: skip
 _ACCURACY = (
     "float", "as_trained", "quantised", "stepwise", "settle", "collapsed", "samples",
@@ -45,7 +46,7 @@ _SECTIONS = (
     ("Network", "network", ("name", "shapes", "weight_bits", "weights", "modes", "hash")),
     ("From NIR", "nir", ("reads", "silent", "agreement", "precision", "discretisation")),
     ("Accuracy", "accuracy", _ACCURACY),
-    ("Hardware", "hardware", ("mode", "cores", "lanes", "banks", "membranes", "verilog")),
+    ("Hardware", "hardware", ("mode", "cores", "lanes", "banks", "membranes", "rows", "verilog")),
     (
         "Co-simulation",
         "cosim",
@@ -164,3 +165,13 @@ def _text(section: str, value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return str(value)
+
+
+def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Figures in columns; the first column names the rows."""
+    table = Table(box=None, title=title, title_justify="left", pad_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if index else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    OUT.print(table)

@@ -16,7 +16,7 @@ __all__ = ["convert"]
 
 _ANN = {
     "levels", "encoding", "percentile", "fraction_bits", "max_pool", "code", "qat_epochs",
-    "learning_rate",
+    "learning_rate", "prune", "prune_lanes",
 }  # fmt: skip
 _NIR = {"preset", "discretisation", "reset", "reset_delay", "dt"}
 SPIKING_BITS = "8"
@@ -100,6 +100,20 @@ def convert(
             show_default="64; onehot and first-spike have their own",
         ),
     ] = None,
+    prune: Annotated[
+        float,
+        typer.Option(
+            help="Share of the weights that Linear layers of more outputs than --prune-lanes lose, "
+            "the smallest, before that training."
+        ),
+    ] = 0.0,
+    prune_lanes: Annotated[
+        int,
+        typer.Option(
+            help="Lanes that all keep equally many weights of each input, for hardware of so many "
+            "lanes and sparse rows."
+        ),
+    ] = 16,
     qat_epochs: Annotated[
         int, typer.Option(help="Epochs of quantisation-aware training; needs labels.")
     ] = 0,
@@ -164,6 +178,9 @@ def convert(
       spikewright convert network.py:make --out p --calibrate train.npz
         --code onehot --levels 7 --qat-epochs 20
 
+      spikewright convert network.py:make --out p --calibrate train.npz
+        --prune 0.8 --prune-lanes 16 --qat-epochs 20
+
       spikewright convert net.nir --preset snntorch --reset subtract
         --reset-delay --out p
     """
@@ -177,6 +194,10 @@ def convert(
     from spikewright.golden.spec import Encoding
 
     given = _given(context)
+    if "prune_lanes" in given and not prune:
+        raise ConfigurationError(
+            "--prune-lanes must come with --prune", found="none", where="--prune-lanes"
+        )
     levels_given = input_levels if "input_levels" in given else None
     if source.endswith(".nir"):
         _refuse(given & (_ANN | {"weights"}), "a NIR file", source)
@@ -241,6 +262,8 @@ def convert(
         max_pool=one_of(MaxPool, max_pool, "--max-pool"),
         code=one_of(Code, code, "--code"),
         max_steps=max_steps,
+        prune=prune,
+        prune_lanes=prune_lanes,
     )
     training = None
     if qat_epochs:

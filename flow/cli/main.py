@@ -6,6 +6,7 @@ import warnings
 
 import typer
 
+from spikewright.flow.cli.break_even import break_even
 from spikewright.flow.cli.calibrate import calibrate
 from spikewright.flow.cli.console import show_error, show_warning
 from spikewright.flow.cli.convert import convert
@@ -44,7 +45,19 @@ app = typer.Typer(
     Or all of it on data that come along: [bold]spikewright demo --out p[/]
     """,
 )
-for command in (convert, evaluate, readout, generate, cosim, build, export, events, demo, bench):
+for command in (
+    convert,
+    evaluate,
+    readout,
+    generate,
+    cosim,
+    build,
+    export,
+    events,
+    break_even,
+    demo,
+    bench,
+):
     app.command(rich_help_panel="The whole way" if command in (demo, bench) else "Step by step")(
         command
     )

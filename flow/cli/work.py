@@ -133,6 +133,31 @@ def generate(
             show_default="registers up to 4 words, LUT RAM up to 64, block RAM beyond",
         ),
     ] = None,
+    rows: Annotated[
+        str | None,
+        typer.Option(
+            help="How weights lie in rows: dense, or sparse, which leaves out those that are 0, in "
+            "the cores where that is cheaper; see spikewright break-even.",
+            show_default="dense",
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="Where weights live: logic, block, or spram: the large RAMs of an iCE40UP5K, for "
+            "cores with more than 32768 bits of them; an image is written that is loaded after "
+            "reset.",
+            show_default="logic up to 32 rows, block RAM beyond",
+        ),
+    ] = None,
+    queue_depth: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Tokens that every spike queue holds: fewer take less room, and more cycles.",
+            show_default="as many as keep the cores busy",
+        ),
+    ] = None,
     products: Annotated[
         str | None,
         typer.Option(
@@ -179,12 +204,15 @@ def generate(
 
       spikewright generate p --lanes 4 --membranes block   # for the iCEBreaker
 
+      spikewright generate p --lanes 16,10 --rows sparse
+      spikewright generate p --lanes 16,5 --membranes block --weights spram
+
       spikewright generate p --plan plan.json
     """
     from spikewright.flow.project import Project
     from spikewright.flow.stages import choose_plan, generate_stage
     from spikewright.golden.spec import Mode
-    from spikewright.hdl.plan import MembraneStore, Products, Sweeps
+    from spikewright.hdl.plan import MembraneStore, Products, Rows, Sweeps, WeightStore
 
     given = {
         "--mode": mode,
@@ -194,6 +222,9 @@ def generate(
         "--spikes": spikes,
         "--sweeps": sweeps,
         "--membranes": membranes,
+        "--rows": rows,
+        "--weights": weights,
+        "--queue-depth": queue_depth,
         "--products": products,
         "--guard": guard,
     }
@@ -213,6 +244,9 @@ def generate(
         spikes=spikes or 1,
         sweeps=one_of(Sweeps, sweeps or Sweeps.ALL, "--sweeps"),
         membranes=None if membranes is None else one_of(MembraneStore, membranes, "--membranes"),
+        rows=one_of(Rows, rows or Rows.DENSE, "--rows"),
+        weights=None if weights is None else one_of(WeightStore, weights, "--weights"),
+        queue_depth=queue_depth,
         products=one_of(Products, products or Products.MULTIPLIER, "--products"),
         encoders=encoders,
         guard=guard,
@@ -257,6 +291,14 @@ def cosim(
     stall_output: Annotated[
         str | None, typer.Option(help="Cycles in which the output is not taken, likewise.")
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes side by side, each with a share of the samples.",
+            show_default="one for each core that there is work for",
+        ),
+    ] = None,
 ) -> None:
     """Simulate the Verilog and compare every spike with the golden model.
 
@@ -285,6 +327,7 @@ def cosim(
         simulator=simulator,
         stall_input=stall_input,
         stall_output=stall_output,
+        jobs=jobs,
         working=working,
     )
     # Performance is of a run that nobody made to wait, in the mode of the build if there is one.
@@ -301,7 +344,13 @@ def build(
     clock: Annotated[
         float | None, typer.Option(help="MHz to aim at.", show_default="the board's")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of place and route.")] = 1,
+    seeds: Annotated[
+        str,
+        typer.Option(
+            help="Of place and route, as 1,2,3: one run for each; bitstream and figures are those "
+            "of the median Fmax."
+        ),
+    ] = "1",
     sample: Annotated[
         int, typer.Option(min=0, help="Which of the project's samples the board works on.")
     ] = 0,
@@ -317,9 +366,11 @@ def build(
 
     Written into DIR/build/BOARD with utilisation, timing and the tools' logs.
 
-    [bold]Example[/]
+    [bold]Examples[/]
 
       spikewright build p --board icebreaker
+
+      spikewright build p --board ulx3s-85f --clock 120 --seeds 1,2,3
     """
     from spikewright.flow.project import Project
     from spikewright.flow.stages import build_stage, usual_steps
@@ -333,7 +384,7 @@ def build(
         chosen,
         board,
         clock_mhz=clock,
-        seed=seed,
+        seeds=integers(seeds, "--seeds"),
         sample=sample,
         steps=steps or usual_steps(project.network, (8,))[0],
         working=working,

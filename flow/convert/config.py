@@ -60,6 +60,10 @@ class ConvertConfig:
         network has max pooling, ``or`` depends on when spikes come: it then runs stepwise only,
         its hidden neurons fire 0 or 1 and take no spike back, and it has no closed form that it
         could be held against.
+    prune : share of the weights that every large Linear layer loses, the smallest; see
+        ``prune_lanes``. They stay 0 in training.
+    prune_lanes : lanes that all keep equally many weights of each input; layers of no more outputs
+        are left as they are. Hardware of so many lanes then has the fewest sparse rows.
     name : the network's name.
     """
 
@@ -72,6 +76,8 @@ class ConvertConfig:
     max_steps: int | None = None
     max_pool: MaxPool = MaxPool.EXACT
     code: Code = Code.RATE
+    prune: float = 0.0
+    prune_lanes: int = 16
     name: str = "network"
 
     def __post_init__(self) -> None:
@@ -83,7 +89,11 @@ class ConvertConfig:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, _whole(value, name))
-        object.__setattr__(self, "percentile", _number(self.percentile, "percentile"))
+        for name in ("percentile", "prune"):
+            object.__setattr__(self, name, _number(getattr(self, name), name))
+        object.__setattr__(self, "prune_lanes", _whole(self.prune_lanes, "prune_lanes"))
+        _require(0 <= self.prune < 1, "must be at least 0 and below 1", self.prune, "prune")
+        _require(self.prune_lanes >= 1, "must be at least 1", self.prune_lanes, "prune_lanes")
         low, high = WEIGHT_BITS
         for bits in _entries(self.weight_bits):
             _require(low <= bits <= high, f"must be {low} to {high}", bits, "weight_bits")

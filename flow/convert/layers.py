@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from spikewright.flow.convert.geometry import Geometry, outward, relayed
+from spikewright.flow.convert.prune import Mask
 from spikewright.flow.convert.quantised import QuantisedBranch, QuantisedStage, weight_limit
 from spikewright.flow.convert.units import StagePlan
 from spikewright.flow.importers import (
@@ -65,9 +66,12 @@ class QatBranch(torch.nn.Module):
 
     The norm's gain is part of the weights that are quantised (fold, then quantise), so that what
     trains is what is lowered; batch statistics would make the weights depend on the batch.
+    Where there is a ``mask`` [out, in] the weights outside it are 0, and stay so.
     """
 
-    def __init__(self, branch: Branch, shape: Shape, *, exponent: int) -> None:
+    def __init__(
+        self, branch: Branch, shape: Shape, *, exponent: int, mask: Mask | None = None
+    ) -> None:
         super().__init__()
         self.branch, self.exponent = branch, exponent
         self.geometry = Geometry.of(branch, shape)
@@ -76,11 +80,13 @@ class QatBranch(torch.nn.Module):
             weight = outward(branch.weight, branch.kind, branch.groups)
             self.weight = torch.nn.Parameter(torch.tensor(weight, dtype=torch.float32))
         self.norm = None if branch.norm is None else _batch_norm(branch.norm)
+        self.mask: torch.Tensor | None
+        self.register_buffer("mask", None if mask is None else torch.tensor(mask))
 
     def folded(self) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Weights with the norm's gain, and the norm's shift; only of weighted branches."""
-        weight = self.weight
-        assert weight is not None
+        assert self.weight is not None
+        weight = self.weight if self.mask is None else self.weight * self.mask
         if self.norm is None:
             return weight, None
         mean, variance = _statistics(self.norm)
@@ -112,14 +118,16 @@ class QatStage(torch.nn.Module):
     last batch in training.
     """
 
-    def __init__(self, stage: Stage, plan: StagePlan) -> None:
+    def __init__(
+        self, stage: Stage, plan: StagePlan, masks: Mapping[str, Mask] | None = None
+    ) -> None:
         super().__init__()
         self.name, self.shape = stage.name, stage.shape
         self.weight_bits, self.levels = plan.weight_bits, plan.levels
         self.limit = weight_limit(plan.weight_bits)
         self.clip = None if stage.activation is None else stage.activation.clip
         self.branches = torch.nn.ModuleList(
-            QatBranch(branch, stage.shape, exponent=exponent)
+            QatBranch(branch, stage.shape, exponent=exponent, mask=(masks or {}).get(branch.name))
             for branch, exponent in zip(stage.branches, plan.exponents, strict=True)
         )
         self.bias = torch.nn.Parameter(plan.bias.to(torch.float32))

@@ -20,6 +20,7 @@ from spikewright.flow.convert.layers import (
     QatStage,
     Value,
 )
+from spikewright.flow.convert.prune import Mask, prune
 from spikewright.flow.convert.scales import Scales, tie
 from spikewright.flow.convert.units import plan_stage
 from spikewright.flow.importers import INPUT, Graph, Stage, import_module
@@ -112,12 +113,18 @@ def prepare(
 ) -> QatNetwork:
     """Quantise ``module`` after training: calibrate every step on ``calibration`` [N, ...].
 
+    Where the configuration says so, it is pruned first.
+
     Of more than 2,048 samples, as many evenly spread ones are used.
     The result can be converted as it is, or trained further first (steps are parameters).
     """
     x = check_calibration(calibration)
     graph = import_module(module, tuple(x.shape[1:]))
     _check_norms(graph)
+    masks: Mapping[str, Mask] = {}
+    if config.prune:
+        pruned = prune(graph, share=config.prune, lanes=config.prune_lanes)
+        graph, masks = pruned.graph, pruned.masks
     stages = [stage for stage in graph.stages if isinstance(stage, Stage)]
     weighted = [stage for stage in stages if _weighted(stage)]
     bits = dict(zip((s.name for s in weighted), config.layer_bits(len(weighted)), strict=True))
@@ -141,7 +148,7 @@ def prepare(
                 levels=levels.get(stage.name, Levels(highest=0)),
                 most_exponent=config.most_exponent,
             )
-            layers.append(QatStage(stage, plan))
+            layers.append(QatStage(stage, plan, masks))
         else:
             layers.append(QatRelay(stage))
     steps = {

@@ -1,7 +1,7 @@
 """The cocotb test: hands batches to the testbench and compares what comes back.
 
-Runs inside the simulator's process, without torch. Results go to ``result.json``; a difference
-also fails the test.
+Runs inside the simulator's process, without torch, on one share of the samples. Results go to
+``result.json``; a difference also fails the test.
 """
 
 import os
@@ -21,28 +21,34 @@ from .kept import save_recorded
 from .layout import Words
 from .manifest import COUNTER_NAMES, GUARD_NAMES, Manifest, read_manifest
 from .setup import Setup, Vectors, load_vectors
+from .shares import shares
 from .testbench import BatchResult, read_batch, write_batch
 
-__all__ = ["SETUP_VARIABLE", "compare_with_golden"]
+__all__ = ["SETUP_VARIABLE", "SHARE_VARIABLE", "compare_with_golden"]
 
 SETUP_VARIABLE = "SPIKEWRIGHT_COSIM_SETUP"
+SHARE_VARIABLE = "SPIKEWRIGHT_COSIM_SHARE"
 
 
 @cocotb.test()
 async def compare_with_golden(dut: HierarchyObject) -> None:
-    """Run all batches; stop at the first difference."""
+    """Run all batches of the share; stop at the first difference."""
     setup = Setup.load(Path(os.environ[SETUP_VARIABLE]))
     manifest = read_manifest(Path(setup.generated))
-    folder = Path(setup.folder)
     vectors = load_vectors(
-        folder / "vectors.npz", inputs=len(manifest.inputs), streams=len(manifest.probes)
+        Path(setup.folder) / "vectors.npz",
+        inputs=len(manifest.inputs),
+        streams=len(manifest.probes),
     )
+    share = shares(setup.cuts, vectors.samples)[int(os.environ[SHARE_VARIABLE])]
+    folder = share.folder(setup.folder)
     totals = _Totals(manifest)
     recorded: list[list[Words]] = []
     difference = None
     await Timer(1, "ns")
-    for index, first in enumerate(range(0, vectors.samples, setup.batch)):
-        last = min(first + setup.batch, vectors.samples)
+    start = time.perf_counter()
+    for index, first in enumerate(range(share.first, share.last, setup.batch)):
+        last = min(first + setup.batch, share.last)
         write_batch(
             folder,
             manifest,
@@ -72,10 +78,10 @@ async def compare_with_golden(dut: HierarchyObject) -> None:
         if difference is not None:
             break
         totals.add(result, seconds, last - first)
-        write_json(folder / "progress.json", {"samples": last})
+        write_json(folder / "progress.json", {"samples": last - share.first})
     if setup.record:
         save_recorded(folder / "recorded.npz", recorded)
-    report = totals.as_dict()
+    report = totals.as_dict() | {"elapsed": time.perf_counter() - start}
     report["difference"] = None if difference is None else difference.as_dict()
     write_json(folder / "result.json", report)
     assert difference is None, difference.where()

@@ -25,10 +25,14 @@ def save_recorded(path: Path, batches: Sequence[Sequence[Words]]) -> None:
     np.savez(path, allow_pickle=False, **arrays)
 
 
-def load_recorded(path: Path, manifest: Manifest) -> dict[str, Words]:
-    """The words of each input that has a guard."""
-    with np.load(path, allow_pickle=False) as data:
-        return {guard.input: data[f"words_{k}"] for k, guard in enumerate(manifest.guards)}
+def load_recorded(paths: Sequence[Path], manifest: Manifest) -> dict[str, Words]:
+    """The words of each input that has a guard, from the files of all shares in order."""
+    parts: dict[str, list[Words]] = {guard.input: [] for guard in manifest.guards}
+    for path in paths:
+        with np.load(path, allow_pickle=False) as data:
+            for k, words in enumerate(parts.values()):
+                words.append(data[f"words_{k}"])
+    return {name: np.concatenate(words) for name, words in parts.items()}
 
 
 def kept_values(

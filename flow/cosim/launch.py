@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from spikewright.golden.errors import FileError, ToolError
 
 from .compare import Difference
 from .setup import Setup, Vectors, save_vectors
+from .shares import Share, merge, shares
 
 __all__ = ["Progress", "launch"]
 
@@ -27,7 +28,7 @@ _TAIL_CHARACTERS = 1500
 
 
 def launch(setup: Setup, vectors: Vectors, progress: Progress | None = None) -> dict[str, Any]:
-    """Run one co-simulation and return the contents of its ``result.json``.
+    """Run one co-simulation and return what its shares found, put together.
 
     Raises
     ------
@@ -42,8 +43,11 @@ def launch(setup: Setup, vectors: Vectors, progress: Progress | None = None) -> 
     folder = Path(setup.folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("result.json", "outcome.json", "progress.json", "results.xml"):
-            (folder / name).unlink(missing_ok=True)
+        parts = shares(setup.cuts, setup.samples)
+        for place in (folder, *(share.folder(folder) for share in parts)):
+            place.mkdir(exist_ok=True)
+            for name in ("result.json", "outcome.json", "progress.json", "results.xml"):
+                (place / name).unlink(missing_ok=True)
         save_vectors(folder / "vectors.npz", vectors)
         log = (folder / "runner.log").open("wb")
     except OSError as error:
@@ -65,21 +69,24 @@ def launch(setup: Setup, vectors: Vectors, progress: Progress | None = None) -> 
             start_new_session=True,
         )
         try:
-            _follow(process, folder, vectors.samples, progress)
+            _follow(process, [share.folder(folder) for share in parts], setup.samples, progress)
         finally:
             _stop(process)
-    return _outcome(setup, folder)
+    return _outcome(setup, folder, parts)
 
 
 def _follow(
-    process: "subprocess.Popen[bytes]", folder: Path, samples: int, progress: Progress | None
+    process: "subprocess.Popen[bytes]",
+    folders: Sequence[Path],
+    samples: int,
+    progress: Progress | None,
 ) -> None:
-    seen = -1
+    seen = 0
     while True:
         running = process.poll() is None
-        path = folder / "progress.json"
-        if progress is not None and path.is_file():
-            done = int(read_json(path)["samples"])
+        if progress is not None:
+            paths = [folder / "progress.json" for folder in folders]
+            done = sum(int(read_json(path)["samples"]) for path in paths if path.is_file())
             if done != seen:
                 progress(done, samples)
                 seen = done
@@ -95,20 +102,36 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def _outcome(setup: Setup, folder: Path) -> dict[str, Any]:
-    outcome = read_json(folder / "outcome.json") if (folder / "outcome.json").is_file() else {}
-    result = read_json(folder / "result.json") if (folder / "result.json").is_file() else None
-    if result is not None and result["difference"] is not None:
-        raise Difference(**result["difference"]).error()
+def _outcome(setup: Setup, folder: Path, parts: Sequence[Share]) -> dict[str, Any]:
+    outcome = _read(folder / "outcome.json")
     stage = outcome.get("stage", "start")
-    if stage == "done" and outcome["tests"] == 1 and outcome["failed"] == 0 and result is not None:
-        return result | {"build_seconds": outcome["build_seconds"]}
-    log = folder / {"build": "build.log", "start": "runner.log"}.get(stage, "simulation.log")
+    if stage in ("start", "build"):
+        log = folder / ("build.log" if stage == "build" else "runner.log")
+        raise _failure(setup, folder, stage, log, "a failure")
+    results = []
+    for share in parts:  # in the order of the samples
+        place = share.folder(folder)
+        result, end = _read(place / "result.json"), _read(place / "outcome.json")
+        if result.get("difference") is not None:
+            raise Difference(**result["difference"]).error()
+        if not result or end != {"tests": 1, "failed": 0}:
+            found = "a failure" if share.count == 1 else f"a failure of {share.title()}"
+            raise _failure(setup, folder, stage, place / "simulation.log", found)
+        results.append(result)
+    return merge(results) | {"build_seconds": outcome["build_seconds"], "difference": None}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON file; empty where there is none."""
+    return dict(read_json(path)) if path.is_file() else {}
+
+
+def _failure(setup: Setup, folder: Path, stage: str, log: Path, found: str) -> ToolError:
     if not log.is_file() or not log.stat().st_size:
         log = folder / "runner.log"
-    raise ToolError(
+    return ToolError(
         f"{setup.simulator} must {'build' if stage == 'build' else 'run'} the simulation",
-        found=f"a failure, whose log ends with:\n{_tail(log)}\n",
+        found=f"{found}, whose log ends with:\n{_tail(log)}\n",
         where=str(log),
         action=INSTALL.get(setup.simulator, INSTALL["iverilog"]) if stage == "start" else "",
     )

@@ -17,13 +17,14 @@ __all__ = [
     "CoreCounters",
     "GuardCounters",
     "Host",
+    "Load",
     "Manifest",
     "Probe",
     "Source",
     "read_manifest",
 ]
 
-SCHEMA = 6
+SCHEMA = 7
 COUNTER_NAMES = ("rows", "synops", "spikes_in", "spikes_out", "stalls", "busy")
 GUARD_NAMES = ("losses", "waits")
 
@@ -84,6 +85,20 @@ class GuardCounters:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Load:
+    """What is loaded after reset: the ``words`` of ``image``, of ``width`` bits, into ``port``.
+
+    ``loaded`` is the port that says that all are there.
+    """
+
+    image: Path
+    port: str
+    loaded: str
+    width: int
+    words: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """A generated accelerator: its Verilog and all that a testbench must know of it."""
 
@@ -97,6 +112,7 @@ class Manifest:
     cycles_port: str
     cores: tuple[CoreCounters, ...]
     guards: tuple[GuardCounters, ...]
+    load: Load | None
 
     @property
     def counter_ports(self) -> list[str]:
@@ -136,16 +152,21 @@ def read_manifest(folder: Path) -> Manifest:
             where=str(path),
             action="generate the accelerator again",
         ) from error
-    expected = data.get("verilog_hash")
-    found = file_hash(manifest.verilog)
+    _check_hash("Verilog", manifest.verilog, data.get("verilog_hash"))
+    if manifest.load is not None:
+        _check_hash("image", manifest.load.image, data["load"].get("hash"))
+    return manifest
+
+
+def _check_hash(what: str, path: Path, expected: str | None) -> None:
+    found = file_hash(path)
     if expected is not None and expected != found:
         raise FileError(
-            "the Verilog must be the one that the manifest describes",
+            f"the {what} must be the one that the manifest describes",
             found=f"hash {found[:12]}, not {str(expected)[:12]}",
-            where=str(manifest.verilog),
+            where=str(path),
             action="generate the accelerator again",
         )
-    return manifest
 
 
 def _parse(data: dict[str, Any], folder: Path, where: str) -> Manifest:
@@ -202,6 +223,17 @@ def _parse(data: dict[str, Any], folder: Path, where: str) -> Manifest:
             GuardCounters(input=guard["input"], ports=tuple(guard[name] for name in GUARD_NAMES))
             for guard in data["counters"]["guards"]
         ),
+        load=None if data["load"] is None else _load(data["load"], folder),
+    )
+
+
+def _load(data: dict[str, Any], folder: Path) -> Load:
+    return Load(
+        image=folder / data["file"],
+        port=data["port"],
+        loaded=data["loaded"],
+        width=int(data["width"]),
+        words=int(data["words"]),
     )
 
 

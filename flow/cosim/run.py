@@ -17,6 +17,7 @@ from .kept import kept_values, load_recorded
 from .launch import Progress, launch
 from .manifest import Manifest, read_manifest
 from .setup import Setup, build_vectors
+from .shares import choose_cuts, shares, usual_jobs
 from .streams import TokenStream, frame_streams, sent_name
 from .testbench import PATTERN_LIMIT
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CosimReport", "cosimulate"]
 
-_BATCH_LIMIT = 64
+_BATCH_LIMIT = 256
 _BATCHES = 16
 _LONG_ROWS = 20_000
 
@@ -40,7 +41,8 @@ class CosimReport:
     ``spikes_compared``: spikes of all populations that were found equal; the values of a readout
     are compared too, but are not spikes. ``mismatches``: spikes of the golden model that no equal
     one was found for; a run that has any raises an error. ``cycles``: simulated cycles;
-    ``cycles_per_second``: of wall time in the simulator alone. ``cycles_per_sample``: between the
+    ``cycles_per_second``: of wall time in the simulator alone, of the longest of ``jobs`` processes
+    side by side. ``cycles_per_sample``: between the
     ENDs of samples sent back to back; ``bound_cycles``: the fewest that the plan's memory ports
     allow for these samples. ``latency_cycles``: from the first input token of a sample that finds
     the accelerator empty to its END on the output. ``counters``: by core, which goes by its
@@ -56,6 +58,7 @@ class CosimReport:
     mismatches: int
     cycles: int
     cycles_per_second: float
+    jobs: int
     cycles_per_sample: float
     bound_cycles: float
     latency_cycles: float
@@ -76,6 +79,7 @@ def cosimulate(
     stall_input: str | None = None,
     stall_output: str | None = None,
     batch: int | None = None,
+    jobs: int | None = None,
     watchdog_cycles: int | None = None,
     progress: Progress | None = None,
 ) -> CosimReport:
@@ -101,7 +105,10 @@ def cosimulate(
     stall_input, stall_output : cycles in which the input pauses, in which the output is not taken:
         1 waits, 0 goes; repeated for ever. Several inputs may each have their own, separated by
         commas.
-    batch : samples sent back to back; by default a sixteenth of all, 2 to 64.
+    batch : samples sent back to back; by default a sixteenth of all, 2 to 256.
+    jobs : processes that simulate side by side, each a share of the samples from a reset on; by
+        default one for each core, where there is work for them. Only times depend on it, and how
+        long cores are busy, for each process begins with clearing memories.
     watchdog_cycles : cycles without any token after which the hardware counts as stuck.
     progress : called with (samples done, samples in all).
 
@@ -157,21 +164,27 @@ def cosimulate(
     size = batch if batch is not None else min(_BATCH_LIMIT, max(2, -(-total // _BATCHES)))
     if size < 1:
         raise ConfigurationError("batch must be at least 1", found=str(size))
+    if jobs is not None and jobs < 1:
+        raise ConfigurationError("jobs must be at least 1", found=str(jobs))
+    rows = int(vectors.counters[:, 0].sum())
     setup = Setup(
         generated=str(generated_dir),
         simulator=simulator,
         folder=str(generated_dir / "sim" / simulator),
         batch=size,
+        samples=total,
         watchdog=watchdog_cycles or _watchdog(network, [*input_patterns, output_pattern]),
         input_patterns=input_patterns,
         output_pattern=output_pattern,
         steps=steps or network.max_steps,
         # A short run is over sooner than the C++ compiler has optimised.
-        optimise="-O3" if vectors.counters[:, 0].sum() >= _LONG_ROWS else "-O0",
+        optimise="-O3" if rows >= _LONG_ROWS else "-O0",
+        cuts=choose_cuts(jobs or usual_jobs(rows), size, keep, total),
     )
     if manifest.guards:
         launch(replace(setup, record=True), vectors)
-        recorded = load_recorded(Path(setup.folder) / "recorded.npz", manifest)
+        parts = [each.folder(setup.folder) for each in shares(setup.cuts, total)]
+        recorded = load_recorded([part / "recorded.npz" for part in parts], manifest)
         streams = expected(kept_values(manifest, recorded, streams, by_name))
         vectors = build_vectors(network, manifest, streams | sent, work)
     result = launch(setup, vectors, progress)
@@ -272,6 +285,7 @@ def _report(
         mismatches=spikes - compared,
         cycles=cycles,
         cycles_per_second=cycles / result["seconds"],
+        jobs=result["jobs"],
         cycles_per_sample=result["gap_cycles"] / gaps if gaps else cycles / samples,
         bound_cycles=bound_cycles,
         latency_cycles=result["latency_cycles"] / result["latencies"],

@@ -49,7 +49,7 @@ def core_work(network: Network, manifest: Manifest, plan: HardwarePlan) -> list[
                     if sums and connection.delay
                     else None,
                     rows=None if port.delta is not None else port.schedule.rows_per_neuron,
-                    synops=synops(network, connection, channels),
+                    synops=synops(network, connection, channels, sparse=config.own_groups),
                 )
             )
         sent = {host.population: hosted(network, host) for host in core.hosts}

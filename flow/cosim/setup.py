@@ -1,7 +1,7 @@
 """What the parent process hands to the simulation, and what it gets back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,21 +28,24 @@ _LISTS = (*_INPUT_LISTS, "words", "starts")
 class Setup:
     """One co-simulation: where it runs and how. Stored as ``setup.json`` beside its vectors.
 
+    ``samples``: how many there are; ``batch``: those that are sent back to back.
     A pattern has 1 in the cycles in which a token may move; there is one for each input. ``steps``
     is the T of samples that come as frames. ``record``: nothing is compared, and what guards let
-    through is kept in ``recorded.npz``.
+    through is kept in ``recorded.npz``. ``cuts``: the samples at which another process begins.
     """
 
     generated: str
     simulator: str
     folder: str
     batch: int
+    samples: int
     watchdog: int
     input_patterns: list[str]
     output_pattern: str
     steps: int = 1
     optimise: str = "-O3"
     record: bool = False
+    cuts: list[int] = field(default_factory=list)
 
     def save(self) -> Path:
         """Write the file and return its path."""

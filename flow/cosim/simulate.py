@@ -1,4 +1,4 @@
-"""Builds and runs one simulation, in a process of its own: ``python -m ... SETUP_JSON``.
+"""Builds a simulation and runs its shares side by side: ``python -m ... SETUP_JSON``.
 
 A process of its own because the runner changes the environment and takes a running pytest for its
 caller.
@@ -7,20 +7,27 @@ caller.
 import argparse
 import hashlib
 import logging
+import multiprocessing
+import shutil
+import signal
 import sys
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from cocotb_tools.check_results import get_results
-from cocotb_tools.runner import get_runner
+from cocotb_tools.runner import Runner, get_runner
 
 from spikewright.flow.files import file_hash, read_json, write_json
 from spikewright.flow.tools import tool_version
 
-from .bench import SETUP_VARIABLE
+from .bench import SETUP_VARIABLE, SHARE_VARIABLE
 from .manifest import Manifest, read_manifest
 from .setup import Setup
+from .shares import Share, shares
 from .testbench import render
 
 __all__ = ["main", "run"]
@@ -36,7 +43,11 @@ _TIMESCALE = ("1ns", "1ps")
 
 
 def run(setup_path: Path) -> None:
-    """Build, run and leave ``outcome.json``: the stage reached, seconds, and failed tests."""
+    """Build, run and leave ``outcome.json``: the stage reached, and seconds.
+
+    Each share leaves an ``outcome.json`` of its own, with its failed tests, where it ended by
+    itself. Shares behind one that failed are ended: what comes first is told.
+    """
     setup = Setup.load(setup_path)
     manifest = read_manifest(Path(setup.generated))
     folder = Path(setup.folder)
@@ -65,18 +76,52 @@ def run(setup_path: Path) -> None:
     write_json(build / "stamp.json", {"stamp": stamp})
     outcome |= {"stage": "run", "build_seconds": time.perf_counter() - began}
     write_json(folder / "outcome.json", outcome)
+    # A fork knows the build already; nothing here has threads.
+    context = multiprocessing.get_context("fork")
+    processes = [
+        context.Process(target=_run_share, args=(runner, setup_path, share, share.folder(folder)))
+        for share in shares(setup.cuts, setup.samples)
+    ]
+    if manifest.load is not None:
+        for share in shares(setup.cuts, setup.samples):
+            share.folder(folder).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(manifest.load.image, share.folder(folder) / "weights.bin")
+    for process in processes:
+        process.start()
+    _await(processes)
+    write_json(folder / "outcome.json", outcome | {"stage": "done"})
+
+
+def _run_share(runner: Runner, setup_path: Path, share: Share, folder: Path) -> None:
+    """Run the cocotb test of a share; exit code 1 where it failed."""
+    # By an exception, so that the simulator is ended too.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     results = runner.test(
         test_module=_BENCH,
         hdl_toplevel="testbench",
-        build_dir=build,
+        build_dir=setup_path.parent / "build",
         test_dir=folder,
         results_xml=str(folder / "results.xml"),
         log_file=folder / "simulation.log",
-        extra_env={SETUP_VARIABLE: str(setup_path)},
+        extra_env={SETUP_VARIABLE: str(setup_path), SHARE_VARIABLE: str(share.index)},
     )
     tests, failed = get_results(results)
-    outcome |= {"stage": "done", "tests": tests, "failed": failed}
-    write_json(folder / "outcome.json", outcome)
+    write_json(folder / "outcome.json", {"tests": tests, "failed": failed})
+    sys.exit(failed > 0)
+
+
+def _await(processes: Sequence[BaseProcess]) -> None:
+    """Wait for all; end those behind one that failed."""
+    running = list(processes)
+    while running:
+        wait([process.sentinel for process in running])
+        for index, process in enumerate(processes):
+            if process.exitcode:
+                for later in processes[index + 1 :]:
+                    later.terminate()
+        for process in running:
+            process.join(timeout=0)
+        running = [process for process in running if process.exitcode is None]
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -20,6 +20,9 @@ __all__ = ["PATTERN_LIMIT", "BatchResult", "Status", "read_batch", "render", "wr
 PATTERN_LIMIT = 4096
 _WORD = 32
 _CHUNK = 32
+_BURST_CYCLES = 64
+LOAD_PATIENCE = 1000
+"""Cycles in which no word is taken after which loading counts as over."""
 DRAIN_CYCLES = 64
 """Cycles that a batch goes on after its last END, so that surplus tokens are seen."""
 
@@ -78,9 +81,12 @@ def render(manifest: Manifest, *, public: bool) -> str:
             for source in manifest.inputs
         ],
         output=manifest.output.layout,
+        load=manifest.load,
+        load_patience=LOAD_PATIENCE,
         frames=any(source.frames for source in manifest.inputs),
         pattern_limit=PATTERN_LIMIT,
         chunk=_CHUNK,
+        burst=_BURST_CYCLES,
         counters=manifest.counter_ports,
         streams=[
             {

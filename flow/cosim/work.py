@@ -12,7 +12,16 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from spikewright.golden.spec import Connection, Delta, Identity, Network, Window, WindowKind
+from spikewright.golden.spec import (
+    Connection,
+    Delta,
+    Dense,
+    Identity,
+    Network,
+    Operator,
+    Window,
+    WindowKind,
+)
 
 from .manifest import Host
 from .streams import TokenStream
@@ -84,10 +93,13 @@ def hosted(network: Network, host: Host) -> Array:
     return mask.reshape(-1)
 
 
-def synops(network: Network, connection: Connection, channels: tuple[int, int]) -> Array | None:
+def synops(
+    network: Network, connection: Connection, channels: tuple[int, int], *, sparse: bool = False
+) -> Array | None:
     """[n source] neurons of the target's channels that a spike updates; None behind a delta.
 
-    A neuron that a spike reaches over several taps is updated as often; a zero weight counts.
+    A neuron that a spike reaches over several taps is updated as often; a zero weight counts, but
+    for connections of ``sparse`` rows, which are dense.
     """
     source = _axes(network.node(connection.source).shape)
     target = _axes(network.population(connection.target).shape)
@@ -99,6 +111,8 @@ def synops(network: Network, connection: Connection, channels: tuple[int, int]) 
     if isinstance(operator, Identity):
         reached = (np.arange(prod(source)) + operator.offset) // plane
         return ((reached >= first) & (reached < last)).astype(np.int64)
+    if sparse:
+        return _nonzero(operator, (*source, *target), channels)
     if not isinstance(operator, Window):
         return np.full(prod(source), (last - first) * plane, dtype=np.int64)
     by_channel = _channels(operator, source[0], target[0])[:, first:last].sum(axis=1)
@@ -110,6 +124,20 @@ def synops(network: Network, connection: Connection, channels: tuple[int, int]) 
     rows, columns = along
     updated: Array = by_channel[:, None, None] * rows[None, :, None] * columns[None, None, :]
     return updated.reshape(-1)
+
+
+def _nonzero(operator: Operator, shape: Shape, channels: tuple[int, int]) -> Array:
+    """[n source] weights that are not 0 to the channels of a target [channels, rows, columns]."""
+    assert isinstance(operator, Dense)  # the plan's check says
+    blocks = operator.weights if operator.weights.ndim == 3 else operator.weights[np.newaxis]
+    counts = []
+    each = blocks.shape[2]
+    plane = shape[4] * shape[5]
+    for number, block in enumerate(blocks):
+        channel = (number * each + np.arange(each)) // plane
+        inside = (channel >= channels[0]) & (channel < channels[1])
+        counts.append(np.count_nonzero(block[:, inside], axis=1))
+    return np.concatenate(counts).astype(np.int64)
 
 
 def _axes(shape: Shape) -> tuple[int, int, int]:

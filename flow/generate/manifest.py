@@ -1,9 +1,12 @@
 """The manifest: what is in a generated folder, and where each thing lies."""
 
+import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 from amaranth.hdl import Shape
 from amaranth.lib import wiring
 
@@ -18,17 +21,20 @@ from spikewright.flow.plan import plan_as_dict, plan_hash
 from spikewright.flow.tools import package_versions
 from spikewright.golden.spec import Network
 from spikewright.hdl.accelerator import Accelerator
-from spikewright.hdl.config import CoreConfig
+from spikewright.hdl.config import CoreConfig, PortConfig
 from spikewright.hdl.counters import COUNTERS
 from spikewright.hdl.guard import GUARD_COUNTERS
+from spikewright.hdl.load import LOAD_BITS
 from spikewright.hdl.plan import HardwarePlan
 from spikewright.hdl.replay import replayed_inputs
+from spikewright.hdl.sparse_schedule import SparseSchedule
 
-__all__ = ["MANIFEST_SCHEMA", "TOP", "VERILOG", "build_manifest"]
+__all__ = ["IMAGE", "MANIFEST_SCHEMA", "TOP", "VERILOG", "build_manifest", "image_bytes"]
 
-MANIFEST_SCHEMA = 6
+MANIFEST_SCHEMA = 7
 TOP = "accelerator"
 VERILOG = "accelerator.v"
+IMAGE = "weights.bin"
 
 
 def build_manifest(
@@ -58,6 +64,7 @@ def build_manifest(
             ],
             "output": {"port": "o", "layout": accelerator.output_layout.as_dict()},
         },
+        "load": _load(accelerator) if accelerator.loading else None,
         "probes": [
             {
                 "population": probe.population,
@@ -114,26 +121,67 @@ def _ports(accelerator: Accelerator) -> list[dict[str, Any]]:
     return ports
 
 
+def _load(accelerator: Accelerator) -> dict[str, Any]:
+    """What has to be loaded after reset, in the order of the memories."""
+    image = image_bytes(accelerator.image)
+    return {
+        "port": "load",
+        "loaded": "loaded",
+        "width": LOAD_BITS,
+        "words": len(accelerator.image),
+        "file": IMAGE,
+        "hash": hashlib.sha256(image).hexdigest(),
+        "order": "memories, rows, words of a row lowest bits first; the upper byte first",
+        "memories": [
+            {
+                "core": core_name(core.config.plan),
+                "rows": len(memory.rows),
+                "width": memory.width,
+                "words": len(memory.words),
+            }
+            for core in accelerator.loading
+            for memory in core.loads
+        ],
+    }
+
+
+def image_bytes(words: Sequence[int]) -> bytes:
+    """The file of what has to be loaded."""
+    return np.array(words, dtype=">u2").tobytes()
+
+
 def _memories(config: CoreConfig) -> list[dict[str, Any]]:
     """What a core keeps in memories; of weights also how they lie in a word.
 
     A word is in slices, the lowest bits first, and has the weights of all positions of a window,
-    row by row, each with one for every channel lane.
+    row by row, each with one for every channel lane. A compressed row has a weight for every lane,
+    each with its group above it.
     """
     result = []
     for memory in core_memories(config):
         entry = asdict(memory)
         if memory.kind == "weights":
             assert memory.port is not None
-            schedule = config.ports[memory.port].schedule
-            assert schedule.weights is not None  # it has this memory for them
-            _, rows, columns, lanes = schedule.weights.shape
-            entry["word"] = {
-                "rows": rows,
-                "columns": columns,
-                "lanes": lanes,
-                "weight_bits": schedule.weight_bits,
-                "weights": "two's complement, the first row's first column's first lane lowest",
-            }
+            entry["word"] = _word(config.ports[memory.port])
         result.append(entry)
     return result
+
+
+def _word(port: PortConfig) -> dict[str, Any]:
+    """What lies in a word of weights."""
+    if isinstance(port.schedule, SparseSchedule):
+        return {
+            "lanes": port.schedule.lanes,
+            "weight_bits": port.schedule.weight_bits,
+            "group_bits": port.schedule.group_bits,
+            "weights": "two's complement, each below its group, the first lane lowest",
+        }
+    assert port.schedule.weights is not None  # it has this memory for them
+    _, rows, columns, lanes = port.schedule.weights.shape
+    return {
+        "rows": rows,
+        "columns": columns,
+        "lanes": lanes,
+        "weight_bits": port.schedule.weight_bits,
+        "weights": "two's complement, the first row's first column's first lane lowest",
+    }

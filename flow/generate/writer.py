@@ -15,7 +15,8 @@ from spikewright.golden.spec import Network
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.plan import HardwarePlan
 
-from .manifest import TOP, VERILOG, build_manifest
+from .manifest import IMAGE, TOP, VERILOG, build_manifest, image_bytes
+from .uninitialised import uninitialised_verilog
 
 __all__ = ["Generated", "generate", "verilog_text"]
 
@@ -36,6 +37,7 @@ class Generated:
 def generate(network: Network, plan: HardwarePlan, out_dir: Path) -> Generated:
     """Write ``accelerator.v``, ``plan.json`` and ``manifest.json`` into ``out_dir``.
 
+    Where weights have to be loaded, ``weights.bin`` is what the accelerator's ``load`` wants.
     They appear together or not at all; other files of the folder stay.
 
     Raises
@@ -56,7 +58,11 @@ def generate(network: Network, plan: HardwarePlan, out_dir: Path) -> Generated:
         _check_names(text, manifest)
         (scratch / VERILOG).write_text(text, encoding="utf-8")
         save_plan(plan, scratch / "plan.json")
+        if accelerator.loading:
+            (scratch / IMAGE).write_bytes(image_bytes(accelerator.image))
         write_json(scratch / "manifest.json", manifest)
+    if not accelerator.loading:
+        (out_dir / IMAGE).unlink(missing_ok=True)
     return Generated(
         folder=out_dir,
         verilog=out_dir / VERILOG,
@@ -72,7 +78,8 @@ def verilog_text(network: Network, plan: HardwarePlan) -> str:
 
 def _convert(accelerator: Accelerator) -> str:
     # Without places in source files the text is the same on every machine.
-    return str(verilog.convert(accelerator, name=TOP, strip_internal_attrs=True, emit_src=False))
+    text = verilog.convert(accelerator, name=TOP, strip_internal_attrs=True, emit_src=False)
+    return uninitialised_verilog(str(text))
 
 
 def _check_names(text: str, manifest: dict[str, Any]) -> None:

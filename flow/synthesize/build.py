@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from spikewright.boards import Board, BoardTop, get_board
 from spikewright.boards.pll import Pll
 from spikewright.flow.files import atomic_files
+from spikewright.flow.generate import image_bytes
 from spikewright.flow.progress import Advance
 from spikewright.flow.tools import package_versions
 from spikewright.golden.errors import ConfigurationError, RangeError, ToolError
@@ -17,46 +18,28 @@ from spikewright.hdl.config import node_layouts
 from spikewright.hdl.plan import HardwarePlan
 
 from .fit import check_fits
-from .netlist import DEVICE, NAME, write_netlist
+from .job import Job, run_tool
+from .netlist import NAME, elaborate, synthesise
+from .pll import set_pll
 from .report import BuildReport
-from .results import overflow, read_path, read_speed, read_used, sizes
+from .results import overflow, sizes
+from .route import keep, log_name, route
 from .sample import StoredSample
-from .tools import Tool, ToolStop, nextpnr_tool, packer_tool, run, yosys_tool
+from .tools import ToolStop, nextpnr_tool, packer_tool, yosys_tool
 
 __all__ = ["synthesize"]
 
 _ATTEMPTS = 4
-# Some nets that reach hundreds of cells keep nextpnr's first router busy for ever.
-_ROUTER_SECONDS = 600.0
-_ROUTES = "Info: Routing.."
-_ROUTERS = ("router1", "router2")
-
-_ROUTED = {"ecp5": ("--textcfg", f"{NAME}.config"), "ice40": ("--asc", f"{NAME}.asc")}
 _BITSTREAM = {"ecp5": f"{NAME}.bit", "ice40": f"{NAME}.bin"}
+_FLASH = "flash.bin"
 _PACK = {
     "ecp5": ("--compress", "--input", f"{NAME}.config", "--bit", f"{NAME}.bit"),
     "ice40": (f"{NAME}.asc", f"{NAME}.bin"),
 }
 # Large, and made again by the same command.
 _NOT_KEPT = (f"{NAME}.json", f"{NAME}.config", f"{NAME}.asc", f"{NAME}.debug.v")
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Job:
-    """What is to be built."""
-
-    accelerator: Accelerator
-    board: Board
-    sample: StoredSample
-    requested: Pll
-    constraint_mhz: float
-    seed: int
-    yosys: Tool
-    nextpnr: Tool
-    packer: Tool
-    tell: Advance
-    seconds: dict[str, float] = field(default_factory=dict)
-    logs: list[str] = field(default_factory=list)
+# Of the clock asked for; the rest is what the median's seed takes again at a slower one.
+_FROM, _TO = 0.25, 0.9
 
 
 def synthesize(
@@ -67,7 +50,7 @@ def synthesize(
     *,
     sample: StoredSample,
     clock_mhz: float | None = None,
-    seed: int = 1,
+    seeds: Sequence[int] = (1,),
     progress: Advance | None = None,
 ) -> BuildReport:
     """Build a bitstream that works on a stored sample on a board and judges every output token.
@@ -75,12 +58,15 @@ def synthesize(
     Where the slowest path is too slow for the clock asked for, the bitstream gets the fastest clock
     that its PLL can make below it: a bitstream is written only if it works.
 
+    Place and route depends on chance. With several seeds the bitstream, and every figure of the
+    report, is that of the median Fmax; of an even number, that of the lower of the middle two.
+
     Parameters
     ----------
     board : a board or its name. folder : where bitstream, ``timing.txt``, ``report.json`` and logs
         go; all of them or none.
     sample : as ``stored_sample`` gives it.
-    clock_mhz : the clock asked for; by default the board's. seed : of place and route.
+    clock_mhz : the clock asked for; by default the board's. seeds : of place and route.
     progress : is told the share that is done.
 
     Raises
@@ -88,7 +74,8 @@ def synthesize(
     RangeError
         If the network is too large for the board.
     ConfigurationError
-        If the board is not known, or its PLL cannot make such a clock.
+        If the board is not known, its PLL cannot make such a clock, or it has nothing to load
+        weights from.
     ToolError
         If a tool is missing or failed; its log is kept in ``folder``.
     FileError
@@ -96,8 +83,13 @@ def synthesize(
     """
     if isinstance(board, str):
         board = get_board(board)
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ConfigurationError("seed must be an integer of at least 0", found=repr(seed))
+    seeds = tuple(seeds)
+    numbers = all(type(seed) is int and seed > 0 for seed in seeds)
+    if not seeds or not numbers or len(set(seeds)) < len(seeds):
+        raise ConfigurationError(
+            "seeds must be different integers of at least 1",
+            found=", ".join(map(repr, seeds)) or "none",
+        )
     requested = _requested(board, clock_mhz)
     layouts = node_layouts(network, plan)
     stored = [
@@ -105,13 +97,13 @@ def synthesize(
         for each, tokens in zip(network.inputs, sample.inputs, strict=True)
     ]
     check_fits(network, plan, board, stored=stored)
-    job = _Job(
+    job = Job(
         accelerator=Accelerator(network=network, plan=plan),
         board=board,
         sample=sample,
         requested=requested,
         constraint_mhz=max(board.goal_mhz, requested.mhz),
-        seed=seed,
+        seeds=seeds,
         yosys=yosys_tool(),
         nextpnr=nextpnr_tool(board.family),
         packer=packer_tool(board.family),
@@ -123,9 +115,12 @@ def synthesize(
     try:
         with atomic_files(folder) as scratch:
             try:
-                return _build(job, scratch)
+                report = _build(job, scratch)
             except ToolStop as stop:
                 raise _Failed(stop) from stop
+        if report.flash is None:
+            (folder / _FLASH).unlink(missing_ok=True)
+        return report
     except _Failed as failed:
         raise failed.error(job, network, folder) from failed.__cause__
 
@@ -142,38 +137,43 @@ def _requested(board: Board, clock_mhz: float | None) -> Pll:
     return pll
 
 
-def _build(job: _Job, folder: Path) -> BuildReport:
-    """Route at the clock asked for, and again at a slower one until the timing is met."""
+def _build(job: Job, folder: Path) -> BuildReport:
+    """Route with every seed, and the median's again at a slower clock until its timing is met."""
     pll = job.requested
-    for attempt in range(_ATTEMPTS):
-        job.tell(0.0, "elaborate" if attempt == 0 else f"again, at {pll.mhz:.2f} MHz")
-        router = _route(job, pll, folder)
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-        fmax, path = read_speed(report), read_path(report)
-        if fmax is None or path is None:
-            raise ToolError("nextpnr must report the speed of the clock", found="no such clock")
-        if fmax >= pll.mhz:
-            break
+    job.tell(0.0, "elaborate")
+    _elaborate(job, pll, folder)
+    _synthesize(job, folder)
+    share = (_TO - _FROM) / len(job.seeds)
+    runs = [route(job, seed, folder, _FROM + k * share) for k, seed in enumerate(job.seeds)]
+    by_speed = sorted(runs, key=lambda run: run.timing.fmax_mhz)
+    chosen = by_speed[(len(runs) - 1) // 2]
+    attempts = 1
+    while (fmax := chosen.timing.fmax_mhz) < pll.mhz:
         slower = job.board.pll_below(fmax)
         if slower is None:
             raise RangeError(
                 f"the network must run at {job.board.plls[0].mhz:g} MHz or more on "
                 f"{job.board.name}",
-                found=f"{fmax:.2f} MHz; the slowest path ends at {path.sink}",
+                found=f"{fmax:.2f} MHz; the slowest path ends at {chosen.path.sink}",
                 action="use fewer lanes, or another board",
             )
+        if attempts == _ATTEMPTS:
+            raise ToolError(
+                "place and route must reach the clock that its last result allowed",
+                found=f"{fmax:.2f} of {pll.mhz:.2f} MHz after {_ATTEMPTS} runs",
+                action="choose another seed or a lower clock",
+            )
+        job.tell(_TO, f"again, at {slower.mhz:.2f} MHz")
+        _slow_down(job, pll, slower, folder)
         pll = slower
-    else:
-        raise ToolError(
-            "place and route must reach the clock that its last result allowed",
-            found=f"{fmax:.2f} of {pll.mhz:.2f} MHz after {_ATTEMPTS} runs",
-            action="choose another seed or a lower clock",
-        )
+        chosen = route(job, chosen.timing.seed, folder, _TO)
+        attempts += 1
+    keep(job, chosen, folder)
     job.tell(0.95, "pack")
-    _run(job, job.packer, _PACK[job.board.family], folder)
-    used = read_used(report)
-    log = (folder / f"{job.nextpnr.name}.log").read_text(encoding="utf-8", errors="replace")
-    names = sizes(job.board.family, used, log)
+    run_tool(job, job.packer, _PACK[job.board.family], folder)
+    flash = _flash_image(job, folder)
+    log = (folder / log_name(job, chosen.timing.seed)).read_text(encoding="utf-8", errors="replace")
+    names = sizes(job.board.family, chosen.used, log)
     versions = package_versions(
         "spikewright", "amaranth", "amaranth-boards", job.yosys.package, job.nextpnr.package
     )
@@ -186,16 +186,18 @@ def _build(job: _Job, folder: Path) -> BuildReport:
         spram=names["spram"] or 0,
         dsp=names["dsp"] or 0,
         logic_cells=names["logic_cells"],
-        used=used,
-        fmax_mhz=round(fmax, 2),
+        used=chosen.used,
+        fmax_mhz=round(chosen.timing.fmax_mhz, 2),
         requested_mhz=round(job.requested.mhz, 4),
         met=pll == job.requested,
         clock_mhz=round(pll.mhz, 4),
         constraint_mhz=job.constraint_mhz,
-        seed=job.seed,
-        router=router,
+        seed=chosen.timing.seed,
+        seeds=tuple(run.timing for run in runs),
+        router=chosen.timing.router,
         bitstream=_BITSTREAM[job.board.family],
-        critical_path=path,
+        flash=flash,
+        critical_path=chosen.path,
         versions=versions,
         seconds={name: round(value, 2) for name, value in job.seconds.items()},
         logs=tuple(job.logs),
@@ -207,8 +209,26 @@ def _build(job: _Job, folder: Path) -> BuildReport:
     return result
 
 
-def _route(job: _Job, pll: Pll, folder: Path) -> str:
-    """RTLIL, netlist, placed and routed design; returns the router that did it."""
+def _flash_image(job: Job, folder: Path) -> str | None:
+    """Bitstream and weights as they lie in the board's flash; None where nothing is loaded."""
+    flash = job.board.flash
+    if not job.accelerator.loading or flash is None:
+        return None
+    bitstream = (folder / _BITSTREAM[job.board.family]).read_bytes()
+    weights = image_bytes(job.accelerator.image)
+    if len(bitstream) > flash.offset or flash.offset + len(weights) > flash.size:
+        raise RangeError(
+            f"the bitstream must end before byte {flash.offset} of the flash of {job.board.name},"
+            f" and the weights before {flash.size}",
+            found=f"{len(bitstream)} bytes, and {len(weights)} of weights",
+        )
+    # An erased flash reads as ones.
+    (folder / _FLASH).write_bytes(bitstream.ljust(flash.offset, b"\xff") + weights)
+    return _FLASH
+
+
+def _elaborate(job: Job, pll: Pll, folder: Path) -> None:
+    """RTLIL, constraints and scripts."""
     top = BoardTop(
         board=job.board,
         pll=pll,
@@ -218,46 +238,43 @@ def _route(job: _Job, pll: Pll, folder: Path) -> str:
         expected=job.sample.output,
         steps=job.sample.steps,
     )
+    elaborate(top, job.board, folder)
+
+
+def _synthesize(job: Job, folder: Path) -> None:
+    """The netlist."""
     job.tell(0.05, "yosys")
-    write_netlist(top, job.board, folder, lambda arguments: _run(job, job.yosys, arguments, folder))
-    family = job.board.family
-    for router in _ROUTERS:
-        job.tell(0.25, f"nextpnr, {router}")
-        arguments = (
-            *DEVICE[family],
-            *("--json", f"{NAME}.json", "--report", "report.json"),
-            *("--freq", f"{job.constraint_mhz:g}", "--timing-allow-fail"),
-            *("--seed", str(job.seed), "--router", router),
-            *_ROUTED[family],
-        )
-        try:
-            limit = _ROUTER_SECONDS if router != _ROUTERS[-1] else None
-            _run(job, job.nextpnr, arguments, folder, limit=limit)
-        except ToolStop as stop:
-            if not stop.late:
-                raise
-        else:
-            return router
-    raise AssertionError("the last router returned or raised")
+    synthesise(job.board, folder, lambda arguments: run_tool(job, job.yosys, arguments, folder))
 
 
-def _run(
-    job: _Job, tool: Tool, arguments: Sequence[str], folder: Path, *, limit: float | None = None
-) -> None:
-    log = f"{tool.name}.log"
-    done = run(tool, arguments, folder, log=log, limit=limit, after=_ROUTES)
-    job.seconds[tool.name] = job.seconds.get(tool.name, 0.0) + done.seconds
-    if log not in job.logs:
-        job.logs.append(log)
+def _slow_down(job: Job, old: Pll, new: Pll, folder: Path) -> None:
+    """Another clock in the netlist, and in the RTLIL that is kept beside the bitstream."""
+    _elaborate(job, new, folder)
+    netlist = _read_netlist(folder)
+    if set_pll(netlist, NAME, old, new):
+        _write_netlist(netlist, folder)
+    else:
+        _synthesize(job, folder)
+
+
+def _read_netlist(folder: Path) -> dict[str, Any]:
+    netlist: dict[str, Any] = json.loads((folder / f"{NAME}.json").read_text(encoding="utf-8"))
+    return netlist
+
+
+def _write_netlist(netlist: dict[str, Any], folder: Path) -> None:
+    (folder / f"{NAME}.json").write_text(json.dumps(netlist), encoding="utf-8")
 
 
 def _timing(report: BuildReport) -> str:
     words = "met" if report.met else "not met, so the clock was lowered"
+    each = ", ".join(f"{run.fmax_mhz:.2f} ({run.seed}, {run.router})" for run in report.seeds)
     lines = [
         f"{report.board} ({report.device}), seed {report.seed}, {report.router}",
         f"clock asked for  {report.requested_mhz:8.2f} MHz, {words}",
         f"clock of the PLL {report.clock_mhz:8.2f} MHz",
         f"fmax             {report.fmax_mhz:8.2f} MHz (aimed at {report.constraint_mhz:g})",
+        f"fmax by seed     {each}",
         "",
         *(f"{name:20s} {used:7d} of {all_:7d}" for name, (used, all_) in report.used.items()),
         "",
@@ -276,7 +293,7 @@ class _Failed(Exception):  # noqa: N818 - becomes one of the project's errors
         self.tail = stop.tail()
         super().__init__(stop.outcome)
 
-    def error(self, job: _Job, network: Network, folder: Path) -> RangeError | ToolError:
+    def error(self, job: Job, network: Network, folder: Path) -> RangeError | ToolError:
         """Too large for the board, or a failure whose log is kept."""
         where = f"network {network.name!r} on {job.board.name}"
         too_much = overflow(self.text) if self.tool is job.nextpnr else {}

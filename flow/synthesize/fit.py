@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 
 from spikewright.boards import BOARDS, Board
 from spikewright.flow.memories import ANYWHERE, Memory, core_memories, memories
-from spikewright.flow.plan import default_plan, membrane_store, with_depths
+from spikewright.flow.plan import LARGE_BITS, default_plan, membrane_store, with_depths
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import Network
 from spikewright.hdl.config import CoreConfig, core_configs
-from spikewright.hdl.plan import HardwarePlan, MembraneStore
+from spikewright.hdl.plan import HardwarePlan, MembraneStore, WeightStore
 
 from .mapping import cheapest
 
@@ -22,10 +22,13 @@ _LANES = tuple(1 << k for k in range(11))
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryUse:
-    """What one memory takes of a board: block RAMs, lookup tables (about), flip-flops."""
+    """What one memory takes of a board: block RAMs, large RAMs, lookup tables (about),
+    flip-flops.
+    """
 
     memory: Memory
     blocks: int = 0
+    large: int = 0
     luts: int = 0
     registers: int = 0
 
@@ -54,7 +57,7 @@ def check_fits(
     RangeError
         Which memory, by how much, and what would fit.
     ConfigurationError
-        If a memory is to live in LUT RAM where there is none.
+        If a memory is to live in LUT RAM or in large RAMs where there are none.
     """
     configs = core_configs(network, plan)
     uses = _uses(network, plan, configs, board)
@@ -83,6 +86,12 @@ def _check_stores(uses: Sequence[MemoryUse], board: Board) -> None:
                 if use.memory.kind == "membranes"
                 else "choose a board that has it",
             )
+        if use.memory.store == WeightStore.SPRAM and board.large_ram is None:
+            raise ConfigurationError(
+                f"{use.memory} must be in block RAM or logic: {board.name} has no large RAMs",
+                found=use.memory.store,
+                action=f"generate with --weights {WeightStore.BLOCK}, or choose another board",
+            )
 
 
 class _Need:
@@ -97,9 +106,14 @@ class _Need:
 
     def excess(self) -> tuple[str, int, int, str, str] | None:
         """What exceeds the board: name, needed, there, unit, the largest part; None if it fits."""
-        ram = self._board.block_ram
+        ram, large = self._board.block_ram, self._board.large_ram
         kinds: tuple[tuple[str, str, int, str, Callable[[MemoryUse], int]], ...] = (
             ("the memories in block RAM", ram.name, ram.count - self._stored, ram.name, _blocks),
+            *(
+                [("the memories in large RAMs", large.name, large.count, large.name, _large)]
+                if large is not None
+                else []
+            ),
             ("the memories in lookup tables", "LUT", self._board.luts, "LUTs", _luts),
             ("the memories in flip-flops", "FF", self._board.ffs, "flip-flops", _registers),
         )
@@ -113,6 +127,10 @@ class _Need:
 
 def _blocks(use: MemoryUse) -> int:
     return use.blocks
+
+
+def _large(use: MemoryUse) -> int:
+    return use.large
 
 
 def _luts(use: MemoryUse) -> int:
@@ -138,6 +156,9 @@ def _use(memory: Memory, board: Board) -> MemoryUse:
     store = cheapest(memory, board) if memory.store == ANYWHERE else memory.store
     if store == "block":
         return MemoryUse(memory=memory, blocks=blocks)
+    if store == WeightStore.SPRAM and board.large_ram is not None:
+        large = sum(board.large_ram.blocks(rows, bits) for rows, bits in memory.parts)
+        return MemoryUse(memory=memory, large=large)
     if store == "logic":
         return MemoryUse(memory=memory, luts=-(-memory.bits // 16) * memory.reads)
     if store == "lutram" and board.lut_ram:
@@ -156,7 +177,10 @@ def _advice(
 
     def fits(on: Board, other: HardwarePlan, those: Sequence[CoreConfig] = ()) -> bool:
         uses = _uses(network, other, those or core_configs(network, other), on)
-        possible = on.lut_ram or all(use.memory.store != MembraneStore.LUTRAM for use in uses)
+        stores = {use.memory.store for use in uses}
+        possible = (on.lut_ram or MembraneStore.LUTRAM not in stores) and (
+            on.large_ram is not None or WeightStore.SPRAM not in stores
+        )
         return possible and _Need(uses, on, stored).excess() is None
 
     stores = (MembraneStore.BLOCK, MembraneStore.LUTRAM, MembraneStore.REGISTERS)
@@ -165,8 +189,12 @@ def _advice(
         for store in stores
         if fits(board, _with_store(plan, configs, store))
     ][:1]
+    large = _with_large(plan, configs)
+    if large != plan and fits(board, large):
+        advice.append(f"weights in {WeightStore.SPRAM} would fit")
     widest = max(core.lanes for core in plan.cores)
-    if sum(_weights(config) for config in configs) > _room(board):
+    loaded = any(core.weights is WeightStore.SPRAM for core in plan.cores)
+    if not loaded and sum(_weights(config) for config in configs) > _room(board):
         widest = 0  # in whatever shape
     for lanes in reversed([n for n in _LANES if n < widest]):
         if fits(board, _with_lanes(network, plan, board, lanes)):
@@ -186,7 +214,7 @@ def _advice(
 
 
 def _room(board: Board) -> int:
-    """The most bits of weights that a board holds."""
+    """The most bits of weights that a board holds without its large RAMs."""
     return board.block_ram.count * board.block_ram.bits + board.luts * 16
 
 
@@ -204,13 +232,26 @@ def _with_store(
     return replace(plan, cores=tuple(cores))
 
 
+def _with_large(plan: HardwarePlan, configs: Sequence[CoreConfig]) -> HardwarePlan:
+    """Many weights in large RAMs, where they can be."""
+    cores = (
+        replace(core, weights=WeightStore.SPRAM)
+        if core.spikes == 1 and _weights(config) > LARGE_BITS
+        else core
+        for core, config in zip(plan.cores, configs, strict=True)
+    )
+    return replace(plan, cores=tuple(cores))
+
+
 def _with_lanes(network: Network, plan: HardwarePlan, board: Board, lanes: int) -> HardwarePlan:
     """What a user gets who asks for so many lanes."""
+    large = any(core.weights is WeightStore.SPRAM for core in plan.cores)
     return default_plan(
         network,
         plan.mode,
         lanes=lanes,
         membranes=None if board.lut_ram else MembraneStore.BLOCK,
+        weights=WeightStore.SPRAM if large else None,
     )
 
 

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from spikewright.boards import Board, BoardTop
+from spikewright.flow.generate import uninitialised_rtlil
 from spikewright.golden.errors import ConfigurationError
 
 from .output_registers import use_output_registers
 
-__all__ = ["DEVICE", "NAME", "write_netlist"]
+__all__ = ["DEVICE", "NAME", "elaborate", "synthesise"]
 
 NAME = "top"
 """Of the top module, and of the files."""
@@ -21,10 +22,8 @@ DEVICE = {
 """Arguments of nextpnr that say the part and its pins, by family."""
 
 
-def write_netlist(
-    top: BoardTop, board: Board, folder: Path, yosys: Callable[[Sequence[str]], None]
-) -> None:
-    """Write RTLIL, constraints and ``top.json`` into ``folder``; ``yosys`` runs it on arguments.
+def elaborate(top: BoardTop, board: Board, folder: Path) -> None:
+    """Write RTLIL, constraints and scripts into ``folder``.
 
     Raises
     ------
@@ -43,7 +42,13 @@ def write_netlist(
     for name, content in prepared.files.items():
         if not name.startswith("build_"):
             data = content if isinstance(content, bytes) else content.encode()
+            if name == f"{NAME}.il":
+                data = uninitialised_rtlil(data.decode()).encode()
             (folder / name).write_bytes(data)
+
+
+def synthesise(board: Board, folder: Path, yosys: Callable[[Sequence[str]], None]) -> None:
+    """Make ``top.json`` of what ``elaborate`` wrote; ``yosys`` runs it on arguments."""
     yosys((f"{NAME}.ys",))
     if board.family == "ecp5":
         netlist = json.loads((folder / f"{NAME}.json").read_text(encoding="utf-8"))

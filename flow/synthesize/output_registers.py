@@ -7,23 +7,34 @@ nothing of any device.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 __all__ = ["use_output_registers"]
 
 _BITS = 18
+_WIDE = 2 * _BITS
 _ON, _OFF = "1", "0"
 
 Cells = dict[str, dict[str, Any]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """Flip-flops behind an output, by its pins; ``enable`` : the bit that lets them all take."""
+
+    names: dict[str, str]
+    enable: object
+
+
 def use_output_registers(netlist: Mapping[str, Any], top: str) -> int:
     """Move what can be moved, in place; returns the number of flip-flops that are gone.
 
-    A port of a ``DP16KD`` can where each of its bits that anyone reads is read by one flip-flop
-    alone, at the port's clock, without enable, reset or an initial value of 1. A port of which
-    only a part is registered stays as it is, since all bits of a port share the choice.
+    An output of a ``DP16KD`` is one of its ports, or both together where words of 36 bits are read.
+    It can where each of its bits that anyone reads is read by one flip-flop alone, at the port's
+    clock, with one enable for all or none, without reset or an initial value of 1. An output of
+    which only a part is registered stays as it is, since all its bits share the choice.
 
     Parameters
     ----------
@@ -35,13 +46,16 @@ def use_output_registers(netlist: Mapping[str, Any], top: str) -> int:
     outside = {bit for port in module["ports"].values() for bit in port["bits"]}
     moved = 0
     for ram in [cell for cell in cells.values() if cell["type"] == "DP16KD"]:
-        for port in "AB":
-            found = _registers(cells, ram, port, readers, outside)
-            for pin, name in found.items():
+        for ports in _outputs(ram):
+            found = _registers(cells, ram, ports, readers, outside)
+            if found is None:
+                continue
+            for pin, name in found.names.items():
                 ram["connections"][pin] = cells.pop(name)["connections"]["Q"]
-            if found:
+            for port in ports:
                 ram["parameters"][f"REGMODE_{port}"] = "OUTREG"
-                moved += len(found)
+                ram["connections"][f"OCE{port}"] = [found.enable]
+            moved += len(found.names)
     return moved
 
 
@@ -56,46 +70,63 @@ def _readers(cells: Cells) -> dict[object, list[tuple[str, str]]]:
     return readers
 
 
+def _outputs(ram: Mapping[str, Any]) -> list[str]:
+    """The ports that read, those together that read one word."""
+    return ["AB"] if int(ram["parameters"]["DATA_WIDTH_B"], 2) == _WIDE else ["A", "B"]
+
+
 def _registers(
     cells: Cells,
     ram: Mapping[str, Any],
-    port: str,
+    ports: str,
     readers: Mapping[object, list[tuple[str, str]]],
     outside: set[object],
-) -> dict[str, str]:
-    """By pin of a port, the flip-flop behind it; none where they cannot all be moved."""
+) -> _Found | None:
+    """The flip-flops behind an output; None where there are none, or not all can be moved."""
     pins: Mapping[str, list[object]] = ram["connections"]
-    if not (
-        ram["parameters"][f"REGMODE_{port}"] == "NOREG"
-        and pins[f"OCE{port}"] == [_ON]
-        and pins[f"RST{port}"] == [_OFF]
-    ):
-        return {}
-    found = {}
-    for pin in (f"DO{port}{k}" for k in range(_BITS)):
+    clocks = [pins[f"CLK{port}"] for port in ports]
+    free = all(
+        ram["parameters"][f"REGMODE_{port}"] == "NOREG" and pins[f"RST{port}"] == [_OFF]
+        for port in ports
+    )
+    # Where both read one word it is the second that says when.
+    if not free or pins[f"OCE{ports[-1]}"] != [_ON] or clocks[0] != clocks[-1]:
+        return None
+    names: dict[str, str] = {}
+    enables = []
+    for pin in (f"DO{port}{k}" for port in ports for k in range(_BITS)):
         for bit in pins[pin]:
             if bit in outside:
-                return {}
+                return None
             behind = readers.get(bit, [])
             if not behind:
                 continue
             name, at = behind[0]
-            if len(behind) > 1 or at != "DI" or not _is_plain(cells[name], pins[f"CLK{port}"]):
-                return {}
-            found[pin] = name
-    return found
+            if len(behind) > 1 or at != "DI" or not _is_plain(cells[name], clocks[0]):
+                return None
+            names[pin] = name
+            enables.append(_enable(cells[name]))
+    if not names or any(enable != enables[0] for enable in enables):
+        return None
+    return _Found(names=names, enable=enables[0])
 
 
-def _is_plain(cell: Mapping[str, Any], clock: Iterable[object]) -> bool:
-    """Whether it is a flip-flop that takes every bit, at that clock, and begins with 0."""
+def _is_plain(cell: Mapping[str, Any], clock: list[object]) -> bool:
+    """Whether it is a flip-flop at that clock that begins with 0 and is never reset."""
     if cell["type"] != "TRELLIS_FF":
         return False
     pins, says = cell["connections"], cell["parameters"]
-    always = says["CEMUX"].strip() == _ON or pins.get("CE") == [_ON]
     return bool(
         pins["CLK"] == clock
         and says["CLKMUX"] == "CLK"
         and says["REGSET"] == "RESET"
-        and always
+        and says["CEMUX"].strip() in (_ON, "CE")
         and pins.get("LSR", [_OFF]) == [_OFF]
     )
+
+
+def _enable(cell: Mapping[str, Any]) -> object:
+    """The bit that lets a flip-flop take."""
+    if cell["parameters"]["CEMUX"].strip() == _ON:
+        return _ON
+    return cell["connections"].get("CE", [_ON])[0]

@@ -13,7 +13,7 @@ from spikewright.golden.spec import Network
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.plan import HardwarePlan
 
-from .netlist import DEVICE, NAME, write_netlist
+from .netlist import DEVICE, NAME, elaborate, synthesise
 from .results import read_packed, sizes
 from .sample import StoredSample
 from .tools import ToolStop, nextpnr_tool, run, yosys_tool
@@ -60,12 +60,13 @@ def pack(
     with tempfile.TemporaryDirectory(prefix="spikewright-pack-") as name:
         folder = Path(name)
 
-        def synthesise(arguments: Sequence[str]) -> None:
+        def run_yosys(arguments: Sequence[str]) -> None:
             run(yosys, arguments, folder, log="yosys.log")
 
         arguments = (*DEVICE[board.family], "--json", f"{NAME}.json", "--pack-only")
         try:
-            write_netlist(top, board, folder, synthesise)
+            elaborate(top, board, folder)
+            synthesise(board, folder, run_yosys)
             packed = run(nextpnr, arguments, folder, log="nextpnr.log")
         except ToolStop as stop:
             raise ToolError(

@@ -1,10 +1,10 @@
 """What a build says: size, speed, the slowest path."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["BuildReport", "CriticalPath", "PathSegment"]
+__all__ = ["BuildReport", "CriticalPath", "PathSegment", "SeedTiming"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +50,16 @@ class CriticalPath:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SeedTiming:
+    """What place and route reached with one seed at the clock asked for, and how."""
+
+    seed: int
+    fmax_mhz: float
+    router: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class BuildReport:
     """A bitstream and its figures; plain data, so that it can be stored as JSON.
 
@@ -64,7 +74,9 @@ class BuildReport:
     requested_mhz : the clock asked for, or the board's default. met : whether it could be had.
     clock_mhz : what the bitstream's PLL makes; never above ``fmax_mhz``.
     constraint_mhz : what place and route aimed at. seed, router : how it went about it.
-    bitstream : file name in the build's folder.
+    seeds : what it reached with every seed; ``seed`` is that of their median Fmax.
+    bitstream : file name in the build's folder. flash : that of bitstream and weights together, as
+        they lie in the board's flash; None where no weights are loaded.
     critical_path : the slowest path. versions : of the tools. seconds : by tool.
     logs : file names in the build's folder.
     """
@@ -84,8 +96,10 @@ class BuildReport:
     clock_mhz: float
     constraint_mhz: float
     seed: int
+    seeds: tuple[SeedTiming, ...]
     router: str
     bitstream: str
+    flash: str | None
     critical_path: CriticalPath
     versions: Mapping[str, str]
     seconds: Mapping[str, float]
@@ -110,8 +124,10 @@ class BuildReport:
             "clock_mhz": self.clock_mhz,
             "constraint_mhz": self.constraint_mhz,
             "seed": self.seed,
+            "seeds": [asdict(run) for run in self.seeds],
             "router": self.router,
             "bitstream": self.bitstream,
+            "flash": self.flash,
             "critical_path": {
                 "source": path.source,
                 "sink": path.sink,

@@ -1,6 +1,7 @@
 """Runs Yosys, nextpnr and the packers, each in a process of its own, and keeps what they say."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 import time
@@ -111,7 +112,8 @@ def run(
 
     Parameters
     ----------
-    limit : the most seconds that it may take once it has said ``after``; None is no limit.
+    limit : the most seconds of CPU time that it may take once it has said ``after``, whatever else
+        keeps the machine busy; None is no limit.
 
     Raises
     ------
@@ -138,7 +140,7 @@ def run(
                 process.kill()
                 process.wait()
     if status is None:
-        raise ToolStop(tool, path, f"no end after {limit:g} s", late=True)
+        raise ToolStop(tool, path, f"no end after {limit:g} s of CPU time", late=True)
     if status != 0:
         raise ToolStop(tool, path, f"exit status {status}")
     return ToolRun(log=path, seconds=time.perf_counter() - start)
@@ -149,8 +151,16 @@ def _wait(process: "subprocess.Popen[bytes]", log: Path, limit: float, after: st
     began = None
     while process.poll() is None:
         if began is None and after.encode() in log.read_bytes():
-            began = time.perf_counter()
-        if began is not None and time.perf_counter() - began > limit:
+            began = _cpu_seconds(process.pid)
+        if began is not None and _cpu_seconds(process.pid) - began > limit:
             return None
         time.sleep(_POLL_SECONDS)
     return process.returncode
+
+
+def _cpu_seconds(pid: int) -> float:
+    """CPU time of all threads of a process that nobody has waited for yet, by Linux' proc(5)."""
+    # The name in parentheses may hold anything; utime and stime are fields 14 and 15.
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    user, system = fields.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")

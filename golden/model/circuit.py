@@ -1,6 +1,6 @@
 """A network made ready for one mode: somas and connections as torch, in the order to run them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from spikewright.golden.model.neuron import Neurons, number_type
 from spikewright.golden.model.synapse import Synapses, synapses
-from spikewright.golden.spec import Connection, Mode, Network, Population, analyse
+from spikewright.golden.spec import Connection, Interval, Mode, Network, Population, analyse
 
 __all__ = ["Branch", "Circuit", "Layer", "charge_of"]
 
@@ -26,9 +26,13 @@ class Branch:
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """A population, all connections into it, and the names of those whose steps it goes with."""
+    """A population, all connections into it, and the names of those whose steps it goes with.
+
+    ``emitted``: the payloads that it can send.
+    """
 
     name: str
+    emitted: Interval
     paces: tuple[str, ...]
     neurons: Neurons
     branches: tuple[Branch, ...]
@@ -37,6 +41,13 @@ class Layer:
         """The same for a new batch of samples, with nothing remembered."""
         branches = tuple(replace(each, synapses=each.synapses.begin()) for each in self.branches)
         return replace(self, branches=branches)
+
+    def goes_ahead(self, known: Collection[str]) -> bool:
+        """Whether its charge of all steps follows from all that the ``known`` sent in them."""
+        return all(
+            not each.delay and each.source in known and each.synapses.begin() is each.synapses
+            for each in self.branches
+        )
 
 
 class Circuit:
@@ -56,9 +67,11 @@ class Circuit:
         self.layers = tuple(self._layer(population) for population in network.order())
 
     def _layer(self, population: Population) -> Layer:
-        dtype = number_type(population, analyse(self.network, self.mode)[population.name])
+        ranges = analyse(self.network, self.mode)[population.name]
+        dtype = number_type(population, ranges)
         return Layer(
             name=population.name,
+            emitted=ranges.emitted,
             paces=self.network.paces(population.name),
             neurons=Neurons(population, dtype=dtype, device=self.device),
             branches=tuple(

@@ -233,10 +233,12 @@ def check_inputs(
 
 
 def check_input(network_input: Input, values: Array) -> Tensor:
-    """One input as an int64 tensor, where it was."""
+    """One input as an int64 tensor, where it was; events of int8 stay so."""
     where = f"input {network_input.name!r}"
     values = as_integers(values, where)
     events = network_input.encoding is Encoding.EVENTS
+    if not events:
+        values = values.long()
     wanted = "[batch, steps, n]" if events else "[batch, n]"
     shape = values.shape
     if len(shape) != (3 if events else 2) or shape[-1] != network_input.n or 0 in shape:
@@ -251,7 +253,7 @@ def check_input(network_input: Input, values: Array) -> Tensor:
         outside = (values < low) | (values > high)
         refuse_first(values, outside, f"values must be from {low} to {high}", where)
     if events and network_input.payload is Payload.SHIFT:
-        size = values.abs()
+        size = values.long().abs()
         mixed = (size & (size - 1)) != 0
         if mixed.any():
             refuse_first(values, mixed, "payloads of kind shift must be powers of two", where)
@@ -265,11 +267,11 @@ def refuse_first(values: Tensor, bad: Tensor, must: str, where: str) -> NoReturn
 
 
 def as_integers(values: Array, where: str) -> Tensor:
-    """An int64 tensor of integers of any type, None of which wraps."""
+    """An int64 tensor of integers of any type, none of which wraps; int8 stays as it is."""
     if isinstance(values, Tensor):
         floats = values.is_floating_point() or values.is_complex()
         if not floats and values.dtype not in (torch.bool, torch.uint64):
-            return values.to(torch.int64)
+            return values if values.dtype == torch.int8 else values.to(torch.int64)
         values = values.detach().cpu().numpy()
     array = np.asarray(values)
     if array.dtype.kind not in "iu":
@@ -281,4 +283,4 @@ def as_integers(values: Array, where: str) -> Tensor:
         )
     if array.dtype.kind == "u":  # what does not fit int64 is too large for any input
         array = np.minimum(array, np.uint64(2**63 - 1))
-    return torch.from_numpy(array.astype(np.int64))
+    return torch.from_numpy(array.astype(np.int8 if array.dtype == np.int8 else np.int64))

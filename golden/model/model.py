@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.model.arithmetic import payload_type
 from spikewright.golden.model.circuit import Circuit
 from spikewright.golden.model.encode import (
     Array,
@@ -20,12 +21,13 @@ from spikewright.golden.model.encode import (
 from spikewright.golden.model.readout import decide
 from spikewright.golden.model.record import Record, Result
 from spikewright.golden.model.run import EXECUTIONS, Memory
-from spikewright.golden.spec import Encoding, Mode, Network
+from spikewright.golden.spec import Encoding, Mode, Network, analyse
 
 __all__ = ["Model"]
 
-CHUNK_ENTRIES = 1 << 21  # of payloads and registers at once, which then stay near the processor
+CHUNK_BYTES = 1 << 24  # of payloads and registers at once, which then stay near the processor
 REGISTERS = 4  # of a neuron: charge, membrane, tracer, level
+NUMBER_BYTES = 4
 
 
 class Model:
@@ -83,7 +85,7 @@ class Model:
         if keep is not None:
             check_keep(network, mode, keep, batch, steps)
             return self._streams(values, mode, lengths, keep, trace=trace)
-        size = self._chunk(lengths)
+        size = self._chunk(mode, lengths)
         parts = []
         for start in range(0, batch, size):
             chunk = {name: x[start : start + size] for name, x in values.items()}
@@ -105,7 +107,7 @@ class Model:
         ends = last.nonzero()[:, 0]
         starts = torch.cat([ends.new_zeros(1), ends[:-1] + 1])
         counts = ends - starts + 1
-        size = self._chunk(lengths)
+        size = self._chunk(mode, lengths)
         parts, order = [], []
         for count in sorted(set(counts.tolist())):
             for begin in torch.split(starts[counts == count], size):
@@ -138,7 +140,8 @@ class Model:
                 each.name: encode(each, values[each.name], lengths[each.name])
                 for each in network.inputs
             }
-        sent = {name: payloads.float() for name, payloads in sent.items()}  # of at most 16 bits
+        held = self._payload_types(mode)
+        sent = {name: payloads.to(held[name]).contiguous() for name, payloads in sent.items()}
         record = Record(sent, full=trace)
         found = EXECUTIONS[mode](self._circuit(mode), sent, record, memory)
         population = network.population(network.readout.population)
@@ -149,11 +152,25 @@ class Model:
             trace=record.trace(),
         )
 
-    def _chunk(self, lengths: dict[str, int]) -> int:
-        """How many samples are run at once."""
-        sent = sum(lengths[each.name] * each.n for each in self.network.inputs)
-        held = sum(population.n for population in self.network.populations)
-        return max(1, CHUNK_ENTRIES // (sent + REGISTERS * held))
+    def _chunk(self, mode: Mode, lengths: dict[str, int]) -> int:
+        """How many samples are run at once; stepwise, charges and levels of all steps are kept."""
+        types = self._payload_types(mode)
+        size = sum(
+            lengths[each.name] * each.n * types[each.name].itemsize for each in self.network.inputs
+        )
+        for population in self.network.populations:
+            kept = REGISTERS * NUMBER_BYTES
+            if mode is Mode.STEPWISE:
+                kept += max(lengths.values()) * (NUMBER_BYTES + types[population.name].itemsize)
+            size += population.n * kept
+        return max(1, CHUNK_BYTES // size)
+
+    def _payload_types(self, mode: Mode) -> dict[str, torch.dtype]:
+        """What the payloads of inputs and populations are kept in, by name."""
+        return {
+            name: payload_type(ranges.emitted.low, ranges.emitted.high, self.device)
+            for name, ranges in analyse(self.network, mode).items()
+        }
 
     def _circuit(self, mode: Mode) -> Circuit:
         if mode not in self._circuits:

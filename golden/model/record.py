@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from spikewright.golden.model.arithmetic import product
 from spikewright.golden.model.neuron import State
 
 __all__ = ["Record", "Result", "Trace"]
@@ -97,8 +98,13 @@ class Record:
             self.membranes.setdefault(name, []).append(state.v.clone())
 
     def fired(self, name: str, levels: Tensor) -> Tensor:
-        """An input or population has sent these levels [batch, n]: the SPIKEs [batch] they are."""
+        """An input or population has sent these levels: the SPIKEs [batch] they are.
+
+        ``levels`` : [batch, n], or [steps, batch, n].
+        """
         spikes = count(levels)
+        if levels.ndim == 3:
+            spikes = spikes.sum(dim=0)
         self.events[name] = self.events[name] + spikes if name in self.events else spikes
         return spikes
 
@@ -118,11 +124,15 @@ class Record:
 
 
 def count(levels: Tensor) -> Tensor:
-    """SPIKEs [batch] among levels [batch, n], of fewer than 2**24 neurons.
+    """SPIKEs [...] among levels [..., n], of fewer than 2**24 neurons.
 
     A sum of squares of signs: torch's own count takes ten times as long.
     """
     signs = levels.clamp(-1, 1)
+    if levels.dtype == torch.int8:
+        ones = torch.ones(levels.shape[-1], 1, dtype=torch.int8)
+        flat = product(signs.abs_().view(-1, levels.shape[-1]), ones)
+        return flat.view(levels.shape[:-1]).long()
     spikes: Tensor = torch.linalg.vecdot(signs, signs)
     return spikes.long()
 

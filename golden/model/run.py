@@ -1,11 +1,12 @@
 """The three executions of one circuit: step by step, until it is quiet, and in closed form."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from spikewright.golden.model.arithmetic import payload_type
 from spikewright.golden.model.circuit import Circuit, Layer, charge_of
 from spikewright.golden.model.neuron import State
 from spikewright.golden.model.readout import Reading
@@ -54,24 +55,39 @@ def stepwise(
 ) -> Tensor:
     """Every population steps once in each step of the input; ``inputs``: [steps, batch, n].
 
-    It begins from ``memory``, and leaves there where it ends. What is read: [batch, n], or
-    [batch, steps, n] of a stream.
+    Those that hear nothing of the past go ahead, one after the other: each gets the charge of all
+    steps at once. The others go on together, step by step. It begins from ``memory``, and leaves
+    there where it ends. What is read: [batch, n], or [batch, steps, n] of a stream.
     """
     steps, batch = next(iter(inputs.values())).shape[:2]
     if memory is None:
         memory = Memory()
     if memory.going is None:
         memory.going = Going.of(circuit, batch)
-    layers, state, going = memory.going.layers, memory.going.state, memory.going.reading
+    state, going = memory.going.state, memory.going.reading
     now = memory.levels
     read = circuit.network.readout.population
     going.begin()
+    sent = {name: heard(record, name, payloads) for name, payloads in inputs.items()}
+    together = []
+    for layer in memory.going.layers:
+        if not layer.goes_ahead(sent):
+            together.append(layer)
+            continue
+        charges = charge_of_all(layer, sent)
+        mine = state[layer.name]
+        held = payload_type(layer.emitted.low, layer.emitted.high, circuit.device)
+        levels = torch.empty(steps, batch, layer.neurons.n, dtype=held, device=circuit.device)
+        for step in range(steps):
+            layer.neurons.step(mine, None if charges is None else charges[step])
+            levels[step] = mine.level
+            record.step(layer.name, mine)
+            if layer.name == read:
+                going.step(mine)
+        sent[layer.name] = heard(record, layer.name, levels)
     for step in range(steps):
-        before, now = (
-            now,
-            {name: heard(record, name, payloads[step]) for name, payloads in inputs.items()},
-        )
-        for layer in layers:
+        before, now = now, {name: None if x is None else x[step] for name, x in sent.items()}
+        for layer in together:
             mine = state[layer.name]
             layer.neurons.step(mine, charge_of(layer, now, before))
             now[layer.name] = heard(record, layer.name, mine.level)
@@ -84,8 +100,21 @@ def stepwise(
     return going.values(state[read])
 
 
+def charge_of_all(layer: Layer, sent: Mapping[str, Tensor | None]) -> Tensor | None:
+    """The summed input of all steps [steps, batch, n] from the levels that were sent in them."""
+    flat = {}
+    shape: tuple[int, ...] = ()
+    for branch in layer.branches:
+        levels = sent[branch.source]
+        if levels is not None:
+            shape = levels.shape[:2]
+            flat[branch.source] = levels.flatten(0, 1)
+    charge = charge_of(layer, flat, {})
+    return None if charge is None else charge.unflatten(0, shape)  # type: ignore[no-untyped-call]
+
+
 def heard(record: Record, name: str, levels: Tensor) -> Tensor | None:
-    """The levels [batch, n] that were sent, None where all are 0; they are counted."""
+    """The levels [batch, n], or of all steps, that were sent, None where all are 0; counted."""
     return levels if record.fired(name, levels).any() else None
 
 

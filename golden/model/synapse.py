@@ -8,8 +8,11 @@ from torch import Tensor
 
 from spikewright.golden.errors import UnsupportedError
 from spikewright.golden.model.arithmetic import (
+    INT8_WEIGHT,
     Arithmetic,
     arithmetic_for,
+    fits_int8,
+    has_int8,
     product,
     rounds_products,
 )
@@ -63,7 +66,12 @@ def synapses(
     arithmetic = arithmetic_for(partial_sum_bound(network, connection, mode))
     match operator:
         case Dense():
-            return DenseSynapses(operator, arithmetic, dtype=dtype, device=device)
+            emitted = analyse(network, mode)[connection.source].emitted
+            # What a delay brings may be a sum of payloads.
+            small = fits_int8(emitted.low, emitted.high) and not connection.delay
+            small &= int(np.abs(operator.weights).max()) << operator.shift <= INT8_WEIGHT
+            small &= arithmetic is Arithmetic.FLOAT32 and device.type == "cpu" and has_int8()
+            return DenseSynapses(operator, arithmetic, dtype=dtype, device=device, int8=small)
         case Window():
             return WindowSynapses(operator, source.shape, arithmetic, dtype=dtype, device=device)
         case Identity():
@@ -88,15 +96,24 @@ class DenseSynapses:
     arithmetic : what the products are computed with.
     dtype : of the charge.
     device : where the weights live.
+    int8 : whether weights and payloads are so small that a product of int8, summed in int32, is
+        exact; then it is taken.
     """
 
     def __init__(
-        self, operator: Dense, arithmetic: Arithmetic, *, dtype: torch.dtype, device: torch.device
+        self,
+        operator: Dense,
+        arithmetic: Arithmetic,
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+        int8: bool = False,
     ) -> None:
         weights = operator.weights if operator.weights.ndim == 3 else operator.weights[np.newaxis]
         self.arithmetic = arithmetic
         self.dtype = dtype
-        self.weights = (torch.tensor(weights, device=device) << operator.shift).to(arithmetic.dtype)
+        held = torch.int8 if int8 else arithmetic.dtype
+        self.weights = (torch.tensor(weights, device=device) << operator.shift).to(held)
 
     def begin(self) -> "DenseSynapses":
         """Itself."""
@@ -105,7 +122,7 @@ class DenseSynapses:
     def __call__(self, spikes: Tensor) -> Tensor:
         """The charge [batch, n_post] of levels [batch, n_pre]."""
         weights = self.weights
-        if self.arithmetic is Arithmetic.FLOAT32 and rounds_products():
+        if weights.dtype == torch.float32 and rounds_products():
             weights = weights.double()
         levels = spikes.to(weights.dtype)
         if len(weights) == 1:

@@ -7,13 +7,17 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 
-from spikewright.boards import BOARDS, BoardTop, SelfTest, get_board
+from spikewright.boards import BOARDS, BoardTop, FlashLoader, SelfTest, get_board
+from spikewright.flow.generate import image_bytes
 from spikewright.flow.plan import default_plan
 from spikewright.flow.synthesize import stored_sample
+from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.plan import WeightStore
 from support.branching import branching, convolution, dense, inputs_of
 from support.chains import bounded_chain, inputs_for
+from support.flash import FlashModel
 from support.streams import simulate
 
 
@@ -108,6 +112,73 @@ def test_the_accelerator_gives_the_golden_answer(mode):
     for values in inputs_for(network, 3, seed=int(rng.integers(100))):
         sample = stored_sample(network, mode, values[None])
         assert beats(network, plan, sample) == [(sample.label, 1, 0)] * 3
+
+
+def loaded_parts():
+    """Both cores' weights in large RAMs."""
+    network, plan, _ = parts()
+    cores = tuple(replace(core, weights=WeightStore.SPRAM) for core in plan.cores)
+    return network, replace(plan, cores=cores)
+
+
+def test_the_sample_waits_for_weights_from_the_flash():
+    """Flash, loader, accelerator and self-test, all in the simulator."""
+    network, plan = loaded_parts()
+    sample = stored_sample(network, Mode.COLLAPSED, inputs_for(network, 3)[2:])
+    accelerator = Accelerator(network=network, plan=plan)
+    test = SelfTest(
+        input_layouts=[each.layout for each in accelerator.inputs],
+        output_layout=accelerator.output_layout,
+        tokens=sample.inputs,
+        expected=sample.output,
+        pause=3,
+    )
+    loader = FlashLoader(offset=32, wake_cycles=4)
+    m = Module()
+    m.submodules += [test, accelerator, loader]
+    wiring.connect(m, test.outputs[0], accelerator.i)
+    wiring.connect(m, accelerator.o, test.i)
+    wiring.connect(m, loader.o, accelerator.load)
+    m.d.comb += loader.stop.eq(accelerator.loaded)
+    flash = FlashModel(b"\xff" * 32 + image_bytes(accelerator.image) + b"more")
+    cycles = loader.latency + (len(accelerator.image) - 1) * loader.interval
+
+    async def bench(ctx):
+        for now in range(cycles + 300):
+            ctx.set(loader.cipo, flash.cipo)
+            await ctx.tick()
+            flash.see(ctx.get(loader.cs), ctx.get(loader.clk), ctx.get(loader.copi))
+            if not ctx.get(accelerator.loaded):
+                assert not ctx.get(accelerator.i.ready) and not ctx.get(test.done)
+            assert ctx.get(accelerator.loaded) == (now >= cycles)
+        assert ctx.get(test.match) and ctx.get(test.label) == sample.label
+        assert not ctx.get(loader.cs)
+
+    simulate(m, bench)
+
+
+def test_weights_that_are_loaded_need_a_flash():
+    network, plan = loaded_parts()
+    sample = stored_sample(network, Mode.COLLAPSED, inputs_for(network, 1))
+    board = get_board("icebreaker")
+
+    def top(board):
+        return BoardTop(
+            board=board,
+            pll=board.plls[0],
+            constraint_mhz=48.0,
+            accelerator=Accelerator(network=network, plan=plan),
+            tokens=sample.inputs,
+            expected=sample.output,
+        )
+
+    files = board.platform().prepare(top(board), "top", debug_verilog=False).files
+    assert "set_io spi_flash_1x_0__cipo__io 17" in files["top.pcf"]
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^weights that are loaded must have a flash to come from, found none on icebreaker;",
+    ):
+        top(replace(board, flash=None))
 
 
 def test_one_wrong_value_is_seen():

@@ -20,9 +20,10 @@ from spikewright.flow.plan import default_plan
 from spikewright.golden.spec import Connection, Delta, DeltaFunction, Identity, Mode
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.config import core_configs
-from spikewright.hdl.plan import MembraneStore
+from spikewright.hdl.plan import MembraneStore, Rows
 from support.branching import branching, convolution, dense, max_pool
-from support.chains import counting_chain
+from support.chains import bounded_chain, counting_chain
+from support.thinned import thinned
 
 
 def elaborated(network, plan):
@@ -128,6 +129,32 @@ def test_every_memory_of_the_hardware_is_counted(mode, network, options):
     assert not counted - built
     spare = built - counted
     assert all(style is None for _, style, _, _ in spare), spare
+
+
+@pytest.mark.parametrize("membranes", list(MembraneStore))
+def test_every_memory_of_sparse_rows_is_counted(membranes):
+    network = thinned(bounded_chain((150, 40, 5), seed=1, high=1), 0.2)
+    test_every_memory_of_the_hardware_is_counted(
+        Mode.COLLAPSED, network, {"lanes": (4, 2), "rows": Rows.SPARSE, "membranes": membranes}
+    )
+    plan = default_plan(network, Mode.COLLAPSED, lanes=(4, 2), rows=Rows.SPARSE)
+    (config, _) = core_configs(network, plan)
+    kinds = {memory.kind: memory for memory in core_memories(config)}
+    rows = len(config.ports[0].sparse.weights)
+    assert kinds["weights"].parts == ((rows, 4 * (4 + 4)),)  # ten groups
+    assert kinds["addresses"].parts[0][0] == 256
+    assert kinds["membranes"].parts == ((10, config.state.bits),) * 4
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_sums_of_sparse_rows_are_counted(mode):
+    network = thinned(bounded_chain((150, 40, 5), seed=1, high=1), 0.2)
+    options = {"lanes": (4, 2), "rows": Rows.SPARSE, "sweep_lanes": 2}
+    test_every_memory_of_the_hardware_is_counted(mode, network, options)
+    plan = default_plan(network, mode, **options)
+    (config, _) = core_configs(network, plan)
+    (sums,) = [each for each in core_memories(config) if each.kind == "sums"]
+    assert sums.parts == ((10, config.state.total.width),) * 8
 
 
 def test_the_queue_of_a_guard_is_counted():

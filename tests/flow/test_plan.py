@@ -122,6 +122,42 @@ def test_weights_by_words():
     assert store(lanes=144, weights=WeightStore.BLOCK) is WeightStore.BLOCK
 
 
+def test_large_rams_are_for_many_weights():
+    def stores(sizes, **options):
+        network = bounded_chain(sizes, seed=1, bits=4)
+        return [core.weights for core in default_plan(network, Mode.COLLAPSED, **options).cores]
+
+    block, large = WeightStore.BLOCK, WeightStore.SPRAM
+    assert stores((256, 33, 10), lanes=8, weights=large) == [large, block]
+    assert stores((256, 33, 10), lanes=8) == [block, block]
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^weights: large RAMs must be for a core with more than 32768 bits of weights, found"
+        r" at most 32768; leave them out: such weights go into block RAM$",
+    ):
+        stores((256, 32, 10), lanes=8, weights=large)
+
+
+def test_queues_of_one_depth():
+    network = bounded_chain((8, 5, 3), seed=1)
+    plan = default_plan(network, Mode.SETTLE, queue_depth=3)
+    assert [core.queue_depths for core in plan.cores] == [(3,), (3,)]
+    with pytest.raises(ConfigurationError, match="queue_depths must be integers of at least 2"):
+        default_plan(network, Mode.SETTLE, queue_depth=1)
+
+
+def test_queues_that_could_deadlock_are_refused():
+    """A connection within a core needs a whole step of its source."""
+    network = bounded_chain((8, 5, 5, 3), seed=1)
+    share = [("h0", "h1")]
+    default_plan(network, Mode.SETTLE, share=share, queue_depth=6)
+    with pytest.raises(
+        ConfigurationError,
+        match=r"the queue must hold a whole step, 6 tokens, or queues could deadlock, found 5;",
+    ):
+        default_plan(network, Mode.SETTLE, share=share, queue_depth=5)
+
+
 def test_partition():
     plan = default_plan(SAME, Mode.STEPWISE, lanes=36, banks=(3, 3), partition={"map": 3})
     parts = [core.hosts[0].channels for core in plan.cores[:3]]

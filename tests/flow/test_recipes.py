@@ -8,7 +8,15 @@ import torch
 from spikewright.flow.accuracy import evaluate
 from spikewright.flow.convert import Code, convert
 from spikewright.flow.datasets import Dataset, digits, digits_segmentation
-from spikewright.flow.recipes import DIGITS_MLP, MNIST_CNN, MNIST_MLP, RECIPES, Recipe, train_recipe
+from spikewright.flow.recipes import (
+    DIGITS_MLP,
+    MNIST_CNN,
+    MNIST_MLP,
+    MNIST_SPARSE,
+    RECIPES,
+    Recipe,
+    train_recipe,
+)
 from spikewright.golden.errors import ConfigurationError
 
 
@@ -110,7 +118,7 @@ def few_images() -> Dataset:
 
 
 def test_the_large_recipes_convert() -> None:
-    for recipe in (MNIST_MLP, MNIST_CNN):
+    for recipe in (MNIST_MLP, MNIST_SPARSE, MNIST_CNN):
         small = short(replace(recipe, finetune=replace(recipe.finetune, batch=20)), 1)
         trained(replace(small, pretrain=replace(small.pretrain, batch=20)), few_images())
 
@@ -128,8 +136,8 @@ def test_a_recipe_repeats() -> None:
 def test_recipes() -> None:
     assert set(RECIPES) == {
         "digits-mlp", "mnist-mlp", "mnist-onehot-1", "mnist-onehot-2", "mnist-onehot-3",
-        "mnist-first-spike", "mnist-cnn", "digits-cnn", "digits-resnet", "digits-separable",
-        "digits-segmentation",
+        "mnist-first-spike", "mnist-sparse", "mnist-cnn", "digits-cnn", "digits-resnet",
+        "digits-separable", "digits-segmentation",
     }  # fmt: skip
     for name, recipe in RECIPES.items():
         assert recipe.name == recipe.convert.name == name

@@ -13,7 +13,8 @@ from spikewright.flow.networks import mlp
 from spikewright.flow.progress import silent
 from spikewright.flow.project import Project
 from spikewright.flow.recipes import DIGITS_MLP
-from spikewright.flow.results import table
+from spikewright.flow.results.record import name_of, read_summary
+from spikewright.flow.results.table import page
 from spikewright.flow.whole import Target, whole_way
 from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.spec import Mode
@@ -77,7 +78,8 @@ def test_it_can_be_shown(project, capsys):
     shown = capsys.readouterr().out
     for text in ("Accuracy", "Co-simulation", "icebreaker", "T=8", "frames per s"):
         assert text in shown
-    assert "| board | icebreaker |" in table([project.summary])
+    summary = read_summary(project.root)
+    assert "| board | icebreaker |" in page({name_of(summary): summary})
 
 
 def test_the_board_may_have_another_clock(project):

@@ -22,7 +22,7 @@ from spikewright.golden.spec import (
     Soma,
 )
 from spikewright.hdl.checks import check_network, check_plan
-from spikewright.hdl.plan import CorePlan, GuardPlan, HardwarePlan, Host
+from spikewright.hdl.plan import CorePlan, GuardPlan, HardwarePlan, Host, WeightStore
 from support.chains import bounded_chain
 
 
@@ -247,6 +247,11 @@ def test_several_spikes_a_cycle_are_legal():
             r"have sweep_lanes, found none; let it take one spike a cycle$",
         ),
         ({"a": {"products": "serial"}}, r"must make products at once, found serial;"),
+        (
+            {"a": {"weights": WeightStore.SPRAM}},
+            r"must have weights in block RAM or logic, of which it reads several rows at once, "
+            r"found spram;",
+        ),
         (
             {"b": {"spikes": 1}},
             r"^core of 'a', which takes 2 spikes a cycle from 'x': spikes that share "

@@ -1,6 +1,8 @@
 // What a DP16KD does, as far as it is used here: 1024 words of 18 bits, two ports, each of 18, 9,
 // 4, 2 or 1 bits; ports of less than 9 bits leave every ninth bit out. An output register a port.
-// Written from Lattice FPGA-TN-02204 (memory usage guide). Both ports at one word: what is read is old.
+// Of 36 bits, port A only writes and port B only reads; DIA and DOA have the lower half.
+// Written from Lattice FPGA-TN-02204 (memory usage guide). What a port reads while the other writes the
+// same word is nobody's to use: here all its bits are wrong.
 module DP16KD (
     input DIA0, DIA1, DIA2, DIA3, DIA4, DIA5, DIA6, DIA7, DIA8, DIA9, DIA10, DIA11, DIA12, DIA13, DIA14, DIA15, DIA16, DIA17,
     input ADA0, ADA1, ADA2, ADA3, ADA4, ADA5, ADA6, ADA7, ADA8, ADA9, ADA10, ADA11, ADA12, ADA13,
@@ -172,15 +174,33 @@ module DP16KD (
         end
     endfunction
 
+    // Words of 36 bits are two of 18, the lower half first.
+    localparam WIDE_A = DATA_WIDTH_A == 36, WIDE_B = DATA_WIDTH_B == 36;
+    function [17:0] bytes(input [17:0] word, input [17:0] data, input high, input low);
+        bytes = {high ? data[17:9] : word[17:9], low ? data[8:0] : word[8:0]};
+    endfunction
+
     wire [13:0] address_A = {ADA13, ADA12, ADA11, ADA10, ADA9, ADA8, ADA7, ADA6, ADA5, ADA4, ADA3, ADA2, ADA1, ADA0};
     wire [17:0] data_A = {DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9, DIA8, DIA7, DIA6, DIA5, DIA4, DIA3, DIA2, DIA1, DIA0};
+    wire on_A = CEA && {CSA2, CSA1, CSA0} == 3'b000, writes_A = on_A && WEA && (!WIDE_A || address_A[3:0] != 0);
+    wire [13:0] address_B = {ADB13, ADB12, ADB11, ADB10, ADB9, ADB8, ADB7, ADB6, ADB5, ADB4, ADB3, ADB2, ADB1, ADB0};
+    wire [17:0] data_B = {DIB17, DIB16, DIB15, DIB14, DIB13, DIB12, DIB11, DIB10, DIB9, DIB8, DIB7, DIB6, DIB5, DIB4, DIB3, DIB2, DIB1, DIB0};
+    wire on_B = CEB && {CSB2, CSB1, CSB0} == 3'b000, writes_B = on_B && WEB;
+    wire same = WIDE_A || WIDE_B ? address_A[13:5] == address_B[13:5] : address_A[13:4] == address_B[13:4];
+    // What the other port writes right now is read wrongly.
+    wire [17:0] spoilt_A = {18{same && writes_B}}, spoilt_B = {18{same && writes_A}};
+
     reg [17:0] read_A = 0, held_A = 0;
     wire [17:0] word_A = memory[address_A[13:4]];
     always @(posedge CLKA) begin
-        if (CEA && {CSA2, CSA1, CSA0} == 3'b000) begin
-            if (!WEA || WRITEMODE_A == "READBEFOREWRITE") read_A <= taken(word_A, address_A, DATA_WIDTH_A);
-            if (WEA) memory[address_A[13:4]] <= changed(word_A, data_A, address_A, DATA_WIDTH_A);
-        end
+        if (WIDE_A && writes_A) begin
+            memory[{address_A[13:5], 1'b0}] <= bytes(memory[{address_A[13:5], 1'b0}], data_A, ADA1, ADA0);
+            memory[{address_A[13:5], 1'b1}] <= bytes(memory[{address_A[13:5], 1'b1}], data_B, ADA3, ADA2);
+        end else if (writes_A) memory[address_A[13:4]] <= changed(word_A, data_A, address_A, DATA_WIDTH_A);
+        if (WIDE_B) begin
+            if (on_B) read_A <= memory[{address_B[13:5], 1'b0}] ^ spoilt_B;
+        end else if (on_A && (!WEA || WRITEMODE_A == "READBEFOREWRITE"))
+            read_A <= taken(word_A ^ spoilt_A, address_A, DATA_WIDTH_A);
         if (RSTA) begin
             read_A <= 0;
             held_A <= 0;
@@ -188,15 +208,14 @@ module DP16KD (
     end
     assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1, DOA0} = REGMODE_A == "OUTREG" ? held_A : read_A;
 
-    wire [13:0] address_B = {ADB13, ADB12, ADB11, ADB10, ADB9, ADB8, ADB7, ADB6, ADB5, ADB4, ADB3, ADB2, ADB1, ADB0};
-    wire [17:0] data_B = {DIB17, DIB16, DIB15, DIB14, DIB13, DIB12, DIB11, DIB10, DIB9, DIB8, DIB7, DIB6, DIB5, DIB4, DIB3, DIB2, DIB1, DIB0};
     reg [17:0] read_B = 0, held_B = 0;
     wire [17:0] word_B = memory[address_B[13:4]];
     always @(posedge CLKB) begin
-        if (CEB && {CSB2, CSB1, CSB0} == 3'b000) begin
-            if (!WEB || WRITEMODE_B == "READBEFOREWRITE") read_B <= taken(word_B, address_B, DATA_WIDTH_B);
-            if (WEB) memory[address_B[13:4]] <= changed(word_B, data_B, address_B, DATA_WIDTH_B);
-        end
+        if (writes_B) memory[address_B[13:4]] <= changed(word_B, data_B, address_B, DATA_WIDTH_B);
+        if (WIDE_B) begin
+            if (on_B) read_B <= memory[{address_B[13:5], 1'b1}] ^ spoilt_B;
+        end else if (on_B && (!WEB || WRITEMODE_B == "READBEFOREWRITE"))
+            read_B <= taken(word_B ^ spoilt_B, address_B, DATA_WIDTH_B);
         if (RSTB) begin
             read_B <= 0;
             held_B <= 0;

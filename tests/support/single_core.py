@@ -23,7 +23,8 @@ from spikewright.golden.spec import (
 from spikewright.hdl.config import CoreConfig, HostConfig, PortConfig
 from spikewright.hdl.geometry import port_schedule
 from spikewright.hdl.make_core import make_core
-from spikewright.hdl.plan import CorePlan, Host
+from spikewright.hdl.plan import CorePlan, Host, Rows
+from spikewright.hdl.sparse_schedule import sparse_schedule
 from spikewright.hdl.token import TokenLayout, axes_of
 from support.streams import run_stream
 
@@ -133,6 +134,8 @@ def make(
     store,
     sweep_lanes=None,
     spikes=1,
+    rows=Rows.DENSE,
+    density=1.0,
     seed=0,
 ):
     rng = np.random.default_rng(seed)
@@ -145,10 +148,12 @@ def make(
     if fires and mode is Mode.COLLAPSED:
         low, high = soma.s_min, soma.s_max
     dense = Dense(
-        weights=rng.integers(-limit, limit, (pre, population.n)),
+        weights=rng.integers(-limit, limit, (pre, population.n))
+        * (rng.random((pre, population.n)) < density),
         weight_bits=weight_bits,
         shift=shift,
     )
+    scheduled = sparse_schedule if rows is Rows.SPARSE else port_schedule
     axes = axes_of(shape, (lanes // (banks[0] * banks[1]), *banks))
     arriving = TokenLayout(axes=axes_of((pre,)), low=source[0], high=source[1], slots=spikes)
     host = HostConfig(
@@ -174,10 +179,11 @@ def make(
         x=Interval(0, 0),
         layout=arriving,
         serial=False,
-        schedule=port_schedule(dense, source=arriving, target=axes),
+        schedule=scheduled(dense, source=arriving, target=axes),
         queue_depth=4,
     )
     plan = CorePlan(
+        rows=rows,
         hosts=(Host(population="p"),),
         lanes=lanes,
         banks=banks,

@@ -82,7 +82,8 @@ def write_standin(folder: Path, verilog: str = VERILOG) -> Path:
     }
     core |= {name: f"counters__core0__{name}" for name in _COUNTERS}
     manifest = {
-        "schema": 6,
+        "schema": 7,
+        "load": None,
         "top": "accelerator",
         "verilog": "accelerator.v",
         "mode": "stepwise",

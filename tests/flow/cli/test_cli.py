@@ -97,7 +97,7 @@ def test_the_way_of_a_network(project, data):
     assert made["cosim"]["spikes_compared"] > 0
     # What was made to wait says nothing of speed.
     assert made["cosim"]["stalled"] and "performance" not in made
-    spikewright("cosim", project, "--simulator", "icarus", "--samples", 5, cwd=project)
+    spikewright("cosim", project, "--simulator", "icarus", "--samples", 5, "--jobs", 2, cwd=project)
     assert 0 < summary(project)["performance"]["efficiency"] <= 1
     # Other hardware for the same mode makes those figures void.
     spikewright("generate", project, "--mode", "settle", "--lanes", "9", cwd=project)

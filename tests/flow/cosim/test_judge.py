@@ -44,8 +44,8 @@ def found(manifest, vectors=VECTORS, **changes):
         streams=vectors.words,
     )
     setup = Setup(
-        generated="", simulator="icarus", folder="", batch=2, watchdog=9, input_patterns=["1"],
-        output_pattern="1",
+        generated="", simulator="icarus", folder="", batch=2, samples=6, watchdog=9,
+        input_patterns=["1"], output_pattern="1",
     )  # fmt: skip
     difference = judge(setup, manifest, vectors, result, first=0)
     return None if difference is None else (difference.what, difference.expected, difference.found)
@@ -66,8 +66,8 @@ def test_a_batch_that_is_only_recorded_must_be_in_order(manifest, status, culpri
         counters=np.zeros(7), stalls=np.zeros(2), start=0, finishes=np.zeros(2), streams=(),
     )  # fmt: skip
     setup = Setup(
-        generated="", simulator="icarus", folder="", batch=2, watchdog=9, input_patterns=["1"],
-        output_pattern="1", record=True,
+        generated="", simulator="icarus", folder="", batch=2, samples=6, watchdog=9,
+        input_patterns=["1"], output_pattern="1", record=True,
     )  # fmt: skip
     assert judge_handshakes(setup, manifest, result, first=3) is None
     wrong = judge_handshakes(setup, manifest, replace(result, status=status), first=3)

@@ -47,7 +47,9 @@ def test_an_overdriven_input(tmp_path, simulator, stalls):
     # Everything kept was heard, and nothing else.
     assert round(report.counters["h0"]["spikes_in"] * 20) == counts["kept"]
     # STEP and END are all there.
-    recorded = load_recorded(tmp_path / "sim" / simulator / "recorded.npz", read_manifest(tmp_path))
+    recorded = load_recorded(
+        [tmp_path / "sim" / simulator / "share_0" / "recorded.npz"], read_manifest(tmp_path)
+    )
     assert recorded["x"].size == counts["kept"] + 20 * (NETWORK.max_steps + 1)
 
 

@@ -18,6 +18,7 @@ def run(folder, *, simulator="icarus", samples=6, progress=None, **changes):
         generated=str(folder),
         simulator=simulator,
         folder=str(folder / "sim"),
+        samples=samples,
         optimise="-O0",
         **options,
     )
@@ -134,6 +135,41 @@ def test_planted_fault_is_found(tmp_path, fault):
     write_standin(tmp_path, swap(*changes))
     with pytest.raises(MismatchError, match=message):
         run(tmp_path, output_pattern="100")
+
+
+SPIKES = make_vectors(6, 3).counters[0, 0]
+SECOND_SHARE = int(SPIKES[:2].sum())  # spikes that the first of two processes never counts to
+
+
+def test_processes_side_by_side_find_the_same(tmp_path):
+    write_standin(tmp_path)
+    told = []
+    alone = run(tmp_path)
+    found = run(tmp_path, cuts=[2, 4], progress=lambda *done: told.append(done))
+    times = ("seconds", "elapsed", "build_seconds", "jobs")
+    assert (alone["jobs"], found["jobs"]) == (1, 3)
+    for name in times:
+        del alone[name], found[name]
+    assert found == alone
+    assert told == sorted(told) and told[-1] == (6, 6)
+
+
+def test_the_first_difference_in_the_order_of_samples_is_told(tmp_path):
+    write_standin(tmp_path, swap((SECOND, f"{SECOND[:-1]} ^ (spikes > {SECOND_SHARE} ? 32 : 0);")))
+    with pytest.raises(MismatchError, match=r"^sample [2-5], step \d, output, neuron \d: "):
+        run(tmp_path, cuts=[2])
+    write_standin(tmp_path, swap((SECOND, f"{SECOND[:-1]} ^ (spikes > 2 ? 32 : 0);")))
+    for _ in range(3):
+        with pytest.raises(MismatchError, match=r"^sample 0, step \d, output, neuron \d: "):
+            run(tmp_path, cuts=[2, 4])
+
+
+def test_a_process_that_dies_is_named(tmp_path):
+    finish = f"(posedge clk) begin if (spikes > {SECOND_SHARE}) $finish;"
+    write_standin(tmp_path, swap(("(posedge clk) begin", finish)))
+    message = "(?s)share_1/simulation.log: .*, found a failure of process 2 of 2, samples 2 to 5, "
+    with pytest.raises(ToolError, match=message):
+        run(tmp_path, cuts=[2])
 
 
 def test_build_that_fails(tmp_path):

@@ -31,7 +31,7 @@ def test_reads_what_a_testbench_needs(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d.update(schema=1), "schema must be 6, found 1; generate the accelerator again"),
+        (lambda d: d.update(schema=1), "schema must be 7, found 1; generate the accelerator again"),
         (lambda d: d.pop("counters"), "must be whole, found KeyError 'counters'"),
         (lambda d: d["counters"]["cores"][0].pop("hosts"), "must be whole, found KeyError 'hosts'"),
         (lambda d: d["streams"].update(inputs=[]), "must be whole, found ValueError no input"),

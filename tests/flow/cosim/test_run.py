@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -127,6 +128,27 @@ def test_report(made):
     assert report.counters["out"]["spikes_out"] == 3
 
 
+def test_processes_side_by_side(made):
+    network, folder = made
+    inputs = inputs_for(network, 14)
+    reports = [
+        replace(
+            cosimulate(network, folder, inputs, simulator="icarus", batch=2, jobs=jobs, **options),
+            cycles_per_second=0.0,
+            build_seconds=0.0,
+        )
+        for options in ({}, {"reset_every": 3})
+        for jobs in (1, 3)
+    ]
+    assert [report.jobs for report in reports] == [1, 3, 1, 3]
+    for report in reports:
+        for counts in report.counters.values():
+            del counts["busy"]  # each process begins with clearing memories
+    alone, together, stream, streams = (replace(report, jobs=1) for report in reports)
+    assert together == alone
+    assert streams == stream
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -137,6 +159,7 @@ def test_report(made):
         ({"stall_input": "0,1,0"}, "^stall_input: .* one for each of 1 inputs, found 3 patterns$"),
         ({"samples": 0}, "^inputs: there must be at least one sample, found none$"),
         ({"batch": 0}, "^batch must be at least 1, found 0$"),
+        ({"jobs": 0}, "^jobs must be at least 1, found 0$"),
     ],
 )
 def test_bad_options(made, options, message):

@@ -96,8 +96,10 @@ def test_files_round_trip(tmp_path):
         simulator="icarus",
         folder=str(tmp_path),
         batch=2,
+        samples=3,
         watchdog=9,
         input_patterns=["1", "10"],
         output_pattern="01",
+        cuts=[2],
     )
     assert Setup.load(setup.save()) == setup

@@ -5,7 +5,9 @@ import pytest
 from spikewright.flow.generate import generate
 from spikewright.flow.plan import default_plan, plan_hash
 from spikewright.golden.spec import Mode
+from spikewright.hdl.plan import Rows
 from support.chains import bounded_chain, counting_chain
+from support.thinned import thinned
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +20,8 @@ def made(tmp_path_factory):
 def test_identity(made):
     network, plan, generated = made
     manifest = generated.manifest
-    assert manifest["schema"] == 6
+    assert manifest["schema"] == 7
+    assert manifest["load"] is None
     assert manifest["mode"] == "collapsed"
     assert manifest["network"] == {"name": network.name, "hash": network.content_hash}
     assert manifest["plan"]["hash"] == plan_hash(plan)
@@ -76,6 +79,16 @@ def test_memories(made):
     assert [word[name] for name in ("rows", "columns", "lanes", "weight_bits")] == [1, 1, 4, 4]
     kinds = [each["kind"] for each in listed if each["core"] == "h0"]
     assert kinds == ["queue", "weights", "membranes"]
+
+
+def test_a_word_of_sparse_rows(tmp_path):
+    network = thinned(bounded_chain((20, 12, 3), seed=1), 0.2)
+    plan = default_plan(network, Mode.COLLAPSED, lanes=(3, 3), rows=Rows.SPARSE)
+    listed = generate(network, plan, tmp_path).manifest["memories"]
+    first = next(each for each in listed if each["kind"] == "weights")
+    word = first["word"]
+    assert [word[name] for name in ("lanes", "weight_bits", "group_bits")] == [3, 4, 2]
+    assert sum(bits for _, bits in first["parts"]) == 3 * (4 + 2)
 
 
 def test_a_guard_has_its_probe_and_counters(tmp_path):

@@ -46,12 +46,16 @@ NEXTPNR = """
 import json, os, re, sys
 settings = json.loads(os.environ["PRETEND"])
 arguments = dict(zip(sys.argv[1:], sys.argv[2:]))
+open(settings["log"], "a").write("nextpnr " + arguments["--seed"] + "\\n")
 print(settings.get("says", "nothing to say"))
 print("Info: Routing..")
 sys.stdout.flush()
 if settings.get("late") and arguments["--router"] in settings["late"]:
-    import time
-    time.sleep(60)
+    while True:
+        pass
+fmax = settings["fmax"]
+if isinstance(fmax, dict):
+    fmax = fmax[arguments["--seed"]]
 constraint = float(arguments["--freq"])
 pin = lambda name, port: {"cell": name, "loc": [1, 1], "port": port}
 path = [
@@ -62,7 +66,7 @@ path = [
 ]
 clock = "posedge $glbnet$clock"
 report = {
-    "fmax": {"$glbnet$clock": {"achieved": settings["fmax"], "constraint": constraint}},
+    "fmax": {"$glbnet$clock": {"achieved": fmax, "constraint": constraint}},
     "critical_paths": [
         {"from": "<async>", "to": clock, "path": path[:1]},
         {"from": clock, "to": clock, "path": path},
@@ -75,30 +79,40 @@ report = {
     },
 }
 open(arguments["--report"], "w").write(json.dumps(report))
-open(arguments["--textcfg"], "w").write("routed")
+open(arguments["--textcfg"], "w").write("routed " + arguments["--seed"])
 sys.exit(settings.get("status", 0))
 """
 
 YOSYS = """
-open("top.json", "w").write('{"modules": {"top": {"cells": {}, "ports": {}}}}')
+import json, os
+settings = json.loads(os.environ["PRETEND"])
+open(settings["log"], "a").write("yosys\\n")
+module = {"cells": settings.get("cells", {}), "ports": {}}
+open("top.json", "w").write(json.dumps({"modules": {"top": module}}))
 """
 
 PACKER = """
 import sys
-open(sys.argv[sys.argv.index("--bit") + 1], "w").write("bits")
+routed = open(sys.argv[sys.argv.index("--input") + 1]).read()
+open(sys.argv[sys.argv.index("--bit") + 1], "w").write("bits of " + routed)
 """
 
 
 @pytest.fixture
-def pretend(monkeypatch):
-    """Replace the tools by ones that answer at once: nextpnr reports what it is told to."""
+def pretend(monkeypatch, tmp_path_factory):
+    """Replace the tools by ones that answer at once: nextpnr reports what it is told to, and each
+    names itself in a log, whose path is returned.
+    """
 
     def replace(yosys=YOSYS, **settings):
-        monkeypatch.setenv("PRETEND", json.dumps({"fmax": 120.0, **settings}))
+        log = tmp_path_factory.mktemp("tools") / "log"
+        settings = {"fmax": 120.0, "log": str(log), **settings}
+        monkeypatch.setenv("PRETEND", json.dumps(settings))
         codes = {"yosys_tool": yosys, "nextpnr_tool": NEXTPNR, "packer_tool": PACKER}
         names = {"yosys_tool": "yosys", "nextpnr_tool": "nextpnr-ecp5", "packer_tool": "ecppack"}
         for finder, code in codes.items():
             tool = Tool(name=names[finder], package="numpy", module="numpy", code=code)
             monkeypatch.setattr(f"{MODULE}.{finder}", lambda *_, tool=tool: tool)
+        return log
 
     return replace

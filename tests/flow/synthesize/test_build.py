@@ -1,12 +1,16 @@
 """From a network to a bitstream: once a board with the real tools, else with pretended ones."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from spikewright.boards import get_board
+from spikewright.flow.generate import image_bytes
 from spikewright.flow.synthesize import memory_use
 from spikewright.golden.errors import ConfigurationError, FileError, RangeError, ToolError
+from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.plan import WeightStore
 
 
 @pytest.mark.parametrize("name", ["icebreaker", "ulx3s-85f"])
@@ -35,6 +39,25 @@ def test_bitstream(case, name, tmp_path, real_tools):
     assert f" {board.default_mhz:.1f} MHz" in overridden
 
 
+def test_weights_behind_the_bitstream(make_case, tmp_path, real_tools):
+    case = make_case()
+    cores = tuple(replace(core, weights=WeightStore.SPRAM) for core in case.plan.cores)
+    case.plan = replace(case.plan, cores=cores)
+    report = case.build("icebreaker", tmp_path / "b")
+    # 2 lanes of 4 bits each.
+    assert report.spram == 2
+    assert report.flash is not None
+    image = (tmp_path / "b" / report.flash).read_bytes()
+    bitstream = (tmp_path / "b" / report.bitstream).read_bytes()
+    offset = get_board("icebreaker").flash.offset
+    weights = image_bytes(Accelerator(network=case.network, plan=case.plan).image)
+    assert image == bitstream.ljust(offset, b"\xff") + weights
+    # Other hardware in the same folder has none.
+    case.plan = make_case().plan
+    assert case.build("icebreaker", tmp_path / "b").flash is None
+    assert not (tmp_path / "b" / "flash.bin").exists()
+
+
 def test_timing_met(case, tmp_path, pretend):
     pretend(fmax=120.0)
     report = case.build("ulx3s-85f", tmp_path / "b", clock_mhz=110)
@@ -57,6 +80,77 @@ def test_a_clock_that_is_not_met_is_lowered(case, tmp_path, pretend):
     assert pll in (tmp_path / "b" / "top.il").read_text().replace("\\", "")
 
 
+def pll_cell(mhz):
+    """The PLL of a netlist, as Yosys writes it."""
+    pll = get_board("ulx3s-85f").pll_below(mhz)
+    numbers = {"CLKI_DIV": pll.divide, "CLKFB_DIV": 1, "CLKOP_DIV": pll.multiply}
+    numbers |= {"CLKOP_CPHASE": pll.multiply - 1, "CLKOP_FPHASE": 0}
+    numbers |= {"CLKOS_DIV": pll.output, "CLKOS_CPHASE": pll.output - 1, "CLKOS_FPHASE": 0}
+    words = {"PLLRST_ENA": "DISABLED", "INTFB_WAKE": "DISABLED", "STDBY_ENABLE": "DISABLED"}
+    words |= {"DPHASE_SOURCE": "DISABLED", "FEEDBK_PATH": "CLKOP"}
+    words |= {f"OUTDIVIDER_MUX{x}": f"DIV{x}" for x in "ABCD"}
+    words |= {"CLKOP_ENABLE": "ENABLED", "CLKOS_ENABLE": "ENABLED"}
+    marks = {"FREQUENCY_PIN_CLKI": "25.000000", "FREQUENCY_PIN_CLKOP": f"{25 / pll.divide:.6f}"}
+    marks |= {"FREQUENCY_PIN_CLKOS": f"{pll.mhz:.6f}"}
+    # One of them is text, and looks like a number.
+    marks |= {"ICP_CURRENT": "12", "LPF_RESISTOR": "8", "MFG_ENABLE_FILTEROPAMP": "1 "}
+    marks |= {"MFG_GMCREF_SEL": "2"}
+    return {
+        "type": "EHXPLLL",
+        "parameters": {**{name: f"{n:032b}" for name, n in numbers.items()}, **words},
+        "attributes": marks,
+        "port_directions": {},
+        "connections": {},
+    }
+
+
+def test_a_lower_clock_needs_no_other_netlist(case, tmp_path, pretend):
+    log = pretend(fmax=97.3, cells={"pll": pll_cell(110)})
+    report = case.build("ulx3s-85f", tmp_path / "b", clock_mhz=110)
+    assert log.read_text().split() == ["yosys", "nextpnr", "1", "nextpnr", "1"]
+    assert 95 < report.clock_mhz <= 97.3
+
+
+def test_another_netlist_where_the_settings_are_not_found(case, tmp_path, pretend):
+    log = pretend(fmax=97.3, cells={"pll": pll_cell(120)})
+    case.build("ulx3s-85f", tmp_path / "b", clock_mhz=110)
+    assert log.read_text().split() == ["yosys", "nextpnr", "1"] * 2
+
+
+def test_the_median_of_the_seeds_is_kept(case, tmp_path, pretend):
+    log = pretend(fmax={"4": 130.0, "1": 111.0, "7": 120.5})
+    report = case.build("ulx3s-85f", tmp_path / "b", clock_mhz=110, seeds=(4, 1, 7))
+    assert log.read_text().split("\n")[:-1] == ["yosys", "nextpnr 4", "nextpnr 1", "nextpnr 7"]
+    assert (report.seed, report.fmax_mhz, report.met) == (7, 120.5, True)
+    assert [(run.seed, run.fmax_mhz) for run in report.seeds] == [(4, 130), (1, 111), (7, 120.5)]
+    folder = tmp_path / "b"
+    assert (folder / report.bitstream).read_text() == "bits of routed 7"
+    timing = (folder / "timing.txt").read_text()
+    assert (
+        "fmax by seed     130.00 (4, router1), 111.00 (1, router1), 120.50 (7, router1)" in timing
+    )
+    assert json.loads((folder / "report.json").read_text())["fmax"]["$glbnet$clock"] == {
+        "achieved": 120.5, "constraint": 150.0,
+    }  # fmt: skip
+    assert sorted(path.name for path in folder.iterdir() if "nextpnr" in path.name) == [
+        f"nextpnr-ecp5-seed-{seed}.log" for seed in (1, 4, 7)
+    ]
+    assert not [path.name for path in folder.iterdir() if path.name[0].isdigit()]
+
+
+def test_of_two_seeds_the_slower_is_quoted(case, tmp_path, pretend):
+    pretend(fmax={"1": 130.0, "2": 120.0})
+    assert case.build("ulx3s-85f", tmp_path / "b", seeds=(1, 2)).seed == 2
+
+
+def test_only_the_median_is_routed_again(case, tmp_path, pretend):
+    log = pretend(fmax={"1": 90.0, "2": 130.0, "3": 97.3}, cells={"pll": pll_cell(110)})
+    report = case.build("ulx3s-85f", tmp_path / "b", clock_mhz=110, seeds=(1, 2, 3))
+    assert log.read_text().split("\n")[4:] == ["nextpnr 3", ""]
+    assert (report.seed, report.fmax_mhz, report.met) == (3, 97.3, False)
+    assert (tmp_path / "b" / report.bitstream).read_text() == "bits of routed 3"
+
+
 def test_the_constraint_is_the_same_at_every_clock(case, tmp_path, pretend):
     pretend(fmax=97.3)
     assert case.build("ulx3s-85f", tmp_path / "b").constraint_mhz == 150
@@ -77,10 +171,12 @@ def test_too_slow_for_the_slowest_clock(case, tmp_path, pretend):
 
 
 def test_the_second_router_helps_the_first(case, tmp_path, pretend, monkeypatch):
-    pretend(late=["router1"])
-    monkeypatch.setattr("spikewright.flow.synthesize.build._ROUTER_SECONDS", 0.7)
-    report = case.build("ulx3s-85f", tmp_path / "b")
+    log = pretend(late=["router1"])
+    monkeypatch.setattr("spikewright.flow.synthesize.route._ROUTER_SECONDS", 0.7)
+    report = case.build("ulx3s-85f", tmp_path / "b", seeds=(1, 2))
     assert report.router == "router2"
+    # What is too slow for a design once is not tried with its other seeds.
+    assert log.read_text().split("\n") == ["yosys", "nextpnr 1", "nextpnr 1", "nextpnr 2", ""]
 
 
 def test_a_design_too_large(case, tmp_path, pretend):
@@ -133,7 +229,9 @@ def test_a_missing_tool(case, tmp_path, monkeypatch):
         ({"clock_mhz": 9}, r"^the clock of icebreaker must lie in 12\.\.270 MHz, found 9 MHz$"),
         ({"clock_mhz": 300}, r"^the clock of icebreaker must lie in 12\.\..*found 300 MHz$"),
         ({"clock_mhz": float("nan")}, r"^the clock of icebreaker must lie in .*found nan MHz$"),
-        ({"seed": -1}, r"^seed must be an integer of at least 0, found -1$"),
+        ({"seeds": ()}, r"^seeds must be different integers of at least 1, found none$"),
+        ({"seeds": (1, 0)}, r"^seeds must be different integers of at least 1, found 1, 0$"),
+        ({"seeds": (2, 2)}, r"^seeds must be different integers of at least 1, found 2, 2$"),
     ],
 )
 def test_bad_options(case, tmp_path, options, message):

@@ -49,6 +49,35 @@ def test_memories_follow_the_plan():
     assert used["the weights of 'h0'"].luts == 64 * 32 * 4 // 16
 
 
+def test_large_rams():
+    network, plan = made(
+        (784, 128, 10), lanes=(16, 5), weights=WeightStore.SPRAM, membranes=MembraneStore.BLOCK
+    )
+    used = uses(network, plan, "icebreaker")
+    weights = used["the weights of 'h0'"]
+    assert weights.memory.parts == ((6272, 16),) * 4
+    assert (weights.large, weights.blocks, weights.luts) == (4, 0, 0)
+    check_fits(network, plan, get_board("icebreaker"), stored=[(300, 12)])
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^the weights of 'h0' must be in block RAM or logic: ulx3s-85f has no large RAMs, "
+        r"found spram; generate with --weights block, or choose another board$",
+    ):
+        check_fits(network, plan, get_board("ulx3s-85f"))
+
+
+def test_too_many_for_the_large_rams():
+    network, plan = made(
+        (784, 128, 10), lanes=(17, 5), weights=WeightStore.SPRAM, membranes=MembraneStore.BLOCK
+    )
+    with pytest.raises(
+        RangeError,
+        match=r"the memories in large RAMs must fit the 4 of icebreaker .*, found 5 SPRAM, 1 too "
+        r"many; .*; at most 16 lanes would fit; weights of at most 3 bits would fit",
+    ):
+        check_fits(network, plan, get_board("icebreaker"))
+
+
 @pytest.mark.parametrize("board", ["icebreaker", "ulx3s-85f"])
 def test_a_small_network_fits(board):
     check_fits(*made((64, 32, 10), lanes=8), get_board(board), stored=[(65, 12)])
@@ -60,8 +89,8 @@ def test_weights_too_many_for_the_small_board():
         RangeError,
         match=r"^network 'chain-1' on icebreaker: the memories in block RAM must fit the 28 of "
         r"icebreaker that are left beside the self-test's, found \d+ EBR, \d+ too many; the "
-        r"largest are the weights of 'h0', 6272 rows of 64 bits in 128 EBR; the board ulx3s-85f "
-        r"would do$",
+        r"largest are the weights of 'h0', 6272 rows of 64 bits in 128 EBR; weights in spram "
+        r"would fit; the board ulx3s-85f would do$",
     ):
         check_fits(network, plan, get_board("icebreaker"), stored=[(700, 10)])
 

@@ -1,6 +1,7 @@
 """Flip-flops that go into block RAM: which, and that nothing is computed otherwise."""
 
 import copy
+import re
 
 import pytest
 
@@ -8,16 +9,18 @@ from spikewright.flow.plan import default_plan
 from spikewright.flow.synthesize.output_registers import use_output_registers
 from spikewright.golden.errors import MismatchError
 from spikewright.golden.spec import Mode
+from spikewright.hdl.plan import MembraneStore
 from support.chains import bounded_chain, inputs_for
 from support.fuzz import Case, check
 from support.gates import ecp5_gates
 
 CLOCK, ENABLE = 2, 3
+NARROW, WIDE = f"{18:032b}", f"{36:032b}"
 
 
-def ram(outputs):
+def ram(outputs, width=NARROW):
     """A block RAM of which port A has those bits."""
-    pins, directions, says = {}, {}, {}
+    pins, directions, says = {}, {}, {"DATA_WIDTH_A": width, "DATA_WIDTH_B": width}
     for port in "AB":
         says[f"REGMODE_{port}"] = "NOREG"
         for pin, bit in (("CLK", CLOCK), ("OCE", "1"), ("RST", "0")):
@@ -68,7 +71,59 @@ def test_registers_behind_a_port():
     left = cells_of(design)
     assert list(left) == ["ram"]
     assert [left["ram"]["connections"][f"DOA{k}"] for k in range(3)] == [[7], [8], ["A2"]]
-    assert left["ram"]["parameters"] == {"REGMODE_A": "OUTREG", "REGMODE_B": "NOREG"}
+    assert modes(design) == ["OUTREG", "NOREG"]
+    assert enables(design) == [["1"], ["1"]]
+
+
+def modes(design):
+    return [cells_of(design)["ram"]["parameters"][f"REGMODE_{port}"] for port in "AB"]
+
+
+def enables(design):
+    return [cells_of(design)["ram"]["connections"][f"OCE{port}"] for port in "AB"]
+
+
+def test_registers_with_an_enable():
+    design = netlist(register(100, 7, enable=ENABLE), register(101, 8, enable=ENABLE))
+    assert use_output_registers(design, "top") == 2
+    assert modes(design) == ["OUTREG", "NOREG"]
+    assert enables(design) == [[ENABLE], ["1"]]
+
+
+def wide(*others, clock=CLOCK):
+    """A word of 36 bits: one in the half of port A, the others in that of port B."""
+    design = netlist(register(100, 7, enable=ENABLE))
+    cells_of(design)["ram"] = ram([100], WIDE)
+    pins = cells_of(design)["ram"]["connections"]
+    pins["OCEA"], pins["CLKA"] = ["0"], [clock]  # it writes
+    cells_of(design).update({f"other_{k}": each for k, each in enumerate(others)})
+    return design
+
+
+def test_both_halves_of_a_wide_word():
+    design = wide(register("B0", 8, enable=ENABLE), register("B1", 9, enable=ENABLE))
+    assert use_output_registers(design, "top") == 3
+    assert list(cells_of(design)) == ["ram"]
+    pins = cells_of(design)["ram"]["connections"]
+    assert [pins["DOA0"], pins["DOB0"], pins["DOB1"]] == [[7], [8], [9]]
+    assert modes(design) == ["OUTREG", "OUTREG"]
+    assert enables(design) == [[ENABLE], [ENABLE]]
+
+
+@pytest.mark.parametrize(
+    "design",
+    [
+        wide(register("B0", 8)),
+        wide(register("B0", 8, enable=9)),
+        wide(register("B0", 8, enable=ENABLE, kind="LUT4")),
+        wide(register("B0", 8, enable=ENABLE), clock=9),
+    ],
+    ids=["always", "another", "logic", "clocks"],
+)
+def test_a_wide_word_stays_where_a_half_must(design):
+    before = copy.deepcopy(design)
+    assert use_output_registers(design, "top") == 0
+    assert design == before
 
 
 def test_enables_and_resets_that_say_nothing():
@@ -109,23 +164,33 @@ def test_a_port_stays_where_one_register_must(other):
 
 def test_ports_by_themselves():
     design = netlist(register(100, 7))
-    cells_of(design)["other"] = register("B0", 8, enable=ENABLE)
+    cells_of(design)["other"] = register("B0", 8, reset=9)
     assert use_output_registers(design, "top") == 1
     assert cells_of(design)["ram"]["parameters"]["REGMODE_B"] == "NOREG"
 
 
-@pytest.fixture
-def small():
-    # 18 bits for each of 4 blocks: whole ports of a block RAM.
+def case(**options):
     network = bounded_chain((40, 12, 5), seed=3, bits=4)
     return Case(
         network=network,
-        plan=default_plan(network, Mode.COLLAPSED, lanes=4),
+        plan=default_plan(network, Mode.COLLAPSED, **options),
         inputs={network.inputs[0].name: inputs_for(network, 6)},
         steps=None,
         keep=None,
         stalls=(None, None),
     )
+
+
+@pytest.fixture
+def small():
+    # 18 bits for each of 4 blocks: whole ports of a block RAM.
+    return case(lanes=4)
+
+
+@pytest.fixture
+def block():
+    # 6 words of membranes for the first layer, read over and over.
+    return case(lanes=2, membranes=MembraneStore.BLOCK)
 
 
 def test_gates_with_output_registers(small, tmp_path):
@@ -138,6 +203,39 @@ def test_gates_with_output_registers(small, tmp_path):
 
     check(small, tmp_path, mapped=mapped)
     assert moved == [16]
+
+
+def words(gates):
+    """Block RAMs that are read in words of 36 bits, as text."""
+    return [
+        each for each in re.findall(r"DP16KD #\(.*?\);", gates, re.DOTALL) if "_B(32'd36)" in each
+    ]
+
+
+def test_gates_of_membranes_in_block_ram(block, tmp_path):
+    def mapped(verilog):
+        files, _ = ecp5_gates(verilog, tmp_path)
+        (membranes,) = words(files[0].read_text())
+        assert membranes.count('("OUTREG")') == 2
+        assert "_A(32'd36)" in membranes
+        return files
+
+    check(block, tmp_path, mapped=mapped)
+
+
+@pytest.mark.parametrize("pin", ["OCEA", "OCEB"])
+def test_an_enable_that_is_lost_is_found(block, tmp_path, pin):
+    def mapped(verilog):
+        files, _ = ecp5_gates(verilog, tmp_path)
+        gates = files[0].read_text()
+        (membranes,) = words(gates)
+        lost = re.sub(rf"\.{pin}\(.*?\),\n", f".{pin}(1'h1),\n", membranes)
+        assert lost != membranes
+        files[0].write_text(gates.replace(membranes, lost))
+        return files
+
+    with pytest.raises(MismatchError):
+        check(block, tmp_path, mapped=mapped)
 
 
 def test_a_register_too_many_is_found(small, tmp_path):

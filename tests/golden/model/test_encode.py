@@ -141,6 +141,18 @@ def test_events_total():
     assert totals(source(Encoding.EVENTS), values).tolist() == [[4, -1, 7]]
 
 
+def test_events_of_int8_are_those_of_int64():
+    model = Model(network(source(Encoding.EVENTS)))
+    events = np.random.default_rng(3).integers(-2, 6, (5, 4, 3))
+    whole = model.run(events, mode="stepwise", trace=True)
+    for values in (events.astype(np.int8), torch.tensor(events, dtype=torch.int8)):
+        found = model.run(values, mode="stepwise", trace=True)
+        assert torch.equal(found.values, whole.values)
+        assert torch.equal(found.trace.spikes["x"], whole.trace.spikes["x"])
+    with pytest.raises(RangeError, match=r"values must be from -2 to 5, found -3$"):
+        model.run(np.full((1, 4, 3), -3, dtype=np.int8), mode="stepwise")
+
+
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.uint32, np.int64, np.uint64])
 def test_any_integer_type(dtype):
     model = Model(network(source()))

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from spikewright.golden.errors import ConfigurationError
-from spikewright.golden.model import Model, Result, model
+from spikewright.golden.model import Model, Result, arithmetic, model, synapse
+from spikewright.golden.model.circuit import Layer
 from spikewright.golden.spec import (
     BiasWhen,
     Connection,
@@ -344,12 +345,32 @@ def test_parts_of_a_batch_are_the_batch(monkeypatch):
                 one = Model(network)
                 whole = one.run(inputs, mode=mode, steps=4, trace=True)
                 with monkeypatch.context() as patch:
-                    patch.setattr(model, "CHUNK_ENTRIES", 1)
+                    patch.setattr(model, "CHUNK_BYTES", 1)
                     parts = one.run(inputs, mode=mode, steps=4, trace=True)
                     bare = one.run(inputs, mode=mode, steps=4)
                 assert_same(whole, parts)
                 assert torch.equal(bare.values, whole.values)
                 assert bare.trace is None
+
+
+def test_who_goes_ahead_does_what_it_does_step_by_step(monkeypatch):
+    ahead = 0
+    for seed in range(20):
+        network = stepwise_network(Seeded(seed))
+        inputs = random_inputs(network, batch=5, steps=4, seed=seed)
+        one = Model(network)
+        whole = one.run(inputs, mode=Mode.STEPWISE, steps=4, trace=True)
+        layers = one._circuits[Mode.STEPWISE].layers
+        ahead += sum(layer.goes_ahead([each.name for each in network.inputs]) for layer in layers)
+        with monkeypatch.context() as patch:
+            patch.setattr(Layer, "goes_ahead", lambda self, known: False)
+            assert_same(whole, one.run(inputs, mode=Mode.STEPWISE, steps=4, trace=True))
+        with monkeypatch.context() as patch:
+            patch.setattr(arithmetic, "has_int8", lambda: False)
+            patch.setattr(synapse, "has_int8", lambda: False)
+            plain = Model(network)
+            assert_same(whole, plain.run(inputs, mode=Mode.STEPWISE, steps=4, trace=True))
+    assert ahead > 4
 
 
 def assert_same(a: Result, b: Result) -> None:

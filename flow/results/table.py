@@ -1,20 +1,15 @@
-"""Writes the table of measured results of a text from the summaries of runs.
+"""Tables of measured results, in Markdown: a short one for a text, and a page with everything."""
 
-``python -m spikewright.flow.results README.md DIR...`` replaces what stands between the two marker
-lines; no figure there is typed by hand.
-"""
-
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from spikewright.flow.files import read_json
-from spikewright.golden.errors import ConfigurationError, FileError, SpikewrightError
+from spikewright.golden.errors import FileError
 
-__all__ = ["BEGIN", "END", "replace_table", "table"]
+from .goal import Reached, reached
 
-BEGIN = "<!-- results: written by make bench -->"
+__all__ = ["BEGIN", "END", "page", "replace_table", "short_table"]
+
+BEGIN = "<!-- results: written by make record -->"
 END = "<!-- /results -->"
 
 Summary = Mapping[str, Any]
@@ -68,6 +63,7 @@ _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("lanes (banks)", lambda s: _lanes(s["hardware"])),
     ("LUTs, flip-flops, block RAMs", lambda s: _area(s["build"])),
     ("fmax", lambda s: f"{s['build']['fmax_mhz']:.1f} MHz"),
+    ("that of each seed", lambda s: _seeds(s["build"])),
     ("frames a sequence, each a sample", lambda s: _frames(s["cosim"])),
     ("cycles a sample, mean", lambda s: _number(s["performance"]["cycles_per_sample"])),
     ("its bound, efficiency", lambda s: _bound(s["performance"])),
@@ -129,34 +125,113 @@ def _bound(performance: Summary) -> str:
     return f"{_number(performance['bound_cycles'])}, {performance['efficiency']:.2f}"
 
 
-def table(summaries: Sequence[Summary]) -> str:
-    """Markdown tables: a column for each run, at most four side by side; a row for each figure."""
-    if not summaries:
-        raise ConfigurationError("there must be at least one run", found="none")
-    parts = [summaries[k : k + _COLUMNS] for k in range(0, len(summaries), _COLUMNS)]
-    lines = [line for part in parts for line in [*_part(part), ""]]
-    return "\n".join([*lines, *_origins(summaries)])
+def _seeds(build: Summary) -> str:
+    return ", ".join(f"{run['fmax_mhz']:.1f} ({run['seed']})" for run in build["seeds"])
 
 
-def _part(summaries: Sequence[Summary]) -> list[str]:
-    names = [summary["network"]["name"] for summary in summaries]
-    lines = [f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+def _main_accuracy(summary: Summary) -> str:
+    """In the mode of the bitstream; stepwise, with the most steps that were tried."""
+    share = summary["accuracy"].get(summary["build"]["mode"])
+    if isinstance(share, Mapping):
+        share = list(share.values())[-1] if share else None
+    return _NONE if share is None else _percent(share)
+
+
+def _differences(summary: Summary) -> str:
+    reports = summary["cosim_modes"].values()
+    compared = sum(report["spikes_compared"] for report in reports)
+    return f"{sum(report['mismatches'] for report in reports)} of {compared:,} spikes"
+
+
+# Title, figure, and whether it is a number.
+_SHORT: tuple[tuple[str, Callable[[Summary], str], bool], ...] = (
+    ("network", lambda s: "-".join(s["network"]["shapes"]), False),
+    ("board", lambda s: str(s["build"]["board"]), False),
+    ("accuracy", _main_accuracy, True),
+    ("cycles", lambda s: _number(s["performance"]["cycles_per_sample"]), True),
+    ("efficiency", lambda s: f"{s['performance']['efficiency']:.2f}", True),
+    ("Fmax, MHz", lambda s: f"{s['build']['fmax_mhz']:.1f}", True),
+    ("LUTs", lambda s: f"{s['build']['lut']:,}", True),
+    ("block RAMs", lambda s: str(s["build"]["bram"]), True),
+    ("samples/s", lambda s: _number(s["performance"]["frames_per_s"]), True),
+    ("samples/s and kLUT", lambda s: _number(s["performance"]["frames_per_s_per_klut"]), True),
+    ("differences", _differences, True),
+)
+
+
+def short_table(runs: Mapping[str, Summary]) -> str:
+    """A row for each run, and what it was made with."""
+    marks = "|".join("---:" if number else "---" for _, _, number in _SHORT)
+    lines = [f"| | {' | '.join(title for title, _, _ in _SHORT)} |", f"|---|{marks}|"]
+    for name, summary in runs.items():
+        lines.append(f"| {name} | {' | '.join(figure(summary) for _, figure, _ in _SHORT)} |")
+    return "\n".join([*lines, "", *_origins(runs)])
+
+
+def page(runs: Mapping[str, Summary]) -> str:
+    """All figures of every run: a column for each, at most four side by side; then the goals."""
+    lines = [
+        "# Measured",
+        "",
+        "Made by `make record` from `record.json`; `make regress` holds new results against it.",
+        "",
+    ]
+    names = list(runs)
+    for k in range(0, len(names), _COLUMNS):
+        lines += [*_part({name: runs[name] for name in names[k : k + _COLUMNS]}), ""]
+    goals = {
+        name: reached(summary["benchmark"]["goal"], summary)
+        for name, summary in runs.items()
+        if summary.get("benchmark", {}).get("goal")
+    }
+    if goals:
+        lines += ["## Goals", "", "| | figure | wanted | reached | |", "|---|---|---:|---:|---|"]
+        lines += [_goal(name, each) for name, found in goals.items() for each in found]
+        lines += ["", "The slowest path of each of them:", ""]
+        lines += [_slowest(name, runs[name]["build"]) for name in goals]
+        lines.append("")
+    return "\n".join([*lines, "## Measured when, and with what", "", *_origins(runs)]) + "\n"
+
+
+def _part(runs: Mapping[str, Summary]) -> list[str]:
+    lines = [f"| | {' | '.join(runs)} |", "|---" * (len(runs) + 1) + "|"]
     for title, figure in _ROWS:
-        lines.append(f"| {title} | {' | '.join(figure(summary) for summary in summaries)} |")
+        lines.append(f"| {title} | {' | '.join(map(figure, runs.values()))} |")
     return lines
 
 
-def _origins(summaries: Sequence[Summary]) -> list[str]:
+def _goal(run: str, each: Reached) -> str:
+    wanted, found = (
+        f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+        for value in (each.wanted, each.found)
+    )
+    title = each.name.replace("_", " ")
+    bound = "at most" if each.at_most else "at least"
+    return f"| {run} | {title} | {bound} {wanted} | {found} | {'met' if each.met else 'missed'} |"
+
+
+def _slowest(run: str, build: Summary) -> str:
+    path = build["critical_path"]
+    return (
+        f"- {run}: {path['delay_ns']:.2f} ns ({path['logic_ns']:.2f} logic, "
+        f"{path['routing_ns']:.2f} routing), from `{path['source']}` to `{path['sink']}`"
+    )
+
+
+def _origins(runs: Mapping[str, Summary]) -> list[str]:
     """When, on what and with what the figures were made; equal origins are told once."""
     origins: dict[str, list[str]] = {}
-    for summary in summaries:
+    for name, summary in runs.items():
         run, versions = summary["measured"], summary["versions"]
         named = [f"{name} {version}" for name, version in versions.items() if name != "spikewright"]
+        seeds = ", ".join(str(each["seed"]) for each in summary["build"]["seeds"])
+        training = summary.get("benchmark", {}).get("seed", 0)
         text = (
             f"measured {run['date']} on {run['cores']} {run['processor']} cores with "
-            f"{run['memory_gib']} GiB; {', '.join(named)}"
+            f"{run['memory_gib']} GiB; seed of training {training}, of place and route {seeds}; "
+            f"{', '.join(named)}"
         )
-        origins.setdefault(text, []).append(summary["network"]["name"])
+        origins.setdefault(text, []).append(name)
     return [f"{', '.join(names)}: {text}." for text, names in origins.items()]
 
 
@@ -169,32 +244,3 @@ def replace_table(text: str, new: str, where: str) -> str:
         )
     start, stop = lines.index(BEGIN), lines.index(END)
     return "\n".join([*lines[: start + 1], "", new, "", *lines[stop:]]) + "\n"
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Rewrite the table in the first argument from the summaries in the folders after it."""
-    try:
-        if not arguments:
-            raise ConfigurationError("a text must be named", found="no argument")
-        path = Path(arguments[0])
-        summaries = []
-        for folder in arguments[1:]:
-            summary = read_json(Path(folder) / "summary.json")
-            missing = {"accuracy", "cosim", "build", "performance"} - set(summary)
-            if missing:
-                raise FileError(
-                    "a run must have gone the whole way",
-                    found=f"no {', '.join(sorted(missing))}",
-                    where=folder,
-                )
-            summaries.append(summary)
-        new = replace_table(path.read_text(encoding="utf-8"), table(summaries), str(path))
-        path.write_text(new, encoding="utf-8")
-    except (SpikewrightError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return error.exit_code if isinstance(error, SpikewrightError) else FileError.exit_code
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,229 @@
+"""Cores in time: which cycles their tokens, rows and passes take."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from spikewright.golden.spec import Mode
+
+from .intake import Intake
+from .queues import END, STEP
+from .serialise import Item, Serialiser
+
+__all__ = ["CoreTiming", "Groups", "HostWork", "PortCosts", "TimedCore"]
+
+Groups = list[tuple[int, int, int]]
+"""Of a pass, by group with spikes: its number, its tokens, and those of its last block."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortCosts:
+    """What each SPIKE token of a port costs: ``cycles`` that it is held, ``rows`` that it adds."""
+
+    cycles: list[int]
+    rows: list[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostWork:
+    """What a host sends: for each of its markers the kind and the groups in front of it."""
+
+    groups: int
+    kinds: list[int]
+    passes: list[Groups]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoreTiming:
+    """A core's latencies. ``rows`` : from a spike to its row at the lanes; ``read`` : of the sweep;
+    ``interval`` : a group takes in a pass; ``close`` : of an overlapped core's sums, else None.
+    ``shows``, ``fires``, ``defers`` : as of its control.
+    """
+
+    mode: Mode
+    rows: int
+    read: int
+    interval: int
+    close: int | None
+    shows: bool
+    fires: bool
+    defers: bool
+
+
+@dataclass(kw_only=True)
+class TimedCore:
+    """``hdl.core.Core``, or ``hdl.overlapped.OverlappedCore`` where ``timing.close`` is given.
+
+    ``added``, ``swept`` count cycles: of rows, and of passes.
+    """
+
+    name: str
+    timing: CoreTiming
+    intake: Intake
+    costs: Sequence[PortCosts]
+    hosts: Sequence[HostWork]
+    serialiser: Serialiser
+    rows: int = field(default=0, init=False)
+    added: int = field(default=0, init=False)
+    swept: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.at = [0] * len(self.hosts)  # markers that each host has sent
+        self.marked = -1  # the item that is the last marker
+        self.end = 0
+        self.moves = 0
+
+    def run(self) -> Iterator[bool]:
+        """Take tokens for ever; yields whether anything moved."""
+        return self._overlapped() if self.timing.close is not None else self._plain()
+
+    def _plain(self) -> Iterator[bool]:
+        """A marker's passes keep the next token waiting."""
+        timing, intake = self.timing, self.intake
+        drained = before = 0
+        pending = [False] * len(self.hosts)
+        while True:
+            while (got := intake.next(before)) is None:
+                yield self._moved()
+            start, port, token = got
+            host = intake.ports[port].host
+            if pending[host] and token != END:
+                start = max(start, drained) + self._length(host) + 1
+                pending[host] = False
+            if token >= 0:
+                before = self._add(start, port, token)
+                if self.costs[port].rows[token]:
+                    drained = before + 2 + timing.rows
+                else:
+                    drained = max(drained, before + 2)
+                continue
+            self.moves += 1
+            yield from self._until(self.marked)
+            begins = done = max(start, drained, self._clear())
+            again = False
+            if token == END and timing.fires and timing.mode is Mode.SETTLE:
+                yield from self._settle(begins, host, turns=len(self.hosts) > 1)
+                again = self.hosts[host].kinds[self.at[host]] == STEP
+                done = self.end
+            elif timing.shows if token == STEP else self.sends_at_end:
+                yield from self._pass(begins, host)
+                done = self.end
+            elif token == END:
+                done = begins + self._length(host)
+            yield from self._until(self.marked)
+            before = max(done + 1, self._clear())
+            self._mark(before + 1, host)
+            self.swept += before - begins + 1
+            pending[host] = timing.defers and token == STEP
+            intake.leave(before)
+            if token == END:
+                intake.answer(host, before, again=again)
+
+    def _overlapped(self) -> Iterator[bool]:
+        """A marker keeps its place among the rows; its passes are made behind them."""
+        timing, intake = self.timing, self.intake
+        assert timing.close is not None  # it is why we are here
+        before = 0
+        while True:
+            while (got := intake.next(before)) is None:
+                yield self._moved()
+            start, port, token = got
+            if token >= 0:
+                before = self._add(start, port, token)
+                continue
+            self.moves += 1
+            yield from self._until(self.marked)
+            before = max(start, self._clear())
+            intake.leave(before)
+            self.added += 1
+            begins = before + timing.rows + timing.close + 1
+            if token == STEP and not timing.shows:
+                self._mark(before + 2, 0)  # sums go on
+                continue
+            if token == END and timing.mode is Mode.SETTLE and timing.fires:
+                yield from self._settle(begins, 0, turns=False)
+            elif token == STEP or self.sends_at_end:
+                yield from self._pass(begins, 0)
+            else:
+                self.end = begins + self._length(0)
+            self._mark(self.end + 1, 0)
+            self.swept += self.end - begins
+
+    @property
+    def sends_at_end(self) -> bool:
+        """Whether the pass at END sends: of levels, where it is the only one, or of values."""
+        return self.timing.mode is Mode.COLLAPSED or not self.timing.shows
+
+    def _add(self, start: int, port: int, token: int) -> int:
+        """The last cycle of a spike."""
+        costs = self.costs[port]
+        last = start + costs.cycles[token] - 1
+        self.intake.leave(last)
+        self.added += costs.cycles[token]
+        self.rows += costs.rows[token]
+        self.moves += 1
+        return last
+
+    def _settle(self, begins: int, host: int, *, turns: bool) -> Iterator[bool]:
+        """Steps until one fires nothing, and the initial state; or one of them in each turn."""
+        while True:
+            yield from self._pass(begins, host)
+            if self.hosts[host].kinds[self.at[host]] == END:
+                self.end += 1 + self._length(host)
+                return
+            if turns:
+                return
+            self._mark(self.end + 2, host)
+            yield from self._until(self.marked)
+            begins = self._clear()
+
+    def _length(self, host: int) -> int:
+        """Cycles from a pass' start to the first one behind it, if the serialiser takes all."""
+        timing = self.timing
+        return 2 + timing.read + self.hosts[host].groups * timing.interval
+
+    def _pass(self, start: int, host: int) -> Iterator[bool]:
+        """A pass that sends; ``end`` is the first cycle behind it."""
+        timing, work, serialiser = self.timing, self.hosts[host], self.serialiser
+        first, each = start + 1 + timing.read, timing.interval
+        place = -1
+        for group, tokens, last in work.passes[self.at[host]]:
+            gap = group - place
+            serialiser.push(
+                Item(
+                    base=first + (group + 1) * each,
+                    empty=gap - 1,
+                    each=each,
+                    host=host,
+                    tokens=tokens,
+                    last=last,
+                )
+            )
+            place = group
+        self.end = start + self._length(host)
+        rest = work.groups - 1 - place
+        while len(serialiser.chosen) < len(serialiser.items) - (not rest):
+            yield self._moved()
+        yield from self._until(len(serialiser.items) - 1)
+        last = serialiser.after(rest - 1, each) if rest else serialiser.taken[-1]
+        self.end = max(self.end, last + 1)
+
+    def _mark(self, base: int, host: int) -> None:
+        """The host's next marker is offered to the serialiser."""
+        self.marked = len(self.serialiser.items)
+        kind = self.hosts[host].kinds[self.at[host]]
+        self.serialiser.push(Item(base=base, host=host, marker=kind))
+        self.at[host] += 1
+
+    def _until(self, item: int) -> Iterator[bool]:
+        """Until it is known when an item is taken."""
+        while item >= len(self.serialiser.taken):
+            yield self._moved()
+
+    def _moved(self) -> bool:
+        """Whether anything moved since this was asked last."""
+        moved, self.moves = self.moves > 0, 0
+        return moved
+
+    def _clear(self) -> int:
+        """The first cycle in which no marker waits for the serialiser."""
+        return self.serialiser.taken[self.marked] + 1 if self.marked >= 0 else 0

@@ -1,0 +1,152 @@
+"""Cycles a sample of a plan, worked out from golden traces without simulating hardware."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from spikewright.flow.cosim.golden import golden_streams
+from spikewright.flow.cosim.streams import OUTPUT, TokenStream
+from spikewright.flow.performance import Workload, bound, workload
+from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.spec import Mode, Network
+from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.plan import HardwarePlan
+
+from .graph import Ran, simulate
+
+if TYPE_CHECKING:
+    import torch
+
+    Values = torch.Tensor | npt.NDArray[Any]
+
+__all__ = ["Activity", "CoreCycles", "CycleEstimate", "activity", "estimate_cycles"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Activity:
+    """What a few samples make every population send in a mode.
+
+    ``samples`` : how many. ``streams`` : all tokens, as the golden model says them, by source.
+    ``load`` : what no plan can avoid.
+    """
+
+    mode: Mode
+    samples: int
+    streams: Mapping[str, TokenStream]
+    load: Workload
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoreCycles:
+    """A core's cycles a sample: in which it takes spikes (``rows``), in which it makes passes
+    (``sweeps``), and those in which it does either (``busy``).
+    """
+
+    name: str
+    rows: float
+    sweeps: float
+    busy: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CycleEstimate:
+    """Cycles of a plan, as means over samples that are sent back to back.
+
+    ``cycles`` : between two results. ``latency`` : from the first sample's first token to its
+    result. ``bound`` : the fewest that the plan's memory ports allow; ``efficiency`` : bound /
+    cycles. ``limit`` : what takes the most of them, in words.
+    """
+
+    cycles: float
+    latency: float
+    bound: float
+    efficiency: float
+    cores: tuple[CoreCycles, ...]
+    limit: str
+
+
+def activity(
+    network: Network,
+    mode: Mode,
+    inputs: "Values | Mapping[str, Values]",
+    *,
+    steps: int | None = None,
+) -> Activity:
+    """Run the golden model on some samples, at least 2.
+
+    Parameters
+    ----------
+    inputs, steps : as for ``cosim.cosimulate``.
+    """
+    mode = Mode(mode)
+    streams = golden_streams(network, mode, inputs, steps)
+    samples = len(streams[OUTPUT].starts) - 1
+    if samples < 2:
+        raise ConfigurationError(
+            "there must be at least 2 samples, to see how they follow each other",
+            found=str(samples),
+            where="inputs",
+        )
+    load = workload(network, HardwarePlan(mode=mode, cores=()), streams)
+    return Activity(mode=mode, samples=samples, streams=streams, load=load)
+
+
+def estimate_cycles(network: Network, plan: HardwarePlan, activity: Activity) -> CycleEstimate:
+    """How many cycles a sample takes, from one result to the next.
+
+    Every token of every stream goes through a model in time of queues, cores, serialisers and
+    routers, with the latencies that the hardware's own modules state.
+
+    Raises
+    ------
+    ConfigurationError
+        If the plan is of another mode, or not legal.
+    UnsupportedError
+        If the plan has what the model does not know: encoders, guards.
+    """
+    if activity.mode is not plan.mode:
+        raise ConfigurationError(
+            f"the plan must be of the traces' mode, {activity.mode}", found=str(plan.mode)
+        )
+    ran = simulate(Accelerator(network=network, plan=plan), activity.streams)
+    ends = ran.readout.ends
+    cycles = (ends[-1] - ends[0]) / (len(ends) - 1)
+    least = bound(network, plan, activity.load)
+    return CycleEstimate(
+        cycles=cycles,
+        latency=float(ends[0]),
+        bound=least,
+        efficiency=least / cycles,
+        cores=tuple(_of_core(core, activity.samples) for core in ran.cores),
+        limit=_limit(ran),
+    )
+
+
+def _of_core(core: Any, samples: int) -> CoreCycles:
+    overlaps = core.timing.close is not None
+    busy = max(core.added, core.swept) if overlaps else core.added + core.swept
+    return CoreCycles(
+        name=core.name,
+        rows=core.added / samples,
+        sweeps=core.swept / samples,
+        busy=busy / samples,
+    )
+
+
+def _limit(ran: Ran) -> str:
+    """What is busy for the most cycles."""
+    found: list[tuple[int, str]] = []
+    for name, tokens in ran.inputs.items():
+        found.append((tokens, f"the one token a cycle of input {name!r}"))
+    for core in ran.cores:
+        overlaps = core.timing.close is not None
+        together = core.added if overlaps else core.added + core.swept
+        if core.added >= core.swept:
+            found.append((together, f"rows of {core.name!r}"))
+        else:
+            found.append((max(together, core.swept), f"sweep of {core.name!r}"))
+        found.append((core.serialiser.sent, f"serialiser of {core.name!r}"))
+    found.append((ran.readout.busy * len(ran.readout.ends), "the readout"))
+    return max(found)[1]

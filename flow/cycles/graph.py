@@ -1,0 +1,288 @@
+"""The accelerator of a plan as processes in time, from the numbers that hardware is built of."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from spikewright.flow.cosim.streams import TokenStream
+from spikewright.golden.errors import SpikewrightError, UnsupportedError
+from spikewright.golden.spec import TokenKind
+from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.config import PortConfig
+from spikewright.hdl.core import Core
+from spikewright.hdl.overlapped import OverlappedCore
+from spikewright.hdl.queue import SHALLOW_QUEUE
+from spikewright.hdl.shell import CoreShell
+from spikewright.hdl.sum_delay import SumDelay
+
+from .cores import CoreTiming, PortCosts, TimedCore
+from .delta import TimedDelta, changes
+from .emission import Emission, of_host, of_input
+from .intake import Intake, Port
+from .queues import Fork, Markers, Queue, Sink
+from .readouts import TimedReadout
+from .serialise import Serialiser
+from .splitter import TimedSplitter
+
+__all__ = ["Ran", "simulate"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """What ran: cores in the plan's order, tokens of each input, and the readout."""
+
+    cores: tuple[TimedCore, ...]
+    inputs: Mapping[str, int]
+    readout: TimedReadout
+
+
+def simulate(accelerator: Accelerator, streams: Mapping[str, TokenStream]) -> Ran:
+    """Run the samples of ``streams`` back to back, through an output that is always taken.
+
+    Raises
+    ------
+    UnsupportedError
+        If the plan has encoders or guards, or a connection has both a delay and a function of sums.
+    """
+    return _Graph(accelerator, streams).run()
+
+
+class _Graph:
+    def __init__(self, accelerator: Accelerator, streams: Mapping[str, TokenStream]) -> None:
+        _check(accelerator)
+        self.accelerator = accelerator
+        self.streams = streams
+        self.network = accelerator.network
+        self.readout = TimedReadout(accelerator)
+        self.sinks: dict[str, list[Sink]] = {}
+        self.sinks[self.network.readout.population] = [self.readout]
+        self.runs: list[Iterator[bool]] = []
+        self.intakes: list[Intake] = []
+
+    def run(self) -> Ran:
+        queues = [self._queues(core) for core in self.accelerator.cores]
+        emitted: dict[str, list[Emission]] = {}
+        inputs = {}
+        for each in self.accelerator.inputs:
+            emission = of_input(self.streams[each.name], each.layout.slots)
+            emitted[each.name] = [emission]
+            inputs[each.name] = len(emission.tokens)
+            self.runs.append(_source(emission, Fork(self.sinks.get(each.name, []))))
+        made: list[tuple[CoreShell, list[Emission], list[Fork]]] = []
+        parts: dict[str, list[Queue]] = {}
+        for core in self.accelerator.cores:
+            own, forks = [], []
+            for host in core.config.hosts:
+                name = host.population.name
+                emission = of_host(self.streams[name], core.config, host)
+                emitted.setdefault(name, []).append(emission)
+                own.append(emission)
+                sinks = self.sinks.get(name, [])
+                if host.n != host.population.n:
+                    parts.setdefault(name, []).append(Queue(1, 0))
+                    sinks = [parts[name][-1]]
+                forks.append(Fork(sinks))
+            made.append((core, own, forks))
+        for name, streams in parts.items():
+            self._merge(streams, emitted[name], Fork(self.sinks[name]))
+        cores = tuple(
+            self._core(core, own, forks, into, emitted)
+            for (core, own, forks), into in zip(made, queues, strict=True)
+        )
+        self._advance()
+        return Ran(cores=cores, inputs=inputs, readout=self.readout)
+
+    def _queues(self, core: CoreShell) -> list[Queue]:
+        """Those of a core's ports, and the one of markers where it has one."""
+        found = []
+        for port in core.config.ports:
+            found.append(_queue(port.queue_depth))
+            self.sinks.setdefault(port.connection.source, []).append(found[-1])
+        if core.config.pace is not None:
+            found.append(Markers(2, 1, 2))
+            self.sinks.setdefault(core.config.pace, []).append(found[-1])
+        return found
+
+    def _merge(self, queues: list[Queue], parts: list[Emission], fork: Fork) -> None:
+        """The slices of a population become one stream."""
+        intake = Intake([Port(queue=queue) for queue in queues])
+        offsets = np.cumsum([0, *(part.firsts.size for part in parts)]).tolist()
+        self.intakes.append(intake)
+        self.runs.append(_merged(intake, offsets, fork))
+
+    def _core(
+        self,
+        core: CoreShell,
+        own: list[Emission],
+        forks: list[Fork],
+        queues: list[Queue],
+        emitted: Mapping[str, list[Emission]],
+    ) -> TimedCore:
+        config = core.config
+        ports, costs = [], []
+        alone = len(config.ports) == 1 and config.pace is None
+        for k, (port, queue) in enumerate(zip(config.ports, queues, strict=False)):
+            delay = core.intake.delays[k]
+            sums = delay.banks[0].latency if isinstance(delay, SumDelay) else 0
+            whole = _whole(emitted[port.connection.source])
+            unit = core.intake.deltas[k]
+            if unit is not None:
+                made = changes(port, whole, self._ends(port.connection.source))
+                timed = TimedDelta(queue, unit, made)
+                self.runs.append(timed.run())
+                queue, whole = timed.out, made.emission
+            if port.serial and not alone:
+                bits = np.bitwise_count(np.abs(whole.payloads)).astype(np.int64)
+                splitter = TimedSplitter(queue, bits.tolist())
+                self.runs.append(splitter.run())
+                queue, whole = splitter.out, whole.times(bits)
+            costs.append(_costs(port, whole, bits=port.serial and alone))
+            late = config.mode if port.connection.delay else None
+            ports.append(Port(queue=queue, host=port.host, delay=late, sums=sums))
+        if config.pace is not None:
+            ports.append(Port(queue=queues[-1]))
+            costs.append(PortCosts(cycles=[], rows=[]))
+        registered = alone and config.ports[0].serial
+        intake = Intake(ports, hosts=len(config.hosts), registered=registered)
+        serialiser = Serialiser(forks)
+        works = [emission.work for emission in own]
+        timed_core = TimedCore(
+            name="+".join(host.population.name for host in config.hosts),
+            timing=_timing(core),
+            intake=intake,
+            costs=costs,
+            hosts=[work for work in works if work is not None],
+            serialiser=serialiser,
+        )
+        self.intakes.append(intake)
+        self.runs += [timed_core.run(), serialiser.run()]
+        return timed_core
+
+    def _ends(self, source: str) -> list[int]:
+        """Spikes of a source in front of each END."""
+        stream = self.streams[source]
+        spikes = np.cumsum(stream.kind == TokenKind.SPIKE)
+        found: list[int] = spikes[stream.kind == TokenKind.END].tolist()
+        return found
+
+    def _advance(self) -> None:
+        """Let everything run ahead; where all wait, what is known first is taken first."""
+        samples = len(next(iter(self.streams.values())).starts) - 1
+        while len(self.readout.ends) < samples:
+            moved = [next(each) for each in self.runs]
+            if any(moved):
+                continue
+            # What is not known yet hangs on what is, so it comes later.
+            known = [each for each in self.intakes if each.candidate is not None]
+            if not known:
+                raise SpikewrightError(
+                    f"the model of cycles must see all of {samples} samples through",
+                    found=str(len(self.readout.ends)),
+                )
+            min(known, key=lambda each: each.candidate or 0).forced = True
+
+
+def _queue(depth: int) -> Queue:
+    """A spike queue; behind its block RAM there are two registers more."""
+    return Queue(depth, 1, 2 if depth <= SHALLOW_QUEUE else 4)
+
+
+def _check(accelerator: Accelerator) -> None:
+    network, plan = accelerator.network, accelerator.plan
+    both = [
+        f"{port.connection.source!r} to {port.connection.target!r}"
+        for core in accelerator.cores
+        for port in core.config.ports
+        if port.connection.delay and port.delta is not None
+    ]
+    for what, found in (
+        ("encoders", [each.name for each in network.inputs] if plan.encoders else []),
+        ("guards", [guard.input for guard in plan.guards]),
+        ("a function of sums behind a delay", both),
+    ):
+        if found:
+            raise UnsupportedError(
+                f"the model of cycles does not know {what}",
+                found=", ".join(found),
+                action="co-simulate such a plan to count its cycles",
+            )
+
+
+def _timing(core: CoreShell) -> CoreTiming:
+    config = core.config
+    rows = max(synapses.latency for synapses in core.synapses)
+    if isinstance(core, OverlappedCore):
+        read, close, defers = core.read_latency, core.sums.latency, False
+        interval = core.sweep.interval
+    else:
+        assert isinstance(core, Core)  # there is no third kind
+        read, close, defers = core.lanes.read_latency, None, core.control.defers
+        interval = core.sweep.interval
+    return CoreTiming(
+        mode=config.mode,
+        rows=rows,
+        read=read,
+        interval=interval,
+        close=close,
+        shows=config.shows,
+        fires=config.fires,
+        defers=defers,
+    )
+
+
+def _whole(parts: list[Emission]) -> Emission:
+    """Slices of a population one after the other, as their tokens are counted."""
+    if len(parts) == 1:
+        return parts[0]
+    starts = np.cumsum([0, *(part.neurons.size for part in parts[:-1])])
+    return Emission(
+        neurons=np.concatenate([part.neurons for part in parts]),
+        payloads=np.concatenate([part.payloads for part in parts]),
+        firsts=np.concatenate(
+            [part.firsts + start for part, start in zip(parts, starts, strict=True)]
+        ),
+    )
+
+
+def _costs(port: PortConfig, whole: Emission, *, bits: bool) -> PortCosts:
+    """Cycles and rows of each token, which may be taken once for each of the payload's ``bits``."""
+    rows = port.schedule.rows_per_neuron[whole.neurons]
+    if port.source.slots > 1:
+        return PortCosts(cycles=[1] * whole.firsts.size, rows=whole.cycles(rows))
+    times = np.ones_like(rows)
+    if bits:
+        times = np.bitwise_count(np.abs(whole.payloads)).astype(np.int64)
+    return PortCosts(
+        cycles=whole.cycles(np.maximum(rows, 1) * times), rows=whole.cycles(rows * times)
+    )
+
+
+def _source(emission: Emission, fork: Fork) -> Iterator[bool]:
+    """What is outside: a token a cycle, as long as it is taken."""
+    time, moved = 0, False
+    for token in emission.tokens:
+        while (taken := fork.send(time, token)) is None:
+            yield moved
+            moved = False
+        time, moved = taken + 1, True
+    while True:
+        yield moved
+        moved = False
+
+
+def _merged(intake: Intake, offsets: list[int], fork: Fork) -> Iterator[bool]:
+    """Tokens of all slices, numbered through."""
+    before, moved = 0, False
+    while True:
+        while (got := intake.next(before)) is None:
+            yield moved
+            moved = False
+        moved = True
+        start, port, token = got
+        if token >= 0:
+            token += offsets[port]
+        while (taken := fork.send(start, token)) is None:
+            yield moved
+            moved = False
+        before = taken

@@ -1,0 +1,1 @@
+"""Measured figures: goals, the table, the record, and what moved since."""

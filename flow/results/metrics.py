@@ -1,0 +1,85 @@
+"""The figures of a run that are held against the record, and how far each may move."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Rule", "figures", "rule"]
+
+Summary = Mapping[str, Any]
+Value = float | int | str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """How far a figure may move.
+
+    Parameters
+    ----------
+    share : of the recorded figure; 0 lets nothing move, in neither direction: what is exact and
+        became better is recorded anew, with the change that made it so.
+    more : whether more is better.
+    """
+
+    share: float
+    more: bool = True
+
+    @property
+    def text(self) -> str:
+        """In words."""
+        return "exact" if self.share == 0 else f"{'-' if self.more else '+'}{100 * self.share:g} %"
+
+
+_EXACT = Rule(share=0)
+_EXACT_LESS = Rule(share=0, more=False)
+# By the first that matches a figure's name. Speeds of simulation and golden model are not held:
+# they are those of the machine, and of what else it does.
+_RULES = (
+    (r"network", _EXACT),
+    (r"accuracy, .*|efficiency, .*", _EXACT),
+    (r"(samples|spikes) compared, .*", _EXACT),
+    (r"(differences|cycles|bound|latency cycles), .*", _EXACT_LESS),
+    (r"block RAMs|SPRAMs|DSPs", _EXACT_LESS),
+    # Another version of the tools, or of an unrelated core, moves these a little.
+    (r"LUTs|flip-flops", Rule(share=0.03, more=False)),
+    # The median of three seeds still moves with them.
+    (r"Fmax, MHz", Rule(share=0.08)),
+    (r"samples a second.*", Rule(share=0.1)),
+)
+
+
+def rule(name: str) -> Rule:
+    """The rule of a figure."""
+    return next(found for pattern, found in _RULES if re.fullmatch(pattern, name))
+
+
+def figures(summary: Summary) -> dict[str, Value]:
+    """Every figure of a run that is held, by name."""
+    found: dict[str, Value] = {"network": summary["network"]["hash"][:12]}
+    for name, share in summary["accuracy"].items():
+        if name == "stepwise":
+            found |= {f"accuracy, stepwise T = {steps}": each for steps, each in share.items()}
+        elif isinstance(share, float):
+            found[f"accuracy, {name.replace('_', ' ')}"] = share
+    for mode, report in sorted(summary["cosim_modes"].items()):
+        found |= {
+            f"samples compared, {mode}": report["samples"],
+            f"spikes compared, {mode}": report["spikes_compared"],
+            f"differences, {mode}": report["mismatches"],
+            f"cycles, {mode}": report["cycles_per_sample"],
+            f"bound, {mode}": report["bound_cycles"],
+            f"latency cycles, {mode}": report["latency_cycles"],
+            f"efficiency, {mode}": report["bound_cycles"] / report["cycles_per_sample"],
+        }
+    build, performance = summary["build"], summary["performance"]
+    return found | {
+        "LUTs": build["lut"],
+        "flip-flops": build["ff"],
+        "block RAMs": build["bram"],
+        "SPRAMs": build["spram"],
+        "DSPs": build["dsp"],
+        "Fmax, MHz": build["fmax_mhz"],
+        "samples a second": performance["frames_per_s"],
+        "samples a second and kLUT": performance["frames_per_s_per_klut"],
+    }

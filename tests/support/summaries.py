@@ -1,0 +1,83 @@
+"""What a benchmark leaves behind."""
+
+__all__ = ["SUMMARY"]
+
+SUMMARY = {
+    "benchmark": {"name": "tiny-bench", "seed": 7, "goal": {"accuracy": 0.96, "cycles": 200}},
+    "network": {
+        "name": "tiny",
+        "hash": "a2f2982b5cdb048a580e",
+        "shapes": ["4x2", "3", "2"],
+        "weights": 18,
+        "weight_bits": [4, 2],
+    },
+    "accuracy": {
+        "float": 0.98765,
+        "quantised": 0.97,
+        "stepwise": {"1": 0.9, "8": 0.965},
+        "settle": 0.97,
+        "collapsed": 0.97,
+        "events": {"settle": {"x": 3.0}},
+        "equal_logits": {"settle": 9, "collapsed": 9},
+        "spikes_per_neuron": {"stepwise T=1": 0.5, "settle": 0.75, "collapsed": 0.25},
+    },
+    "cosim": {"frames": None},
+    "cosim_modes": {
+        "settle": {
+            "samples": 1000,
+            "spikes_compared": 2_000_000,
+            "mismatches": 0,
+            "cycles_per_second": 654321.0,
+            "cycles_per_sample": 900.25,
+            "bound_cycles": 700.5,
+            "latency_cycles": 950.0,
+            "lanes": [2, 2],
+        },
+        "collapsed": {
+            "samples": 1000,
+            "spikes_compared": 1_000_000,
+            "mismatches": 0,
+            "cycles_per_second": 1234567.8,
+            "cycles_per_sample": 250.4,
+            "bound_cycles": 200.2,
+            "latency_cycles": 350.0,
+            "lanes": [3, 2],
+        },
+    },
+    "hardware": {"lanes": [18, 2], "banks": ["3x3", "1x1"]},
+    "golden": {"mode": "stepwise", "steps": 8, "threads": 2, "samples_per_second": 12345},
+    "measured": {"date": "2026-02-03", "processor": "x86_64", "cores": 2, "memory_gib": 23.4},
+    "versions": {"spikewright": "0.1.0", "torch": "2.13.0"},
+    "build": {
+        "mode": "collapsed",
+        "board": "ulx3s-85f",
+        "lut": 4321,
+        "ff": 2000,
+        "bram": 12,
+        "spram": 0,
+        "dsp": 0,
+        "fmax_mhz": 101.26,
+        "seed": 3,
+        "seeds": [
+            {"seed": 1, "fmax_mhz": 99.5, "router": "router1", "seconds": 1.0},
+            {"seed": 2, "fmax_mhz": 105.25, "router": "router1", "seconds": 1.0},
+            {"seed": 3, "fmax_mhz": 101.26, "router": "router1", "seconds": 1.0},
+        ],
+        "critical_path": {
+            "source": "a.Q",
+            "sink": "b.D",
+            "delay_ns": 9.87,
+            "logic_ns": 3.5,
+            "routing_ns": 6.37,
+        },
+        "used": {"DP16KD": [12, 208]},
+    },
+    "performance": {
+        "cycles_per_sample": 250.4,
+        "bound_cycles": 200.2,
+        "efficiency": 0.7995,
+        "latency_us": 3.456,
+        "frames_per_s": 404392.9,
+        "frames_per_s_per_klut": 93587.8,
+    },
+}
