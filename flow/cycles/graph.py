@@ -43,7 +43,8 @@ def simulate(accelerator: Accelerator, streams: Mapping[str, TokenStream]) -> Ra
     Raises
     ------
     UnsupportedError
-        If the plan has encoders or guards, or a connection has both a delay and a function of sums.
+        If the plan has encoders, guards or sweeps of touched groups, or a connection has both a
+        delay and a function of sums.
     """
     return _Graph(accelerator, streams).run()
 
@@ -199,6 +200,7 @@ def _check(accelerator: Accelerator) -> None:
     for what, found in (
         ("encoders", [each.name for each in network.inputs] if plan.encoders else []),
         ("guards", [guard.input for guard in plan.guards]),
+        ("sweeps of touched groups", [core.where for core in plan.cores if core.sweeps != "all"]),
         ("a function of sums behind a delay", both),
     ):
         if found:

@@ -11,7 +11,7 @@ from spikewright.flow.cycles.serialise import Serialiser
 from spikewright.flow.plan import default_plan
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import Delta, DeltaFunction, Identity, Mode
-from spikewright.hdl.plan import GuardPlan, Products
+from spikewright.hdl.plan import GuardPlan, Products, Sweeps
 from support.chains import bounded_chain, counting_chain, inputs_for
 from tests.support.branching import branching, convolution, dense, inputs_of, max_pool, residual
 from tests.support.cycles import estimated, measured
@@ -183,3 +183,15 @@ def test_a_function_behind_a_delay_is_refused():
     plan = default_plan(network, Mode.STEPWISE)
     with pytest.raises(UnsupportedError, match="does not know a function of sums behind a delay"):
         estimated(network, plan, inputs_of(network, 3, seed=1), 3)
+
+
+def test_sweeps_of_touched_groups_are_refused():
+    rng = np.random.default_rng(2)
+    wires = [
+        ("x", "a", convolution(rng, 2, 2, (3, 3), padding=1)),
+        ("a", "out", dense(rng, 2 * 6 * 6, 3)),
+    ]
+    network = branching({"x": (2, 6, 6)}, {"a": (2, 6, 6), "out": (3,)}, wires, seed=1)
+    plan = default_plan(network, Mode.COLLAPSED, lanes=4, sweeps=Sweeps.TOUCHED)
+    with pytest.raises(UnsupportedError, match="does not know sweeps of touched groups"):
+        estimated(network, plan, inputs_of(network, 3, seed=1), None)
