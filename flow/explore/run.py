@@ -161,7 +161,12 @@ def _start(job: Search, client: Client, known: set[Point]) -> None:
             key=f"{job.name}-measure-{name}",
         )
     priced = client.submit(
-        job.tasks.cost, network, job.made[name], point, key=f"{job.name}-cost-{trial.number}"
+        job.tasks.cost,
+        network,
+        job.made[name],
+        point,
+        job.costs[0].figure,
+        key=f"{job.name}-cost-{trial.number}",
     )
     job.running[priced] = (trial, point)
 

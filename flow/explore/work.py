@@ -8,19 +8,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ParamSpec, TypeVar
 
-from spikewright.boards import get_board
+from spikewright.boards import Board, get_board
 from spikewright.flow.accuracy import mode_accuracy
-from spikewright.flow.area import estimate_area, fits
+from spikewright.flow.area import Area, estimate_area, fits
 from spikewright.flow.convert import convert, prepare, train
 from spikewright.flow.cycles import Activity, activity, estimate_cycles
 from spikewright.flow.original import Original
 from spikewright.flow.plan import default_plan, plan_as_dict
 from spikewright.flow.samples import Samples, load_samples, save_samples
 from spikewright.flow.sequences import encode_samples
-from spikewright.golden.errors import RangeError, SpikewrightError
+from spikewright.golden.errors import ConfigurationError, RangeError, SpikewrightError
 from spikewright.golden.spec import Mode, Network
 from spikewright.golden.spec.file import load, save
-from spikewright.hdl.plan import MembraneStore
+from spikewright.hdl.plan import HardwarePlan, MembraneStore
 
 from .space import Point
 from .task import Payload, Refused
@@ -30,6 +30,8 @@ __all__ = ["Measured", "cost", "measure", "packed", "quantise"]
 # Of which traces give the cycles: they vary little from one to the next.
 _TRACED = 8
 _BATCH = 500
+# Neurons that decide in a cycle, and spikes that a core takes in one.
+_OVERLAPPED = ((None, 1), (16, 1), (16, 2), (16, 4))
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -89,20 +91,51 @@ def measure(payload: Payload, network: bytes, mode: Mode, steps: int | None) -> 
 
 
 @_answering
-def cost(network: bytes, measured: Measured, point: Point) -> dict[str, Any]:
-    """All figures of a point, and its plan; refused where it does not fit its board."""
+def cost(network: bytes, measured: Measured, point: Point, least: str) -> dict[str, Any]:
+    """All figures of a point and its plan: of those that fit the board, the one of least ``least``.
+
+    Refused where none fits.
+    """
     read, board = _network(network), get_board(point.board)
-    plan = default_plan(
-        read,
-        point.mode,
-        lanes=point.lanes,
-        membranes=None if board.lut_ram else MembraneStore.BLOCK,
-    )
-    area = estimate_area(read, plan, board)
-    short = fits(area, board.resources)
-    if short:
-        raise RangeError(f"the plan must fit {board.name}", found="; ".join(short))
-    cycles = estimate_cycles(read, plan, measured.activity)
+    found, short = [], []
+    for plan in _plans(read, point, board):
+        area = estimate_area(read, plan, board)
+        lacking = fits(area, board.resources)
+        if lacking:
+            short.append("; ".join(lacking))
+        else:
+            found.append(_figures(read, plan, measured, area))
+    if not found:
+        raise RangeError(f"the plan must fit {board.name}", found=short[0])
+    return min(found, key=lambda figures: float(figures[least]))
+
+
+def _plans(network: Network, point: Point, board: Board) -> list[HardwarePlan]:
+    """The usual plan, and those whose neurons decide while rows go on, with one or more spikes."""
+    plans: list[HardwarePlan] = []
+    for decide, spikes in _OVERLAPPED:
+        try:
+            plan = default_plan(
+                network,
+                point.mode,
+                lanes=point.lanes,
+                sweep_lanes=decide,
+                spikes=spikes,
+                membranes=None if board.lut_ram else MembraneStore.BLOCK,
+            )
+        except ConfigurationError:
+            if not plans:
+                raise
+            continue  # what cannot take several spikes
+        if plan not in plans:
+            plans.append(plan)
+    return plans
+
+
+def _figures(
+    network: Network, plan: HardwarePlan, measured: Measured, area: Area
+) -> dict[str, Any]:
+    cycles = estimate_cycles(network, plan, measured.activity)
     return {
         "accuracy": measured.accuracy,
         "cycles": round(cycles.cycles, 2),
@@ -118,7 +151,7 @@ def cost(network: bytes, measured: Measured, point: Point) -> dict[str, Any]:
         "latency_us": round(cycles.latency / area.fmax_hz * 1e6, 3),
         "sample_us": round(cycles.cycles / area.fmax_hz * 1e6, 4),
         "frames_per_s": round(area.fmax_hz / cycles.cycles, 1),
-        "network": read.content_hash,
+        "network": network.content_hash,
         "plan": plan_as_dict(plan),
     }
 

@@ -41,9 +41,10 @@ def measure(payload, network, mode, steps):
     return {"accuracy": 0.8 + int(bits) / 100 + int(levels) / 1000 + (steps or 9) / 10000}
 
 
-def cost(network, measured, point):
+def cost(network, measured, point, least):
     folder = network.decode().rsplit(" ", 2)[0]
     _tell(folder, f"cost {point}")
+    assert least == "sample_us"
     if point.board == "icebreaker" and point.lanes > 16:
         return Refused(reason="the plan must fit icebreaker, found too many lanes")
     return {
@@ -66,7 +67,7 @@ def cost(network, measured, point):
     }
 
 
-def die(network, measured, point):
+def die(network, measured, point, least):
     """Ends the worker that it runs on, once that has begun: Dask's nanny leaves alone one that
     dies while it starts.
     """
@@ -75,23 +76,23 @@ def die(network, measured, point):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def die_once(network, measured, point):
+def die_once(network, measured, point, least):
     """Ends the first worker that it runs on."""
     folder = Path(network.decode().rsplit(" ", 2)[0])
     try:
         (folder / "died").touch(exist_ok=False)
     except FileExistsError:
-        return cost(network, measured, point)
-    return die(network, measured, point)
+        return cost(network, measured, point, least)
+    return die(network, measured, point, least)
 
 
-def linger(network, measured, point):
+def linger(network, measured, point, least):
     """Takes long."""
     _tell(network.decode().rsplit(" ", 2)[0], f"linger {point}")
     time.sleep(120)
 
 
-def fail(network, measured, point):
+def fail(network, measured, point, least):
     """A mistake of the program's own."""
     raise ZeroDivisionError("planted")
 
