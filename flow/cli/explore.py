@@ -72,7 +72,7 @@ def explore(
     scheduler: Annotated[
         str | None,
         typer.Option(
-            help="Dask scheduler, as tcp://host:port, whose workers have spikewright installed.",
+            help="Dask scheduler, as tcp://host:port; it and its workers must have spikewright.",
             show_default="a cluster on this machine",
         ),
     ] = None,

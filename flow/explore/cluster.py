@@ -5,7 +5,6 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 import dask
@@ -118,18 +117,31 @@ def _remote(scheduler: str, timeout_s: float) -> Client:
                 where=scheduler,
                 action=f"start one with: dask worker {scheduler}",
             ) from error
-        lacking = [name for name, has in client.run(_has_package).items() if not has]
-        if lacking:
-            raise ToolError(
-                "every worker must have spikewright installed",
-                found=f"{len(lacking)} that do not, such as {lacking[0]}",
-                where=scheduler,
-            )
+        _check_package(client, scheduler)
     except BaseException:
         client.close()
         raise
     return client
 
 
-def _has_package() -> bool:
-    return find_spec("spikewright") is not None
+def _check_package(client: Client, scheduler: str) -> None:
+    """The scheduler unpacks what workers are told to do, so it needs to know the names too."""
+
+    # Inside, so that it is sent as it is: who lacks the package cannot look it up there.
+    def has_package() -> bool:
+        from importlib.util import find_spec
+
+        try:
+            return find_spec("spikewright") is not None
+        except ImportError:
+            return False
+
+    lacking = [name for name, has in client.run(has_package).items() if not has]
+    if not client.run_on_scheduler(has_package):
+        lacking.append("the scheduler")
+    if lacking:
+        raise ToolError(
+            "the scheduler and every worker must have spikewright installed",
+            found=f"{len(lacking)} that do not: {', '.join(lacking[:3])}",
+            where=scheduler,
+        )

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import threading
 from collections import Counter
 
 import pytest
@@ -213,38 +212,73 @@ def test_no_address(address):
 
 
 CLUSTER = """
+import sys
 from distributed import LocalCluster
+sys.path.insert(0, {tests!r})
+class Without:
+    def find_spec(self, name, path=None, target=None):
+        if {without} and name.partition(".")[0] == "spikewright":
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Without())
 if __name__ == "__main__":
-    with LocalCluster(n_workers=1, processes=False, dashboard_address="127.0.0.1:0") as cluster:
+    with LocalCluster(
+        n_workers=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0"
+    ) as cluster:
         print(cluster.scheduler_address, flush=True)
         input()
 """
 
 
-def test_a_scheduler_that_goes_away(tmp_path):
-    """Nobody waits for ever, and what was found is kept."""
-    code = CLUSTER.replace("processes=False", "processes=False, protocol='tcp'")
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
-    )
-    try:
-        address = process.stdout.readline().strip()
-        with begin(tmp_path / "out", ONE) as study, connect(address, timeout_s=5) as client:
-            job = Search(
-                study=study,
-                space=ONE,
-                costs=COSTS,
-                payload=payload_in(tmp_path),
-                tasks=SLOW,
-                networks=tmp_path / "networks",
-                name="gone",
-                patience_s=3,
-            )
-            threading.Timer(3.0, process.kill).start()
-            with pytest.raises(ToolError, match=r"study goes on$"):
-                search(job, client, 1, lambda share, note="": None)
-    finally:
+@pytest.fixture
+def elsewhere(request):
+    """A scheduler with a worker, in a process of its own; with the package or without."""
+    tests = str(request.config.rootpath / "tests")
+    started = []
+
+    def start(*, without=False):
+        code = CLUSTER.format(tests=tests, without=without)
+        command = [sys.executable, "-c", code]
+        pipe = subprocess.PIPE
+        started.append(subprocess.Popen(command, stdout=pipe, stdin=pipe, text=True))
+        return started[-1], started[-1].stdout.readline().strip()
+
+    yield start
+    for process in started:
         process.kill()
         process.wait()
         process.stdout.close()
         process.stdin.close()
+
+
+def test_workers_that_lack_the_package(elsewhere):
+    _, address = elsewhere(without=True)
+    with pytest.raises(
+        ToolError,
+        match=r"the scheduler and every worker must have spikewright installed, found 2 that do "
+        r"not: tcp://.*, the scheduler$",
+    ):
+        with connect(address, timeout_s=5):
+            pass
+
+
+def test_a_scheduler_that_goes_away(tmp_path, elsewhere):
+    """Nobody waits for ever, and what was found is kept."""
+    process, address = elsewhere()
+    with begin(tmp_path / "out", ONE) as study, connect(address, timeout_s=5) as client:
+        job = Search(
+            study=study,
+            space=ONE,
+            costs=COSTS,
+            payload=payload_in(tmp_path),
+            tasks=SLOW,
+            networks=tmp_path / "networks",
+            name="gone",
+            patience_s=3,
+        )
+
+        def tell(share, note=""):
+            if any(line.startswith("linger") for line in told(tmp_path)):
+                process.kill()
+
+        with pytest.raises(ToolError, match=r"study goes on$"):
+            search(job, client, 1, tell)
