@@ -49,12 +49,18 @@ class Benchmark:
     """A recipe, what is made of its network, its data, and what is to be reached.
 
     ``data`` gets the user's folder, None where nobody named one, and the seed of a split.
+    ``name``: the recipe's, where it is left out.
     """
 
     recipe: Maker
     target: Target
     data: Callable[[Path | None, int], Dataset]
     goal: Goal | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        """Take the recipe's name."""
+        object.__setattr__(self, "name", self.name or self.recipe.name)
 
 
 def _from_folder(load: Callable[[Path], Dataset], folder: Path | None, seed: int) -> Dataset:
@@ -181,7 +187,7 @@ _ALL = (
     ),
 )
 
-BENCHMARKS: dict[str, Benchmark] = {each.recipe.name: each for each in _ALL}
+BENCHMARKS: dict[str, Benchmark] = {each.name: each for each in _ALL}
 
 
 def run_bench(

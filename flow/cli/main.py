@@ -11,6 +11,7 @@ from spikewright.flow.cli.calibrate import calibrate
 from spikewright.flow.cli.console import show_error, show_warning
 from spikewright.flow.cli.convert import convert
 from spikewright.flow.cli.events import events
+from spikewright.flow.cli.explore import explore
 from spikewright.flow.cli.plan import plan
 from spikewright.flow.cli.readout import readout
 from spikewright.flow.cli.speed import speed
@@ -42,6 +43,9 @@ app = typer.Typer(
     Networks of other frameworks come in as NIR:
     [bold]spikewright convert[/] net.nir --preset snntorch --out p
 
+    What else the network could be, on which board, and at what cost:
+    [bold]spikewright explore[/] p --out e
+
     Recordings of events become samples:
     [bold]spikewright events[/] a.npy --width 34 --steps 20 --out x.npz
 
@@ -59,6 +63,7 @@ for command in (
     export,
     events,
     break_even,
+    explore,
     demo,
     bench,
 ):
