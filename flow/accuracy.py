@@ -7,13 +7,14 @@ import torch
 
 from spikewright.flow.convert import Reference
 from spikewright.flow.recurrent import RecurrentReference
+from spikewright.flow.samples import Samples
 from spikewright.flow.sequences import encode_samples, run_samples
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.model import Model, Result
 from spikewright.golden.model.readout import first_largest
 from spikewright.golden.spec import Encoding, Fire, Mode, Network
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "mode_accuracy"]
 
 DEFAULT_STEPS = (1, 2, 4, 8, 16)
 
@@ -113,6 +114,20 @@ def evaluate(
             stage: sum(means[each.name] for each in fire) / n for stage, means in events.items()
         }
     return report
+
+
+def mode_accuracy(
+    network: Network, samples: Samples, mode: Mode, *, steps: int | None, batch: int = 1000
+) -> float:
+    """The share of labelled samples, or of their positions, that the golden model gets right."""
+    classes = network.population(network.readout.population).channels
+    y = samples.labels("evaluation data", classes)
+    _check(network, samples.x, y, batch)
+    values = encode_samples(network, samples.x)
+    model = Model(network)
+    parts = _parts(values, batch, _silent, mode)
+    results = [run_samples(model, part, mode=mode, steps=steps) for part in parts]
+    return _fraction(_labels(network, results) == y.reshape(len(y), -1))
 
 
 def _equal(results: Sequence[Result], logits: torch.Tensor) -> int:

@@ -4,6 +4,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -54,7 +55,7 @@ class Samples:
         return self.y
 
 
-def save_samples(samples: Samples, path: Path) -> None:
+def save_samples(samples: Samples, path: Path | BinaryIO) -> None:
     """Write a compressed npz."""
     if samples.y is None:
         np.savez_compressed(path, x=samples.x.numpy())

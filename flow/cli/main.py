@@ -11,7 +11,10 @@ from spikewright.flow.cli.calibrate import calibrate
 from spikewright.flow.cli.console import show_error, show_warning
 from spikewright.flow.cli.convert import convert
 from spikewright.flow.cli.events import events
+from spikewright.flow.cli.explore import explore
+from spikewright.flow.cli.plan import plan
 from spikewright.flow.cli.readout import readout
+from spikewright.flow.cli.speed import speed
 from spikewright.flow.cli.whole import bench, demo
 from spikewright.flow.cli.work import build, cosim, evaluate, export, generate
 from spikewright.golden.errors import FileError, SpikewrightError
@@ -31,6 +34,7 @@ app = typer.Typer(
 
     [bold]spikewright convert[/] network.py:make --weights w.safetensors --calibrate x.npz --out p\n
     [bold]spikewright evaluate[/] p --data test.npz    accuracy of every mode and of the original\n
+    [bold]spikewright plan[/] p --board ulx3s-85f      the hardware that suits a board\n
     [bold]spikewright generate[/] p                    Verilog\n
     [bold]spikewright cosim[/] p                       the Verilog against the golden model\n
     [bold]spikewright build[/] p --board ulx3s-85f     bitstream\n
@@ -38,6 +42,9 @@ app = typer.Typer(
 
     Networks of other frameworks come in as NIR:
     [bold]spikewright convert[/] net.nir --preset snntorch --out p
+
+    What else the network could be, on which board, and at what cost:
+    [bold]spikewright explore[/] p --out e
 
     Recordings of events become samples:
     [bold]spikewright events[/] a.npy --width 34 --steps 20 --out x.npz
@@ -49,12 +56,14 @@ for command in (
     convert,
     evaluate,
     readout,
+    plan,
     generate,
     cosim,
     build,
     export,
     events,
     break_even,
+    explore,
     demo,
     bench,
 ):
@@ -62,6 +71,7 @@ for command in (
         command
     )
 app.command(rich_help_panel="For developers")(calibrate)
+app.command(rich_help_panel="For developers")(speed)
 
 
 def main() -> None:

@@ -109,17 +109,18 @@ class QatNetwork(torch.nn.Module):
 
 
 def prepare(
-    module: torch.nn.Module, calibration: torch.Tensor, config: ConvertConfig
+    module: torch.nn.Module | Graph, calibration: torch.Tensor, config: ConvertConfig
 ) -> QatNetwork:
     """Quantise ``module`` after training: calibrate every step on ``calibration`` [N, ...].
 
     Where the configuration says so, it is pruned first.
+    A graph is a module that was imported before.
 
     Of more than 2,048 samples, as many evenly spread ones are used.
     The result can be converted as it is, or trained further first (steps are parameters).
     """
     x = check_calibration(calibration)
-    graph = import_module(module, tuple(x.shape[1:]))
+    graph = module if isinstance(module, Graph) else import_module(module, tuple(x.shape[1:]))
     _check_norms(graph)
     masks: Mapping[str, Mask] = {}
     if config.prune:

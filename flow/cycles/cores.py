@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from spikewright.golden.spec import Mode
+from spikewright.hdl.pointers import AHEAD
 
 from .intake import Intake
 from .queues import END, STEP
@@ -35,12 +36,16 @@ class HostWork:
 @dataclass(frozen=True, kw_only=True)
 class CoreTiming:
     """A core's latencies. ``rows`` : from a spike to its row at the lanes; ``read`` : of the sweep;
-    ``interval`` : a group takes in a pass; ``close`` : of an overlapped core's sums, else None.
+    ``interval`` : a group takes in a pass; ``close`` : of an overlapped core's sums, else None;
+    ``settled`` : from a row at the lanes to its membrane, where a pass has to wait for that.
+    ``pointers`` : to the pointers of compressed rows, which are looked up ahead, else None.
     ``shows``, ``fires``, ``defers`` : as of its control.
     """
 
     mode: Mode
     rows: int
+    settled: int
+    pointers: int | None
     read: int
     interval: int
     close: int | None
@@ -71,6 +76,9 @@ class TimedCore:
         self.marked = -1  # the item that is the last marker
         self.end = 0
         self.moves = 0
+        self.ahead = [0] * AHEAD  # when those of the spikes taken last have begun their rows
+        self.free = 0  # the first cycle in which rows of another spike can be issued
+        self.drained = 0  # the first cycle in which a pass can begin
 
     def run(self) -> Iterator[bool]:
         """Take tokens for ever; yields whether anything moved."""
@@ -79,7 +87,7 @@ class TimedCore:
     def _plain(self) -> Iterator[bool]:
         """A marker's passes keep the next token waiting."""
         timing, intake = self.timing, self.intake
-        drained = before = 0
+        before = 0
         pending = [False] * len(self.hosts)
         while True:
             while (got := intake.next(before)) is None:
@@ -87,18 +95,14 @@ class TimedCore:
             start, port, token = got
             host = intake.ports[port].host
             if pending[host] and token != END:
-                start = max(start, drained) + self._length(host) + 1
+                start = max(start, self.drained) + self._length(host) + 1
                 pending[host] = False
             if token >= 0:
                 before = self._add(start, port, token)
-                if self.costs[port].rows[token]:
-                    drained = before + 2 + timing.rows
-                else:
-                    drained = max(drained, before + 2)
                 continue
             self.moves += 1
             yield from self._until(self.marked)
-            begins = done = max(start, drained, self._clear())
+            begins = done = max(start, self.drained, self._clear())
             again = False
             if token == END and timing.fires and timing.mode is Mode.SETTLE:
                 yield from self._settle(begins, host, turns=len(self.hosts) > 1)
@@ -133,9 +137,13 @@ class TimedCore:
             self.moves += 1
             yield from self._until(self.marked)
             before = max(start, self._clear())
+            closes = before + timing.rows
+            if timing.pointers is not None:
+                before = self._look_up(before, 1)
+                closes = self._arrives()
             intake.leave(before)
             self.added += 1
-            begins = before + timing.rows + timing.close + 1
+            begins = closes + timing.close + 1
             if token == STEP and not timing.shows:
                 self._mark(before + 2, 0)  # sums go on
                 continue
@@ -155,13 +163,37 @@ class TimedCore:
 
     def _add(self, start: int, port: int, token: int) -> int:
         """The last cycle of a spike."""
-        costs = self.costs[port]
-        last = start + costs.cycles[token] - 1
-        self.intake.leave(last)
+        costs, timing = self.costs[port], self.timing
+        rows = costs.rows[token]
         self.added += costs.cycles[token]
-        self.rows += costs.rows[token]
+        self.rows += rows
         self.moves += 1
+        if timing.pointers is not None:
+            last = self._look_up(start, rows)
+        else:
+            last = start + costs.cycles[token] - 1
+            self.free = last
+        self.intake.leave(last)
+        at_lanes = self.free + timing.rows if timing.pointers is None else self._arrives()
+        self.drained = max(self.drained, (at_lanes + timing.settled if rows else last) + 2)
         return last
+
+    def _look_up(self, start: int, rows: int) -> int:
+        """When a spike of compressed rows is taken, or a marker, which takes the place of one."""
+        assert self.timing.pointers is not None  # it is why we are here
+        taken = max(start, self.ahead[0] + 1)
+        found = taken + self.timing.pointers
+        if rows:
+            found = max(found, self.free)
+            self.free = found + rows
+        self.ahead = sorted([*self.ahead[1:], found])
+        self.drained = max(self.drained, found + 2)
+        return taken
+
+    def _arrives(self) -> int:
+        """When the last of compressed rows comes to the lanes."""
+        assert self.timing.pointers is not None  # it is why we are here
+        return self.free + self.timing.rows - self.timing.pointers - 1
 
     def _settle(self, begins: int, host: int, *, turns: bool) -> Iterator[bool]:
         """Steps until one fires nothing, and the initial state; or one of them in each turn."""

@@ -1,17 +1,18 @@
 """Cycles a sample of a plan, worked out from golden traces without simulating hardware."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
 from spikewright.flow.cosim.golden import golden_streams
 from spikewright.flow.cosim.streams import OUTPUT, TokenStream
-from spikewright.flow.performance import Workload, bound, workload
+from spikewright.flow.performance import Workload, workload
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode, Network
 from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.bound import bound_cycles
 from spikewright.hdl.plan import HardwarePlan
 
 from .graph import Ran, simulate
@@ -29,13 +30,13 @@ class Activity:
     """What a few samples make every population send in a mode.
 
     ``samples`` : how many. ``streams`` : all tokens, as the golden model says them, by source.
-    ``load`` : what no plan can avoid.
+    ``loads`` : what no plan can avoid, once that was asked for.
     """
 
     mode: Mode
     samples: int
     streams: Mapping[str, TokenStream]
-    load: Workload
+    loads: dict[Mode, Workload] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +90,7 @@ def activity(
             found=str(samples),
             where="inputs",
         )
-    load = workload(network, HardwarePlan(mode=mode, cores=()), streams)
-    return Activity(mode=mode, samples=samples, streams=streams, load=load)
+    return Activity(mode=mode, samples=samples, streams=streams)
 
 
 def estimate_cycles(network: Network, plan: HardwarePlan, activity: Activity) -> CycleEstimate:
@@ -110,10 +110,16 @@ def estimate_cycles(network: Network, plan: HardwarePlan, activity: Activity) ->
         raise ConfigurationError(
             f"the plan must be of the traces' mode, {activity.mode}", found=str(plan.mode)
         )
-    ran = simulate(Accelerator(network=network, plan=plan), activity.streams)
+    accelerator = Accelerator(network=network, plan=plan)
+    ran = simulate(accelerator, activity.streams)
     ends = ran.readout.ends
     cycles = (ends[-1] - ends[0]) / (len(ends) - 1)
-    least = bound(network, plan, activity.load)
+    configs = tuple(core.config for core in accelerator.cores)
+    if plan.mode not in activity.loads:
+        # The same for every plan that sweeps whole populations, and others were refused.
+        activity.loads[plan.mode] = workload(network, plan, activity.streams)
+    load = activity.loads[plan.mode]
+    least = bound_cycles(configs, spikes=load.spikes, steps=load.sweeps)
     return CycleEstimate(
         cycles=cycles,
         latency=float(ends[0]),

@@ -14,6 +14,7 @@ from spikewright.hdl.core import Core
 from spikewright.hdl.overlapped import OverlappedCore
 from spikewright.hdl.queue import SHALLOW_QUEUE
 from spikewright.hdl.shell import CoreShell
+from spikewright.hdl.sparse_synapses import SparseSynapses
 from spikewright.hdl.sum_delay import SumDelay
 
 from .cores import CoreTiming, PortCosts, TimedCore
@@ -43,7 +44,8 @@ def simulate(accelerator: Accelerator, streams: Mapping[str, TokenStream]) -> Ra
     Raises
     ------
     UnsupportedError
-        If the plan has encoders or guards, or a connection has both a delay and a function of sums.
+        If the plan has encoders, guards or sweeps of touched groups, or a connection has both a
+        delay and a function of sums.
     """
     return _Graph(accelerator, streams).run()
 
@@ -199,6 +201,7 @@ def _check(accelerator: Accelerator) -> None:
     for what, found in (
         ("encoders", [each.name for each in network.inputs] if plan.encoders else []),
         ("guards", [guard.input for guard in plan.guards]),
+        ("sweeps of touched groups", [core.where for core in plan.cores if core.sweeps != "all"]),
         ("a function of sums behind a delay", both),
     ):
         if found:
@@ -212,16 +215,20 @@ def _check(accelerator: Accelerator) -> None:
 def _timing(core: CoreShell) -> CoreTiming:
     config = core.config
     rows = max(synapses.latency for synapses in core.synapses)
+    settled = 0
     if isinstance(core, OverlappedCore):
         read, close, defers = core.read_latency, core.sums.latency, False
         interval = core.sweep.interval
     else:
         assert isinstance(core, Core)  # there is no third kind
         read, close, defers = core.lanes.read_latency, None, core.control.defers
+        settled = core.lanes.recent_cycles
         interval = core.sweep.interval
     return CoreTiming(
         mode=config.mode,
         rows=rows,
+        settled=settled,
+        pointers=_pointers(core),
         read=read,
         interval=interval,
         close=close,
@@ -229,6 +236,14 @@ def _timing(core: CoreShell) -> CoreTiming:
         fires=config.fires,
         defers=defers,
     )
+
+
+def _pointers(core: CoreShell) -> int | None:
+    """Cycles that compressed rows are looked up ahead."""
+    for synapses in core.synapses:
+        if isinstance(synapses, SparseSynapses):
+            return synapses.pointers.table.latency
+    return None
 
 
 def _whole(parts: list[Emission]) -> Emission:

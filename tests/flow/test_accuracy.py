@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from spikewright.flow.accuracy import evaluate
+from spikewright.flow.accuracy import evaluate, mode_accuracy
 from spikewright.flow.convert import Code, Conversion, ConvertConfig, Reference, convert
+from spikewright.flow.samples import Samples
 from spikewright.golden.errors import ConfigurationError
-from spikewright.golden.spec import Decision, int_vector
+from spikewright.golden.spec import Decision, Mode, int_vector
 
 
 @pytest.fixture(scope="module")
@@ -157,3 +158,19 @@ def test_refuses(case: tuple[nn.Module, Conversion, torch.Tensor, torch.Tensor])
         evaluate(conversion.network, conversion.reference, None, x, y[:3])
     with pytest.raises(ConfigurationError, match=r"^batch: must be at least 1, found 0$"):
         evaluate(conversion.network, conversion.reference, None, x, y, batch=0)
+
+
+def test_one_mode_alone(case: tuple[nn.Module, Conversion, torch.Tensor, torch.Tensor]) -> None:
+    _, conversion, x, y = case
+    network = conversion.network
+    report = evaluate(network, None, None, x, y, steps=(1, 3))
+    samples = Samples(x=x, y=y)
+    for mode, steps, expected in (
+        (Mode.STEPWISE, 1, report["stepwise"]["1"]),
+        (Mode.STEPWISE, 3, report["stepwise"]["3"]),
+        (Mode.SETTLE, None, report["settle"]),
+        (Mode.COLLAPSED, None, report["collapsed"]),
+    ):
+        assert mode_accuracy(network, samples, mode, steps=steps, batch=7) == expected
+    with pytest.raises(ConfigurationError, match="the data must have labels"):
+        mode_accuracy(network, Samples(x=x), Mode.SETTLE, steps=None)

@@ -228,3 +228,11 @@ def test_one_position_is_a_plain_label() -> None:
     assert conversion.network.populations[-1].shape == (3, 1, 1)
     assert conversion.quantised(samples()).shape == (64, 3)
     assert conversion.reference.classify(samples()).shape == (64,)
+
+
+def test_a_graph_is_the_module_that_it_was_read_from() -> None:
+    module = Block().eval()
+    graph = import_module(module, (2, 4, 4))
+    one, other = (prepare(each, samples(), CONFIG) for each in (module, graph))
+    hashes = {convert(each, samples()).network.content_hash for each in (one, other)}
+    assert len(hashes) == 1

@@ -11,7 +11,7 @@ from spikewright.flow.cycles.serialise import Serialiser
 from spikewright.flow.plan import default_plan
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import Delta, DeltaFunction, Identity, Mode
-from spikewright.hdl.plan import GuardPlan, Products
+from spikewright.hdl.plan import GuardPlan, MembraneStore, Products, Rows, Sweeps
 from support.chains import bounded_chain, counting_chain, inputs_for
 from tests.support.branching import branching, convolution, dense, inputs_of, max_pool, residual
 from tests.support.cycles import estimated, measured
@@ -52,6 +52,29 @@ def test_chains(tmp_path, mode, options):
     # Merges and shared cores take spikes in another order now and then.
     exact = mode is Mode.COLLAPSED or not options.keys() & {"share", "partition"}
     compare(network, plan, inputs, steps, tmp_path, tolerance=0.002 if exact else 0.01)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"lanes": 4, "rows": Rows.SPARSE},
+        {"lanes": 8, "rows": Rows.SPARSE, "sweep_lanes": 2},
+        {"lanes": 4, "membranes": MembraneStore.BLOCK},
+    ],
+)
+def test_compressed_rows_and_block_ram(tmp_path, mode, options):
+    network = bounded_chain(CHAIN, seed=4, high=3, bits=3)
+    rng = np.random.default_rng(1)
+    pruned = []
+    for each in network.connections:
+        kept = each.operator.weights * (rng.random(each.operator.weights.shape) < 0.15)
+        pruned.append(replace(each, operator=replace(each.operator, weights=kept)))
+    network = replace(network, connections=tuple(pruned))
+    plan = default_plan(network, mode, **options)
+    steps = 4 if mode is Mode.STEPWISE else None
+    inputs = {"x": inputs_for(network, 10, seed=1)}
+    compare(network, plan, inputs, steps, tmp_path, tolerance=0.002)
 
 
 @pytest.mark.parametrize("mode", list(Mode))
@@ -183,3 +206,15 @@ def test_a_function_behind_a_delay_is_refused():
     plan = default_plan(network, Mode.STEPWISE)
     with pytest.raises(UnsupportedError, match="does not know a function of sums behind a delay"):
         estimated(network, plan, inputs_of(network, 3, seed=1), 3)
+
+
+def test_sweeps_of_touched_groups_are_refused():
+    rng = np.random.default_rng(2)
+    wires = [
+        ("x", "a", convolution(rng, 2, 2, (3, 3), padding=1)),
+        ("a", "out", dense(rng, 2 * 6 * 6, 3)),
+    ]
+    network = branching({"x": (2, 6, 6)}, {"a": (2, 6, 6), "out": (3,)}, wires, seed=1)
+    plan = default_plan(network, Mode.COLLAPSED, lanes=4, sweeps=Sweeps.TOUCHED)
+    with pytest.raises(UnsupportedError, match="does not know sweeps of touched groups"):
+        estimated(network, plan, inputs_of(network, 3, seed=1), None)

@@ -1,0 +1,251 @@
+"""Asks for points, has them tried, and tells how they did."""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from distributed import Client, Future, KilledWorker, wait
+from distributed.comm.core import CommClosedError
+from optuna.study import Study, StudyDirection
+from optuna.trial import Trial, TrialState
+
+from spikewright.flow.files import atomic_files
+from spikewright.flow.progress import Advance
+from spikewright.golden.errors import ToolError
+
+from .front import Cost, Found
+from .space import Point, Space
+from .study import point_of, restart
+from .task import Payload, Refused, Tasks
+
+__all__ = ["Search", "directions", "found_points", "refused_points", "search"]
+
+_POLL_SECONDS = 2.0
+_REPEATS = 20
+
+
+@dataclass(kw_only=True, eq=False)
+class Search:
+    """A search under way.
+
+    Parameters
+    ----------
+    study, space, costs : as they are. payload : what workers need. tasks : what they do.
+    networks : folder of networks that are made already, which no worker has to make again.
+    name : of this search's tasks, unlike that of any other on the same scheduler.
+    patience_s : how long there may be no worker at all.
+    """
+
+    study: Study
+    space: Space
+    costs: Sequence[Cost]
+    payload: Payload
+    tasks: Tasks
+    networks: Path
+    name: str
+    patience_s: float = 60.0
+    made: dict[str, Future[Any]] = field(default_factory=dict)
+    running: dict[Future[Any], tuple[Trial, Point]] = field(default_factory=dict)
+
+
+def search(job: Search, client: Client, n_trials: int, tell: Advance) -> None:
+    """Try points until ``n_trials`` are known, those of earlier runs too, or there are no others.
+
+    A point whose worker dies is tried again, on another; so is one that an earlier run was at when
+    it ended.
+
+    Raises
+    ------
+    ToolError
+        If the scheduler is lost, or keeps no worker.
+    """
+    restart(job.study)
+    size = sum(1 for _ in job.space.points())
+    total = min(n_trials, size)
+    known = _known(job)
+    if total == size:
+        _queue_all(job, known)
+    seen_worker = time.monotonic()
+    try:
+        job.made["payload"] = client.submit(
+            _itself, job.payload, key=f"{job.name}-payload", pure=False
+        )
+        while True:
+            tell(min(1.0, len(known) / total), _note(job, len(known), total))
+            while len(known) + len(job.running) < total and len(job.running) < _room(client):
+                _start(job, client, known)
+            if not job.running and len(known) >= total:
+                return
+            if client.nthreads():
+                seen_worker = time.monotonic()
+            elif time.monotonic() - seen_worker > job.patience_s:
+                raise ToolError(
+                    f"the scheduler must have a worker again within {job.patience_s:g} s",
+                    found="none",
+                    where=job.name,
+                    action="start workers and run the same command: the study goes on",
+                )
+            for future in _done(job):
+                known.add(_finish(job, future))
+    except (CancelledError, asyncio.CancelledError, CommClosedError, OSError) as error:
+        raise ToolError(
+            "the scheduler must stay until the search ends",
+            found=f"{type(error).__name__}: {error}",
+            where=job.name,
+            action="run the same command again: the study goes on",
+        ) from error
+    finally:
+        job.running.clear()
+        job.made.clear()
+
+
+def directions(costs: Sequence[Cost]) -> list[StudyDirection]:
+    """Of the values of a trial: the accuracy, and each cost."""
+    return [StudyDirection.MAXIMIZE, *(StudyDirection.MINIMIZE for _ in costs)]
+
+
+def found_points(study: Study, space: Space) -> tuple[Found, ...]:
+    """Every point that was tried and is possible, each once."""
+    points: dict[Point, Found] = {}
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        point = point_of(space, trial)
+        if point not in points:
+            points[point] = Found(
+                number=trial.number, point=point, figures=trial.user_attrs["figures"]
+            )
+    return tuple(points.values())
+
+
+def refused_points(study: Study, space: Space) -> tuple[tuple[Point, str], ...]:
+    """Every point that cannot be, and why."""
+    trials = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+    refused = {
+        point_of(space, trial): str(trial.user_attrs["refused"])
+        for trial in trials
+        if "refused" in trial.user_attrs
+    }
+    return tuple(refused.items())
+
+
+def _known(job: Search) -> set[Point]:
+    found = {each.point for each in found_points(job.study, job.space)}
+    return found | {point for point, _ in refused_points(job.study, job.space)}
+
+
+def _queue_all(job: Search, known: set[Point]) -> None:
+    """Where all can be tried nothing is drawn."""
+    waiting = job.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    queued = [trial.system_attrs.get("fixed_params") for trial in waiting]
+    for point in job.space.points():
+        params = dict(job.space.params(point))
+        if point not in known and params not in queued:
+            job.study.enqueue_trial(params)
+
+
+def _start(job: Search, client: Client, known: set[Point]) -> None:
+    trial, point = _ask(job, known)
+    network = _network(job, client, point)
+    name = f"{_network_name(point)}-{point.mode}-{point.steps}"
+    if name not in job.made:
+        job.made[name] = client.submit(
+            job.tasks.measure,
+            job.made["payload"],
+            network,
+            point.mode,
+            point.steps,
+            key=f"{job.name}-measure-{name}",
+        )
+    priced = client.submit(
+        job.tasks.cost,
+        network,
+        job.made[name],
+        point,
+        job.costs[0].figure,
+        key=f"{job.name}-cost-{trial.number}",
+    )
+    job.running[priced] = (trial, point)
+
+
+def _ask(job: Search, known: set[Point]) -> tuple[Trial, Point]:
+    """A point that is neither known nor under way: the sampler's, or else any."""
+    taken = known | {point for _, point in job.running.values()}
+    for _ in range(_REPEATS):
+        trial = job.study.ask()
+        point = job.space.suggest(trial)
+        if point not in taken:
+            return trial, point
+        job.study.tell(trial, state=TrialState.FAIL)
+    left = [point for point in job.space.points() if point not in taken]
+    chosen = random.Random(len(job.study.get_trials(deepcopy=False))).choice(left)
+    job.study.enqueue_trial(dict(job.space.params(chosen)))
+    trial = job.study.ask()
+    return trial, job.space.suggest(trial)
+
+
+def _network(job: Search, client: Client, point: Point) -> Future[Any]:
+    """The network of a point, made once for all that share it."""
+    name = _network_name(point)
+    if name not in job.made:
+        path = job.networks / f"{name}.safetensors"
+        key = f"{job.name}-network-{name}"
+        if path.is_file():
+            job.made[name] = client.submit(_itself, path.read_bytes(), key=key, pure=False)
+        else:
+            job.made[name] = client.submit(
+                job.tasks.quantise, job.made["payload"], point.weight_bits, point.levels, key=key
+            )
+    return job.made[name]
+
+
+def _network_name(point: Point) -> str:
+    """Points of the same name have the same network."""
+    return f"{point.weight_bits}-{point.levels}"
+
+
+def _done(job: Search) -> list[Future[Any]]:
+    if not job.running:
+        return []
+    try:
+        return list(wait(list(job.running), _POLL_SECONDS, "FIRST_COMPLETED").done)
+    except TimeoutError:
+        return []
+
+
+def _finish(job: Search, future: Future[Any]) -> Point:
+    trial, point = job.running.pop(future)
+    try:
+        answer: Any = future.result()
+    except KilledWorker as error:
+        answer = Refused(reason=f"its workers died, {error.last_worker.address} the last of them")
+    if isinstance(answer, Refused):
+        trial.set_user_attr("refused", answer.reason)
+        job.study.tell(trial, state=TrialState.FAIL)
+        return point
+    path = job.networks / f"{_network_name(point)}.safetensors"
+    if not path.is_file():
+        with atomic_files(job.networks) as scratch:
+            (scratch / path.name).write_bytes(job.made[_network_name(point)].result())
+    trial.set_user_attr("figures", answer)
+    job.study.tell(trial, [answer["accuracy"], *(answer[cost.figure] for cost in job.costs)])
+    return point
+
+
+def _itself(value: Any) -> Any:
+    """Data as a task: a scheduler makes it again where the worker that held it died."""
+    return value
+
+
+def _room(client: Client) -> int:
+    threads: dict[str, int] = client.nthreads()
+    return max(1, sum(threads.values()))
+
+
+def _note(job: Search, known: int, total: int) -> str:
+    done = job.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    best = max((trial.values[0] for trial in done), default=0.0)
+    return f"{known} of {total}, best {100 * best:.2f} %"

@@ -1,0 +1,238 @@
+"""The whole exploration: a search, and the files that say what it found."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from spikewright.flow.convert import ConvertConfig, TrainConfig
+from spikewright.flow.files import atomic_files, atomic_folder, write_json
+from spikewright.flow.original import Original
+from spikewright.flow.progress import Working, silent
+from spikewright.flow.project import Project
+from spikewright.flow.samples import Samples
+from spikewright.flow.tools import package_versions
+from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
+from spikewright.golden.spec.file import load
+
+from .cluster import connect
+from .front import Cost, Found, as_csv, front
+from .plot import plot_front
+from .run import Search, directions, found_points, refused_points, search
+from .space import Space
+from .study import JOURNAL, open_study
+from .task import Payload, Tasks
+from .work import cost, measure, packed, quantise
+
+__all__ = ["Explored", "Where", "explore_stage"]
+
+TASKS = Tasks(quantise=quantise, measure=measure, cost=cost)
+_KEPT_SAMPLES = 1000
+_LEAST_MAX_STEPS = 64
+_VERSIONS = ("spikewright", "numpy", "torch", "optuna", "distributed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """Where trials run; as ``connect``."""
+
+    scheduler: str | None = None
+    workers: int | None = None
+    timeout_s: float = 10.0
+    local_fallback: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explored:
+    """``best`` : the points that no other beats. ``refused`` : how many of those tried cannot be,
+    and ``why`` the first of them.
+    """
+
+    found: tuple[Found, ...]
+    best: tuple[Found, ...]
+    refused: int
+    why: str
+
+
+def explore_stage(
+    project: Project,
+    out: Path,
+    space: Space,
+    *,
+    costs: Sequence[Cost] = (Cost.TIME, Cost.AREA),
+    trials: int = 40,
+    calibration: Samples | None = None,
+    held_out: Samples | None = None,
+    input_levels: int | None = None,
+    training: TrainConfig | None = None,
+    seed: int = 0,
+    where: Where | None = None,
+    tasks: Tasks = TASKS,
+    working: Working = silent,
+) -> Explored:
+    """Search ``space`` for what a project's network can become, into the folder ``out``.
+
+    What is there of an earlier run for the same network, data and choices goes on.
+
+    Parameters
+    ----------
+    costs : what is to be little, beside the accuracy that is to be high.
+    trials : points to try in all, those of earlier runs too.
+    calibration, held_out : samples to calibrate and train on, and to measure the accuracy on;
+        those of the project where they are left out.
+    input_levels : the largest level of an input; the project's where it is left out.
+    training : of each network, quantised; by default there is none. seed : of it and of the search.
+    tasks : what workers do.
+
+    Raises
+    ------
+    UnsupportedError
+        If the project was not made of a network that can be quantised again.
+    ConfigurationError
+        If a choice is not legal, or labels are missing.
+    FileError
+        If ``out`` holds something else, such as the study of another network.
+    ToolError
+        If the scheduler does not answer.
+    """
+    where = where or Where()
+    original = _original(project)
+    if trials < 1:
+        raise ConfigurationError("trials must be at least 1", found=str(trials))
+    if not costs or len(set(costs)) < len(costs):
+        raise ConfigurationError(
+            "costs must be one or more different ones", found=", ".join(costs) or "none"
+        )
+    if training is not None and calibration is None:
+        raise ConfigurationError(
+            "training must have samples of its own: the accuracy is measured on the project's",
+            found="no calibration data",
+            action="give --calibrate train.npz with x and y",
+        )
+    calibration = calibration or project.samples
+    held_out = held_out or project.samples
+    classes = original.graph.readout.shape[0]
+    held_out.labels("held-out data", classes)
+    if training is not None:
+        calibration.labels("calibration data", classes)
+    config = ConvertConfig(
+        name=project.network.name,
+        input_levels=input_levels or project.network.inputs[0].high,
+        max_steps=max(_LEAST_MAX_STEPS, *space.steps, 0),
+    )
+    payload = Payload(
+        original=(project.root / "original.safetensors").read_bytes(),
+        calibration=packed(calibration),
+        held_out=packed(held_out),
+        config=config,
+        training=training,
+        seed=seed,
+    )
+    identity = {
+        "network": hashlib.sha256(payload.original).hexdigest(),
+        "calibration": _hash(calibration),
+        "held_out": _hash(held_out),
+        "space": space.as_dict(),
+        "costs": [*map(str, costs)],
+        "input_levels": config.input_levels,
+        "training": None if training is None else _plain(training),
+        "seed": seed,
+    }
+    _check_folder(out)
+    with open_study(out, identity, directions(costs), seed=seed) as study:
+        job = Search(
+            study=study,
+            space=space,
+            costs=costs,
+            payload=payload,
+            tasks=tasks,
+            networks=out / "networks",
+            name=f"explore-{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]}",
+            patience_s=max(where.timeout_s, 60.0),
+        )
+        with (
+            working("explore") as advance,
+            connect(
+                where.scheduler,
+                workers=where.workers,
+                timeout_s=where.timeout_s,
+                local_fallback=where.local_fallback,
+            ) as client,
+        ):
+            search(job, client, trials, advance)
+        found = found_points(study, space)
+        refused = refused_points(study, space)
+    best = front(found, costs)
+    with working("write"):
+        _write(out, identity, found, best, costs)
+        _write_points(out, original, best, held_out)
+    return Explored(
+        found=found, best=best, refused=len(refused), why=refused[0][1] if refused else ""
+    )
+
+
+def _original(project: Project) -> Original:
+    original = project.original
+    if not isinstance(original, Original):
+        raise UnsupportedError(
+            "exploration must have a network that can be quantised again: one that was converted "
+            "from a module without spiking neurons",
+            found=type(original).__name__,
+            where=str(project.root),
+        )
+    return original
+
+
+def _check_folder(out: Path) -> None:
+    if out.is_dir() and any(out.iterdir()) and not (out / JOURNAL).is_file():
+        raise FileError(
+            "the output folder must be new, empty or hold a study",
+            found="other files",
+            where=str(out),
+            action="choose another folder",
+        )
+
+
+def _write(
+    out: Path,
+    identity: dict[str, object],
+    found: Sequence[Found],
+    best: Sequence[Found],
+    costs: Sequence[Cost],
+) -> None:
+    """Tables and picture."""
+    rows = [each.row(each in best) for each in sorted(found, key=lambda each: each.number)]
+    with atomic_files(out) as scratch:
+        write_json(
+            scratch / "points.json",
+            {"made_of": identity, "versions": package_versions(*_VERSIONS), "points": rows},
+        )
+        (scratch / "points.csv").write_text(as_csv(rows), encoding="utf-8")
+        plot_front(found, best, costs, scratch / "front.png")
+
+
+def _write_points(out: Path, original: Original, best: Sequence[Found], held_out: Samples) -> None:
+    """A project and a plan for each point of the front."""
+    kept = held_out.first(_KEPT_SAMPLES)
+    with atomic_folder(out / "points") as scratch:
+        for each in best:
+            point = each.point
+            network = load(out / "networks" / f"{point.weight_bits}-{point.levels}.safetensors")
+            project = Project.create(scratch / f"{each.number:04d}", network, original, kept)
+            write_json(project.root / "plan.json", each.figures["plan"])
+            project.record({"explored": each.row(True)})
+
+
+def _hash(samples: Samples) -> str:
+    digest = hashlib.sha256(repr(tuple(samples.x.shape)).encode())
+    digest.update(samples.x.numpy().tobytes())
+    if samples.y is not None:
+        digest.update(samples.y.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _plain(training: TrainConfig) -> dict[str, object]:
+    """As it comes back from JSON."""
+    plain: dict[str, object] = json.loads(json.dumps(asdict(training), default=str))
+    return plain

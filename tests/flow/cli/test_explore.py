@@ -1,0 +1,43 @@
+"""``spikewright explore``: what it refuses, and with what exit code."""
+
+import pytest
+from typer.testing import CliRunner
+
+from spikewright.flow.cli.main import app
+from spikewright.golden.errors import ConfigurationError, FileError
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, ["explore", *map(str, arguments)])
+
+
+def test_help_teaches():
+    shown = invoke("--help").output
+    for text in ("front.png", "--scheduler", "--local-fallback", "--qat-epochs"):
+        assert text in shown
+    assert "spikewright generate e/points/0007 --plan" in shown
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--local-fallback",), "--local-fallback must come with --scheduler"),
+        (("--scheduler", "tcp://a:1", "--workers", "2"), "--workers must be left out"),
+        (("--modes", "fast"), "--modes: must be one of stepwise, settle, collapsed"),
+        (("--modes", "settle", "--steps", "4"), "steps must be given with the mode stepwise"),
+        (("--boards", "de10"), "the board must be one of"),
+        (("--levels", "0"), "--levels: must be at least 1"),
+        (("--lanes", "x"), "--lanes: must be integers"),
+    ],
+)
+def test_refused(options, message, tmp_path):
+    found = invoke(tmp_path / "p", "--out", tmp_path / "e", *options)
+    assert isinstance(found.exception, ConfigurationError)
+    assert message in str(found.exception)
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_project(tmp_path):
+    found = invoke(tmp_path / "p", "--out", tmp_path / "e")
+    assert isinstance(found.exception, FileError)
+    assert "must be a project" in str(found.exception)
