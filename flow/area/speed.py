@@ -8,8 +8,8 @@ from spikewright.hdl.config import CoreConfig
 __all__ = ["estimate_fmax"]
 
 # Hz, the middle of what nextpnr reported of the benchmarks in README.md and docs/results, by
-# family: most plans; those whose cores all decide while rows go on; those with sums of delayed spikes
-# in settle mode, whose comparison is long. Single builds were up to a fifth away.
+# family: most plans; those whose cores all decide while rows go on; those with sums of delayed
+# spikes in settle mode, whose comparison is long. Single builds were up to a fifth away.
 _USUAL = {"ecp5": 106e6, "ice40": 34e6}
 _OVERLAPPED = {"ecp5": 130e6, "ice40": 34e6}
 _SUMMED = {"ecp5": 65e6, "ice40": 22e6}
