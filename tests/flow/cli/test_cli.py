@@ -22,6 +22,7 @@ SCRIPT = Path(sysconfig.get_paths()["scripts"]) / "spikewright"
 COMMANDS = (
     "convert",
     "evaluate",
+    "plan",
     "generate",
     "cosim",
     "build",
