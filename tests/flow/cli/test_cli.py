@@ -26,7 +26,6 @@ COMMANDS = (
     "generate",
     "cosim",
     "build",
-    "plan",
     "explore",
     "calibrate",
     "break-even",
