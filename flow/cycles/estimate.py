@@ -122,7 +122,7 @@ def estimate_cycles(network: Network, plan: HardwarePlan, activity: Activity) ->
     least = bound_cycles(configs, spikes=load.spikes, steps=load.sweeps)
     return CycleEstimate(
         cycles=cycles,
-        latency=float(ends[0]),
+        latency=float(ends[0] + ran.readout.latency),
         bound=least,
         efficiency=least / cycles,
         cores=tuple(_of_core(core, activity.samples) for core in ran.cores),

@@ -16,7 +16,7 @@ class TimedReadout:
 
     Members
     -------
-    ends : the cycle in which each sample's END leaves, but for latencies that are always the same.
+    ends : the cycle in which each sample's END is taken. latency : from then until it leaves.
     """
 
     def __init__(self, accelerator: Accelerator) -> None:
@@ -26,6 +26,7 @@ class TimedReadout:
         if accelerator.tally is not None:
             self.shown = accelerator.tally.layout.neurons
         self.maps = getattr(accelerator.argmax, "codes", 0)
+        self.latency = 0 if accelerator.argmax is None else accelerator.argmax.latency
         self.filter = accelerator.filter
         self.waiting = 0  # steps of a block that is not complete
 

@@ -22,10 +22,10 @@ SCRIPT = Path(sysconfig.get_paths()["scripts"]) / "spikewright"
 COMMANDS = (
     "convert",
     "evaluate",
+    "plan",
     "generate",
     "cosim",
     "build",
-    "plan",
     "explore",
     "calibrate",
     "break-even",
