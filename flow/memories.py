@@ -25,6 +25,7 @@ from spikewright.hdl.queue import SHALLOW_QUEUE
 from spikewright.hdl.readout import tally_range
 from spikewright.hdl.rows import RowTables
 from spikewright.hdl.sparse_schedule import SparseSchedule
+from spikewright.hdl.sparse_synapses import entry_slices
 from spikewright.hdl.sum_bank import bank_size
 from spikewright.hdl.tables import block_rams
 from spikewright.hdl.update import cheapest_store
@@ -273,9 +274,8 @@ def _port_memories(config: CoreConfig, port: PortConfig) -> list[_Part]:
 
 def _sparse_memories(config: CoreConfig, schedule: SparseSchedule) -> list[_Part]:
     """Compressed rows, and the pointers to them."""
-    rows = len(schedule.weights)
-    slices = column_slices(rows, schedule.lanes * schedule.entry_bits, config.plan.weights)
-    parts = tuple((rows, bits) for bits in slices)
+    slices = entry_slices(schedule, config.plan.weights)
+    parts = tuple((len(schedule.weights), bits) for bits in slices)
     found: list[_Part] = [("weights", str(config.plan.weights), parts)]
     pointers = block_rams(pointer_columns(schedule))
     if pointers:

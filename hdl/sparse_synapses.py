@@ -12,9 +12,11 @@ from .pointers import RowPointers
 from .sparse_schedule import SparseSchedule
 from .synapses import as_operand, operand_bits
 from .token import TokenLayout
-from .weights import WeightMemory, pack_rows
+from .weights import WeightMemory, column_slices, pack_rows
 
-__all__ = ["SparseSynapses"]
+__all__ = ["SparseSynapses", "entry_slices"]
+
+_SHAPES = ((512, 36), (1024, 18), (2048, 9))  # rows and bits of a block RAM
 
 
 class SparseSynapses(wiring.Component):
@@ -83,7 +85,10 @@ class SparseSynapses(wiring.Component):
         self.closes = closes
         self.pointers = RowPointers(layout=layout, schedule=schedule, closes=closes)
         self.memory = WeightMemory(
-            rows=packed_entries(schedule), width=self.lanes * schedule.entry_bits, store=store
+            rows=packed_entries(schedule),
+            width=self.lanes * schedule.entry_bits,
+            store=store,
+            slices=entry_slices(schedule, store),
         )
         marker = {"room": Out(1), "marks": In(1), "row_closes": Out(1)} if closes else {}
         super().__init__(
@@ -163,6 +168,20 @@ class SparseSynapses(wiring.Component):
             self.row_synops.eq(synops),
         ]
         return m
+
+
+def entry_slices(schedule: SparseSchedule, store: WeightStore) -> tuple[int, ...]:
+    """Bits of each memory that a row is cut into, lowest bits first.
+
+    As many as a block RAM of 18 kb has at that depth: left alone, a tool saves a block by putting
+    several behind each other, and the multiplexer costs their output registers.
+    """
+    rows, width = len(schedule.weights), schedule.lanes * schedule.entry_bits
+    bits = next((bits for deep, bits in _SHAPES if rows <= deep), 0)
+    if store is not WeightStore.BLOCK or not bits:
+        return column_slices(rows, width, store)
+    whole, rest = divmod(width, bits)
+    return (bits,) * whole + (rest,) * (rest > 0)
 
 
 def packed_entries(schedule: SparseSchedule) -> list[int]:

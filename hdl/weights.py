@@ -76,6 +76,7 @@ class WeightMemory(wiring.Component):
     rows : words, as ``pack_rows`` gives them.
     width : bits of a word, at least 1.
     store : block RAM or logic. ports : rows that are read in a cycle; a block RAM has two ports.
+    slices : bits of each memory that a word is cut into; by default ``column_slices``.
 
     Members
     -------
@@ -92,7 +93,15 @@ class WeightMemory(wiring.Component):
     latency = 2
     interval = 1
 
-    def __init__(self, *, rows: list[int], width: int, store: WeightStore, ports: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        rows: list[int],
+        width: int,
+        store: WeightStore,
+        ports: int = 1,
+        slices: tuple[int, ...] | None = None,
+    ) -> None:
         check_rows(rows, width)
         if ports < 1:
             raise ConfigurationError("ports must be at least 1", found=str(ports))
@@ -105,7 +114,11 @@ class WeightMemory(wiring.Component):
         self.store = store
         self.ports = ports
         self.address_bits = (len(rows) - 1).bit_length()
-        self.slices = column_slices(len(rows), width, store)
+        self.slices = slices or column_slices(len(rows), width, store)
+        if sum(self.slices) != width:
+            raise ConfigurationError(
+                f"the slices must be the {width} bits of a row", found=str(sum(self.slices))
+            )
         super().__init__({"address": In(ports * self.address_bits), "row": Out(ports * width)})
 
     def elaborate(self, platform: object) -> Module:

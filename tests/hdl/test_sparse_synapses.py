@@ -106,7 +106,7 @@ def added(dut, rows, n):
 @pytest.mark.parametrize("lanes", [1, 3, 8])
 @pytest.mark.parametrize("payloads", [(0, 1), (-1, 1), (-3, 2)])
 @pytest.mark.parametrize("density", [0.0, 0.2, 0.6, 1.0])
-@pytest.mark.parametrize("store", list(WeightStore))
+@pytest.mark.parametrize("store", [WeightStore.BLOCK, WeightStore.LOGIC])
 @pytest.mark.parametrize("gaps", [0.0, 0.6])
 def test_rows_are_those_of_the_spikes(lanes, payloads, density, store, gaps):
     weights = matrix(20, 13, density, seed=lanes)
@@ -185,3 +185,19 @@ def test_groups_are_those_of_the_target():
             shift=0,
             store=WeightStore.BLOCK,
         )
+
+
+@pytest.mark.parametrize(
+    ("rows", "bits"), [(500, (36, 28)), (600, (18, 18, 18, 10)), (2000, (9,) * 7 + (1,))]
+)
+def test_rows_are_cut_as_a_block_ram_is_wide(rows, bits):
+    """Eight lanes of 4 bits and a group of 4."""
+    dut = made(np.ones((rows, 80), np.int64)[: rows // 10], lanes=8)
+    assert len(dut.schedule.weights) == rows // 10 * 10
+    assert dut.memory.slices == bits
+    assert sum(bits) == dut.memory.width == 8 * (4 + 4)
+
+
+def test_logic_is_not_cut():
+    dut = made(np.ones((60, 80), np.int64), lanes=8, store=WeightStore.LOGIC)
+    assert dut.memory.slices == (64,)

@@ -50,7 +50,7 @@ def test_every_spike_is_equal_while_neurons_decide(tmp_path, mode, high, stalls,
 
 
 @pytest.mark.parametrize("membranes", list(MembraneStore))
-@pytest.mark.parametrize("weights", list(WeightStore))
+@pytest.mark.parametrize("weights", [WeightStore.BLOCK, WeightStore.LOGIC])
 @pytest.mark.parametrize("products", list(Products))
 def test_every_store(tmp_path, membranes, weights, products):
     check(case(Mode.SETTLE, membranes=membranes, weights=weights, products=products), tmp_path)
