@@ -12,7 +12,15 @@ from typing import Any
 
 from spikewright.golden.errors import FileError
 
-__all__ = ["atomic_files", "atomic_folder", "file_hash", "read_json", "text_hash", "write_json"]
+__all__ = [
+    "atomic_files",
+    "atomic_folder",
+    "file_hash",
+    "read_json",
+    "text_hash",
+    "write_bytes",
+    "write_json",
+]
 
 
 @contextmanager
@@ -59,13 +67,18 @@ def atomic_files(target: Path) -> Iterator[Path]:
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Write ``data`` as indented JSON; the file is replaced whole. Raises FileError."""
-    path = Path(path).absolute()
     text = json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file; it is replaced whole. Raises FileError."""
+    path = Path(path).absolute()
     with _writing(path):
         handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
             Path(name).chmod(0o666 & ~_umask())
             Path(name).replace(path)
         finally:

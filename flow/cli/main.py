@@ -12,6 +12,7 @@ from spikewright.flow.cli.console import show_error, show_warning
 from spikewright.flow.cli.convert import convert
 from spikewright.flow.cli.events import events
 from spikewright.flow.cli.explore import explore
+from spikewright.flow.cli.plan import plan
 from spikewright.flow.cli.readout import readout
 from spikewright.flow.cli.whole import bench, demo
 from spikewright.flow.cli.work import build, cosim, evaluate, export, generate
@@ -32,6 +33,7 @@ app = typer.Typer(
 
     [bold]spikewright convert[/] network.py:make --weights w.safetensors --calibrate x.npz --out p\n
     [bold]spikewright evaluate[/] p --data test.npz    accuracy of every mode and of the original\n
+    [bold]spikewright plan[/] p --board ulx3s-85f      the hardware that suits a board\n
     [bold]spikewright generate[/] p                    Verilog\n
     [bold]spikewright cosim[/] p                       the Verilog against the golden model\n
     [bold]spikewright build[/] p --board ulx3s-85f     bitstream\n
@@ -53,6 +55,7 @@ for command in (
     convert,
     evaluate,
     readout,
+    plan,
     generate,
     cosim,
     build,

@@ -8,7 +8,7 @@ import typer
 
 from spikewright.golden.errors import ConfigurationError
 
-__all__ = ["Data", "ModeName", "ProjectFolder", "integers", "one_of", "pairs"]
+__all__ = ["Data", "ModeName", "ProjectFolder", "integers", "named", "one_of", "pairs"]
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -55,6 +55,19 @@ def pairs(text: str, where: str) -> tuple[tuple[int, int], ...]:
             )
         found.append((integers(rows, where)[0], integers(columns, where)[0]))
     return tuple(found)
+
+
+def named(text: str, where: str) -> dict[str, int]:
+    """Positive integers by name from a list such as hidden=2,classes=1."""
+    found = {}
+    for part in text.split(","):
+        name, equals, number = part.partition("=")
+        if not equals or not name:
+            raise ConfigurationError(
+                "must be NAME=NUMBER, separated by commas", found=repr(part), where=where
+            )
+        found[name] = integers(number, where)[0]
+    return found
 
 
 def one_of(kind: type[Choice], text: str, where: str, *, but: tuple[Choice, ...] = ()) -> Choice:

@@ -1,0 +1,119 @@
+"""How a plan is made faster: what its busiest part could have more of."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import pairwise
+
+from spikewright.golden.spec import Network
+from spikewright.hdl.plan import CorePlan, HardwarePlan
+
+from .knobs import Knobs
+from .pins import Pins
+
+__all__ = ["starts", "wider"]
+
+_SPIKES = 4
+_PARTS = 8
+
+
+def starts(network: Network, knobs: Knobs, pins: Pins) -> Iterator[Knobs]:
+    """Where to begin: a core each, and populations that may share one, with the fewest lanes.
+
+    What is pinned to decide beside the rows, or to take several spikes, has a lane a neuron.
+    """
+    names = [population.name for population in network.order()]
+    sizes = {name: network.population(name).n for name in names}
+    parts = pins.partition or {}
+    several = (pins.spikes or 1) > 1
+    lanes = dict.fromkeys(names, 1) | dict(pins.lanes)
+    sweep: dict[str, int] = {}
+    spikes: dict[str, int] = {}
+    if pins.sweep_lanes is not None or several:
+        lanes = sizes | dict(pins.lanes)
+        sweep = {
+            name: pins.sweep_lanes or _few(sizes[name])
+            for name in names
+            if lanes[name] >= sizes[name]
+        }
+    if several:
+        sources = dict.fromkeys(each.source for each in network.connections)
+        spikes = dict.fromkeys(sources, pins.spikes or 1)
+    base = replace(
+        knobs,
+        lanes=lanes,
+        sweep=sweep,
+        spikes=spikes,
+        partition=dict(parts),
+        share=pins.share or (),
+        membranes=pins.membranes,
+        weights=pins.weights,
+    )
+    yield base
+    free = [name for name in names if parts.get(name, 1) == 1]
+    if pins.share is None and not sweep and len(free) > 1:
+        yield replace(base, share=(tuple(free),))
+        for pair in pairwise(free) if len(free) > 2 else ():
+            yield replace(base, share=(pair,))
+
+
+def _few(neurons: int) -> int:
+    """Neurons that decide at a time such that all of them take at most 16 cycles."""
+    return 1 << max(0, (-(-neurons // 16) - 1).bit_length())
+
+
+def wider(
+    network: Network, plan: HardwarePlan, knobs: Knobs, busy: Mapping[int, float], pins: Pins
+) -> Iterator[Knobs]:
+    """What could make a core that is ``busy`` (its cycles, by core), the busiest first, faster."""
+    order = sorted(busy, key=lambda core: -busy[core])
+    top = busy[order[0]]
+    for index in order:
+        if busy[index] < 0.9 * top and index != order[0]:
+            continue
+        core = plan.cores[index]
+        yield from _lanes(network, core, knobs, pins)
+        yield from _sweeps(core, knobs, pins)
+        yield from _spikes(network, core, knobs, pins)
+        yield from _parts(network, core, knobs, pins)
+
+
+def _lanes(network: Network, core: CorePlan, knobs: Knobs, pins: Pins) -> Iterator[Knobs]:
+    """Half as many groups."""
+    names = [host.population for host in core.hosts]
+    if any(name in pins.lanes for name in names) or core.sweep_lanes is not None:
+        return
+    most = max(network.population(name).n for name in names)
+    for factor in (2, 4):
+        groups = -(-most // core.lanes)
+        lanes = -(-most // max(1, -(-groups // factor)))
+        if lanes > core.lanes:
+            yield replace(knobs, lanes={**knobs.lanes, **dict.fromkeys(names, lanes)})
+
+
+def _sweeps(core: CorePlan, knobs: Knobs, pins: Pins) -> Iterator[Knobs]:
+    """Neurons that decide beside the rows, and more of them at a time."""
+    if len(core.hosts) > 1 or pins.sweep_lanes is not None:
+        return
+    name = core.hosts[0].population
+    now = knobs.sweep.get(name)
+    lanes = _few(core.lanes) if now is None else 2 * now
+    if lanes <= core.lanes:
+        yield replace(knobs, sweep={**knobs.sweep, name: lanes})
+
+
+def _spikes(network: Network, core: CorePlan, knobs: Knobs, pins: Pins) -> Iterator[Knobs]:
+    """More spikes a cycle, which needs that neurons decide beside the rows."""
+    if pins.spikes is not None or 2 * core.spikes > _SPIKES or core.sweep_lanes is None:
+        return
+    for source in {each.source for h in core.hosts for each in network.sources(h.population)}:
+        yield replace(knobs, spikes={**knobs.spikes, source: 2 * core.spikes})
+
+
+def _parts(network: Network, core: CorePlan, knobs: Knobs, pins: Pins) -> Iterator[Knobs]:
+    """The population on more cores."""
+    if pins.partition is not None or len(core.hosts) > 1 or core.sweep_lanes is not None:
+        return
+    name = core.hosts[0].population
+    parts = 2 * knobs.partition.get(name, 1)
+    if parts <= min(_PARTS, network.population(name).channels):
+        yield replace(knobs, partition={**knobs.partition, name: parts})

@@ -1,0 +1,187 @@
+"""Widens whatever core limits, step by step, and chooses among all plans that came by."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from spikewright.boards import Board
+from spikewright.flow.area import estimate_area
+from spikewright.flow.cycles import Activity, estimate_cycles
+from spikewright.golden.errors import ConfigurationError, SpikewrightError, UnsupportedError
+from spikewright.golden.spec import Network
+from spikewright.hdl.plan import HardwarePlan, MembraneStore, WeightStore
+
+from .candidate import Candidate, Planned, front_of
+from .goal import Limits, Objective
+from .knobs import Knobs, build
+from .moves import starts, wider
+from .pins import Pins
+
+__all__ = ["plan_hardware"]
+
+_MOST = 160  # plans that are looked at in a mode
+_OVER = 1.3  # how far beyond the board a plan may lie that is still widened
+_VARIED = 6  # plans of the front whose memories are tried elsewhere
+
+Progress = Callable[[int, str], None]
+
+
+def plan_hardware(
+    network: Network,
+    board: Board,
+    activity: Activity | Sequence[Activity],
+    *,
+    objective: Objective,
+    clock_hz: float | None = None,
+    pins: Pins | None = None,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+) -> Planned:
+    """The plan that is best for an objective, among those that fit.
+
+    From the fewest lanes on, what keeps the busiest core busy gets more, as long as that makes
+    samples follow each other faster and the board has room: lanes, neurons that decide beside the
+    rows, spikes a cycle, cores. Of several ways the one is taken that gives the most speed for its
+    lookup tables. What came by is kept, and of the best of it memories are tried elsewhere.
+
+    Parameters
+    ----------
+    activity : traces of a mode, or of each mode that may be chosen.
+    clock_hz : the clock to run at, which a plan must reach by its estimate; by default each runs at
+        what it reaches.
+    pins : choices that are made already. limits : what must be kept to beside the board.
+    progress : called with the plans that were looked at, and the last one in words.
+
+    Raises
+    ------
+    ConfigurationError
+        If pins contradict each other, or no plan keeps to board, clock and limits: the nearest one
+        is told, and what it misses.
+    """
+    pins, limits = pins or Pins(), limits or Limits()
+    activities = [activity] if isinstance(activity, Activity) else list(activity)
+    pins.check(network, tuple(each.mode for each in activities))
+    search = _Search(network, board, clock_hz, pins, progress)
+    for each in activities:
+        if pins.mode in (None, each.mode):
+            search.run(each)
+    return search.choose(objective, limits)
+
+
+class _Search:
+    def __init__(
+        self,
+        network: Network,
+        board: Board,
+        clock_hz: float | None,
+        pins: Pins,
+        progress: Progress | None,
+    ) -> None:
+        self.network = network
+        self.board = board
+        self.clock_hz = clock_hz
+        self.pins = pins
+        self.progress = progress
+        self.found: dict[HardwarePlan, Candidate] = {}
+        self.knobs: dict[HardwarePlan, Knobs] = {}
+        self.against: SpikewrightError | None = None
+
+    def run(self, activity: Activity) -> None:
+        """All that one mode allows."""
+        before = len(self.found)
+        first = Knobs(mode=activity.mode, lanes={})
+        for knobs in starts(self.network, first, self.pins):
+            now = self._look(knobs, activity)
+            while now is not None and len(self.found) - before < _MOST:
+                now = self._step(now, activity)
+        if len(self.found) == before and self.against is not None:
+            raise self.against
+        self._vary(activity)
+
+    def _step(self, now: Candidate, activity: Activity) -> Candidate | None:
+        """The best of what makes it faster; None where nothing does."""
+        knobs = self.knobs[now.plan]
+        busy = {k: core.busy for k, core in enumerate(now.cycles.cores)}
+        best, value = None, 0.0
+        for other in wider(self.network, now.plan, knobs, busy, self.pins):
+            found = self._look(other, activity)
+            if found is None or self._over(found):
+                continue
+            gain = now.cycles.cycles / found.cycles.cycles - 1
+            cost = max(1.0, found.area.luts - now.area.luts) / max(1, now.area.luts)
+            if gain > 0.002 and gain / cost > value:
+                best, value = found, gain / cost
+        return best
+
+    def _over(self, each: Candidate) -> bool:
+        return each.excess(Limits(), self.board.resources, None) > _OVER
+
+    def _look(self, knobs: Knobs, activity: Activity) -> Candidate | None:
+        """What these choices cost; None where they do not go together."""
+        try:
+            plan = build(self.network, knobs, self.pins)
+            if plan in self.found:
+                return self.found[plan]
+            area = estimate_area(self.network, plan, self.board)
+        except (ConfigurationError, UnsupportedError) as error:
+            self.against = self.against or error
+            return None
+        cycles = estimate_cycles(self.network, plan, activity)
+        clock = min(area.fmax_hz, self.clock_hz or area.fmax_hz)
+        candidate = Candidate(plan=plan, cycles=cycles, area=area, clock_hz=clock)
+        self.found[plan] = candidate
+        self.knobs[plan] = knobs
+        if self.progress is not None:
+            self.progress(len(self.found), f"{cycles.cycles:,.0f} cycles, {area.luts:,} LUTs")
+        return candidate
+
+    def _vary(self, activity: Activity) -> None:
+        """The best plans with their memories elsewhere, where that is left to choose."""
+        own = [each for each in self.found.values() if each.plan.mode is activity.mode]
+        for each in front_of(own)[:_VARIED]:
+            knobs = self.knobs[each.plan]
+            if self.pins.weights is None:
+                for weights in WeightStore:
+                    if weights is WeightStore.SPRAM and not self.board.resources.sprams:
+                        continue
+                    self._look(replace(knobs, weights=weights), activity)
+            if self.pins.membranes is None:
+                for membranes in MembraneStore:
+                    self._look(replace(knobs, membranes=membranes), activity)
+
+    def choose(self, objective: Objective, limits: Limits) -> Planned:
+        """The best that keeps to everything."""
+        resources = self.board.resources
+        fitting = [
+            each
+            for each in self.found.values()
+            if not each.misses(limits, resources, self.clock_hz)
+        ]
+        if not fitting:
+            near = min(
+                self.found.values(),
+                key=lambda each: each.excess(limits, resources, self.clock_hz),
+            )
+            raise ConfigurationError(
+                f"a plan for {self.board.name} must keep to what is asked of it",
+                found="; ".join(near.misses(limits, resources, self.clock_hz)),
+                where=f"the nearest of {len(self.found)} plans, {describe(near.plan)}",
+                action="ask for less, pin less, or take a larger board",
+            )
+        chosen = min(fitting, key=lambda each: each.worth(objective))
+        return Planned(
+            plan=chosen.plan,
+            chosen=chosen,
+            front=front_of(fitting),
+            limit=chosen.cycles.limit,
+        )
+
+
+def describe(plan: HardwarePlan) -> str:
+    """A plan in a few words."""
+    cores = []
+    for core in plan.cores:
+        names = "+".join(host.population for host in core.hosts)
+        more = "" if core.sweep_lanes is None else f", {core.sweep_lanes} decide"
+        more += "" if core.spikes == 1 else f", {core.spikes} spikes"
+        cores.append(f"{names} {core.lanes} lanes{more}")
+    return f"{plan.mode}: {'; '.join(cores)}"
