@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-__all__ = ["EncoderDecoder", "ResidualBlock", "cnn", "mlp", "residual", "separable"]
+__all__ = ["EncoderDecoder", "ResidualBlock", "cnn", "mlp", "residual", "separable", "strided"]
 
 
 def mlp(sizes: tuple[int, ...], dropout: float) -> nn.Sequential:
@@ -47,6 +47,25 @@ def cnn(
         height, width = ((size + 2 * padding - 2) // 2 for size in (height, width))
     layers["head"] = mlp((n * height * width, *hidden, n_classes), 0.0)
     return nn.Sequential(OrderedDict(layers))
+
+
+def strided(
+    image: tuple[int, int, int],
+    layers: tuple[tuple[int, int], ...],
+    hidden: tuple[int, ...],
+    n_classes: int,
+) -> nn.Sequential:
+    """Convolutions of 3 x 3, unpadded, each with batch norm and ReLU; then an ``mlp``.
+
+    ``image`` is channels, height, width; a layer is its channels and its stride.
+    """
+    n, height, width = image
+    parts: list[nn.Module] = []
+    for n_out, stride in layers:
+        parts += [nn.Conv2d(n, n_out, 3, stride, bias=False), nn.BatchNorm2d(n_out), nn.ReLU()]
+        n = n_out
+        height, width = ((size - 3) // stride + 1 for size in (height, width))
+    return nn.Sequential(*parts, mlp((n * height * width, *hidden, n_classes), 0.0))
 
 
 def _normed(

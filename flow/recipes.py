@@ -22,7 +22,7 @@ from spikewright.flow.convert import (
 )
 from spikewright.flow.datasets import N_CLASSES, Dataset
 from spikewright.flow.importers import import_module
-from spikewright.flow.networks import EncoderDecoder, cnn, mlp, residual, separable
+from spikewright.flow.networks import EncoderDecoder, cnn, mlp, residual, separable, strided
 from spikewright.flow.original import Original
 from spikewright.flow.progress import Working
 from spikewright.flow.project import Project
@@ -35,6 +35,7 @@ __all__ = [
     "DIGITS_RESNET",
     "DIGITS_SEGMENTATION",
     "DIGITS_SEPARABLE",
+    "MNIST_BEST",
     "MNIST_CNN",
     "MNIST_FIRST_SPIKE",
     "MNIST_MLP",
@@ -137,7 +138,9 @@ def _digits(epochs: int, learning_rate: float, *, sparsity: float = 0.0) -> Trai
     )
 
 
-def _warped_mnist(epochs: int, learning_rate: float, *, sparsity: float = 0.0) -> TrainConfig:
+def _warped_mnist(
+    epochs: int, learning_rate: float, *, sparsity: float = 0.0, threads: int = 2
+) -> TrainConfig:
     return TrainConfig(
         epochs=epochs,
         batch=128,
@@ -147,7 +150,7 @@ def _warped_mnist(epochs: int, learning_rate: float, *, sparsity: float = 0.0) -
         shift=2,
         turn=10.0,
         stretch=0.1,
-        threads=2,
+        threads=threads,
     )
 
 
@@ -203,6 +206,16 @@ MNIST_CNN = Recipe(
     pretrain=_warped_mnist(4, 4e-3),
     # Every spike costs rows: fewer of them are more samples a second.
     finetune=_warped_mnist(16, 4e-3, sparsity=0.2),
+)
+
+MNIST_BEST = Recipe(
+    name="mnist-best",
+    shape=(1, 28, 28),
+    # A stride in place of a pooling: a spike reaches fewer neurons.
+    build=partial(strided, (1, 28, 28), ((16, 1), (32, 2), (64, 1), (64, 2)), (128,), N_CLASSES),
+    convert=ConvertConfig(name="mnist-best", weight_bits=4, levels=7, input_levels=15),
+    pretrain=_warped_mnist(6, 4e-3, threads=1),
+    finetune=_warped_mnist(14, 3e-3, sparsity=0.05, threads=1),
 )
 
 MNIST_RNN = RecurrentRecipe(
@@ -262,6 +275,7 @@ RECIPES: dict[str, Recipe] = {
         MNIST_FIRST_SPIKE,
         MNIST_SPARSE,
         MNIST_CNN,
+        MNIST_BEST,
         DIGITS_CNN,
         DIGITS_RESNET,
         DIGITS_SEPARABLE,

@@ -1,6 +1,8 @@
 """A population in hardware whose neurons decide while the next step's spikes are added."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
 from .config import CoreConfig
 from .membranes import Membranes
@@ -116,14 +118,14 @@ class OverlappedCore(CoreShell):
         accepted = self.fetch(m, control.adds)
         m.d.comb += [
             intake.take.eq(control.take | accepted),
-            control.valid.eq(intake.valid & self._join(m)),
+            control.valid.eq(self._offered),
             control.kind.eq(intake.kind),
             control.keep.eq(intake.keep),
             control.closed.eq(sums.closed),
             control.sweeping.eq(sweep.busy),
             control.fired.eq(sweep.fired),
             sums.valid.eq(self.any_row("valid")),
-            sums.operands.eq(self.any_row("operands")),
+            *self._rows(m),
             sums.read_slice.eq(sweep.read_slice),
             sums.read_enable.eq(sweep.read_enable),
             sweep.start.eq(control.start),
@@ -149,27 +151,37 @@ class OverlappedCore(CoreShell):
             ]
         return m
 
-    def _join(self, m: Module) -> Value:
-        """Markers keep their place behind the rows on their way to the sums; whether any may go."""
-        sums, sweep, closes = self.sums, self.sweep, self.control.closes
+    def _rows(self, m: Module) -> list[Any]:
+        """Rows go to the sums, and markers keep their place behind them."""
+        sums, sweep = self.sums, self.sweep
         if isinstance(sums, SumLanes):
             latency = max(each.latency for each in self.synapses)
-            m.d.comb += [
+            return [
                 sums.enables.eq(self.any_row("enables")),
-                sums.closes.eq(delayed(m, closes, latency, "closes", reset_less=False)),
+                sums.operands.eq(self.any_row("operands")),
+                sums.closes.eq(
+                    delayed(m, self.control.closes, latency, "closes", reset_less=False)
+                ),
             ]
-            return Const(1, 1)
         (synapses,) = self.synapses
-        m.d.comb += [
-            synapses.marks.eq(closes),
-            sums.closes.eq(synapses.row_closes),
+        return [
             sums.groups.eq(synapses.row_groups),
+            sums.operands.eq(synapses.row_operands),
+            synapses.marks.eq(self.control.closes),
+            sums.closes.eq(synapses.row_closes),
             sums.read_group.eq(sweep.read_group),
             sums.write_enable.eq(sweep.write_enable),
             sums.write_group.eq(sweep.write_group),
             sums.write_slice.eq(sweep.write_slice),
         ]
-        return sums.ready & synapses.room
+
+    @property
+    def _offered(self) -> Value:
+        """Whether a token may be taken."""
+        if isinstance(self.sums, SumLanes):
+            return self.intake.valid
+        (synapses,) = self.synapses
+        return self.intake.valid & self.sums.ready & synapses.room
 
     def _words(self, m: Module) -> Value:
         """The state of a slice with its sums added, as the sweep's somas know it."""

@@ -32,7 +32,7 @@ from spikewright.golden.spec import (
     Window,
     WindowKind,
 )
-from spikewright.hdl.plan import HardwarePlan, MembraneStore, Products
+from spikewright.hdl.plan import HardwarePlan, MembraneStore, Products, Sweeps
 
 __all__ = ["DESIGNS", "Design", "FAMILIES", "design"]
 
@@ -331,6 +331,7 @@ _ECP5 = (
     _made("large-wide", _chain(_LARGE), _C, lanes=(128, 10)),
     _made("maps-banked", _maps(14, (8, 16)), _C, lanes=(36, 72, 10)),
     _made("maps-serial", _maps(14, (8, 16)), _S, lanes=(8, 8, 10), banks=(1, 1)),
+    _made("touched", _maps(14, (8, 16)), _C, lanes=(16, 8, 10), sweeps=Sweeps.TOUCHED),
     _made("residual", _residual, _C, lanes=16),
     _made("max-pool", _pooled(DeltaFunction.MAX), _C, lanes=16),
     _made("sum-pool", _pooled(None), _T, lanes=18),
@@ -379,6 +380,17 @@ _ICE40 = (
     _made("graded", _chain(_TINY, high=7), _C, lanes=4, membranes=_BLOCK),
     _made("maps", _maps(8, (4, 8)), _C, lanes=(4, 8, 5), membranes=_BLOCK),
     _made("maps-banked", _maps(8, (4, 4)), _S, lanes=(9, 9, 5), membranes=_BLOCK),
+    _made(
+        "touched", _maps(8, (4, 4)), _S, lanes=(4, 4, 5), membranes=_BLOCK, sweeps=Sweeps.TOUCHED
+    ),
+    _made(
+        "touched-collapsed",
+        _maps(8, (4, 8)),
+        _C,
+        lanes=(4, 4, 5),
+        membranes=_BLOCK,
+        sweeps=Sweeps.TOUCHED,
+    ),
     _made("sum-pool", _pooled(None), _C, lanes=(4, 8, 5), membranes=_BLOCK),
     _made("overlap-tiny", _chain(_TINY), _C, lanes=(24, 10), sweep_lanes=2, membranes=_BLOCK),
     _made(

@@ -15,10 +15,12 @@ _LUTS = {
     "body.product": 1.0,
     "body.ram": 1.0,
     "body.read": 1.0,
-    "body.slices": 0.5,
+    "body.slices": 1.0,
     "body.soma_added": 1.0,
     "body.soma_chosen": 1.0,
     "body.state": 1.0,
+    "body.touched": 3.0,
+    "body.touched_ways": 1.5,
     "body.written": 1.0,
     "intake.bits": 2.0,
     "intake.merged_bits": 3.0,
@@ -37,10 +39,14 @@ LUTS: Mapping[str, Mapping[str, float]] = {
 }
 
 FLIP_FLOPS: Mapping[str, float] = {
+    "body.divided": 1.0,
+    "body.fresh": 1.0,
     "body.held": 2.0,
+    "body.looked_up": 1.0,
     "body.operands": 1.0,
     "body.state": 1.0,
     "body.stored": 1.0,
+    "body.touched": 3.0,
     "intake.bits": 2.0,
     "intake.registers": 1.0,
     "serialiser.held": 2.5,

@@ -9,7 +9,7 @@ from spikewright.flow.memories import core_name
 from spikewright.flow.synthesize.fit import MemoryUse
 from spikewright.golden.spec import Network
 from spikewright.hdl.config import CoreConfig, PortConfig, node_layouts
-from spikewright.hdl.plan import HardwarePlan, MembraneStore, WeightStore
+from spikewright.hdl.plan import HardwarePlan, MembraneStore, ParameterStore, WeightStore
 from spikewright.hdl.product import multiplies, subtracts
 from spikewright.hdl.readout import tally_range
 from spikewright.hdl.rows import RowTables
@@ -179,13 +179,18 @@ def _body(config: CoreConfig, others: Iterable[MemoryUse], board: Board) -> Feat
         "state": config.sweep_lanes * bits,
         "constants": tables,
         "varied": varied,
+        "looked_up": varied * (config.plan.parameters is ParameterStore.REGISTERS),
+        "divided": config.sweep_lanes * soma.added * (config.divides or config.bursts),
     }
     if config.overlaps:
         found["pairs"] = lanes * (operand + 1) * (rows - 1)
-        found["slices"] = config.sweep_lanes * total * max(0, len(config.slices) - 1)
+        found["slices"] = config.sweep_lanes * total * _multiplexer(len(config.slices), board)
         found["fresh"] = config.sweep_lanes * total
         found["held"] = lanes * total
         return found
+    if config.skips:
+        found["touched"] = groups * (1 if config.divides else 2)
+        found["touched_ways"] = groups * prod(config.banks)
     found["written"] = lanes * bits
     if config.plan.membranes is MembraneStore.REGISTERS:
         # ECP5 joins two lookup tables for nothing.
@@ -195,6 +200,14 @@ def _body(config: CoreConfig, others: Iterable[MemoryUse], board: Board) -> Feat
     elif config.plan.membranes is MembraneStore.BLOCK or groups > 16:
         found["forwarded"] = lanes * bits
     return found
+
+
+def _multiplexer(ways: int, board: Board) -> float:
+    """Lookup tables of a bit that is one of so many."""
+    if board.family != "ecp5" or ways <= 4:
+        return max(0, ways - 1)
+    # Few are gates; many are tables of 6 inputs, which are four each.
+    return (0.7 if ways <= 8 else 1.0) * ways
 
 
 def _product(config: CoreConfig) -> tuple[float, int]:

@@ -16,7 +16,7 @@ Coefficients = Mapping[str, float]
 
 # What a coefficient's distance from what is expected weighs, against errors of the designs; and,
 # where nothing is expected, from nothing.
-_TRUST = 4.0
+_TRUST = 8.0
 _RIDGE = 1e-4
 
 

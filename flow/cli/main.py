@@ -14,6 +14,7 @@ from spikewright.flow.cli.events import events
 from spikewright.flow.cli.explore import explore
 from spikewright.flow.cli.plan import plan
 from spikewright.flow.cli.readout import readout
+from spikewright.flow.cli.speed import speed
 from spikewright.flow.cli.whole import bench, demo
 from spikewright.flow.cli.work import build, cosim, evaluate, export, generate
 from spikewright.golden.errors import FileError, SpikewrightError
@@ -70,6 +71,7 @@ for command in (
         command
     )
 app.command(rich_help_panel="For developers")(calibrate)
+app.command(rich_help_panel="For developers")(speed)
 
 
 def main() -> None:

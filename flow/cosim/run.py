@@ -42,7 +42,7 @@ class CosimReport:
     are compared too, but are not spikes. ``mismatches``: spikes of the golden model that no equal
     one was found for; a run that has any raises an error. ``cycles``: simulated cycles;
     ``cycles_per_second``: of wall time in the simulator alone, of the longest of ``jobs`` processes
-    side by side. ``cycles_per_sample``: between the
+    side by side; ``processor_seconds``: that all of them took. ``cycles_per_sample``: between the
     ENDs of samples sent back to back; ``bound_cycles``: the fewest that the plan's memory ports
     allow for these samples. ``latency_cycles``: from the first input token of a sample that finds
     the accelerator empty to its END on the output. ``counters``: by core, which goes by its
@@ -58,6 +58,7 @@ class CosimReport:
     mismatches: int
     cycles: int
     cycles_per_second: float
+    processor_seconds: float
     jobs: int
     cycles_per_sample: float
     bound_cycles: float
@@ -285,6 +286,7 @@ def _report(
         mismatches=spikes - compared,
         cycles=cycles,
         cycles_per_second=cycles / result["seconds"],
+        processor_seconds=result["processor_seconds"],
         jobs=result["jobs"],
         cycles_per_sample=result["gap_cycles"] / gaps if gaps else cycles / samples,
         bound_cycles=bound_cycles,

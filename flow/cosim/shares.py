@@ -15,6 +15,7 @@ _ROWS_PER_JOB = 500_000
 
 _SUMS = (
     "samples", "spikes_compared", "cycles", "gap_cycles", "gaps", "latency_cycles", "latencies",
+    "processor_seconds",
 )  # fmt: skip
 _LONGEST = ("seconds", "elapsed")
 

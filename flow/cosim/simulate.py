@@ -30,10 +30,10 @@ from .setup import Setup
 from .shares import Share, shares
 from .testbench import render
 
-__all__ = ["main", "run"]
+__all__ = ["VERILATOR_OPTIONS", "main", "run"]
 
-_VERILATOR_ARGS = (
-    "--timing", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert",
+VERILATOR_OPTIONS = (
+    "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert",
     "--no-public-flat-rw", "-Wno-fatal", "-Wno-lint", "-Wno-style",
 )  # fmt: skip
 # Icarus 11 leaves Amaranth's combinational logic at X with the runner's own -g2012; the last wins.
@@ -57,7 +57,7 @@ def run(setup_path: Path) -> None:
     runner = get_runner(setup.simulator)
     build = folder / "build"
     is_verilator = setup.simulator == "verilator"
-    args = list(_VERILATOR_ARGS if is_verilator else _ICARUS_ARGS)
+    args = ["--timing", *VERILATOR_OPTIONS] if is_verilator else list(_ICARUS_ARGS)
     testbench = render(manifest, public=is_verilator)
     stamp = _stamp(setup, manifest, testbench, args)
     fresh = not _is_current(build, stamp)

@@ -123,9 +123,9 @@ def decide(readout: Readout, values: Tensor, positions: int) -> Tensor | None:
 def first_largest(values: Tensor) -> Tensor:
     """The lowest index [batch, positions] of the largest of values [batch, channels, positions].
 
-    torch's argmax leaves ties to the device.
+    torch's argmax leaves ties to the device, and its amin of int64 is slow: the largest -index.
     """
     channels = values.shape[1]
     index = torch.arange(channels, device=values.device).view(-1, 1)
     largest = values == values.amax(dim=1, keepdim=True)
-    return torch.where(largest, index, channels).amin(dim=1)
+    return -torch.where(largest, -index, -channels).amax(dim=1)

@@ -110,7 +110,7 @@ def charge_of_all(layer: Layer, sent: Mapping[str, Tensor | None]) -> Tensor | N
             shape = levels.shape[:2]
             flat[branch.source] = levels.flatten(0, 1)
     charge = charge_of(layer, flat, {})
-    return None if charge is None else charge.unflatten(0, shape)  # type: ignore[no-untyped-call]
+    return None if charge is None else charge.reshape(*shape, -1)
 
 
 def heard(record: Record, name: str, levels: Tensor) -> Tensor | None:

@@ -10,6 +10,7 @@ from spikewright.flow.convert import Code, convert
 from spikewright.flow.datasets import Dataset, digits, digits_segmentation
 from spikewright.flow.recipes import (
     DIGITS_MLP,
+    MNIST_BEST,
     MNIST_CNN,
     MNIST_MLP,
     MNIST_SPARSE,
@@ -118,7 +119,7 @@ def few_images() -> Dataset:
 
 
 def test_the_large_recipes_convert() -> None:
-    for recipe in (MNIST_MLP, MNIST_SPARSE, MNIST_CNN):
+    for recipe in (MNIST_MLP, MNIST_SPARSE, MNIST_CNN, MNIST_BEST):
         small = short(replace(recipe, finetune=replace(recipe.finetune, batch=20)), 1)
         trained(replace(small, pretrain=replace(small.pretrain, batch=20)), few_images())
 
@@ -136,7 +137,8 @@ def test_a_recipe_repeats() -> None:
 def test_recipes() -> None:
     assert set(RECIPES) == {
         "digits-mlp", "mnist-mlp", "mnist-onehot-1", "mnist-onehot-2", "mnist-onehot-3",
-        "mnist-first-spike", "mnist-sparse", "mnist-cnn", "digits-cnn", "digits-resnet",
+        "mnist-first-spike", "mnist-sparse", "mnist-cnn", "mnist-best", "digits-cnn",
+        "digits-resnet",
         "digits-separable", "digits-segmentation",
     }  # fmt: skip
     for name, recipe in RECIPES.items():

@@ -134,8 +134,7 @@ FAST = [MembraneStore.REGISTERS, MembraneStore.LUTRAM]
 
 @pytest.mark.parametrize("name", FIRING)
 @pytest.mark.parametrize(("valid", "ready"), STALLS)
-@pytest.mark.parametrize("store", FAST)
-@pytest.mark.parametrize("sweep_lanes", [1, 2, 4])
+@pytest.mark.parametrize(("store", "sweep_lanes"), list(zip(FAST, (2, 4), strict=True)))
 def test_overlapped_stepwise(name, valid, ready, store, sweep_lanes):
     config = overlapped(STEPWISE[name], mode=Mode.STEPWISE, store=store, sweep_lanes=sweep_lanes)
     assert config.groups == 3
@@ -145,8 +144,7 @@ def test_overlapped_stepwise(name, valid, ready, store, sweep_lanes):
 @pytest.mark.parametrize("name", list(SETTLING))
 @pytest.mark.parametrize("mode", [Mode.SETTLE, Mode.COLLAPSED])
 @pytest.mark.parametrize(("valid", "ready"), STALLS)
-@pytest.mark.parametrize("store", FAST)
-@pytest.mark.parametrize("sweep_lanes", [1, 4])
+@pytest.mark.parametrize(("store", "sweep_lanes"), list(zip(FAST, (4, 1), strict=True)))
 def test_overlapped_settle_and_collapsed(name, mode, valid, ready, store, sweep_lanes):
     soma = Soma(fire=Fire.TERNARY, threshold_negative=1, bias_when="first", **SETTLING[name])
     config = overlapped(
@@ -160,8 +158,7 @@ def test_overlapped_settle_and_collapsed(name, mode, valid, ready, store, sweep_
     ("shape", "banks", "lanes"),
     [((3, 2, 3), (2, 3), 18), ((5, 3, 3), (1, 3), 6), ((40,), (1, 1), 2), ((6,), (1, 1), 9)],
 )
-@pytest.mark.parametrize("sweep_lanes", [1, 2])
-@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.parametrize(("sweep_lanes", "flat"), [(1, False), (2, True)])
 def test_overlapped_banks_and_groups(mode, shape, banks, lanes, sweep_lanes, flat):
     n = int(np.prod(shape))
     own = np.zeros(n, int) if flat else np.arange(n)

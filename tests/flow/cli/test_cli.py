@@ -19,7 +19,17 @@ from support.chains import counting_chain, inputs_for
 from support.cli import spikewright
 
 SCRIPT = Path(sysconfig.get_paths()["scripts"]) / "spikewright"
-COMMANDS = ("convert", "evaluate", "generate", "cosim", "build", "demo", "bench")
+COMMANDS = (
+    "convert",
+    "evaluate",
+    "generate",
+    "cosim",
+    "build",
+    "demo",
+    "bench",
+    "speed",
+    "calibrate",
+)
 
 
 def summary(folder: Path) -> dict:

@@ -146,7 +146,7 @@ def test_processes_side_by_side_find_the_same(tmp_path):
     told = []
     alone = run(tmp_path)
     found = run(tmp_path, cuts=[2, 4], progress=lambda *done: told.append(done))
-    times = ("seconds", "elapsed", "build_seconds", "jobs")
+    times = ("seconds", "processor_seconds", "elapsed", "build_seconds", "jobs")
     assert (alone["jobs"], found["jobs"]) == (1, 3)
     for name in times:
         del alone[name], found[name]

@@ -135,6 +135,7 @@ def test_processes_side_by_side(made):
         replace(
             cosimulate(network, folder, inputs, simulator="icarus", batch=2, jobs=jobs, **options),
             cycles_per_second=0.0,
+            processor_seconds=0.0,
             build_seconds=0.0,
         )
         for options in ({}, {"reset_every": 3})

@@ -48,6 +48,7 @@ def test_merged_results_add_up():
         names += ("latency_cycles", "latencies")
         return {
             **{name: scale * (k + 1) for k, name in enumerate(names)},
+            "processor_seconds": 0.5 * scale,
             "seconds": 3.0 / scale,
             "elapsed": 0.5 * scale,
             "counters": {"a": {"rows": scale}, "b": {"rows": 5}},
@@ -57,4 +58,5 @@ def test_merged_results_add_up():
     merged = merge([result(1), result(10)])
     assert merged["samples"] == 11 and merged["latencies"] == 77
     assert merged["counters"] == {"a": {"rows": 11}, "b": {"rows": 10}}
+    assert merged["processor_seconds"] == 5.5
     assert (merged["seconds"], merged["elapsed"], merged["jobs"]) == (3.0, 5.0, 2)
