@@ -71,7 +71,7 @@ def plan(
     partition: Annotated[
         str | None,
         typer.Option(
-            help="Cores that a population is split over, as hidden=2,classes=1.",
+            help="Cores that populations are split over, as hidden=2,classes=4; none for one each.",
             show_default="the planner's choice",
         ),
     ] = None,
@@ -182,6 +182,9 @@ def _pins(
             )
         return dict(zip(names, values * len(names), strict=False))
 
+    parts: dict[str, int] | None = None
+    if partition is not None:
+        parts = {} if partition == "none" else named(partition, "--partition")
     groups: tuple[tuple[str, ...], ...] | None = None
     if share is not None:
         groups = () if share == "none" else tuple(tuple(g.split("+")) for g in share.split(","))
@@ -194,7 +197,7 @@ def _pins(
         membranes=None if membranes is None else one_of(MembraneStore, membranes, "--membranes"),
         weights=None if weights is None else one_of(WeightStore, weights, "--weights"),
         products=None if products is None else one_of(Products, products, "--products"),
-        partition=None if partition is None else named(partition, "--partition"),
+        partition=parts,
         share=groups,
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from spikewright.flow.plan import default_plan
+from spikewright.flow.plan import default_plan, membrane_store
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode, Network
 from spikewright.hdl.checks import against_overlap, check_plan
@@ -113,8 +113,5 @@ def _overlapped(network: Network, core: CorePlan, knobs: Knobs, *, pinned: bool)
         return core
     if pinned and against_overlap(network, core, knobs.mode):
         return core
-    words = -(-core.lanes // wanted)
-    store = knobs.membranes
-    if store is None:
-        store = MembraneStore.REGISTERS if words <= 4 else MembraneStore.LUTRAM
+    store = membrane_store(-(-core.lanes // wanted), knobs.membranes)
     return replace(core, sweep_lanes=wanted, parameters=ParameterStore.REGISTERS, membranes=store)

@@ -45,7 +45,7 @@ def starts(network: Network, knobs: Knobs, pins: Pins) -> Iterator[Knobs]:
         spikes=spikes,
         partition=dict(parts),
         share=pins.share or (),
-        membranes=pins.membranes,
+        membranes=pins.membranes or knobs.membranes,
         weights=pins.weights,
     )
     yield base

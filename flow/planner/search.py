@@ -88,7 +88,9 @@ class _Search:
     def run(self, activity: Activity) -> None:
         """All that one mode allows."""
         before = len(self.found)
-        first = Knobs(mode=activity.mode, lanes={})
+        # Where there is no LUT RAM, what is too much for registers goes into block RAM.
+        large = None if self.board.resources.lut_ram else MembraneStore.BLOCK
+        first = Knobs(mode=activity.mode, lanes={}, membranes=large)
         for knobs in starts(self.network, first, self.pins):
             now = self._look(knobs, activity)
             while now is not None and len(self.found) - before < _MOST:

@@ -21,6 +21,9 @@ DEVICE = {
 }
 """Arguments of nextpnr that say the part and its pins, by family."""
 
+# Yosys takes an iCE40 for the faster HX, whose delays are others.
+_SYNTHESIS = {"ice40": {"synth_opts": "-device u"}}
+
 
 def elaborate(top: BoardTop, board: Board, folder: Path) -> None:
     """Write RTLIL, constraints and scripts into ``folder``.
@@ -38,7 +41,8 @@ def elaborate(top: BoardTop, board: Board, folder: Path) -> None:
             where=f"board {board.name!r}",
             action="plan for a board of a file, and build for one of the list",
         )
-    prepared = platform.prepare(top, NAME, debug_verilog=False)
+    options = _SYNTHESIS.get(board.family, {})
+    prepared = platform.prepare(top, NAME, debug_verilog=False, **options)
     for name, content in prepared.files.items():
         if not name.startswith("build_"):
             data = content if isinstance(content, bytes) else content.encode()

@@ -42,8 +42,9 @@ def ecp5_gates(verilog: Path, folder: Path, *, absorb: bool = True) -> tuple[lis
 def ice40_gates(verilog: Path, folder: Path) -> tuple[list[Path], dict[str, int]]:
     """Verilog files of the netlist and of its cells; how many there are of each kind of cell."""
     shutil.copy(verilog, folder / "rtl.v")
-    synth = (f"hierarchy -top {TOP}", KEEP, f"synth_ice40 -top {TOP}", "write_json gates.json")
-    _yosys(folder, "read_verilog rtl.v", *synth, "write_verilog -noattr gates.v")
+    synth = (f"hierarchy -top {TOP}", KEEP, f"synth_ice40 -device u -top {TOP}")
+    write = ("write_json gates.json", "write_verilog -noattr gates.v")
+    _yosys(folder, "read_verilog rtl.v", *synth, *write)
     netlist = json.loads((folder / "gates.json").read_text())
     cells = Counter(cell["type"] for cell in netlist["modules"][TOP]["cells"].values())
     models = "`define NO_ICE40_DEFAULT_ASSIGNMENTS\n"

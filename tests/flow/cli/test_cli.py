@@ -25,10 +25,13 @@ COMMANDS = (
     "generate",
     "cosim",
     "build",
+    "plan",
+    "explore",
+    "calibrate",
+    "break-even",
     "demo",
     "bench",
     "speed",
-    "calibrate",
 )
 
 

@@ -1,5 +1,7 @@
 """What is too large for a board is refused with the memory, the excess and what would fit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -174,3 +176,14 @@ def test_no_lut_ram():
         r"RAM, found lutram; generate with --membranes block, or registers where they are few$",
     ):
         check_fits(network, plan, get_board("icebreaker"))
+
+
+def test_a_board_without_the_memory_that_a_plan_wants():
+    board = get_board("ulx3s-85f")
+    bare = replace(board, name="bare", block_ram=replace(board.block_ram, count=0))
+    with pytest.raises(
+        RangeError,
+        match=r"^network 'chain-1' on bare: the memories in block RAM must fit the 0 of bare that "
+        r"are left beside the self-test's, found 2 DP16KD, 2 too many; the largest are the weights",
+    ):
+        check_fits(*made((64, 32, 10), lanes=8), bare)
