@@ -45,7 +45,7 @@ def explore(
         str,
         typer.Option(
             help="What is to be little: time (between two samples), latency, area (LUTs), memory "
-            "(block RAMs). Where a choice can be built in several ways, by the first."
+            "(block RAMs). The planner makes each choice's hardware for the first of them."
         ),
     ] = "time,area",
     data: Data = None,

@@ -165,7 +165,7 @@ def _start(job: Search, client: Client, known: set[Point]) -> None:
         network,
         job.made[name],
         point,
-        job.costs[0].figure,
+        job.costs[0],
         key=f"{job.name}-cost-{trial.number}",
     )
     job.running[priced] = (trial, point)

@@ -43,8 +43,8 @@ class Tasks:
     ----------
     quantise : (payload, weight bits, levels) -> the integer network, as a file in memory.
     measure : (payload, network, mode, steps) -> what ``cost`` wants to know of it.
-    cost : (network, measured, point, figure) -> all figures of the point, plain data; of several
-        plans those of the one whose figure is least.
+    cost : (network, measured, point, first cost) -> all figures of the point, plain data; of
+        several plans those of the best in that cost.
     """
 
     quantise: Callable[..., Any]

@@ -8,20 +8,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ParamSpec, TypeVar
 
-from spikewright.boards import Board, get_board
+from spikewright.boards import get_board
 from spikewright.flow.accuracy import mode_accuracy
-from spikewright.flow.area import Area, estimate_area, fits
 from spikewright.flow.convert import convert, prepare, train
-from spikewright.flow.cycles import Activity, activity, estimate_cycles
+from spikewright.flow.cycles import Activity, activity
 from spikewright.flow.original import Original
-from spikewright.flow.plan import default_plan, plan_as_dict
+from spikewright.flow.plan import plan_as_dict
+from spikewright.flow.planner import Objective, Pins, plan_hardware
 from spikewright.flow.samples import Samples, load_samples, save_samples
 from spikewright.flow.sequences import encode_samples
-from spikewright.golden.errors import ConfigurationError, RangeError, SpikewrightError
+from spikewright.golden.errors import SpikewrightError
 from spikewright.golden.spec import Mode, Network
 from spikewright.golden.spec.file import load, save
-from spikewright.hdl.plan import HardwarePlan, MembraneStore
 
+from .front import Cost
 from .space import Point
 from .task import Payload, Refused
 
@@ -30,8 +30,12 @@ __all__ = ["Measured", "cost", "measure", "packed", "quantise"]
 # Of which traces give the cycles: they vary little from one to the next.
 _TRACED = 8
 _BATCH = 500
-# Neurons that decide in a cycle, and spikes that a core takes in one.
-_OVERLAPPED = ((None, 1), (16, 1), (16, 2), (16, 4))
+_OBJECTIVES = {
+    Cost.TIME: Objective.THROUGHPUT,
+    Cost.LATENCY: Objective.LATENCY,
+    Cost.AREA: Objective.AREA,
+    Cost.MEMORY: Objective.MEMORY,
+}
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -91,68 +95,40 @@ def measure(payload: Payload, network: bytes, mode: Mode, steps: int | None) -> 
 
 
 @_answering
-def cost(network: bytes, measured: Measured, point: Point, least: str) -> dict[str, Any]:
-    """All figures of a point and its plan: of those that fit the board, the one of least ``least``.
+def cost(network: bytes, measured: Measured, point: Point, first: Cost) -> dict[str, Any]:
+    """All figures of a point, and its plan: the one that the planner chooses for its first cost.
 
-    Refused where none fits.
+    Refused where none fits the board.
     """
     read, board = _network(network), get_board(point.board)
-    found, short = [], []
-    for plan in _plans(read, point, board):
-        area = estimate_area(read, plan, board)
-        lacking = fits(area, board.resources)
-        if lacking:
-            short.append("; ".join(lacking))
-        else:
-            found.append(_figures(read, plan, measured, area))
-    if not found:
-        raise RangeError(f"the plan must fit {board.name}", found=short[0])
-    return min(found, key=lambda figures: float(figures[least]))
-
-
-def _plans(network: Network, point: Point, board: Board) -> list[HardwarePlan]:
-    """The usual plan, and those whose neurons decide while rows go on, with one or more spikes."""
-    plans: list[HardwarePlan] = []
-    for decide, spikes in _OVERLAPPED:
-        try:
-            plan = default_plan(
-                network,
-                point.mode,
-                lanes=point.lanes,
-                sweep_lanes=decide,
-                spikes=spikes,
-                membranes=None if board.lut_ram else MembraneStore.BLOCK,
-            )
-        except ConfigurationError:
-            if not plans:
-                raise
-            continue  # what cannot take several spikes
-        if plan not in plans:
-            plans.append(plan)
-    return plans
-
-
-def _figures(
-    network: Network, plan: HardwarePlan, measured: Measured, area: Area
-) -> dict[str, Any]:
-    cycles = estimate_cycles(network, plan, measured.activity)
+    lanes = {each.name: min(point.lanes, each.n) for each in read.populations}
+    planned = plan_hardware(
+        read,
+        board,
+        measured.activity,
+        objective=_OBJECTIVES[first],
+        # More cores would be more lanes than the point says.
+        pins=Pins(mode=point.mode, lanes=lanes, partition={}, share=()),
+    )
+    chosen = planned.chosen
+    cycles, area = chosen.cycles, chosen.area
     return {
         "accuracy": measured.accuracy,
         "cycles": round(cycles.cycles, 2),
         "bound_cycles": round(cycles.bound, 2),
         "efficiency": round(cycles.efficiency, 4),
-        "limit": cycles.limit,
+        "limit": planned.limit,
         "luts": area.luts,
         "flip_flops": area.flip_flops,
         "block_rams": area.block_rams,
         "sprams": area.sprams,
         "dsps": area.dsps,
         "fmax_mhz": round(area.fmax_hz / 1e6, 1),
-        "latency_us": round(cycles.latency / area.fmax_hz * 1e6, 3),
-        "sample_us": round(cycles.cycles / area.fmax_hz * 1e6, 4),
-        "frames_per_s": round(area.fmax_hz / cycles.cycles, 1),
-        "network": network.content_hash,
-        "plan": plan_as_dict(plan),
+        "latency_us": round(chosen.latency_s * 1e6, 3),
+        "sample_us": round(1e6 / chosen.frames_per_s, 4),
+        "frames_per_s": round(chosen.frames_per_s, 1),
+        "network": read.content_hash,
+        "plan": plan_as_dict(chosen.plan),
     }
 
 

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from spikewright.flow.convert import ConvertConfig
+from spikewright.flow.explore.front import Cost
 from spikewright.flow.explore.task import Payload, Refused, Tasks
 
 __all__ = ["BREAKING", "DYING", "DYING_ONCE", "PRETENDED", "SLOW", "payload_in", "told"]
@@ -41,10 +42,10 @@ def measure(payload, network, mode, steps):
     return {"accuracy": 0.8 + int(bits) / 100 + int(levels) / 1000 + (steps or 9) / 10000}
 
 
-def cost(network, measured, point, least):
+def cost(network, measured, point, first):
     folder = network.decode().rsplit(" ", 2)[0]
     _tell(folder, f"cost {point}")
-    assert least == "sample_us"
+    assert first is Cost.TIME
     if point.board == "icebreaker" and point.lanes > 16:
         return Refused(reason="the plan must fit icebreaker, found too many lanes")
     return {
@@ -67,7 +68,7 @@ def cost(network, measured, point, least):
     }
 
 
-def die(network, measured, point, least):
+def die(network, measured, point, first):
     """Ends the worker that it runs on, once that has begun: Dask's nanny leaves alone one that
     dies while it starts.
     """
@@ -76,23 +77,23 @@ def die(network, measured, point, least):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def die_once(network, measured, point, least):
+def die_once(network, measured, point, first):
     """Ends the first worker that it runs on."""
     folder = Path(network.decode().rsplit(" ", 2)[0])
     try:
         (folder / "died").touch(exist_ok=False)
     except FileExistsError:
-        return cost(network, measured, point, least)
-    return die(network, measured, point, least)
+        return cost(network, measured, point, first)
+    return die(network, measured, point, first)
 
 
-def linger(network, measured, point, least):
+def linger(network, measured, point, first):
     """Takes long."""
     _tell(network.decode().rsplit(" ", 2)[0], f"linger {point}")
     time.sleep(120)
 
 
-def fail(network, measured, point, least):
+def fail(network, measured, point, first):
     """A mistake of the program's own."""
     raise ZeroDivisionError("planted")
 
