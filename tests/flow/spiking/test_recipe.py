@@ -11,7 +11,7 @@ from spikewright.flow.bench import BENCHMARKS
 from spikewright.flow.convert import TrainConfig
 from spikewright.flow.datasets import Dataset
 from spikewright.flow.progress import silent
-from spikewright.flow.results import table
+from spikewright.flow.results.table import page
 from spikewright.flow.samples import Samples
 from spikewright.flow.spiking import Layer, Output, recipe
 from spikewright.flow.spiking.recipe import SpikingRecipe, train_spiking
@@ -65,9 +65,9 @@ def test_the_whole_way(tmp_path):
     assert (summary["cosim"]["samples"], summary["cosim"]["mismatches"]) == (5, 0)
     assert {"train", "convert", "cosim_stepwise", "build"} <= set(summary["seconds"])
     assert summary["golden"]["steps"] == 10
-    assert "| accuracy, quantised | - |" in table([summary])
-    assert re.search(r"\| accuracy, as trained \| \d", table([summary]))
-    assert "| accuracy, float | - |" in table([summary])
+    assert "| accuracy, quantised | - |" in page({"p": summary})
+    assert re.search(r"\| accuracy, as trained \| \d", page({"p": summary}))
+    assert "| accuracy, float | - |" in page({"p": summary})
     longer = Samples(x=torch.zeros(2, 11, 8), y=torch.zeros(2, dtype=torch.int64))
     with pytest.raises(ConfigurationError, match=r"^steps must lie in 1\.\.10, .+ found 11;"):
         evaluate_stage(project, longer, steps=(1,))
