@@ -49,7 +49,7 @@ def load_board(path: Path, boards: Mapping[str, Board]) -> Board:
             where=where,
             action="a memory that the device does not have is 0",
         )
-    for name in _TEXTS:
+    for name in (*_TEXTS, "like"):
         if not isinstance(data[name], str) or not data[name]:
             raise ConfigurationError(f"{name} must be a text", found=repr(data[name]), where=where)
     if data["like"] not in boards or data["name"] in boards:

@@ -8,7 +8,7 @@ from spikewright.flow.synthesize.fit import memory_use
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import Network
 from spikewright.hdl.config import core_configs, node_layouts
-from spikewright.hdl.plan import HardwarePlan, MembraneStore
+from spikewright.hdl.plan import HardwarePlan, MembraneStore, WeightStore
 
 from .features import design_features, dsps
 from .model import predict
@@ -53,7 +53,7 @@ def estimate_area(
     Raises
     ------
     ConfigurationError
-        If a memory is to live in LUT RAM where the board has none.
+        If a memory is to live in LUT RAM or large RAMs where the board has none.
     UnsupportedError
         If a core has sparse rows, which the calibration does not know.
     FileError
@@ -71,6 +71,12 @@ def estimate_area(
             )
     uses = memory_use(network, plan, board)
     for use in uses:
+        if use.memory.store == WeightStore.SPRAM and board.large_ram is None:
+            raise ConfigurationError(
+                f"{use.memory} must be in block RAM or logic: {board.name} has no large RAMs",
+                found=use.memory.store,
+                action=f"plan with weights in {WeightStore.BLOCK}",
+            )
         if use.memory.store == MembraneStore.LUTRAM and not board.lut_ram:
             raise ConfigurationError(
                 f"{use.memory} must be in block RAM or registers: {board.name} has no LUT RAM",

@@ -109,8 +109,17 @@ def package_path(family: str) -> Path:
 
 @cache
 def package_records(family: str) -> Records:
-    """Those that come with the package; raises FileError where there are none."""
-    return load_records(package_path(family))
+    """Those that come with the package; raises FileError where there are none, or not all."""
+    path = package_path(family)
+    found = load_records(path)
+    if not found.luts or not found.flip_flops:
+        raise FileError(
+            "a sweep must have been recorded whole to say what others take",
+            found=f"{len(found.designs)} designs, and no coefficients",
+            where=str(path),
+            action=f"run on: spikewright calibrate --family {family}",
+        )
+    return found
 
 
 def load_records(path: Path) -> Records:

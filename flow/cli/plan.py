@@ -20,7 +20,9 @@ _Value = TypeVar("_Value")
 
 def plan(
     folder: ProjectFolder,
-    board: Annotated[str, typer.Option(help="icebreaker or ulx3s-85f.")],
+    board: Annotated[
+        str, typer.Option(help="icebreaker, ulx3s-85f, or a file that describes one.")
+    ],
     objective: Annotated[
         str, typer.Option(help="latency, throughput, area or memory.")
     ] = "throughput",
@@ -63,7 +65,9 @@ def plan(
     ] = None,
     weights: Annotated[
         str | None,
-        typer.Option(help="block or logic, in all cores.", show_default="the planner's choice"),
+        typer.Option(
+            help="block, logic or spram, in all cores.", show_default="the planner's choice"
+        ),
     ] = None,
     products: Annotated[
         str | None, typer.Option(help="multiplier or serial.", show_default="multiplier")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -148,7 +149,8 @@ def explore_stage(
             payload=payload,
             tasks=tasks,
             networks=out / "networks",
-            name=f"explore-{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]}",
+            # Keys of tasks are a scheduler's own, and trials of the same number are other points.
+            name=f"explore-{secrets.token_hex(6)}",
             patience_s=max(where.timeout_s, 60.0),
         )
         with (

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spikewright.flow.files import atomic_files, read_json, write_json
+from spikewright.flow.files import atomic_files, read_json, write_bytes, write_json
 from spikewright.golden.errors import FileError
 
 from .table import page, replace_table, short_table
@@ -92,8 +92,7 @@ def take_over(folder: Path, text: Path, summaries: Sequence[Summary]) -> dict[st
     with atomic_files(folder) as scratch:
         write_json(scratch / _FILE, {"schema": RECORD_SCHEMA, "runs": runs})
         (scratch / "record.md").write_text(page(runs), encoding="utf-8")
-    with atomic_files(text.parent) as scratch:
-        (scratch / text.name).write_text(new, encoding="utf-8")
+    write_bytes(text, new.encode())
     return runs
 
 

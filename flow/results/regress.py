@@ -94,7 +94,7 @@ def show(
     record: Mapping[str, Summary],
     results: Mapping[str, Summary],
 ) -> bool:
-    """Print what moved, worst first; whether nothing moved too far."""
+    """Print what moved, worst first; whether something was held, and nothing moved too far."""
     moves, held = compare(record, results)
     if moves:
         table = Table(box=None, pad_edge=False)
@@ -125,7 +125,9 @@ def show(
     console.print(f"efficiency: {efficiency or 'nothing was run'}", highlight=False)
     far = sum(move.too_far for move in moves)
     console.print(f"{held:,} figures held against the record, {far} moved too far", highlight=False)
-    return far == 0
+    if not held:
+        console.print("No run is in the record: make record takes them over.", highlight=False)
+    return held > 0 and far == 0
 
 
 def _text(value: Value | None) -> str:

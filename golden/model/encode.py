@@ -250,7 +250,8 @@ def check_input(network_input: Input, values: Array) -> Tensor:
     low, high = network_input.low, network_input.high
     smallest, largest = (int(bound) for bound in values.aminmax())
     if smallest < low or largest > high:
-        outside = (values < low) | (values > high)
+        wide = values.long()  # in int8 a bound would wrap
+        outside = (wide < low) | (wide > high)
         refuse_first(values, outside, f"values must be from {low} to {high}", where)
     if events and network_input.payload is Payload.SHIFT:
         size = values.long().abs()

@@ -157,6 +157,6 @@ def test_words_of_batches_are_joined(tmp_path):
     words = [np.arange(k, k + 3, dtype=np.uint64) for k in range(4)]
     save_recorded(tmp_path / "r.npz", [[words[0], words[1]], [words[2], words[3]]])
     guards = tuple(GuardCounters(input=name, ports=()) for name in ("x", "y"))
-    found = load_recorded(tmp_path / "r.npz", SimpleNamespace(guards=guards))
+    found = load_recorded([tmp_path / "r.npz"], SimpleNamespace(guards=guards))
     assert found["x"].tolist() == [0, 1, 2, 2, 3, 4]
     assert found["y"].tolist() == [1, 2, 3, 3, 4, 5]
