@@ -145,7 +145,7 @@ def default_plan(
                 words = -(-layout.lanes // sweep_lanes)
                 core = replace(core, sweep_lanes=sweep_lanes, parameters=ParameterStore.REGISTERS)
             maps = axes_of(network.population(together[0]).shape)[2].size > layout.banks[1]
-            if sweeps is Sweeps.TOUCHED and maps and not against_touched(network, core):
+            if sweeps is Sweeps.TOUCHED and maps and not against_touched(network, core, Mode(mode)):
                 core = replace(core, sweeps=sweeps)
             cores.append(replace(core, membranes=membrane_store(words, membranes)))
     own = (Encoding.EVENTS, Encoding.SPREAD)

@@ -70,7 +70,7 @@ def check_plan(network: Network, plan: HardwarePlan) -> None:
         _check_shared(network, core, plan.mode)
         check_rows(network, core)
         _check_overlap(network, core, plan.mode)
-        _check_touched(network, core)
+        _check_touched(network, core, plan.mode)
     for population in network.populations:
         _check_hosting(population, hosting.get(population.name, []))
     for core in plan.cores:
@@ -175,11 +175,11 @@ def against_overlap(network: Network, core: CorePlan, mode: Mode) -> list[tuple[
     return faults
 
 
-def _check_touched(network: Network, core: CorePlan) -> None:
+def _check_touched(network: Network, core: CorePlan, mode: Mode) -> None:
     """Groups may be left out of a sweep where nothing happens in them without a spike."""
     if core.sweeps is not Sweeps.TOUCHED:
         return
-    for must, found in against_touched(network, core):
+    for must, found in against_touched(network, core, mode):
         raise ConfigurationError(
             f"a core that sweeps what was touched must {must}",
             found=found,
@@ -188,7 +188,7 @@ def _check_touched(network: Network, core: CorePlan) -> None:
         )
 
 
-def against_touched(network: Network, core: CorePlan) -> list[tuple[str, str]]:
+def against_touched(network: Network, core: CorePlan, mode: Mode) -> list[tuple[str, str]]:
     """What stands against ``Sweeps.TOUCHED`` in a core: what must hold, and what was found."""
     faults = []
     if core.sweep_lanes is not None:
@@ -196,7 +196,10 @@ def against_touched(network: Network, core: CorePlan) -> list[tuple[str, str]]:
     if len(core.hosts) != 1 or core.hosts[0].channels is not None:
         faults.append(("host one whole population", "a slice, or several"))
     for host in core.hosts:
-        why = moves_alone(network.population(host.population).soma)
+        population = network.population(host.population)
+        if replays(network, population, mode):
+            faults.append(("host no population whose input is replayed", f"{host.population!r}"))
+        why = moves_alone(population.soma)
         if why is not None:
             must = "host a population that rests while no spike reaches it"
             faults.append((must, f"{host.population!r}, which {why}"))

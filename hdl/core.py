@@ -73,6 +73,13 @@ class Core(CoreShell):
         return self.intake.latency + sweep + 2 + self.serialiser.latency
 
     @property
+    def spared(self) -> int:
+        """Cycles that ``latency`` lacks of a marker's way behind the fullest step: of groups that
+        were not touched.
+        """
+        return self.sweep.latency - self.sweep.empty_latency if self.config.skips else 0
+
+    @property
     def pause(self) -> int:
         """Cycles after a marker of the fullest step in which no spike is taken."""
         config = self.config

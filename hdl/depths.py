@@ -99,7 +99,7 @@ def _steps(network: Network, cores: Sequence[CoreShell]) -> dict[str, _Step]:
             if any(host.population is population for host in core.config.hosts)
         ]
         work = max(_rows(core, population.name) for core in hosting)
-        latency = max(core.latency for core in hosting)
+        latency = max(core.latency + core.spared for core in hosting)
         first = max(lasts, firsts + work) + latency
         steps[population.name] = _Step(first=first, last=first + population.n)
     return steps

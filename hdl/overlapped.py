@@ -4,6 +4,8 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
+from spikewright.golden.spec import Mode
+
 from .config import CoreConfig
 from .membranes import Membranes
 from .overlap_control import OverlapControl
@@ -99,6 +101,8 @@ class OverlappedCore(CoreShell):
     @property
     def latency(self) -> int:
         """Cycles from a lone marker's acceptance to its offer, when idle and nothing fires."""
+        if not self.config.shows and self.config.mode is not Mode.COLLAPSED:
+            return self.intake.latency + 2 + self.serialiser.latency
         rows = max(each.latency for each in self.synapses) + self.sums.latency
         return self.intake.latency + rows + self.sweep.latency + 3 + self.serialiser.latency
 

@@ -149,6 +149,11 @@ class CoreShell(wiring.Component):
         raise NotImplementedError
 
     @property
+    def spared(self) -> int:
+        """Cycles that ``latency`` lacks of a marker's way behind the fullest step."""
+        return 0
+
+    @property
     def inputs(self) -> list[stream.Interface]:
         """The ports in order."""
         return [getattr(self, f"i_{k}") for k in range(len(self.config.ports))]

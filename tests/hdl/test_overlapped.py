@@ -182,6 +182,18 @@ def test_latency_is_the_property(mode, store, source, sweep_lanes, spikes):
     assert seen.items[0][0] - seen.accepted[0] == core.latency
 
 
+@pytest.mark.parametrize("mode", list(Mode))
+def test_latency_of_what_is_read(mode):
+    config = overlapped(READ["plain"], mode=mode, sweep_lanes=2)
+    last = (END if mode is Mode.COLLAPSED else STEP, 0, 0)
+    expected = [last]
+    if mode is Mode.COLLAPSED:
+        expected = [*Reference(config).end(False), last]
+    core, seen = run(config, [last], expected)
+    if mode is not Mode.COLLAPSED:
+        assert seen.items[0][0] - seen.accepted[0] == core.latency
+
+
 @pytest.mark.parametrize("mode", [Mode.STEPWISE, Mode.COLLAPSED])
 def test_rows_do_not_wait_for_the_neurons(mode):
     """Samples of more rows than a pass takes follow each other, each with its markers, no gap."""

@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 import pytest
-from amaranth.hdl import signed
+from amaranth.hdl import ResetInserter, Signal, signed
 
 from spikewright.golden.errors import ConfigurationError
 from spikewright.hdl.plan import MembraneStore
@@ -149,6 +149,50 @@ def test_sums_that_are_not_emptied_come_again():
     steps, sums = steps_of(dut, rng, 8)
     found = watch(dut, steps, 0.0, rng, empties=False)
     assert any((a != b).any() for a, b in zip(found, sums, strict=True))
+
+
+@pytest.mark.parametrize("store", FAST)
+def test_a_reset_clears_both_banks(store):
+    """Whatever was in them; until then they are not ready."""
+    dut, reset, found = made(store=store), Signal(), []
+
+    async def add(ctx, closes):
+        for group in range(dut.n_groups):
+            ctx.set(dut.valid, 1)
+            ctx.set(dut.groups, packed([group] * dut.lanes, dut.group_shape.width))
+            ctx.set(dut.operands, packed([7] * dut.lanes, OPERAND))
+            await ctx.tick()
+        ctx.set(dut.valid, 0)
+        ctx.set(dut.closes, closes)
+        await ctx.tick()
+        ctx.set(dut.closes, 0)
+
+    async def bench(ctx):
+        await ctx.tick().repeat(dut.clearing)
+        await add(ctx, closes=1)
+        await add(ctx, closes=0)
+        await ctx.tick().repeat(8)
+        ctx.set(reset, 1)
+        await ctx.tick()
+        ctx.set(reset, 0)
+        for _ in range(dut.clearing):
+            assert not ctx.get(dut.ready)
+            await ctx.tick()
+        assert ctx.get(dut.ready)
+        for _ in range(2):  # one bank, then the other
+            ctx.set(dut.closes, 1)
+            await ctx.tick()
+            ctx.set(dut.closes, 0)
+            await ctx.tick().repeat(dut.latency + 2)
+            ctx.set(dut.read_enable, 1)
+            for group in range(dut.n_groups):
+                ctx.set(dut.read_group, group)
+                await ctx.tick()
+                found.append(ctx.get(dut.sums))
+            ctx.set(dut.read_enable, 0)
+
+    simulate(ResetInserter(reset)(dut), bench)
+    assert found == [0] * (2 * dut.n_groups)
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (-1, 1), (0, 3)])

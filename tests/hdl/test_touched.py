@@ -9,7 +9,7 @@ from amaranth.hdl import Const
 from spikewright.flow.cosim.golden import golden_streams
 from spikewright.flow.performance import workload
 from spikewright.golden.errors import ConfigurationError
-from spikewright.golden.spec import BiasWhen, Fire, Leak, Mode, Phases, Reset, Soma
+from spikewright.golden.spec import BiasWhen, Encoding, Fire, Leak, Mode, Phases, Reset, Soma
 from spikewright.hdl import core_configs
 from spikewright.hdl.bound import reached_groups
 from spikewright.hdl.checks import check_plan
@@ -18,6 +18,7 @@ from spikewright.hdl.rests import moves_alone
 from spikewright.hdl.touched import TouchedPlaces
 from support.branching import branching, convolution, dense, max_pool, transposed
 from support.graphs import check_graph, plan_for
+from support.single_core import END, STEP, make, run, samples
 
 STALLS = [("1", "1"), ("0110", "101")]
 SHAPE = (3, 7, 9)
@@ -75,8 +76,7 @@ def test_the_same_spikes(mode, valid, ready, store, banks, lanes):
     net = network()
     plan = plan_for(net, mode, lanes=lanes, banks={"a": banks, "b": banks}, membranes=store)
     x = few(net, 7, seed=len(ready))
-    touched = check_graph(net, with_touched(net, plan, "a", "b"), x, valid=valid, ready=ready)
-    assert touched.counters
+    check_graph(net, with_touched(net, plan, "a", "b"), x, valid=valid, ready=ready)
 
 
 @pytest.mark.parametrize("mode", list(Mode))
@@ -171,6 +171,40 @@ def test_the_bound_counts_what_is_touched():
     load = workload(net, touched, streams)
     assert load.sweeps["a"] * 3 * 3 * 3 == (3 + 6) / 4
     assert workload(net, plan, streams).sweeps["a"] == 1
+
+
+def test_a_replayed_input_is_refused():
+    """It is added in every step, and no row says so."""
+    net = network(modes=(Mode.STEPWISE,))
+    x = replace(net.inputs[0], encoding=Encoding.CONSTANT)
+    net = replace(net, inputs=(x,))
+    plan = plan_for(net, Mode.STEPWISE, lanes={"a": 9, "b": 4})
+    with pytest.raises(
+        ConfigurationError, match=r"must host no population whose input is replayed, found 'a';"
+    ):
+        with_touched(net, plan, "a")
+    with_touched(net, plan, "b")
+
+
+@pytest.mark.parametrize("mode", [Mode.STEPWISE, Mode.COLLAPSED])
+@pytest.mark.parametrize("store", list(MembraneStore))
+def test_latency_is_the_property(mode, store):
+    """Of a step that touched nothing; then steps that did, with stalls."""
+    soma = Soma(
+        fire=Fire.TERNARY,
+        threshold=99,
+        threshold_negative=99 if mode is Mode.STEPWISE else 1,
+        bias_when=BiasWhen.FIRST,
+        s_min=0,
+        s_max=3,
+    )
+    config = make(soma, mode=mode, store=store, lanes=2)
+    config = replace(config, plan=replace(config.plan, sweeps=Sweeps.TOUCHED))
+    assert config.skips
+    last = (END if mode is Mode.COLLAPSED else STEP, 0, 0)
+    core, seen = run(config, [last], [last])
+    assert seen.items[0][0] - seen.accepted[0] == core.latency
+    run(config, *samples(config, seed="touched"), valid="011", ready="00101")
 
 
 RESTS = {"fire": Fire.BINARY, "threshold": 3}

@@ -109,7 +109,9 @@ def test_random_networks_and_plans(tmp_path, seed):
     makers = (random_graph, stepwise_network, settling_network)
     network = makers[seed % 3](chooser)
     mode = network.modes[seed % len(network.modes)]
-    plan = replace(random_plan(chooser, network, mode), encoders=False)
+    drawn = random_plan(chooser, network, mode)
+    every = tuple(replace(core, sweeps=Sweeps.ALL) for core in drawn.cores)
+    plan = replace(drawn, cores=every, encoders=False)
     inputs = random_inputs(network, batch=9, steps=network.max_steps, seed=seed)
     events = any(source.encoding == "events" for source in network.inputs)
     steps = network.max_steps if mode is Mode.STEPWISE or events else None
