@@ -64,6 +64,8 @@ def plan_hardware(
     for each in activities:
         if pins.mode in (None, each.mode):
             search.run(each)
+    if not search.found and search.against is not None:
+        raise search.against
     return search.choose(objective, limits)
 
 
@@ -95,8 +97,6 @@ class _Search:
             now = self._look(knobs, activity)
             while now is not None and len(self.found) - before < _MOST:
                 now = self._step(now, activity)
-        if len(self.found) == before and self.against is not None:
-            raise self.against
         self._vary(activity)
 
     def _step(self, now: Candidate, activity: Activity) -> Candidate | None:
@@ -124,10 +124,10 @@ class _Search:
             if plan in self.found:
                 return self.found[plan]
             area = estimate_area(self.network, plan, self.board)
+            cycles = estimate_cycles(self.network, plan, activity)
         except (ConfigurationError, UnsupportedError) as error:
             self.against = self.against or error
             return None
-        cycles = estimate_cycles(self.network, plan, activity)
         clock = min(area.fmax_hz, self.clock_hz or area.fmax_hz)
         candidate = Candidate(plan=plan, cycles=cycles, area=area, clock_hz=clock)
         self.found[plan] = candidate
