@@ -46,7 +46,8 @@ def bench(
             min=1,
             help="Held-out samples to co-simulate in each mode.",
             show_default="all of mnist-mlp and the digits-*; mnist-rnn, mnist-rows: 50; "
-            "spoken-digits: 30; mnist-sparse: 500; else 200",
+            "spoken-digits: 30; mnist-best: 100; mnist-mlp-up5k, mnist-sparse, mnist-cnn: 500; "
+            "else 200",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of training.")] = 0,
@@ -57,6 +58,8 @@ def bench(
     seeds; the median is quoted. Where a benchmark has goals, it says which are met.
 
     mnist-mlp, ULX3S: 784-128-10, two spikes a cycle.
+
+    mnist-mlp-up5k, iCEBreaker: the same network, its weights in the large RAMs.
 
     mnist-onehot-1, ULX3S: the same in one step, at most one spike a hidden neuron.
 
