@@ -61,6 +61,7 @@ def test_a_board_of_a_file(write):
         ({"luts": True}, "board 'ulx3s-25f': luts must be an integer of at least 0, found True"),
         ({"dsps": "28"}, "board 'ulx3s-25f': dsps must be an integer of at least 0, found '28'"),
         ({"title": ""}, "title must be a text, found ''"),
+        ({"like": ["ulx3s-85f"]}, "like must be a text, found ['ulx3s-85f']"),
         ({"like": "de10"}, "like must be one of icebreaker, ulx3s-85f, and name none of them"),
         ({"name": "icebreaker"}, "like must be one of icebreaker, ulx3s-85f, and name none"),
     ],

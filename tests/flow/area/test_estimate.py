@@ -12,7 +12,7 @@ from spikewright.flow.area.records import package_records
 from spikewright.flow.plan import default_plan
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
-from spikewright.hdl.plan import MembraneStore
+from spikewright.hdl.plan import MembraneStore, WeightStore
 from support.chains import bounded_chain
 
 RECORDS = [
@@ -74,6 +74,24 @@ def test_lut_ram_where_there_is_none():
         r"RAM, found lutram; plan with membranes in block$",
     ):
         estimate_area(network, plan, get_board("icebreaker"))
+
+
+def test_large_rams_where_there_are_none():
+    network = bounded_chain((300, 256, 5), seed=1)
+    plan = default_plan(
+        network,
+        Mode.COLLAPSED,
+        lanes=8,
+        weights=WeightStore.SPRAM,
+        membranes=MembraneStore.BLOCK,
+    )
+    assert estimate_area(network, plan, get_board("icebreaker")).sprams > 0
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^the weights of 'h0' must be in block RAM or logic: ulx3s-85f has no large RAMs, "
+        r"found spram; plan with weights in block$",
+    ):
+        estimate_area(network, plan, get_board("ulx3s-85f"))
 
 
 def test_what_does_not_fit_is_said():

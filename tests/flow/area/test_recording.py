@@ -2,10 +2,11 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from spikewright.flow.area import recording
+from spikewright.flow.area import recording, records
 from spikewright.flow.area.designs import DESIGNS, design
 from spikewright.flow.area.recording import calibrate
 from spikewright.flow.area.records import load_records, package_records, plain_hash, plain_plan
@@ -97,3 +98,11 @@ def test_a_plain_plan_is_the_plan(family):
         plain = plain_plan(plan)
         assert plan_from_dict({"schema": PLAN_SCHEMA, **plain}) == plan
         assert "schema" not in plain and "guards" not in plain
+
+
+def test_a_sweep_that_is_not_whole_says_nothing(tmp_path, monkeypatch):
+    whole = json.loads((Path(records.__file__).parent / "ice40.json").read_text())
+    (tmp_path / "ice40.json").write_text(json.dumps(whole | {"luts": {}, "flip_flops": {}}))
+    monkeypatch.setattr(records, "package_path", lambda family: tmp_path / f"{family}.json")
+    with pytest.raises(FileError, match=r"must have been recorded whole .* found 25 designs, and"):
+        package_records.__wrapped__("ice40")

@@ -114,6 +114,13 @@ def test_the_table_shows_the_worst_first():
     ]
 
 
+def test_nothing_held_is_no_success(tmp_path):
+    console = Console(width=200, record=True, file=StringIO())
+    assert not show(console, {}, {"tiny-bench": SUMMARY})
+    assert "No run is in the record" in console.export_text()
+    assert not show(console, {"tiny-bench": SUMMARY}, {})
+
+
 def test_the_command_fails_where_something_moved_too_far(tmp_path, capsys):
     text = tmp_path / "README.md"
     text.write_text(f"{BEGIN}\n{END}\n")
