@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spikewright.boards import Board, Resources
-from spikewright.flow.synthesize.fit import memory_use
-from spikewright.golden.errors import ConfigurationError, UnsupportedError
+from spikewright.flow.synthesize.fit import check_stores, memory_use
+from spikewright.golden.errors import UnsupportedError
 from spikewright.golden.spec import Network
 from spikewright.hdl.config import core_configs, node_layouts
-from spikewright.hdl.plan import HardwarePlan, MembraneStore, WeightStore
+from spikewright.hdl.plan import HardwarePlan
 
 from .features import design_features, dsps
 from .model import predict
@@ -70,19 +70,7 @@ def estimate_area(
                 action="build it: spikewright build",
             )
     uses = memory_use(network, plan, board)
-    for use in uses:
-        if use.memory.store == WeightStore.SPRAM and board.large_ram is None:
-            raise ConfigurationError(
-                f"{use.memory} must be in block RAM or logic: {board.name} has no large RAMs",
-                found=use.memory.store,
-                action=f"plan with weights in {WeightStore.BLOCK}",
-            )
-        if use.memory.store == MembraneStore.LUTRAM and not board.lut_ram:
-            raise ConfigurationError(
-                f"{use.memory} must be in block RAM or registers: {board.name} has no LUT RAM",
-                found=use.memory.store,
-                action=f"plan with membranes in {MembraneStore.BLOCK}",
-            )
+    check_stores(uses, board)
     if stored is None:
         layouts = node_layouts(network, plan)
         rows = board.block_ram.bits // max(wide for _, wide in board.block_ram.shapes)

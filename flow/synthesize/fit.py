@@ -13,7 +13,7 @@ from spikewright.hdl.plan import HardwarePlan, MembraneStore, WeightStore
 
 from .mapping import cheapest
 
-__all__ = ["MemoryUse", "check_fits", "memory_use"]
+__all__ = ["MemoryUse", "check_fits", "check_stores", "memory_use"]
 
 # A LUT RAM of 16 x 4 bits: the lookup tables it is made of and those of its write port.
 _LUTRAM_LUTS = 6
@@ -61,7 +61,7 @@ def check_fits(
     """
     configs = core_configs(network, plan)
     uses = _uses(network, plan, configs, board)
-    _check_stores(uses, board)
+    check_stores(uses, board)
     need = _Need(uses, board, stored)
     excess = need.excess()
     if excess is None:
@@ -75,7 +75,8 @@ def check_fits(
     )
 
 
-def _check_stores(uses: Sequence[MemoryUse], board: Board) -> None:
+def check_stores(uses: Sequence[MemoryUse], board: Board) -> None:
+    """Refuse memories of a kind that the board lacks; raises ConfigurationError."""
     for use in uses:
         if use.memory.store == MembraneStore.LUTRAM and not board.lut_ram:
             raise ConfigurationError(

@@ -71,7 +71,7 @@ def test_lut_ram_where_there_is_none():
     with pytest.raises(
         ConfigurationError,
         match=r"^the membranes of 'h0' must be in block RAM or registers: icebreaker has no LUT "
-        r"RAM, found lutram; plan with membranes in block$",
+        r"RAM, found lutram; generate with --membranes block,",
     ):
         estimate_area(network, plan, get_board("icebreaker"))
 
@@ -89,7 +89,7 @@ def test_large_rams_where_there_are_none():
     with pytest.raises(
         ConfigurationError,
         match=r"^the weights of 'h0' must be in block RAM or logic: ulx3s-85f has no large RAMs, "
-        r"found spram; plan with weights in block$",
+        r"found spram; generate with --weights block, or choose another board$",
     ):
         estimate_area(network, plan, get_board("ulx3s-85f"))
 
