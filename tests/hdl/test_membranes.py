@@ -7,6 +7,7 @@ import pytest
 from spikewright.golden.errors import ConfigurationError
 from spikewright.hdl.membranes import Membranes
 from spikewright.hdl.plan import MembraneStore
+from support.stores import TWO_PORTS
 from support.streams import simulate
 
 
@@ -21,7 +22,7 @@ def test_constructor_errors():
         Membranes(groups=8, width=0, store=MembraneStore.BLOCK)
 
 
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("store", TWO_PORTS)
 @pytest.mark.parametrize("groups", [1, 2, 3, 8])
 def test_random_reads_and_writes(store, groups):
     dut = Membranes(groups=groups, width=12, store=store)
@@ -56,7 +57,7 @@ def test_random_reads_and_writes(store, groups):
     assert met
 
 
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("store", TWO_PORTS)
 def test_a_word_is_held_until_the_next_read(store):
     dut = Membranes(groups=2, width=4, store=store)
 
