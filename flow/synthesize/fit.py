@@ -206,7 +206,8 @@ def _advice(
     if not loaded and sum(_weights(config) for config in configs) > _room(board):
         widest = 0  # in whatever shape
     for lanes in reversed([n for n in _LANES if n < widest]):
-        if fits(board, _with_lanes(network, plan, board, lanes)):
+        fewer = _with_lanes(network, plan, board, lanes)
+        if fewer is not None and fits(board, fewer):
             advice.append(f"at most {lanes} lanes would fit")
             break
     for bits in range(max(_weight_bits(configs)) - 1, 1, -1):
@@ -255,19 +256,24 @@ def _with_large(plan: HardwarePlan, configs: Sequence[CoreConfig]) -> HardwarePl
     return replace(plan, cores=tuple(cores))
 
 
-def _with_lanes(network: Network, plan: HardwarePlan, board: Board, lanes: int) -> HardwarePlan:
-    """What a user gets who asks for so many lanes."""
+def _with_lanes(
+    network: Network, plan: HardwarePlan, board: Board, lanes: int
+) -> HardwarePlan | None:
+    """What a user gets who asks for so many lanes; None where large RAMs are for too little."""
     large = any(core.weights is WeightStore.SPRAM for core in plan.cores)
     membranes = None if board.lut_ram else MembraneStore.BLOCK
     if any(core.membranes is MembraneStore.SPRAM for core in plan.cores):
         membranes = MembraneStore.SPRAM
-    return default_plan(
-        network,
-        plan.mode,
-        lanes=lanes,
-        membranes=membranes,
-        weights=WeightStore.SPRAM if large else None,
-    )
+    try:
+        return default_plan(
+            network,
+            plan.mode,
+            lanes=lanes,
+            membranes=membranes,
+            weights=WeightStore.SPRAM if large else None,
+        )
+    except ConfigurationError:
+        return None
 
 
 def _without_depths(plan: HardwarePlan) -> HardwarePlan:

@@ -20,6 +20,11 @@ def test_constructor_errors():
         ConfigurationError, match=r"^there must be at least one group of one bit, found 8 of 0$"
     ):
         Membranes(groups=8, width=0, store=MembraneStore.BLOCK)
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^words that are read and written in a cycle must be in a store of two ports, found",
+    ):
+        Membranes(groups=8, width=8, store=MembraneStore.SPRAM)
 
 
 @pytest.mark.parametrize("store", TWO_PORTS)

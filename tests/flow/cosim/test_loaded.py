@@ -143,7 +143,7 @@ def test_cells_of_an_ice40(tmp_path):
     case = replace(case, plan=replace(case.plan, cores=(first, *others)))
     check(case, tmp_path, mapped=mapped)
     uses = [use for use in memory_use(case.network, case.plan, BOARDS["icebreaker"]) if use.large]
-    # Weights of 5 lanes of 4 bits, and of 3; membranes of the same 5 lanes.
+    # Weights of 5 lanes of 4 bits, and of 3; membranes of 5 lanes of 9 bits.
     assert [use.memory.kind for use in uses] == ["weights", "membranes", "weights"]
-    assert [use.large for use in uses] == [2, 5, 1]
-    assert counts[0]["SB_SPRAM256KA"] == 2 + 5 + 1
+    assert [use.large for use in uses] == [2, 3, 1]
+    assert counts[0]["SB_SPRAM256KA"] == 2 + 3 + 1
