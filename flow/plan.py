@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from spikewright.flow.files import read_json, text_hash, write_json
 from spikewright.flow.lanes import Banks, LaneLayout, choose_layout, groups, weight_rows
+from spikewright.flow.large_membranes import with_large_membranes
 from spikewright.flow.row_choice import with_rows
 from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.spec import Dense, Encoding, Mode, Network, Window
@@ -51,7 +52,8 @@ _REGISTER_GROUPS = 4
 _LUTRAM_GROUPS = 64
 # A block RAM has 512 words; fewer than these are better made of lookup tables.
 _LOGIC_ROWS = 32
-# Weights of fewer bits stay in block RAM where large RAMs are asked for, of which there are few.
+# Weights, or membranes, of fewer bits stay in block RAM where large RAMs are asked for, of which
+# there are few.
 LARGE_BITS = 1 << 15
 _Choice = TypeVar("_Choice", bound=StrEnum)
 _Value = TypeVar("_Value")
@@ -95,7 +97,8 @@ def default_plan(
     queue_depth : tokens that every queue holds; by default as many as ``depths.sized`` says.
     membranes : where membranes live; by default registers where a core has at most 4 words of
         them, one word for each group of lanes, LUT RAM up to 64, block RAM beyond. Up to 4 words
-        are in registers too where block RAM is asked for.
+        are in registers too where block RAM is asked for. Where large RAMs are asked for, cores of
+        up to 32768 bits of membranes, and those that need two ports, are as if block RAM were.
     weights : where weights live; by default logic where a core has at most 32 words of them for
         each connection, block RAM beyond. Where large RAMs are asked for, cores of up to 32768
         bits of weights are as if nothing were asked for.
@@ -168,6 +171,8 @@ def default_plan(
         )
     plan = with_rows(network, _with_spikes(network, plan, spikes), rows, sweep_lanes)
     plan = sized(network, plan)
+    if membranes is MembraneStore.SPRAM:
+        plan = sized(network, with_large_membranes(network, plan, more_than=LARGE_BITS))
     return plan if queue_depth is None else _with_queues(network, plan, queue_depth)
 
 
@@ -329,8 +334,14 @@ def plan_hash(plan: HardwarePlan) -> str:
 
 
 def membrane_store(words: int, asked: MembraneStore | None) -> MembraneStore:
-    """Where a core's words of membranes live; a few are never worth a block RAM."""
+    """Where a core's words of membranes live; a few are never worth a block RAM.
+
+    Where large RAMs are asked for it is block RAM: ``with_large_membranes`` says whose are worth
+    them.
+    """
     few = words <= _REGISTER_GROUPS
+    if asked is MembraneStore.SPRAM:
+        asked = MembraneStore.BLOCK
     if asked is None:
         asked = MembraneStore.LUTRAM if words <= _LUTRAM_GROUPS else MembraneStore.BLOCK
         return MembraneStore.REGISTERS if few else asked

@@ -129,7 +129,9 @@ def generate(
     membranes: Annotated[
         str | None,
         typer.Option(
-            help="Where membranes live: registers, lutram or block. An iCE40 has no LUT RAM.",
+            help="Where membranes live: registers, lutram, block, or spram: the large RAMs of an "
+            "iCE40UP5K, for cores with more than 32768 bits of them; a row then takes two cycles. "
+            "An iCE40 has no LUT RAM.",
             show_default="registers up to 4 words, LUT RAM up to 64, block RAM beyond",
         ),
     ] = None,
@@ -206,6 +208,7 @@ def generate(
 
       spikewright generate p --lanes 16,10 --rows sparse
       spikewright generate p --lanes 16,5 --membranes block --weights spram
+      spikewright generate p --lanes 4 --membranes spram   # large maps
 
       spikewright generate p --plan plan.json
     """

@@ -36,7 +36,8 @@ class HostWork:
 @dataclass(frozen=True, kw_only=True)
 class CoreTiming:
     """A core's latencies. ``rows`` : from a spike to its row at the lanes; ``read`` : of the sweep;
-    ``interval`` : a group takes in a pass; ``close`` : of an overlapped core's sums, else None;
+    ``interval`` : a group takes in a pass; ``pace`` : from a row to the next;
+    ``close`` : of an overlapped core's sums, else None;
     ``settled`` : from a row at the lanes to its membrane, where a pass has to wait for that.
     ``pointers`` : to the pointers of compressed rows, which are looked up ahead, else None.
     ``shows``, ``fires``, ``defers`` : as of its control.
@@ -48,6 +49,7 @@ class CoreTiming:
     pointers: int | None
     read: int
     interval: int
+    pace: int
     close: int | None
     shows: bool
     fires: bool
@@ -77,7 +79,7 @@ class TimedCore:
         self.end = 0
         self.moves = 0
         self.ahead = [0] * AHEAD  # when those of the spikes taken last have begun their rows
-        self.free = 0  # the first cycle in which rows of another spike can be issued
+        self.free = -1  # the first cycle in which rows of another spike can be issued
         self.drained = 0  # the first cycle in which a pass can begin
 
     def run(self) -> Iterator[bool]:
@@ -165,13 +167,14 @@ class TimedCore:
         """The last cycle of a spike."""
         costs, timing = self.costs[port], self.timing
         rows = costs.rows[token]
-        self.added += costs.cycles[token]
+        self.added += costs.cycles[token] * timing.pace
         self.rows += rows
         self.moves += 1
         if timing.pointers is not None:
             last = self._look_up(start, rows)
         else:
-            last = start + costs.cycles[token] - 1
+            start = max(start, self.free + timing.pace)
+            last = start + (costs.cycles[token] - 1) * timing.pace
             self.free = last
         self.intake.leave(last)
         at_lanes = self.free + timing.rows if timing.pointers is None else self._arrives()

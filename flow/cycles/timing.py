@@ -20,13 +20,13 @@ def timing_of(core: CoreShell) -> CoreTiming:
     rows = max(synapses.latency for synapses in core.synapses)
     settled = 0
     if isinstance(core, OverlappedCore):
-        read, close, defers = core.read_latency, core.sums.latency, False
+        read, close, defers, pace = core.read_latency, core.sums.latency, False, 1
         interval = core.sweep.interval
     else:
         assert isinstance(core, Core)  # there is no third kind
         read, close, defers = core.lanes.read_latency, None, core.control.defers
         settled = core.lanes.recent_cycles
-        interval = core.sweep.interval
+        interval, pace = core.sweep.interval, core.lanes.interval
     return CoreTiming(
         mode=config.mode,
         rows=rows,
@@ -34,6 +34,7 @@ def timing_of(core: CoreShell) -> CoreTiming:
         pointers=_pointers(core),
         read=read,
         interval=interval,
+        pace=pace,
         close=close,
         shows=config.shows,
         fires=config.fires,

@@ -78,6 +78,16 @@ def test_compressed_rows_and_block_ram(tmp_path, mode, options):
 
 
 @pytest.mark.parametrize("mode", list(Mode))
+def test_membranes_in_large_rams(tmp_path, mode):
+    network = bounded_chain(CHAIN, seed=4, high=3, bits=3)
+    plan = default_plan(network, mode, lanes=4)
+    cores = tuple(replace(core, membranes=MembraneStore.SPRAM) for core in plan.cores)
+    steps = 4 if mode is Mode.STEPWISE else None
+    inputs = {"x": inputs_for(network, 10, seed=1)}
+    compare(network, replace(plan, cores=cores), inputs, steps, tmp_path, tolerance=0.0)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("shared", [(), (("a", "b"),)])
 def test_branches_meet(tmp_path, mode, shared):
     network = residual()
