@@ -19,7 +19,8 @@ from spikewright.flow.lanes import Banks
 from spikewright.flow.memories import core_name
 from spikewright.flow.nir.original import NirOriginal
 from spikewright.flow.performance import performance
-from spikewright.flow.plan import default_plan, load_plan, plan_hash, with_depths
+from spikewright.flow.plan import default_plan
+from spikewright.flow.plan_file import load_plan, plan_hash, with_depths
 from spikewright.flow.progress import Working, silent
 from spikewright.flow.project import Project
 from spikewright.flow.recurrent import RecurrentNetwork, RecurrentReference

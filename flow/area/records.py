@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spikewright.flow.files import read_json, text_hash, write_json
-from spikewright.flow.plan import PLAN_SCHEMA, plan_as_dict, plan_from_dict
+from spikewright.flow.plan_file import PLAN_SCHEMA, plan_as_dict, plan_from_dict
 from spikewright.golden.errors import FileError
 from spikewright.hdl.plan import CorePlan, HardwarePlan, Host
 

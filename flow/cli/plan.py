@@ -114,7 +114,7 @@ def plan(
 
       spikewright plan p --board ulx3s-85f --clock 100 --spikes 1 --plot front.png
     """
-    from spikewright.flow.plan import save_plan
+    from spikewright.flow.plan_file import save_plan
     from spikewright.flow.planner import Limits, Objective
     from spikewright.flow.planner.picture import check_plot, draw_front
     from spikewright.flow.planner.stage import plan_stage

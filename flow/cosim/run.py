@@ -122,7 +122,7 @@ def cosimulate(
     """
     # These take seconds to load; the simulation's own process imports this package without them.
     from spikewright.flow.performance import bound, workload
-    from spikewright.flow.plan import load_plan
+    from spikewright.flow.plan_file import load_plan
 
     from .golden import golden_streams
     from .schedule import core_work

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from spikewright.boards import BOARDS, Board
 from spikewright.flow.large_membranes import in_large_rams
 from spikewright.flow.memories import ANYWHERE, Memory, core_memories, memories
-from spikewright.flow.plan import LARGE_BITS, default_plan, membrane_store, with_depths
+from spikewright.flow.plan import LARGE_BITS, default_plan, membrane_store
+from spikewright.flow.plan_file import with_depths
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import Network
 from spikewright.hdl.config import CoreConfig, core_configs

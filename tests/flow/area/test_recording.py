@@ -10,7 +10,7 @@ from spikewright.flow.area import recording, records
 from spikewright.flow.area.designs import DESIGNS, design
 from spikewright.flow.area.recording import calibrate
 from spikewright.flow.area.records import load_records, package_records, plain_hash, plain_plan
-from spikewright.flow.plan import PLAN_SCHEMA, plan_from_dict
+from spikewright.flow.plan_file import PLAN_SCHEMA, plan_from_dict
 from spikewright.golden.errors import ConfigurationError, FileError, ToolError
 
 MODULE = "spikewright.flow.area.recording"

@@ -10,7 +10,8 @@ import pytest
 
 from spikewright.flow.cosim import cosimulate
 from spikewright.flow.generate import generate
-from spikewright.flow.plan import default_plan, with_depths
+from spikewright.flow.plan import default_plan
+from spikewright.flow.plan_file import with_depths
 from spikewright.golden.errors import MismatchError
 from spikewright.golden.spec import Encoding, Mode, Network
 from spikewright.hdl.loops import minimum_depths
