@@ -10,6 +10,8 @@ from spikewright.golden.spec import EndFlag, Fire, Mode, Soma
 from spikewright.hdl.plan import MembraneStore
 from support.single_core import END, SETTLING, SPIKE, STEP, STEPWISE, Reference, make, run, samples
 
+pytestmark = pytest.mark.pairs
+
 STALLS = [("1", "1"), ("0110", "1"), ("1", "00101"), ("011", "101")]
 
 

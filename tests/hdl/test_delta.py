@@ -16,6 +16,8 @@ from spikewright.hdl.token import TokenLayout, axes_of
 from support.ports import run_ports
 from support.streams import simulate
 
+pytestmark = pytest.mark.pairs
+
 SPIKE, STEP, END = (kind.value for kind in TokenKind)
 STALLS = [("1", "1"), ("01", "1"), ("1", "001"), ("110", "011")]
 

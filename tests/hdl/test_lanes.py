@@ -11,6 +11,8 @@ from spikewright.hdl.plan import MembraneStore
 from spikewright.hdl.token import TokenLayout, axes_of
 from support.streams import simulate
 
+pytestmark = pytest.mark.pairs
+
 LAYOUTS = {
     "unit": TokenLayout(axes=axes_of((4,)), low=0, high=1),
     "sign": TokenLayout(axes=axes_of((4,)), low=-1, high=1),

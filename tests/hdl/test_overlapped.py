@@ -21,6 +21,8 @@ from support.single_core import (
     words_of,
 )
 
+pytestmark = pytest.mark.pairs
+
 FIRING = [name for name, soma in STEPWISE.items() if soma.fire is not Fire.NONE]
 STALLS = [("1", "1"), ("0110", "1"), ("1", "00101"), ("011", "101")]
 

@@ -11,6 +11,8 @@ from spikewright.hdl.plan import MembraneStore, Rows
 from spikewright.hdl.sum_banks import SumBanks
 from support.single_core import END, SETTLING, SPIKE, STEP, STEPWISE, Reference, make, run, samples
 
+pytestmark = pytest.mark.pairs
+
 STALLS = [("1", "1"), ("011", "00101")]
 
 

@@ -20,6 +20,8 @@ from support.branching import branching, convolution, dense, max_pool, transpose
 from support.graphs import check_graph, plan_for
 from support.single_core import END, STEP, make, run, samples
 
+pytestmark = pytest.mark.pairs
+
 STALLS = [("1", "1"), ("0110", "101")]
 SHAPE = (3, 7, 9)
 
@@ -80,7 +82,7 @@ def test_the_same_spikes(mode, valid, ready, store, banks, lanes):
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_neurons_that_fire_without_a_spike(mode, seed):
     """Biases above some thresholds, below zero in others, and both signs."""
     rng = np.random.default_rng(seed)

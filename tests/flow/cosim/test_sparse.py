@@ -13,6 +13,8 @@ from support.chains import bounded_chain, inputs_for
 from support.thinned import thinned
 from tests.support.fuzz import Case, check
 
+pytestmark = pytest.mark.pairs
+
 SIZES = (20, 13, 9, 5)
 
 
