@@ -11,6 +11,8 @@ from spikewright.hdl.plan import MembraneStore
 from support.single_core import END, SETTLING, SPIKE, STEP, STEPWISE, Reference, make, run, samples
 from support.stores import TWO_PORTS
 
+pytestmark = pytest.mark.pairs
+
 STALLS = [("1", "1"), ("0110", "1"), ("1", "00101"), ("011", "101")]
 
 

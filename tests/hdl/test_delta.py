@@ -16,6 +16,8 @@ from support.ports import run_ports
 from support.stores import TWO_PORTS
 from support.streams import simulate
 
+pytestmark = pytest.mark.pairs
+
 SPIKE, STEP, END = (kind.value for kind in TokenKind)
 STALLS = [("1", "1"), ("01", "1"), ("1", "001"), ("110", "011")]
 

@@ -12,6 +12,8 @@ from spikewright.hdl.token import TokenLayout, axes_of
 from support.stores import TWO_PORTS
 from support.streams import simulate
 
+pytestmark = pytest.mark.pairs
+
 LAYOUTS = {
     "unit": TokenLayout(axes=axes_of((4,)), low=0, high=1),
     "sign": TokenLayout(axes=axes_of((4,)), low=-1, high=1),

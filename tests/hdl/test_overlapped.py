@@ -22,6 +22,8 @@ from support.single_core import (
 )
 from support.stores import TWO_PORTS
 
+pytestmark = pytest.mark.pairs
+
 FIRING = [name for name, soma in STEPWISE.items() if soma.fire is not Fire.NONE]
 STALLS = [("1", "1"), ("0110", "1"), ("1", "00101"), ("011", "101")]
 

@@ -12,6 +12,8 @@ from spikewright.hdl.sum_banks import SumBanks
 from support.single_core import END, SETTLING, SPIKE, STEP, STEPWISE, Reference, make, run, samples
 from support.stores import TWO_PORTS
 
+pytestmark = pytest.mark.pairs
+
 STALLS = [("1", "1"), ("011", "00101")]
 
 

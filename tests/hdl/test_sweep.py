@@ -35,6 +35,8 @@ from support.graphs import plan_for
 from support.scalar_network import ScalarSoma
 from support.streams import simulate
 
+pytestmark = pytest.mark.pairs
+
 LANES = 3
 STALLS = ["1", "01", "0011"]
 

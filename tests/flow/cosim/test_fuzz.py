@@ -18,7 +18,7 @@ from tests.support.fuzz import check, random_case
 from tests.support.random_graphs import random_graph
 from tests.support.random_networks import Drawn
 
-NETWORKS = int(os.environ.get("FUZZ_N", "300"))
+NETWORKS = int(os.environ.get("FUZZ_N", "120"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 SHARDS = 20
 

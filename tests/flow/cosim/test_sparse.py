@@ -14,6 +14,8 @@ from support.stores import TWO_PORTS
 from support.thinned import thinned
 from tests.support.fuzz import Case, check
 
+pytestmark = pytest.mark.pairs
+
 SIZES = (20, 13, 9, 5)
 
 

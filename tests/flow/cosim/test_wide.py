@@ -13,6 +13,8 @@ from spikewright.hdl.wide_synapses import WideSynapses
 from support.chains import bounded_chain, inputs_for
 from tests.support.fuzz import Case, check
 
+pytestmark = pytest.mark.pairs
+
 SIZES = (12, 9, 7, 6, 3)
 
 
