@@ -131,7 +131,7 @@ def test_cells_of_an_ice40(tmp_path):
     counts = []
 
     def mapped(verilog):
-        files, cells = ice40_gates(verilog, tmp_path)
+        files, cells = ice40_gates(verilog, tmp_path, fanouts={0: 8})
         counts.append(cells)
         return files
 
@@ -139,3 +139,4 @@ def test_cells_of_an_ice40(tmp_path):
     check(case, tmp_path, mapped=mapped)
     # 5 lanes of 4 bits, and 3.
     assert counts[0]["SB_SPRAM256KA"] == 2 + 1
+    assert "$copy" in (tmp_path / "gates.v").read_text()
