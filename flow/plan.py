@@ -61,6 +61,7 @@ def default_plan(
     spikes: int = 1,
     sweeps: Sweeps = Sweeps.ALL,
     queue_depth: int | None = None,
+    fanout: int | None = None,
     membranes: MembraneStore | None = None,
     weights: WeightStore | None = None,
     rows: Rows = Rows.DENSE,
@@ -87,6 +88,8 @@ def default_plan(
         asked at a marker only where one did.
     spikes : spikes that those cores take in a cycle, where one dense connection brings them.
     queue_depth : tokens that every queue holds; by default as many as ``depths.sized`` says.
+    fanout : cells that a flip-flop or lookup table of a core reaches at most; by default as many as
+        there are.
     membranes : where membranes live; by default registers where a core has at most 4 words of
         them, one word for each group of lanes, LUT RAM up to 64, block RAM beyond. Up to 4 words
         are in registers too where block RAM is asked for. Where large RAMs are asked for, cores of
@@ -132,6 +135,7 @@ def default_plan(
                 banks=layout.banks,
                 weights=store,
                 products=products,
+                fanout=fanout,
             )
             if store is WeightStore.SPRAM:
                 # Where there are large RAMs, wires are slow: nothing is looked up on the way.

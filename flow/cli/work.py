@@ -160,6 +160,15 @@ def generate(
             show_default="as many as keep the cores busy",
         ),
     ] = None,
+    fanout: Annotated[
+        int | None,
+        typer.Option(
+            min=8,
+            help="Cells that a flip-flop or lookup table reaches at most: past these there are "
+            "several that do the same, each near its own cells. For cores of many lanes.",
+            show_default="any number",
+        ),
+    ] = None,
     products: Annotated[
         str | None,
         typer.Option(
@@ -228,6 +237,7 @@ def generate(
         "--rows": rows,
         "--weights": weights,
         "--queue-depth": queue_depth,
+        "--fanout": fanout,
         "--products": products,
         "--guard": guard,
     }
@@ -250,6 +260,7 @@ def generate(
         rows=one_of(Rows, rows or Rows.DENSE, "--rows"),
         weights=None if weights is None else one_of(WeightStore, weights, "--weights"),
         queue_depth=queue_depth,
+        fanout=fanout,
         products=one_of(Products, products or Products.MULTIPLIER, "--products"),
         encoders=encoders,
         guard=guard,

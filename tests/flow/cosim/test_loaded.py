@@ -133,7 +133,7 @@ def test_cells_of_an_ice40(tmp_path):
     counts = []
 
     def mapped(verilog):
-        files, cells = ice40_gates(verilog, tmp_path)
+        files, cells = ice40_gates(verilog, tmp_path, fanouts={0: 8})
         counts.append(cells)
         return files
 
@@ -147,3 +147,4 @@ def test_cells_of_an_ice40(tmp_path):
     assert [use.memory.kind for use in uses] == ["weights", "membranes", "weights"]
     assert [use.large for use in uses] == [2, 3, 1]
     assert counts[0]["SB_SPRAM256KA"] == 2 + 3 + 1
+    assert "$copy" in (tmp_path / "gates.v").read_text()
