@@ -39,7 +39,7 @@ class CoreTiming:
     ``interval`` : a group takes in a pass; ``close`` : of an overlapped core's sums, else None;
     ``settled`` : from a row at the lanes to its membrane, where a pass has to wait for that.
     ``pointers`` : to the pointers of compressed rows, which are looked up ahead, else None.
-    ``shows``, ``fires``, ``defers`` : as of its control.
+    ``shows``, ``fires``, ``defers`` : as of its control. ``replays`` : input of the first step.
     """
 
     mode: Mode
@@ -52,13 +52,15 @@ class CoreTiming:
     shows: bool
     fires: bool
     defers: bool
+    replays: bool
 
 
 @dataclass(kw_only=True)
 class TimedCore:
     """``hdl.core.Core``, or ``hdl.overlapped.OverlappedCore`` where ``timing.close`` is given.
 
-    ``added``, ``swept`` count cycles: of rows, and of passes.
+    ``keeps`` : of each sample, whether its END keeps the state. ``added``, ``swept`` count cycles:
+    of rows, and of passes.
     """
 
     name: str
@@ -67,12 +69,14 @@ class TimedCore:
     costs: Sequence[PortCosts]
     hosts: Sequence[HostWork]
     serialiser: Serialiser
+    keeps: Sequence[bool]
     rows: int = field(default=0, init=False)
     added: int = field(default=0, init=False)
     swept: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self.at = [0] * len(self.hosts)  # markers that each host has sent
+        self.ended = [0] * len(self.hosts)  # samples
         self.marked = -1  # the item that is the last marker
         self.end = 0
         self.moves = 0
@@ -111,7 +115,7 @@ class TimedCore:
             elif timing.shows if token == STEP else self.sends_at_end:
                 yield from self._pass(begins, host)
                 done = self.end
-            elif token == END:
+            elif token == END and self._renews(host):
                 done = begins + self._length(host)
             yield from self._until(self.marked)
             before = max(done + 1, self._clear())
@@ -120,6 +124,7 @@ class TimedCore:
             pending[host] = timing.defers and token == STEP
             intake.leave(before)
             if token == END:
+                self.ended[host] += not again
                 intake.answer(host, before, again=again)
 
     def _overlapped(self) -> Iterator[bool]:
@@ -152,7 +157,8 @@ class TimedCore:
             elif token == STEP or self.sends_at_end:
                 yield from self._pass(begins, 0)
             else:
-                self.end = begins + self._length(0)
+                self.end = begins + (self._length(0) if self._renews(0) else 0)
+            self.ended[0] += token == END
             self._mark(self.end + 1, 0)
             self.swept += self.end - begins
 
@@ -160,6 +166,10 @@ class TimedCore:
     def sends_at_end(self) -> bool:
         """Whether the pass at END sends: of levels, where it is the only one, or of values."""
         return self.timing.mode is Mode.COLLAPSED or not self.timing.shows
+
+    def _renews(self, host: int) -> bool:
+        """Whether the END of a stepwise sample changes the state: that sample's own input, too."""
+        return self.timing.replays or not self.keeps[self.ended[host]]
 
     def _add(self, start: int, port: int, token: int) -> int:
         """The last cycle of a spike."""

@@ -5,20 +5,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikewright.flow.cosim.streams import TokenStream
+from spikewright.flow.cosim.streams import TokenStream, sum_parts
 from spikewright.golden.errors import SpikewrightError, UnsupportedError
-from spikewright.golden.spec import TokenKind
+from spikewright.golden.spec import EndFlag, TokenKind
 from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.delta import DeltaUnit
 from spikewright.hdl.queue import SHALLOW_QUEUE
 from spikewright.hdl.shell import CoreShell
 from spikewright.hdl.sum_delay import SumDelay
 
 from .cores import PortCosts, TimedCore
+from .delays import TimedDelay, TimedSums
 from .delta import TimedDelta, changes
 from .emission import Emission, of_host, of_input
 from .intake import Intake, Port
 from .queues import Fork, Markers, Queue, Sink
 from .readouts import TimedReadout
+from .recall import recall
 from .routes import Batches, merged, source
 from .serialise import Serialiser
 from .splitter import TimedSplitter
@@ -58,6 +61,7 @@ class _Graph:
         self.streams = streams
         self.network = accelerator.network
         self.readout = TimedReadout(accelerator)
+        self.keeps = _keeps(streams[self.network.inputs[0].name])
         self.batches = Batches(size=batch, readout=self.readout)
         self.sinks: dict[str, list[Sink]] = {}
         self.sinks[self.network.readout.population] = [self.readout]
@@ -128,23 +132,31 @@ class _Graph:
         ports, costs = [], []
         alone = len(config.ports) == 1 and config.pace is None
         for k, (port, queue) in enumerate(zip(config.ports, queues, strict=False)):
-            delay = core.intake.delays[k]
-            sums = delay.banks[0].latency if isinstance(delay, SumDelay) else 0
+            delay: TimedDelay | TimedSums | None = None
             whole = whole_of(emitted[port.connection.source])
             unit = core.intake.deltas[k]
             if unit is not None:
-                made = changes(port, whole, self._ends(port.connection.source))
-                timed = TimedDelta(queue, unit, made)
+                resets = self._resets(unit)
+                made = changes(port, whole, self._ends(port.connection.source, resets))
+                timed = TimedDelta(queue, unit, made, resets)
                 self.runs.append(timed.run())
                 queue, whole = timed.out, made.emission
-            if port.serial and not alone:
+            late = core.intake.delays[k]
+            if isinstance(late, SumDelay):
+                parts = sum_parts(self.network, port.connection.source)
+                stream = self.streams[port.connection.source]
+                places, whole = recall(stream, port.source, parts)
+                delay = TimedSums(queue, late, places, self.keeps)
+                self.runs.append(delay.run())
+            elif late is not None:
+                delay = TimedDelay(queue, config.mode, self.keeps)
+            elif port.serial and not alone:
                 bits = np.bitwise_count(np.abs(whole.payloads)).astype(np.int64)
                 splitter = TimedSplitter(queue, bits.tolist())
                 self.runs.append(splitter.run())
                 queue, whole = splitter.out, whole.times(bits)
-            costs.append(costs_of(port, whole, bits=port.serial and alone))
-            late = config.mode if port.connection.delay else None
-            ports.append(Port(queue=queue, host=port.host, delay=late, sums=sums))
+            costs.append(costs_of(port, whole, bits=port.serial and (alone or late is not None)))
+            ports.append(Port(queue=queue, host=port.host, delay=delay))
         if config.pace is not None:
             ports.append(Port(queue=queues[-1]))
             costs.append(PortCosts(cycles=[], rows=[]))
@@ -159,16 +171,21 @@ class _Graph:
             costs=costs,
             hosts=[work for work in works if work is not None],
             serialiser=serialiser,
+            keeps=self.keeps,
         )
         self.intakes.append(intake)
         self.runs += [timed_core.run(), serialiser.run()]
         return timed_core
 
-    def _ends(self, source: str) -> list[int]:
-        """Spikes of a source in front of each END."""
+    def _resets(self, unit: DeltaUnit) -> list[bool]:
+        """Of each sample, whether its END lets a unit forget."""
+        return [not (unit.keeps and keep) for keep in self.keeps]
+
+    def _ends(self, source: str, resets: list[bool]) -> list[int]:
+        """Spikes of a source in front of each END that resets."""
         stream = self.streams[source]
         spikes = np.cumsum(stream.kind == TokenKind.SPIKE)
-        found: list[int] = spikes[stream.kind == TokenKind.END].tolist()
+        found: list[int] = spikes[stream.kind == TokenKind.END][resets].tolist()
         return found
 
     def _advance(self) -> None:
@@ -186,6 +203,12 @@ class _Graph:
                     found=str(len(self.readout.ends)),
                 )
             min(known, key=lambda each: each.candidate or 0).forced = True
+
+
+def _keeps(stream: TokenStream) -> list[bool]:
+    """Of each sample, whether its END keeps the state."""
+    found: list[bool] = (stream.address[stream.starts[1:] - 1] == EndFlag.KEEP).tolist()
+    return found
 
 
 def _queue(depth: int) -> Queue:

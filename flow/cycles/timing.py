@@ -38,6 +38,7 @@ def timing_of(core: CoreShell) -> CoreTiming:
         shows=config.shows,
         fires=config.fires,
         defers=defers,
+        replays=config.replays,
     )
 
 

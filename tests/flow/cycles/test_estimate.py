@@ -23,9 +23,9 @@ from tests.support.random_plans import random_plan
 CHAIN = (60, 33, 17, 5)
 
 
-def compare(network, plan, inputs, steps, folder, *, tolerance=0.02):
-    found = measured(network, plan, inputs, steps, folder)
-    estimate = estimated(network, plan, inputs, steps)
+def compare(network, plan, inputs, steps, folder, *, tolerance=0.02, keep=None):
+    found = measured(network, plan, inputs, steps, folder, keep)
+    estimate = estimated(network, plan, inputs, steps, keep)
     assert abs(estimate.cycles / found - 1) <= tolerance, (estimate.cycles, found)
     assert estimate.efficiency == pytest.approx(estimate.bound / estimate.cycles)
     assert estimate.bound <= estimate.cycles
