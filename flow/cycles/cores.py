@@ -9,6 +9,7 @@ from spikewright.hdl.pointers import AHEAD
 from .intake import Intake
 from .queues import END, STEP
 from .serialise import Item, Serialiser
+from .touched import TimedTouched
 
 __all__ = ["CoreTiming", "Groups", "HostWork", "PortCosts", "TimedCore"]
 
@@ -18,10 +19,14 @@ Groups = list[tuple[int, int, int]]
 
 @dataclass(frozen=True, kw_only=True)
 class PortCosts:
-    """What each SPIKE token of a port costs: ``cycles`` that it is held, ``rows`` that it adds."""
+    """What each SPIKE token of a port costs: ``cycles`` that it is held, ``rows`` that it adds.
+
+    ``groups`` : where a pass visits only those that it reaches, a bit each.
+    """
 
     cycles: list[int]
     rows: list[int]
+    groups: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +64,8 @@ class CoreTiming:
 class TimedCore:
     """``hdl.core.Core``, or ``hdl.overlapped.OverlappedCore`` where ``timing.close`` is given.
 
-    ``keeps`` : of each sample, whether its END keeps the state. ``added``, ``swept`` count cycles:
+    ``keeps`` : of each sample, whether its END keeps the state. ``touched`` : where passes visit
+    only groups that were. ``added``, ``swept`` count cycles:
     of rows, and of passes.
     """
 
@@ -70,6 +76,7 @@ class TimedCore:
     hosts: Sequence[HostWork]
     serialiser: Serialiser
     keeps: Sequence[bool]
+    touched: TimedTouched | None = None
     rows: int = field(default=0, init=False)
     added: int = field(default=0, init=False)
     swept: int = field(default=0, init=False)
@@ -116,7 +123,7 @@ class TimedCore:
                 yield from self._pass(begins, host)
                 done = self.end
             elif token == END and self._renews(host):
-                done = begins + self._length(host)
+                done = self._silent(begins, host)
             yield from self._until(self.marked)
             before = max(done + 1, self._clear())
             self._mark(before + 1, host)
@@ -178,6 +185,8 @@ class TimedCore:
         self.added += costs.cycles[token]
         self.rows += rows
         self.moves += 1
+        if self.touched is not None:
+            self.touched.reach(costs.groups[token])
         if timing.pointers is not None:
             last = self._look_up(start, rows)
         else:
@@ -210,7 +219,7 @@ class TimedCore:
         while True:
             yield from self._pass(begins, host)
             if self.hosts[host].kinds[self.at[host]] == END:
-                self.end += 1 + self._length(host)
+                self.end = self._silent(self.end + 1, host)
                 return
             if turns:
                 return
@@ -223,9 +232,19 @@ class TimedCore:
         timing = self.timing
         return 2 + timing.read + self.hosts[host].groups * timing.interval
 
+    def _silent(self, start: int, host: int) -> int:
+        """The first cycle behind a pass that begins a sample anew."""
+        if self.touched is not None:
+            return self.touched.renew(start)
+        return start + self._length(host)
+
     def _pass(self, start: int, host: int) -> Iterator[bool]:
         """A pass that sends; ``end`` is the first cycle behind it."""
         timing, work, serialiser = self.timing, self.hosts[host], self.serialiser
+        if self.touched is not None:
+            groups = work.passes[self.at[host]]
+            self.end = yield from self.touched.visit(start, serialiser, groups, self._moved)
+            return
         first, each = start + 1 + timing.read, timing.interval
         place = -1
         for group, tokens, last in work.passes[self.at[host]]:

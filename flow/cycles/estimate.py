@@ -127,10 +127,12 @@ def estimate_cycles(network: Network, plan: HardwarePlan, activity: Activity) ->
     if activity.batch is None:
         alone = simulate(accelerator, activity.streams, batch=1)
     configs = tuple(core.config for core in accelerator.cores)
-    if plan.mode not in activity.loads:
-        # The same for every plan that sweeps whole populations, and others were refused.
-        activity.loads[plan.mode] = workload(network, plan, activity.streams)
-    load = activity.loads[plan.mode]
+    load = activity.loads.get(plan.mode)
+    if load is None or any(config.skips for config in configs):
+        load = workload(network, plan, activity.streams)
+    if not any(config.skips for config in configs):
+        # The same for every plan that sweeps whole populations.
+        activity.loads[plan.mode] = load
     least = bound_cycles(configs, spikes=load.spikes, steps=load.sweeps)
     return CycleEstimate(
         cycles=cycles,

@@ -25,7 +25,7 @@ from .recall import recall
 from .routes import Batches, merged, source
 from .serialise import Serialiser
 from .splitter import TimedSplitter
-from .timing import costs_of, timing_of, whole_of
+from .timing import costs_of, timing_of, touched_of, whole_of
 
 __all__ = ["Ran", "simulate"]
 
@@ -46,8 +46,7 @@ def simulate(accelerator: Accelerator, streams: Mapping[str, TokenStream], *, ba
     Raises
     ------
     UnsupportedError
-        If the plan has encoders, guards or sweeps of touched groups, or a connection has both a
-        delay and a function of sums.
+        If the plan has encoders or guards, or a connection has both a delay and a function of sums.
     """
     return _Graph(accelerator, streams, batch).run()
 
@@ -155,7 +154,9 @@ class _Graph:
                 splitter = TimedSplitter(queue, bits.tolist())
                 self.runs.append(splitter.run())
                 queue, whole = splitter.out, whole.times(bits)
-            costs.append(costs_of(port, whole, bits=port.serial and (alone or late is not None)))
+            costs.append(
+                costs_of(config, port, whole, bits=port.serial and (alone or late is not None))
+            )
             ports.append(Port(queue=queue, host=port.host, delay=delay))
         if config.pace is not None:
             ports.append(Port(queue=queues[-1]))
@@ -172,6 +173,7 @@ class _Graph:
             hosts=[work for work in works if work is not None],
             serialiser=serialiser,
             keeps=self.keeps,
+            touched=touched_of(core),
         )
         self.intakes.append(intake)
         self.runs += [timed_core.run(), serialiser.run()]
@@ -227,7 +229,6 @@ def _check(accelerator: Accelerator) -> None:
     for what, found in (
         ("encoders", [each.name for each in network.inputs] if plan.encoders else []),
         ("guards", [guard.input for guard in plan.guards]),
-        ("sweeps of touched groups", [core.where for core in plan.cores if core.sweeps != "all"]),
         ("a function of sums behind a delay", both),
     ):
         if found:

@@ -208,15 +208,3 @@ def test_a_function_behind_a_delay_is_refused():
     plan = default_plan(network, Mode.STEPWISE)
     with pytest.raises(UnsupportedError, match="does not know a function of sums behind a delay"):
         estimated(network, plan, inputs_of(network, 3, seed=1), 3)
-
-
-def test_sweeps_of_touched_groups_are_refused():
-    rng = np.random.default_rng(2)
-    wires = [
-        ("x", "a", convolution(rng, 2, 2, (3, 3), padding=1)),
-        ("a", "out", dense(rng, 2 * 6 * 6, 3)),
-    ]
-    network = branching({"x": (2, 6, 6)}, {"a": (2, 6, 6), "out": (3,)}, wires, seed=1)
-    plan = default_plan(network, Mode.COLLAPSED, lanes=4, sweeps=Sweeps.TOUCHED)
-    with pytest.raises(UnsupportedError, match="does not know sweeps of touched groups"):
-        estimated(network, plan, inputs_of(network, 3, seed=1), None)
