@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikewright.flow.cosim.streams import TokenStream, sum_parts
+from spikewright.flow.cosim.streams import TokenStream, frame_name, sum_parts
 from spikewright.golden.errors import SpikewrightError, UnsupportedError
 from spikewright.golden.spec import EndFlag, TokenKind
 from spikewright.hdl.accelerator import Accelerator
@@ -18,6 +18,7 @@ from .cores import PortCosts, TimedCore
 from .delays import TimedDelay, TimedSums
 from .delta import TimedDelta, changes
 from .emission import Emission, of_host, of_input
+from .encoders import encoded, frames
 from .intake import Intake, Port
 from .queues import Fork, Markers, Queue, Sink
 from .readouts import TimedReadout
@@ -32,7 +33,9 @@ __all__ = ["Ran", "simulate"]
 
 @dataclass(frozen=True, kw_only=True)
 class Ran:
-    """What ran: cores in the plan's order, tokens of each input, the readout, and the batches."""
+    """What ran: cores in the plan's order, the cycles that inputs take at least and why, in words,
+    the readout, and the batches.
+    """
 
     cores: tuple[TimedCore, ...]
     inputs: Mapping[str, int]
@@ -46,7 +49,7 @@ def simulate(accelerator: Accelerator, streams: Mapping[str, TokenStream], *, ba
     Raises
     ------
     UnsupportedError
-        If the plan has encoders or guards, or a connection has both a delay and a function of sums.
+        If the plan has guards, or a connection has both a delay and a function of sums.
     """
     return _Graph(accelerator, streams, batch).run()
 
@@ -72,11 +75,19 @@ class _Graph:
         emitted: dict[str, list[Emission]] = {}
         inputs = {}
         for each in self.accelerator.inputs:
-            emission = of_input(self.streams[each.name], each.layout.slots)
+            stream, fork = self.streams[each.name], Fork(self.sinks.get(each.name, []))
+            emission = of_input(stream, each.layout.slots)
             emitted[each.name] = [emission]
-            inputs[each.name] = len(emission.tokens)
-            fork = Fork(self.sinks.get(each.name, []))
-            self.runs.append(source(emission, fork, self.batches))
+            if each.encoder is None:
+                inputs[f"the one token a cycle of input {each.name!r}"] = len(emission.tokens)
+                self.runs.append(source(emission, fork, self.batches))
+                continue
+            found = frames(self.streams[frame_name(each.name)], stream)
+            busy = each.encoder.busy_steps
+            inputs[f"the encoder of input {each.name!r}"] = sum(
+                frame.values * (1 + min(busy, len(frame.steps))) for frame in found
+            )
+            self.runs.append(encoded(found, busy, fork, self.batches))
         made: list[tuple[CoreShell, list[Emission], list[Fork]]] = []
         parts: dict[str, list[Queue]] = {}
         for core in self.accelerator.cores:
@@ -219,7 +230,7 @@ def _queue(depth: int) -> Queue:
 
 
 def _check(accelerator: Accelerator) -> None:
-    network, plan = accelerator.network, accelerator.plan
+    plan = accelerator.plan
     both = [
         f"{port.connection.source!r} to {port.connection.target!r}"
         for core in accelerator.cores
@@ -227,7 +238,6 @@ def _check(accelerator: Accelerator) -> None:
         if port.connection.delay and port.delta is not None
     ]
     for what, found in (
-        ("encoders", [each.name for each in network.inputs] if plan.encoders else []),
         ("guards", [guard.input for guard in plan.guards]),
         ("a function of sums behind a delay", both),
     ):

@@ -10,8 +10,8 @@ from spikewright.flow.cycles import activity, cores, estimate_cycles
 from spikewright.flow.cycles.serialise import Serialiser
 from spikewright.flow.plan import default_plan
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
-from spikewright.golden.spec import Delta, DeltaFunction, Identity, Mode
-from spikewright.hdl.plan import GuardPlan, MembraneStore, Products, Rows, Sweeps
+from spikewright.golden.spec import Delta, DeltaFunction, Encoding, Identity, Mode
+from spikewright.hdl.plan import GuardPlan, MembraneStore, Products, Rows
 from support.chains import bounded_chain, counting_chain, inputs_for
 from tests.support.branching import branching, convolution, dense, inputs_of, max_pool, residual
 from tests.support.cycles import estimated, measured
@@ -109,9 +109,7 @@ def test_random_networks_and_plans(tmp_path, seed):
     makers = (random_graph, stepwise_network, settling_network)
     network = makers[seed % 3](chooser)
     mode = network.modes[seed % len(network.modes)]
-    drawn = random_plan(chooser, network, mode)
-    every = tuple(replace(core, sweeps=Sweeps.ALL) for core in drawn.cores)
-    plan = replace(drawn, cores=every, encoders=False)
+    plan = replace(random_plan(chooser, network, mode), guards=())
     inputs = random_inputs(network, batch=9, steps=network.max_steps, seed=seed)
     events = any(source.encoding == "events" for source in network.inputs)
     steps = network.max_steps if mode is Mode.STEPWISE or events else None
@@ -120,6 +118,15 @@ def test_random_networks_and_plans(tmp_path, seed):
             estimated(network, plan, inputs, steps)
         return
     compare(network, plan, inputs, steps, tmp_path)
+
+
+@pytest.mark.parametrize("encoding", [Encoding.CONSTANT, Encoding.ONCE])
+def test_encoders(tmp_path, encoding):
+    network = bounded_chain((20, 13, 5), seed=3, high=3)
+    source = replace(network.inputs[0], encoding=encoding)
+    network = replace(network, inputs=(source,), modes=(Mode.STEPWISE,))
+    plan = default_plan(network, Mode.STEPWISE, lanes=64, encoders=True)
+    compare(network, plan, {"x": inputs_for(network, 8, seed=1)}, 3, tmp_path, tolerance=0)
 
 
 def test_counted_spikes(tmp_path):
