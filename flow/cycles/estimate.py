@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 
 from spikewright.flow.cosim.golden import golden_streams
-from spikewright.flow.cosim.streams import OUTPUT, TokenStream
+from spikewright.flow.cosim.streams import OUTPUT, TokenStream, frame_streams
 from spikewright.flow.performance import Workload, workload
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode, Network
@@ -93,6 +94,9 @@ def activity(
     if batch is not None and batch < 2:
         raise ConfigurationError("a batch must have at least 2 samples", found=str(batch))
     streams = golden_streams(network, mode, inputs, steps, keep=keep)
+    given = inputs if isinstance(inputs, Mapping) else {network.inputs[0].name: inputs}
+    values = {name: np.asarray(each) for name, each in given.items()}
+    streams |= frame_streams(network, values, keep)
     samples = len(streams[OUTPUT].starts) - 1
     if samples < 2:
         raise ConfigurationError(
@@ -114,7 +118,7 @@ def estimate_cycles(network: Network, plan: HardwarePlan, activity: Activity) ->
     ConfigurationError
         If the plan is of another mode, or not legal.
     UnsupportedError
-        If the plan has what the model does not know: encoders, guards.
+        If the plan has what the model does not know, as guards.
     """
     if activity.mode is not plan.mode:
         raise ConfigurationError(
@@ -127,10 +131,12 @@ def estimate_cycles(network: Network, plan: HardwarePlan, activity: Activity) ->
     if activity.batch is None:
         alone = simulate(accelerator, activity.streams, batch=1)
     configs = tuple(core.config for core in accelerator.cores)
-    if plan.mode not in activity.loads:
-        # The same for every plan that sweeps whole populations, and others were refused.
-        activity.loads[plan.mode] = workload(network, plan, activity.streams)
-    load = activity.loads[plan.mode]
+    load = activity.loads.get(plan.mode)
+    if load is None or any(config.skips for config in configs):
+        load = workload(network, plan, activity.streams)
+    if not any(config.skips for config in configs):
+        # The same for every plan that sweeps whole populations.
+        activity.loads[plan.mode] = load
     least = bound_cycles(configs, spikes=load.spikes, steps=load.sweeps)
     return CycleEstimate(
         cycles=cycles,
@@ -156,8 +162,8 @@ def _of_core(core: Any, samples: int) -> CoreCycles:
 def _limit(ran: Ran) -> str:
     """What is busy for the most cycles."""
     found: list[tuple[int, str]] = []
-    for name, tokens in ran.inputs.items():
-        found.append((tokens, f"the one token a cycle of input {name!r}"))
+    for why, cycles in ran.inputs.items():
+        found.append((cycles, why))
     for core in ran.cores:
         overlaps = core.timing.close is not None
         together = core.added if overlaps else core.added + core.swept

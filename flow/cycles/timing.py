@@ -2,16 +2,19 @@
 
 import numpy as np
 
-from spikewright.hdl.config import PortConfig
+from spikewright.hdl.bound import reached_groups
+from spikewright.hdl.config import CoreConfig, PortConfig
 from spikewright.hdl.core import Core
 from spikewright.hdl.overlapped import OverlappedCore
 from spikewright.hdl.shell import CoreShell
 from spikewright.hdl.sparse_synapses import SparseSynapses
+from spikewright.hdl.touched import TouchedPlaces
 
 from .cores import CoreTiming, PortCosts
 from .emission import Emission
+from .touched import TimedTouched
 
-__all__ = ["costs_of", "timing_of", "whole_of"]
+__all__ = ["costs_of", "timing_of", "touched_of", "whole_of"]
 
 
 def timing_of(core: CoreShell) -> CoreTiming:
@@ -39,6 +42,7 @@ def timing_of(core: CoreShell) -> CoreTiming:
         shows=config.shows,
         fires=config.fires,
         defers=defers,
+        replays=config.replays,
     )
 
 
@@ -64,7 +68,17 @@ def whole_of(parts: list[Emission]) -> Emission:
     )
 
 
-def costs_of(port: PortConfig, whole: Emission, *, bits: bool) -> PortCosts:
+def touched_of(core: CoreShell) -> TimedTouched | None:
+    """What its passes visit, where that is not all."""
+    if not core.config.skips:
+        return None
+    assert isinstance(core, Core)  # no other one can
+    sweep = core.sweep
+    assert isinstance(sweep.places, TouchedPlaces)
+    return TimedTouched(sweep.places, read=core.lanes.read_latency, each=sweep.interval)
+
+
+def costs_of(config: CoreConfig, port: PortConfig, whole: Emission, *, bits: bool) -> PortCosts:
     """Cycles and rows of each token, which may be taken once for each of the payload's ``bits``."""
     rows = port.schedule.rows_per_neuron[whole.neurons]
     if port.source.slots > 1:
@@ -73,5 +87,14 @@ def costs_of(port: PortConfig, whole: Emission, *, bits: bool) -> PortCosts:
     if bits:
         times = np.bitwise_count(np.abs(whole.payloads)).astype(np.int64)
     return PortCosts(
-        cycles=whole.cycles(np.maximum(rows, 1) * times), rows=whole.cycles(rows * times)
+        cycles=whole.cycles(np.maximum(rows, 1) * times),
+        rows=whole.cycles(rows * times),
+        groups=_reached(config, port, whole) if config.skips else [],
     )
+
+
+def _reached(config: CoreConfig, port: PortConfig, whole: Emission) -> list[int]:
+    """The groups that each spike adds rows to, a bit each."""
+    packed = np.packbits(reached_groups(config, port), axis=1, bitorder="little")
+    groups = [int.from_bytes(each.tobytes(), "little") for each in packed]
+    return [groups[neuron] for neuron in whole.neurons.tolist()]
