@@ -146,6 +146,15 @@ def test_queues_of_one_depth():
         default_plan(network, Mode.SETTLE, queue_depth=1)
 
 
+def test_fanout_of_all_cores():
+    plain, plan = (default_plan(NETWORK, Mode.SETTLE, fanout=fanout) for fanout in (None, 32))
+    assert plain.fanouts == {}
+    assert plan.fanouts == dict.fromkeys(range(len(plan.cores)), 32)
+    one = replace(plan, cores=(replace(plan.cores[0], fanout=None), *plan.cores[1:]))
+    assert list(one.fanouts) == list(range(1, len(plan.cores)))
+    assert plan_from_dict(plan_as_dict(one)) == one
+
+
 def test_queues_that_could_deadlock_are_refused():
     """A connection within a core needs a whole step of its source."""
     network = bounded_chain((8, 5, 5, 3), seed=1)

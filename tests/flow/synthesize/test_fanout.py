@@ -7,7 +7,11 @@ from zlib import crc32
 
 import pytest
 
+from spikewright.flow.generate import generate
+from spikewright.flow.plan import default_plan
 from spikewright.flow.synthesize.fanout import limit_fanout
+from spikewright.golden.spec import Mode
+from support.chains import bounded_chain
 
 NAME = "a.core_0."
 LIMIT = 8
@@ -166,6 +170,15 @@ def test_only_cores_that_limit_it():
     before = copy.deepcopy(design)
     assert limit_fanout(design, "top", {}) == limit_fanout(design, "top", {1: LIMIT}) == 0
     assert design == before
+
+
+def test_the_verilog_is_the_same(tmp_path):
+    network = bounded_chain((8, 4, 3), seed=3)
+    for fanout in (None, 8):
+        plan = default_plan(network, Mode.COLLAPSED, lanes=2, fanout=fanout)
+        generate(network, plan, tmp_path / str(fanout))
+    one, other = ((tmp_path / name / "accelerator.v").read_bytes() for name in ("None", "8"))
+    assert one == other
 
 
 def test_enables_of_an_ice40_stay_on_global_wires():
