@@ -16,8 +16,8 @@ class Core(CoreShell):
     """Spike queues, synapses of each port, accumulator lanes, somas, spike serialiser.
 
     A SPIKE costs the rows of its port's schedule, two cycles each where membranes are in large
-    RAMs. ``Control`` says what a STEP and an END do. The
-    core takes the next step's spikes while the serialiser still sends.
+    RAMs. ``Control`` says what a STEP and an END do. The core takes the next step's spikes while
+    the serialiser still sends.
 
     Parameters
     ----------

@@ -17,6 +17,8 @@ from .token import TokenLayout
 
 __all__ = ["AccumulatorLanes"]
 
+_Adding = BlockMembranes | LargeMembranes  # which mind by themselves when rows read and write
+
 
 @dataclass(frozen=True)
 class _Row:
@@ -122,9 +124,9 @@ class AccumulatorLanes(wiring.Component):
     def read_latency(self) -> int:
         """Cycles from ``sweep_group`` to ``word``: a slow memory's is held first."""
         first = self.membranes[0]
-        if isinstance(first, (BlockMembranes, LargeMembranes)):
-            return first.read_latency
-        return first.latency + first.is_slow
+        if isinstance(first, Membranes):
+            return first.latency + first.is_slow
+        return first.read_latency
 
     @property
     def row_latency(self) -> int:
@@ -211,13 +213,7 @@ class AccumulatorLanes(wiring.Component):
             operands=[held(operand, f"operand_{k}") for k, operand in enumerate(row.operands)],
         )
 
-    def _block(
-        self,
-        m: Module,
-        bank: int,
-        membranes: BlockMembranes | LargeMembranes,
-        waiting: list[_Row],
-    ) -> None:
+    def _block(self, m: Module, bank: int, membranes: _Adding, waiting: list[_Row]) -> None:
         """Add to one bank in block RAM or large RAMs, which minds the rest by itself."""
         asking = waiting[0]
         m.d.comb += [
@@ -295,9 +291,7 @@ class AccumulatorLanes(wiring.Component):
         return Cat(before[: self.shift], total[: self.total_bits - self.shift], others)
 
 
-def _membranes(
-    groups: int, width: int, store: MembraneStore
-) -> Membranes | BlockMembranes | LargeMembranes:
+def _membranes(groups: int, width: int, store: MembraneStore) -> Membranes | _Adding:
     """A bank of words where they are to live."""
     if store is MembraneStore.BLOCK:
         return BlockMembranes(groups=groups, width=width)

@@ -41,9 +41,9 @@ class HostWork:
 @dataclass(frozen=True, kw_only=True)
 class CoreTiming:
     """A core's latencies. ``rows`` : from a spike to its row at the lanes; ``read`` : of the sweep;
-    ``interval`` : a group takes in a pass; ``pace`` : from a row to the next;
-    ``close`` : of an overlapped core's sums, else None;
-    ``settled`` : from a row at the lanes to its membrane, where a pass has to wait for that.
+    ``interval`` : a group takes in a pass; ``pace`` : from a row to the next; ``close`` : of an
+    overlapped core's sums, else None; ``settled`` : from a row at the lanes to its membrane, where
+    a pass has to wait for that.
     ``pointers`` : to the pointers of compressed rows, which are looked up ahead, else None.
     ``shows``, ``fires``, ``defers`` : as of its control. ``replays`` : input of the first step.
     """
