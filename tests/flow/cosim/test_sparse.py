@@ -10,8 +10,8 @@ from spikewright.golden.spec import Mode
 from spikewright.hdl import config as hdl_config
 from spikewright.hdl.plan import MembraneStore, Products, Rows, WeightStore
 from support.chains import bounded_chain, inputs_for
+from support.fuzz import Case, check
 from support.thinned import thinned
-from tests.support.fuzz import Case, check
 
 pytestmark = pytest.mark.pairs
 
