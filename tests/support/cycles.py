@@ -10,7 +10,7 @@ from spikewright.flow.cosim.testbench import read_batch
 from spikewright.flow.cycles import CycleEstimate, activity, estimate_cycles
 from spikewright.golden.spec import Network
 from spikewright.hdl.plan import HardwarePlan
-from tests.support.fuzz import Case, check
+from support.fuzz import Case, check
 
 __all__ = ["estimated", "measured"]
 

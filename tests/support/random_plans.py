@@ -21,7 +21,7 @@ from spikewright.hdl.plan import (
     WeightStore,
 )
 from spikewright.hdl.token import axes_of
-from tests.support.random_networks import Chooser
+from support.random_networks import Chooser
 
 __all__ = ["random_plan", "random_stalls"]
 

@@ -17,8 +17,8 @@ from spikewright.golden.spec import Mode
 from spikewright.hdl.plan import MembraneStore, WeightStore
 from support.branching import branching, convolution, dense, inputs_of
 from support.chains import bounded_chain, inputs_for
+from support.fuzz import Case, check
 from support.gates import ice40_gates
-from tests.support.fuzz import Case, check
 
 
 def in_spram(plan, *places):

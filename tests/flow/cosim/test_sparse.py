@@ -10,9 +10,9 @@ from spikewright.golden.spec import Mode
 from spikewright.hdl import config as hdl_config
 from spikewright.hdl.plan import Products, Rows, WeightStore
 from support.chains import bounded_chain, inputs_for
+from support.fuzz import Case, check
 from support.stores import TWO_PORTS
 from support.thinned import thinned
-from tests.support.fuzz import Case, check
 
 pytestmark = pytest.mark.pairs
 

@@ -12,13 +12,13 @@ from spikewright.flow.plan import default_plan
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import Delta, DeltaFunction, Encoding, Identity, Mode
 from spikewright.hdl.plan import GuardPlan, MembraneStore, Products, Rows
+from support.branching import branching, convolution, dense, inputs_of, max_pool, residual
 from support.chains import bounded_chain, counting_chain, inputs_for
-from tests.support.branching import branching, convolution, dense, inputs_of, max_pool, residual
-from tests.support.cycles import estimated, measured
-from tests.support.graphs import plan_for
-from tests.support.random_graphs import random_graph
-from tests.support.random_networks import Seeded, random_inputs, settling_network, stepwise_network
-from tests.support.random_plans import random_plan
+from support.cycles import estimated, measured
+from support.graphs import plan_for
+from support.random_graphs import random_graph
+from support.random_networks import Seeded, random_inputs, settling_network, stepwise_network
+from support.random_plans import random_plan
 
 CHAIN = (60, 33, 17, 5)
 
