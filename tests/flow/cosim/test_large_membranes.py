@@ -10,7 +10,7 @@ from spikewright.golden.spec import Mode
 from spikewright.hdl.plan import MembraneStore
 from support.branching import branching, convolution, dense, inputs_of
 from support.chains import bounded_chain, inputs_for
-from tests.support.fuzz import Case, check
+from support.fuzz import Case, check
 
 
 def in_spram(plan):

@@ -10,8 +10,8 @@ from spikewright.flow.cycles import delays
 from spikewright.flow.plan import default_plan
 from spikewright.flow.recurrent import RecurrentConfig, RecurrentNetwork
 from spikewright.golden.spec import Encoding, Mode
-from tests.support.branching import branching, dense, inputs_of, max_pool
-from tests.support.cycles import estimated, measured
+from support.branching import branching, dense, inputs_of, max_pool
+from support.cycles import estimated, measured
 
 FRAMES = 4
 KEEP = [k % FRAMES > 0 for k in range(1, 3 * FRAMES + 1)]

@@ -7,8 +7,8 @@ from spikewright.flow.cycles import touched
 from spikewright.flow.plan import default_plan
 from spikewright.golden.spec import Mode
 from spikewright.hdl.plan import Sweeps
-from tests.support.branching import branching, convolution, dense, inputs_of
-from tests.support.cycles import estimated, measured
+from support.branching import branching, convolution, dense, inputs_of
+from support.cycles import estimated, measured
 
 
 def maps():
