@@ -225,3 +225,20 @@ def test_a_function_behind_a_delay_is_refused():
     plan = default_plan(network, Mode.STEPWISE)
     with pytest.raises(UnsupportedError, match="does not know a function of sums behind a delay"):
         estimated(network, plan, inputs_of(network, 3, seed=1), 3)
+
+
+def test_latency_is_a_mean_over_samples_that_come_alone():
+    network = bounded_chain((20, 13, 5), seed=3)
+    plan = default_plan(network, Mode.COLLAPSED, lanes=4)
+    x = inputs_for(network, 4)
+    pairs = [
+        estimate_cycles(network, plan, activity(network, Mode.COLLAPSED, x[[k, k]], batch=2))
+        for k in range(4)
+    ]
+    alone = [pair.latency for pair in pairs]
+    assert len(set(alone)) > 1
+    assert estimated(network, plan, {"x": x}, None).latency == np.mean(alone)
+    batches = activity(network, Mode.COLLAPSED, x, batch=2)
+    assert estimate_cycles(network, plan, batches).latency == np.mean(alone[::2])
+    with pytest.raises(ConfigurationError, match="a batch must have at least 2 samples, found 1"):
+        activity(network, Mode.COLLAPSED, x, batch=1)
