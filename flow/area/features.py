@@ -197,6 +197,8 @@ def _body(config: CoreConfig, others: Iterable[MemoryUse], board: Board) -> Feat
         pairs = groups / 2 * (groups > 1) if board.family == "ecp5" else groups - 1
         found["read"] = lanes * bits * pairs
         found["stored"] = lanes * bits * groups
+    elif config.plan.membranes is MembraneStore.SPRAM:
+        found["stored"] = 2 * lanes * bits  # what was read, and what was decided
     elif config.plan.membranes is MembraneStore.BLOCK or groups > 16:
         found["forwarded"] = lanes * bits
     return found
