@@ -19,6 +19,7 @@ __all__ = ["MemoryUse", "check_fits", "check_stores", "memory_use"]
 
 # A LUT RAM of 16 x 4 bits: the lookup tables it is made of and those of its write port.
 _LUTRAM_LUTS = 6
+_IN_BLOCK = (MembraneStore.BLOCK, WeightStore.BLOCK)
 _LANES = tuple(1 << k for k in range(11))
 
 
@@ -89,6 +90,13 @@ def check_stores(uses: Sequence[MemoryUse], board: Board) -> None:
                 if use.memory.kind == "membranes"
                 else "choose a board that has it",
             )
+        if use.blocks and use.memory.store in _IN_BLOCK and not board.block_ram.count:
+            raise ConfigurationError(
+                f"{use.memory} must be in registers, LUT RAM or logic: {board.name} has no block"
+                " RAM",
+                found=use.memory.store,
+                action="choose another store, or another board",
+            )
         if use.memory.store == WeightStore.SPRAM and board.large_ram is None:
             what = use.memory.kind
             other = "logic" if what == "weights" else "registers"
@@ -124,6 +132,7 @@ class _Need:
         )
         for what, short, there, unit, count in kinds:
             needed = sum(map(count, self._uses))
+            there = max(there, 0)
             if needed > there:
                 largest = max(self._uses, key=count)
                 return what, needed, there, unit, f"{largest} in {count(largest)} {short}"
