@@ -37,6 +37,7 @@ __all__ = [
     "LARGE_BITS",
     "default_plan",
     "membrane_store",
+    "with_queues",
 ]
 
 DEFAULT_LANES = 16
@@ -160,10 +161,10 @@ def default_plan(
         )
     plan = with_rows(network, _with_spikes(network, plan, spikes), rows, sweep_lanes)
     plan = sized(network, plan)
-    return plan if queue_depth is None else _with_queues(network, plan, queue_depth)
+    return plan if queue_depth is None else with_queues(network, plan, queue_depth)
 
 
-def _with_queues(network: Network, plan: HardwarePlan, depth: int) -> HardwarePlan:
+def with_queues(network: Network, plan: HardwarePlan, depth: int) -> HardwarePlan:
     """The plan with queues of one depth; raises ConfigurationError where they could deadlock."""
     cores = tuple(
         replace(core, queue_depths=(depth,) * len(core.queue_depths)) for core in plan.cores
