@@ -129,7 +129,14 @@ _ALL = (
         Benchmark(
             recipe=recipe,
             data=_MNIST,
-            target=Target(board="ulx3s-85f", lanes=(128, 10), mode=Mode.STEPWISE, samples=200),
+            target=Target(
+                board="ulx3s-85f",
+                lanes=(128, 10),
+                sweep_lanes=32,
+                spikes=2,
+                mode=Mode.STEPWISE,
+                samples=200,
+            ),
         )
         for recipe in (MNIST_ONEHOT_1, MNIST_ONEHOT_2, MNIST_ONEHOT_3, MNIST_FIRST_SPIKE)
     ),
