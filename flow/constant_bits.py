@@ -21,10 +21,11 @@ def kept_parts(config: CoreConfig, port: PortConfig, parts: _Parts) -> _Parts | 
         weights = sparse.weights & ((1 << sparse.weight_bits) - 1)
         varies = _varies(weights | sparse.groups << sparse.weight_bits, sparse.entry_bits)
     else:
-        weights = port.dense.weights
-        assert weights is not None  # there is a memory of them
-        zeros = config.plan.spikes > 1  # several spikes a cycle have a row of zeros
-        varies = _varies(weights.reshape(len(weights), -1), port.dense.weight_bits, zeros=zeros)
+        dense = port.dense
+        assert dense.weights is not None  # there is a memory of them
+        fields = dense.weights.reshape(len(dense.weights), -1)
+        # Several spikes a cycle have a row of zeros.
+        varies = _varies(fields, dense.weight_bits, zeros=config.plan.spikes > 1)
     if varies.all():
         return None
     ends = np.cumsum([bits for _, bits in parts])
