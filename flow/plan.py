@@ -38,6 +38,7 @@ __all__ = [
     "LARGE_BITS",
     "default_plan",
     "membrane_store",
+    "with_queues",
 ]
 
 DEFAULT_LANES = 16
@@ -169,10 +170,10 @@ def default_plan(
     plan = sized(network, plan)
     if membranes is MembraneStore.SPRAM:
         plan = sized(network, with_large_membranes(network, plan, more_than=LARGE_BITS))
-    return plan if queue_depth is None else _with_queues(network, plan, queue_depth)
+    return plan if queue_depth is None else with_queues(network, plan, queue_depth)
 
 
-def _with_queues(network: Network, plan: HardwarePlan, depth: int) -> HardwarePlan:
+def with_queues(network: Network, plan: HardwarePlan, depth: int) -> HardwarePlan:
     """The plan with queues of one depth; raises ConfigurationError where they could deadlock."""
     cores = tuple(
         replace(core, queue_depths=(depth,) * len(core.queue_depths)) for core in plan.cores

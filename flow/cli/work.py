@@ -1,16 +1,21 @@
 """The commands that work in a project: ``evaluate``, ``generate``, ``cosim``, ``build``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from spikewright.flow.cli.console import say, show_summary, working
-from spikewright.flow.cli.options import Data, ModeName, ProjectFolder, integers, one_of, pairs
+from spikewright.flow.cli.options import (
+    Data,
+    ModeName,
+    ProjectFolder,
+    check_steps,
+    integers,
+    one_of,
+    pairs,
+)
 from spikewright.golden.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from spikewright.flow.project import Project
 
 __all__ = ["build", "cosim", "evaluate", "export", "generate"]
 
@@ -36,22 +41,10 @@ def evaluate(
     project = Project(folder)
     samples = project.load(data)
     given = None if steps is None else integers(steps, "--steps")
-    _check_steps(project, given)
+    check_steps(project.network, given, project.network.modes)
     wanted = given or usual_steps(project.network, (1, 2, 4, 8))
     evaluate_stage(project, samples, steps=wanted, batch=batch, working=working)
     show_summary(project.summary, "network", "accuracy")
-
-
-def _check_steps(project: "Project", given: object) -> None:
-    """Refuse steps that nobody would look at."""
-    from spikewright.golden.spec import Encoding
-
-    if given is not None and project.network.inputs[0].encoding is Encoding.EVENTS:
-        raise ConfigurationError(
-            "--steps must be left out where the samples are events, which have their own",
-            found=str(given),
-            where=str(project.root),
-        )
 
 
 def export(
@@ -331,7 +324,7 @@ def cosim(
 
     project = Project(folder)
     chosen = project.main_mode(None if mode is None else one_of(Mode, mode, "--mode"))
-    _check_steps(project, steps)
+    check_steps(project.network, steps, (chosen,))
     cosim_stage(
         project,
         chosen,
@@ -392,7 +385,7 @@ def build(
 
     project = Project(folder)
     chosen = project.main_mode(None if mode is None else one_of(Mode, mode, "--mode"))
-    _check_steps(project, steps)
+    check_steps(project.network, steps, (chosen,))
     build_stage(
         project,
         chosen,

@@ -164,7 +164,8 @@ def _uses(
 def _use(memory: Memory, board: Board) -> MemoryUse:
     blocks = sum(
         board.block_ram.blocks(rows, bits, ports=memory.reads, written=memory.written)
-        for rows, bits in memory.parts
+        for rows, bits in memory.kept or memory.parts
+        if bits
     )
     units = sum(-(-rows // 16) * -(-bits // 4) for rows, bits in memory.parts)
     store = cheapest(memory, board) if memory.store == ANYWHERE else memory.store
