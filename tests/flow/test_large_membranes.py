@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from spikewright.boards import get_board
-from spikewright.flow.plan import default_plan, plan_as_dict, plan_from_dict
+from spikewright.flow.plan import default_plan
+from spikewright.flow.plan_file import plan_as_dict, plan_from_dict
 from spikewright.flow.synthesize import check_fits, memory_use
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import Mode
