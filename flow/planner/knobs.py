@@ -58,7 +58,7 @@ def build(network: Network, knobs: Knobs, pins: Pins) -> HardwarePlan:
         products=pins.products or Products.MULTIPLIER,
     )
     if not knobs.sweep and not knobs.spikes:
-        return plan
+        return _with_membranes(network, plan, pins.membranes)
     pinned = pins.sweep_lanes is not None or pins.spikes is not None
     cores = tuple(_overlapped(network, core, knobs, pinned=pinned) for core in plan.cores)
     plan = replace(plan, cores=cores)
@@ -81,6 +81,17 @@ def build(network: Network, knobs: Knobs, pins: Pins) -> HardwarePlan:
             where="pins",
             action="leave sweep_lanes out",
         )
+    return _with_membranes(network, sized(network, plan), pins.membranes)
+
+
+def _with_membranes(
+    network: Network, plan: HardwarePlan, store: MembraneStore | None
+) -> HardwarePlan:
+    """All where they are pinned, also the few that ``default_plan`` would put into registers."""
+    if store is None or all(core.membranes is store for core in plan.cores):
+        return plan
+    plan = replace(plan, cores=tuple(replace(core, membranes=store) for core in plan.cores))
+    check_plan(network, plan)
     return sized(network, plan)
 
 
