@@ -19,7 +19,8 @@ from spikewright.flow.lanes import Banks
 from spikewright.flow.memories import core_name
 from spikewright.flow.nir.original import NirOriginal
 from spikewright.flow.performance import performance
-from spikewright.flow.plan import default_plan, load_plan, plan_hash, with_depths
+from spikewright.flow.plan import default_plan
+from spikewright.flow.plan_file import load_plan, plan_hash, with_depths
 from spikewright.flow.progress import Working, silent
 from spikewright.flow.project import Project
 from spikewright.flow.recurrent import RecurrentNetwork, RecurrentReference
@@ -125,6 +126,7 @@ def choose_plan(
     spikes: int = 1,
     sweeps: Sweeps = Sweeps.ALL,
     queue_depth: int | None = None,
+    fanout: int | None = None,
     membranes: MembraneStore | None = None,
     weights: WeightStore | None = None,
     rows: Rows = Rows.DENSE,
@@ -151,6 +153,7 @@ def choose_plan(
         spikes=spikes,
         sweeps=sweeps,
         queue_depth=queue_depth,
+        fanout=fanout,
         membranes=membranes,
         weights=weights,
         rows=rows,

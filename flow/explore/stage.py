@@ -14,7 +14,7 @@ from spikewright.flow import area
 from spikewright.flow.convert import ConvertConfig, TrainConfig
 from spikewright.flow.files import atomic_folder, write_json
 from spikewright.flow.original import Original
-from spikewright.flow.plan import PLAN_SCHEMA
+from spikewright.flow.plan_file import PLAN_SCHEMA
 from spikewright.flow.progress import Working, silent
 from spikewright.flow.project import Project
 from spikewright.flow.samples import Samples

@@ -14,7 +14,7 @@ from spikewright.flow.accuracy import mode_accuracy
 from spikewright.flow.convert import convert, prepare, train
 from spikewright.flow.cycles import Activity, activity
 from spikewright.flow.original import Original
-from spikewright.flow.plan import plan_as_dict
+from spikewright.flow.plan_file import plan_as_dict
 from spikewright.flow.planner import Objective, Pins, plan_hardware
 from spikewright.flow.samples import Samples, load_samples, save_samples
 from spikewright.flow.sequences import encode_samples

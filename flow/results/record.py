@@ -37,7 +37,7 @@ _KEPT: dict[str, tuple[str, ...]] = {
 _WHOLE = ("performance", "versions")
 _COSIM = (
     "simulator", "samples", "steps", "lanes", "spikes_compared", "mismatches", "cycles_per_second",
-    "cycles_per_sample", "bound_cycles", "latency_cycles",
+    "cycles_per_sample", "bound_cycles", "latency_cycles", "estimated_cycles", "estimate_error",
 )  # fmt: skip
 _NEEDED = ("accuracy", "cosim", "cosim_modes", "build", "performance", "measured")
 

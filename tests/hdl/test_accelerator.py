@@ -19,11 +19,12 @@ from support.branching import (
 )
 from support.chains import bounded_chain, counting_chain, inputs_for
 from support.graphs import check_graph, input_tokens, plan_for
+from support.stores import TWO_PORTS
 from support.streams import simulate
 
 SPIKE, STEP, END = (kind.value for kind in TokenKind)
 STALLS = [("1", "1"), ("0110", "1"), ("1", "0001"), ("011", "10")]
-STORES = list(MembraneStore)
+STORES = TWO_PORTS
 REGISTERS, LUTRAM, BLOCK = STORES
 
 
@@ -191,7 +192,7 @@ def test_a_graph(name, turn):
     check_graph(network, plan, inputs_of(network, 3, seed=turn), valid=valid, ready=ready)
 
 
-@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize("store", list(MembraneStore))
 @pytest.mark.parametrize(("valid", "ready"), STALLS[:2])
 def test_a_residual_with_every_store(store, valid, ready):
     network = residual(3)

@@ -19,6 +19,7 @@ from spikewright.hdl.touched import TouchedPlaces
 from support.branching import branching, convolution, dense, max_pool, transposed
 from support.graphs import check_graph, plan_for
 from support.single_core import END, STEP, make, run, samples
+from support.stores import TWO_PORTS
 
 pytestmark = pytest.mark.pairs
 
@@ -189,7 +190,7 @@ def test_a_replayed_input_is_refused():
 
 
 @pytest.mark.parametrize("mode", [Mode.STEPWISE, Mode.COLLAPSED])
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("store", TWO_PORTS)
 def test_latency_is_the_property(mode, store):
     """Of a step that touched nothing; then steps that did, with stalls."""
     soma = Soma(

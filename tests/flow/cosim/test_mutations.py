@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from spikewright.flow.generate import generate
-from spikewright.flow.plan import default_plan, with_depths
+from spikewright.flow.plan import default_plan
+from spikewright.flow.plan_file import with_depths
 from spikewright.golden.spec import Encoding, Mode, Network
 from spikewright.hdl.loops import minimum_depths
 from spikewright.hdl.plan import HardwarePlan, Host

@@ -7,7 +7,7 @@ import pytest
 
 from spikewright.boards import get_board
 from spikewright.flow.cycles import activity
-from spikewright.flow.plan import load_plan, plan_hash, save_plan
+from spikewright.flow.plan_file import load_plan, plan_hash, save_plan
 from spikewright.flow.planner import Limits, Objective, Pins, plan_hardware
 from spikewright.flow.planner.knobs import Knobs, build
 from spikewright.flow.planner.picture import draw_front
