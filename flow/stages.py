@@ -306,18 +306,18 @@ def build_stage(
     working: Working = silent,
 ) -> None:
     """Make a bitstream that works on one of the project's samples, or on its first frame."""
-    start = time.perf_counter()
-    network, samples = project.network, project.samples
-    if not 0 <= sample < len(samples):
-        raise ConfigurationError(
-            f"the sample must be one of the project's {len(samples)}", found=str(sample)
-        )
-    if board not in BOARDS and get_board(board):
+    if get_board(board).name not in BOARDS:
         raise ConfigurationError(
             f"a board that is built for must be one of {', '.join(BOARDS)}, whose pins are known",
             found=f"{get_board(board).name!r} of a file",
             where="--board",
             action="plan for it: spikewright plan, or explore",
+        )
+    start = time.perf_counter()
+    network, samples = project.network, project.samples
+    if not 0 <= sample < len(samples):
+        raise ConfigurationError(
+            f"the sample must be one of the project's {len(samples)}", found=str(sample)
         )
     check_fits(network, hardware_plan(project, mode), get_board(board))
     check_verilog(project, mode)

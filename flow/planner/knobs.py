@@ -66,7 +66,7 @@ def build(network: Network, knobs: Knobs, pins: Pins) -> HardwarePlan:
         products=pins.products or Products.MULTIPLIER,
     )
     base = plan
-    for change in (_with_rows, _with_sweeps, _with_overlap):
+    for change in (_with_rows, _with_sweeps, _with_overlap, _with_membranes):
         plan = change(network, plan, knobs, pins)
     if plan != base:
         check_plan(network, plan)
@@ -150,6 +150,16 @@ def _with_overlap(network: Network, plan: HardwarePlan, knobs: Knobs, pins: Pins
             action="leave sweep_lanes out",
         )
     return plan
+
+
+def _with_membranes(network: Network, plan: HardwarePlan, knobs: Knobs, pins: Pins) -> HardwarePlan:
+    """All where they are pinned: block RAM has the few too that ``default_plan`` puts into
+    registers. Large RAMs have only those that are worth one.
+    """
+    if pins.membranes is not MembraneStore.BLOCK:
+        return plan
+    cores = tuple(replace(core, membranes=pins.membranes) for core in plan.cores)
+    return replace(plan, cores=cores)
 
 
 def _with_spikes(

@@ -6,7 +6,9 @@ import re
 import pytest
 
 from spikewright.boards import Resources, get_board
+from spikewright.flow.stages import build_stage
 from spikewright.golden.errors import ConfigurationError, FileError
+from spikewright.golden.spec import Mode
 
 GOOD = {
     "schema": 1,
@@ -84,6 +86,15 @@ def test_files_that_are_none(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(FileError, match=message):
         get_board(str(path))
+
+
+def test_nothing_is_built_for_it(write):
+    """Also where the device is that of the board it is like."""
+    message = (
+        r"^--board: a board that is built for must be one of icebreaker, ulx3s-85f, whose pins"
+    )
+    with pytest.raises(ConfigurationError, match=message):
+        build_stage(None, Mode.COLLAPSED, write(device=get_board("ulx3s-85f").device))
 
 
 def test_no_file(tmp_path):

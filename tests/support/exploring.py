@@ -1,5 +1,6 @@
 """Tasks that only pretend: each says in a log that it ran. Workers import this file."""
 
+import errno
 import os
 import signal
 import time
@@ -9,7 +10,16 @@ from spikewright.flow.convert import ConvertConfig
 from spikewright.flow.explore.front import Cost
 from spikewright.flow.explore.task import Payload, Refused, Tasks
 
-__all__ = ["BREAKING", "DYING", "DYING_ONCE", "PRETENDED", "SLOW", "payload_in", "told"]
+__all__ = [
+    "BREAKING",
+    "DYING",
+    "DYING_ONCE",
+    "FULL",
+    "PRETENDED",
+    "SLOW",
+    "payload_in",
+    "told",
+]
 
 
 def payload_in(folder):
@@ -93,6 +103,11 @@ def linger(network, measured, point, first):
     time.sleep(120)
 
 
+def fill(network, measured, point, first):
+    """Finds the disk full."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def fail(network, measured, point, first):
     """A mistake of the program's own."""
     raise ZeroDivisionError("planted")
@@ -102,4 +117,5 @@ PRETENDED = Tasks(quantise=quantise, measure=measure, cost=cost)
 DYING_ONCE = Tasks(quantise=quantise, measure=measure, cost=die_once)
 DYING = Tasks(quantise=quantise, measure=measure, cost=die)
 SLOW = Tasks(quantise=quantise, measure=measure, cost=linger)
+FULL = Tasks(quantise=quantise, measure=measure, cost=fill)
 BREAKING = Tasks(quantise=quantise, measure=measure, cost=fail)

@@ -2,19 +2,39 @@
 
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 from optuna.trial import TrialState
 
+from spikewright.flow.explore import cluster
 from spikewright.flow.explore.cluster import connect
 from spikewright.flow.explore.front import Cost
-from spikewright.flow.explore.run import Search, directions, found_points, refused_points, search
+from spikewright.flow.explore.run import (
+    Search,
+    directions,
+    failed_points,
+    found_points,
+    refused_points,
+    search,
+)
 from spikewright.flow.explore.space import Space
 from spikewright.flow.explore.study import open_study
 from spikewright.golden.errors import ConfigurationError, ToolError
 from spikewright.golden.spec import Mode
-from support.exploring import BREAKING, DYING, DYING_ONCE, PRETENDED, SLOW, payload_in, told
+from support.exploring import (
+    BREAKING,
+    DYING,
+    DYING_ONCE,
+    FULL,
+    PRETENDED,
+    SLOW,
+    payload_in,
+    told,
+)
 
 SPACE = Space(
     weight_bits=(3, 4),
@@ -52,7 +72,7 @@ class Run:
         self.folder = folder
         self.client = client
 
-    def search(self, n, *, space=SPACE, tasks=PRETENDED, name="t"):
+    def search(self, n, *, space=SPACE, tasks=PRETENDED, name="t", **options):
         folder = self.folder / "out"
         notes = []
         with begin(folder, space) as study:
@@ -64,10 +84,12 @@ class Run:
                 tasks=tasks,
                 networks=folder / "networks",
                 name=f"{self.folder.name}-{name}",
+                **options,
             )
             search(job, self.client, n, lambda share, note: notes.append((share, note)))
             self.found = found_points(study, space)
             self.refused = refused_points(study, space)
+            self.failed = failed_points(study, space)
             self.states = Counter(trial.state for trial in study.trials)
         assert [share for share, _ in notes] == sorted(share for share, _ in notes)
         assert notes[-1][0] == 1.0
@@ -124,9 +146,29 @@ def test_a_worker_that_is_killed_loses_nothing(run):
 
 def test_a_point_that_kills_every_worker_is_given_up(run):
     run.search(1, space=ONE, tasks=DYING)
-    ((_, why),) = run.refused
+    ((_, why),) = run.failed
     assert why.startswith("its workers died, tcp://")
     assert len(told(run.folder)) >= 4
+
+
+def test_what_a_machine_failed_at_is_tried_again(run):
+    """A full disk is neither an answer nor the scheduler's fault, and nobody is stopped by it."""
+    run.search(3, tasks=FULL)
+    assert len(run.failed) == 3 and not run.found and not run.refused
+    assert {why for _, why in run.failed} == {"a worker: [Errno 28] No space left on device"}
+    before = {point for point, _ in run.failed}
+    run.search(3, name="again")
+    assert {each.point for each in run.found} | {point for point, _ in run.refused} == before
+    assert run.failed == ()
+
+
+def test_a_trial_that_takes_too_long_is_cancelled_and_its_worker_is_free_again(run):
+    begun = time.monotonic()
+    run.search(1, space=ONE, tasks=SLOW, trial_timeout_s=0.5)
+    assert [why for _, why in run.failed] == ["it took more than 0.5 s"]
+    run.search(1, space=ONE, name="again")
+    assert len(run.found) == 1 and run.failed == ()
+    assert time.monotonic() - begun < 100  # the task would have taken 120 s
 
 
 def test_a_mistake_of_our_own_is_no_answer(run):
@@ -259,6 +301,15 @@ def test_workers_that_lack_the_package(elsewhere):
     ):
         with connect(address, timeout_s=5):
             pass
+
+
+def test_workers_that_hang():
+    hang = threading.Event()
+    client = SimpleNamespace(run=lambda _: hang.wait())
+    message = r"^tcp://a:1: the scheduler and every worker must answer within 0\.1 s, found one"
+    with pytest.raises(ToolError, match=message):
+        cluster._check_package(client, "tcp://a:1", 0.1)
+    hang.set()
 
 
 def test_a_scheduler_that_goes_away(tmp_path, elsewhere):

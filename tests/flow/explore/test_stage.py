@@ -10,6 +10,7 @@ import torch
 from spikewright.flow.accuracy import evaluate
 from spikewright.flow.conversions import convert_stage
 from spikewright.flow.convert import ConvertConfig, TrainConfig
+from spikewright.flow.explore import stage
 from spikewright.flow.explore.front import Cost
 from spikewright.flow.explore.space import Space
 from spikewright.flow.explore.stage import Where, explore_stage
@@ -58,13 +59,14 @@ def explored(project, tmp_path_factory):
 def test_what_is_written(explored):
     out, result = explored
     assert len(result.found) == 8 and result.refused == 0
-    points = json.loads((out / "points.json").read_text())["points"]
+    points = json.loads((out / "points" / "points.json").read_text())["points"]
     assert [each["number"] for each in points] == sorted(each.number for each in result.found)
     best = {f"{each.number:04d}" for each in result.best}
     assert {f"{each['number']:04d}" for each in points if each["front"]} == best
-    assert {path.name for path in (out / "points").iterdir()} == best and best
-    assert len((out / "points.csv").read_text().splitlines()) == 9
-    assert (out / "front.png").stat().st_size > 10_000
+    files = {"points.json", "points.csv", "front.png"}
+    assert {path.name for path in (out / "points").iterdir()} == best | files and best
+    assert len((out / "points" / "points.csv").read_text().splitlines()) == 9
+    assert (out / "points" / "front.png").stat().st_size > 10_000
     for each in result.found:
         assert 0 < each.figures["efficiency"] <= 1
         assert each.figures["luts"] > 0 and each.figures["sample_us"] > 0
@@ -98,13 +100,13 @@ def test_a_point_can_be_built_and_takes_those_cycles(explored):
 
 def test_it_goes_on_and_changes_nothing(explored, project):
     out, result = explored
-    before = (out / "points.csv").read_text()
+    before = (out / "points" / "points.csv").read_text()
     again = explore_stage(project, out, SPACE, trials=100, where=WHERE)
-    assert (out / "points.csv").read_text() == before
+    assert (out / "points" / "points.csv").read_text() == before
     assert {each.point for each in again.best} == {each.point for each in result.best}
 
 
-def test_another_network_or_data_is_refused(explored, project, tmp_path):
+def test_another_network_or_data_is_refused(explored, project, tmp_path, monkeypatch):
     out, _ = explored
     torch.manual_seed(4)
     config = ConvertConfig(name="small", weight_bits=4, levels=3, input_levels=3)
@@ -113,6 +115,9 @@ def test_another_network_or_data_is_refused(explored, project, tmp_path):
         explore_stage(other, out, SPACE, where=WHERE)
     with pytest.raises(FileError, match=r"of the same held-out data \(hash\), found"):
         explore_stage(project, out, SPACE, held_out=samples(60, 2), where=WHERE)
+    monkeypatch.setattr(stage, "PLAN_SCHEMA", 0)
+    with pytest.raises(FileError, match=r"of the same version of plan schema, found \d+, not 0"):
+        explore_stage(project, out, SPACE, where=WHERE)
 
 
 @pytest.mark.parametrize(

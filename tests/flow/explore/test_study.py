@@ -5,11 +5,18 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from spikewright.flow.explore.space import Space
-from spikewright.flow.explore.study import JOURNAL, open_study, point_of, restart
+from spikewright.flow.explore.study import FAILED, JOURNAL, open_study, point_of, restart
 from spikewright.golden.errors import FileError
 
 SPACE = Space()
-IDENTITY = {"network": "a" * 64, "held_out": "b" * 64, "space": SPACE.as_dict(), "seed": 0}
+IDENTITY = {
+    "network": "a" * 64,
+    "held_out": "b" * 64,
+    "space": SPACE.as_dict(),
+    "seed": 0,
+    "boards": {"b.json": {"luts": 100, "dsps": 3}},
+    "versions": {"torch": "2.9", "area model": "d" * 64},
+}
 DIRECTIONS = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
 
 
@@ -46,6 +53,14 @@ def test_it_goes_on(tmp_path):
             r"same choices of lanes, found 8, 16, 32, 64, 128, not 4",
         ),
         ({"seed": 1}, r"of the same seed, found 0, not 1"),
+        (
+            {"boards": {"b.json": {"luts": 100, "dsps": 4}}},
+            r"of the same board b\.json: dsps, found 3, not 4",
+        ),
+        (
+            {"versions": {"torch": "2.9", "area model": "e" * 64}},
+            r"of the same area model \(hash\), found dddddddddddd, not eeeeeeeeeeee",
+        ),
     ],
 )
 def test_another_is_refused(tmp_path, changes, message):
@@ -66,6 +81,22 @@ def test_what_a_killed_run_was_at_is_queued_again(tmp_path):
         assert restart(study) == 0
         assert [each.state for each in study.trials] == [TrialState.FAIL, TrialState.WAITING]
         assert SPACE.suggest(study.ask()) == point
+
+
+def test_what_failed_is_queued_until_it_was_tried_again(tmp_path):
+    with begin(tmp_path) as study:
+        for _ in range(2):  # twice the same point
+            study.enqueue_trial(dict(SPACE.params(next(SPACE.points()))), skip_if_exists=False)
+            trial = study.ask()
+            SPACE.suggest(trial)
+            trial.set_user_attr(FAILED, "no room")
+            study.tell(trial, state=TrialState.FAIL)
+        assert restart(study) == 1
+        assert restart(study) == 0
+        trial = study.ask()
+        assert SPACE.suggest(trial) == next(SPACE.points())
+        study.tell(trial, [0.9, 1.0])
+        assert restart(study) == 0
 
 
 def test_a_line_that_was_not_finished_is_no_loss(tmp_path):

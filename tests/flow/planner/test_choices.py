@@ -13,8 +13,8 @@ from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.plan import MembraneStore, Rows, Sweeps
 from support.chains import bounded_chain, inputs_for
+from support.cycles import measured
 from support.thinned import thinned
-from tests.support.cycles import measured
 
 BOARD = get_board("ulx3s-85f")
 FIXED = Pins(lanes={"h0": 4, "out": 5}, spikes=1, share=(), partition={})

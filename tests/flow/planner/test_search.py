@@ -9,6 +9,7 @@ from spikewright.boards import get_board
 from spikewright.flow.cycles import activity
 from spikewright.flow.plan_file import load_plan, plan_hash, save_plan
 from spikewright.flow.planner import Limits, Objective, Pins, plan_hardware
+from spikewright.flow.planner.knobs import Knobs, build
 from spikewright.flow.planner.picture import draw_front
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
@@ -130,6 +131,17 @@ def test_pins_are_kept(network, traces):
         assert {core.weights for core in each.plan.cores} == {WeightStore.LOGIC}
         assert {core.membranes for core in each.plan.cores} == {MembraneStore.REGISTERS}
         assert len(each.plan.cores) == 2
+
+
+@pytest.mark.parametrize("sweep_lanes", [None, 8])
+def test_membranes_are_where_they_are_pinned(network, sweep_lanes):
+    """Also where a core has few words of them."""
+    pins = Pins(lanes={"h0": 24}, sweep_lanes=sweep_lanes, membranes=MembraneStore.BLOCK)
+    sweep = {} if sweep_lanes is None else {"h0": sweep_lanes}
+    knobs = Knobs(mode=Mode.COLLAPSED, lanes=pins.lanes, sweep=sweep, membranes=pins.membranes)
+    plan = build(network, knobs, pins)
+    assert {core.membranes for core in plan.cores} == {MembraneStore.BLOCK}
+    core_configs(network, plan)
 
 
 def test_a_mode_is_chosen_or_pinned(network, inputs, traces):

@@ -57,6 +57,16 @@ def test_a_text_without_a_place_changes_nothing(tmp_path, text, capsys):
     assert text.read_text() == "no markers"
 
 
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [({"build": {}}, "KeyError: 'lut'"), ({"network": []}, "TypeError"), ({"accuracy": 1}, "Att")],
+)
+def test_a_summary_of_something_else_is_refused(tmp_path, changes, found):
+    message = rf"run: a summary must be of a run of this version, found {found}"
+    with pytest.raises(FileError, match=message):
+        read_summary(run(tmp_path / "run", **changes))
+
+
 def test_a_run_that_stopped_on_the_way_is_refused(tmp_path):
     (tmp_path / "summary.json").write_text(json.dumps({"network": {}, "accuracy": {}}))
     with pytest.raises(

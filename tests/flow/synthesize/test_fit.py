@@ -178,6 +178,18 @@ def test_no_lut_ram():
         check_fits(network, plan, get_board("icebreaker"))
 
 
+def test_no_block_ram():
+    network, plan = made((64, 32, 10), lanes=8, weights=WeightStore.BLOCK)
+    ulx3s = get_board("ulx3s-85f")
+    board = replace(ulx3s, block_ram=replace(ulx3s.block_ram, count=0))
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^the weights of 'h0' must be in registers, LUT RAM or logic: ulx3s-85f has no "
+        r"block RAM, found block; choose another store, or another board$",
+    ):
+        check_fits(network, plan, board)
+
+
 def test_a_board_without_the_memory_that_a_plan_wants():
     board = get_board("ulx3s-85f")
     bare = replace(board, name="bare", block_ram=replace(board.block_ram, count=0))
