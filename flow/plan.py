@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from spikewright.flow.lanes import Banks, LaneLayout, choose_layout, groups, weight_rows
+from spikewright.flow.large_membranes import with_large_membranes
 from spikewright.flow.plan_arguments import (
     check_partition,
     for_each,
@@ -46,7 +47,8 @@ _REGISTER_GROUPS = 4
 _LUTRAM_GROUPS = 64
 # A block RAM has 512 words; fewer than these are better made of lookup tables.
 _LOGIC_ROWS = 32
-# Weights of fewer bits stay in block RAM where large RAMs are asked for, of which there are few.
+# Weights, or membranes, of fewer bits stay in block RAM where large RAMs are asked for, of which
+# there are few.
 LARGE_BITS = 1 << 15
 
 
@@ -60,6 +62,7 @@ def default_plan(
     spikes: int = 1,
     sweeps: Sweeps = Sweeps.ALL,
     queue_depth: int | None = None,
+    fanout: int | None = None,
     membranes: MembraneStore | None = None,
     weights: WeightStore | None = None,
     rows: Rows = Rows.DENSE,
@@ -86,9 +89,12 @@ def default_plan(
         asked at a marker only where one did.
     spikes : spikes that those cores take in a cycle, where one dense connection brings them.
     queue_depth : tokens that every queue holds; by default as many as ``depths.sized`` says.
+    fanout : cells that a flip-flop or lookup table of a core reaches at most; by default as many as
+        there are.
     membranes : where membranes live; by default registers where a core has at most 4 words of
         them, one word for each group of lanes, LUT RAM up to 64, block RAM beyond. Up to 4 words
-        are in registers too where block RAM is asked for.
+        are in registers too where block RAM is asked for. Where large RAMs are asked for, cores of
+        up to 32768 bits of membranes, and those that need two ports, are as if block RAM were.
     weights : where weights live; by default logic where a core has at most 32 words of them for
         each connection, block RAM beyond. Where large RAMs are asked for, cores of up to 32768
         bits of weights are as if nothing were asked for.
@@ -130,6 +136,7 @@ def default_plan(
                 banks=layout.banks,
                 weights=store,
                 products=products,
+                fanout=fanout,
             )
             if store is WeightStore.SPRAM:
                 # Where there are large RAMs, wires are slow: nothing is looked up on the way.
@@ -161,6 +168,8 @@ def default_plan(
         )
     plan = with_rows(network, _with_spikes(network, plan, spikes), rows, sweep_lanes)
     plan = sized(network, plan)
+    if membranes is MembraneStore.SPRAM:
+        plan = sized(network, with_large_membranes(network, plan, more_than=LARGE_BITS))
     return plan if queue_depth is None else with_queues(network, plan, queue_depth)
 
 
@@ -248,8 +257,14 @@ def _check_banks(together: Sequence[str], asked: Mapping[str, Banks | None]) -> 
 
 
 def membrane_store(words: int, asked: MembraneStore | None) -> MembraneStore:
-    """Where a core's words of membranes live; a few are never worth a block RAM."""
+    """Where a core's words of membranes live; a few are never worth a block RAM.
+
+    Where large RAMs are asked for it is block RAM: ``with_large_membranes`` says whose are worth
+    them.
+    """
     few = words <= _REGISTER_GROUPS
+    if asked is MembraneStore.SPRAM:
+        asked = MembraneStore.BLOCK
     if asked is None:
         asked = MembraneStore.LUTRAM if words <= _LUTRAM_GROUPS else MembraneStore.BLOCK
         return MembraneStore.REGISTERS if few else asked

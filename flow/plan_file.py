@@ -35,7 +35,7 @@ __all__ = [
     "with_depths",
 ]
 
-PLAN_SCHEMA = 4
+PLAN_SCHEMA = 5
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 

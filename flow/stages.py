@@ -4,7 +4,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from spikewright.boards import get_board
+from spikewright.boards import BOARDS, get_board
 from spikewright.flow.accuracy import evaluate
 from spikewright.flow.convert import (
     Code,
@@ -126,6 +126,7 @@ def choose_plan(
     spikes: int = 1,
     sweeps: Sweeps = Sweeps.ALL,
     queue_depth: int | None = None,
+    fanout: int | None = None,
     membranes: MembraneStore | None = None,
     weights: WeightStore | None = None,
     rows: Rows = Rows.DENSE,
@@ -152,6 +153,7 @@ def choose_plan(
         spikes=spikes,
         sweeps=sweeps,
         queue_depth=queue_depth,
+        fanout=fanout,
         membranes=membranes,
         weights=weights,
         rows=rows,
@@ -309,6 +311,13 @@ def build_stage(
     if not 0 <= sample < len(samples):
         raise ConfigurationError(
             f"the sample must be one of the project's {len(samples)}", found=str(sample)
+        )
+    if board not in BOARDS and get_board(board):
+        raise ConfigurationError(
+            f"a board that is built for must be one of {', '.join(BOARDS)}, whose pins are known",
+            found=f"{get_board(board).name!r} of a file",
+            where="--board",
+            action="plan for it: spikewright plan, or explore",
         )
     check_fits(network, hardware_plan(project, mode), get_board(board))
     check_verilog(project, mode)

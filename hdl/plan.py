@@ -12,6 +12,7 @@ __all__ = [
     "GuardPlan",
     "HardwarePlan",
     "Host",
+    "LEAST_FANOUT",
     "MembraneStore",
     "ParameterStore",
     "Products",
@@ -21,15 +22,24 @@ __all__ = [
     "WeightStore",
 ]
 
+LEAST_FANOUT = 8  # a copy is one cell more for each of up to six that drive it
 SPIKE_PLACES = 2  # of a guard: one is never seen free while a spike passes in every cycle
 
 
 class MembraneStore(enum.StrEnum):
-    """Where membranes live: flip-flops, LUT RAM (asynchronous read) or block RAM."""
+    """Where membranes live: flip-flops, LUT RAM (asynchronous read), block RAM, or the large RAMs
+    of an iCE40UP5K, which read or write in a cycle, never both.
+    """
 
     REGISTERS = "registers"
     LUTRAM = "lutram"
     BLOCK = "block"
+    SPRAM = "spram"
+
+    @property
+    def interval(self) -> int:
+        """Cycles that a word takes, which is read and written, before the next one can be read."""
+        return 2 if self is MembraneStore.SPRAM else 1
 
 
 class WeightStore(enum.StrEnum):
@@ -128,6 +138,8 @@ class CorePlan:
         bank of membranes a lane is then built, in any store: each lane adds to a group of its own.
     products : what multiplies; only payloads that are neither unit nor sign nor shift need it.
     parameters : where thresholds, biases, initial states, reset amounts and slopes live.
+    fanout : cells that a flip-flop or lookup table of the core reaches at most: past these it is
+        built several times over, once the Verilog is cells. None: as often as it is written.
     queue_depths : entries of the spike queue at each port, a port for each connection into each
         host, in the order of the hosts and then of the network; ``depths.sized`` computes them.
     """
@@ -143,6 +155,7 @@ class CorePlan:
     rows: Rows = Rows.DENSE
     products: Products = Products.MULTIPLIER
     parameters: ParameterStore = ParameterStore.MEMORY
+    fanout: int | None = None
     queue_depths: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
@@ -151,6 +164,7 @@ class CorePlan:
             "spikes": (1, (self.spikes,)),
             "banks": (1, self.banks),
             "sweep_lanes": (1, () if self.sweep_lanes is None else (self.sweep_lanes,)),
+            "fanout": (LEAST_FANOUT, () if self.fanout is None else (self.fanout,)),
             "queue_depths": (2, self.queue_depths),
         }
         for name, (least, values) in numbers.items():
@@ -233,3 +247,8 @@ class HardwarePlan:
     cores: tuple[CorePlan, ...]
     encoders: bool = False
     guards: tuple[GuardPlan, ...] = ()
+
+    @property
+    def fanouts(self) -> dict[int, int]:
+        """The fan-out of the cores that limit it, by their number."""
+        return {k: core.fanout for k, core in enumerate(self.cores) if core.fanout is not None}

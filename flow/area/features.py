@@ -161,6 +161,8 @@ def _body(config: CoreConfig, others: Iterable[MemoryUse], board: Board) -> Feat
     found["written"] = lanes * bits
     if config.plan.membranes is MembraneStore.REGISTERS:
         found |= _registers(lanes * bits, groups, board)
+    elif config.plan.membranes is MembraneStore.SPRAM:
+        found["stored"] = 2 * lanes * bits  # what was read, and what was decided
     elif config.plan.membranes is MembraneStore.BLOCK or groups > 16:
         found["forwarded"] = lanes * bits
     return found

@@ -70,7 +70,8 @@ def plan(
     membranes: Annotated[
         str | None,
         typer.Option(
-            help="registers, lutram or block, in all cores.", show_default="the planner's choice"
+            help="registers, lutram, block or spram, in all cores.",
+            show_default="the planner's choice",
         ),
     ] = None,
     weights: Annotated[

@@ -122,7 +122,9 @@ def generate(
     membranes: Annotated[
         str | None,
         typer.Option(
-            help="Where membranes live: registers, lutram or block. An iCE40 has no LUT RAM.",
+            help="Where membranes live: registers, lutram, block, or spram: the large RAMs of an "
+            "iCE40UP5K, for cores with more than 32768 bits of them; a row then takes two cycles. "
+            "An iCE40 has no LUT RAM.",
             show_default="registers up to 4 words, LUT RAM up to 64, block RAM beyond",
         ),
     ] = None,
@@ -149,6 +151,15 @@ def generate(
             min=2,
             help="Tokens that every spike queue holds: fewer take less room, and more cycles.",
             show_default="as many as keep the cores busy",
+        ),
+    ] = None,
+    fanout: Annotated[
+        int | None,
+        typer.Option(
+            min=8,
+            help="Cells that a flip-flop or lookup table reaches at most: past these there are "
+            "several that do the same, each near its own cells. For cores of many lanes.",
+            show_default="any number",
         ),
     ] = None,
     products: Annotated[
@@ -199,6 +210,7 @@ def generate(
 
       spikewright generate p --lanes 16,10 --rows sparse
       spikewright generate p --lanes 16,5 --membranes block --weights spram
+      spikewright generate p --lanes 4 --membranes spram   # large maps
 
       spikewright generate p --plan plan.json
     """
@@ -218,6 +230,7 @@ def generate(
         "--rows": rows,
         "--weights": weights,
         "--queue-depth": queue_depth,
+        "--fanout": fanout,
         "--products": products,
         "--guard": guard,
     }
@@ -240,6 +253,7 @@ def generate(
         rows=one_of(Rows, rows or Rows.DENSE, "--rows"),
         weights=None if weights is None else one_of(WeightStore, weights, "--weights"),
         queue_depth=queue_depth,
+        fanout=fanout,
         products=one_of(Products, products or Products.MULTIPLIER, "--products"),
         encoders=encoders,
         guard=guard,

@@ -151,6 +151,8 @@ class _Search:
                     self._look(replace(knobs, weights=weights), activity)
             if self.pins.membranes is None:
                 for membranes in MembraneStore:
+                    if membranes is MembraneStore.SPRAM and not self.board.resources.sprams:
+                        continue
                     self._look(replace(knobs, membranes=membranes), activity)
             if self.pins.queue_depth is None:
                 for depth in _DEPTHS:

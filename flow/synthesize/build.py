@@ -244,7 +244,12 @@ def _elaborate(job: Job, pll: Pll, folder: Path) -> None:
 def _synthesize(job: Job, folder: Path) -> None:
     """The netlist."""
     job.tell(0.05, "yosys")
-    synthesise(job.board, folder, lambda arguments: run_tool(job, job.yosys, arguments, folder))
+    fanouts = job.accelerator.plan.fanouts
+
+    def yosys(arguments: Sequence[str]) -> None:
+        run_tool(job, job.yosys, arguments, folder)
+
+    synthesise(job.board, folder, yosys, fanouts)
 
 
 def _slow_down(job: Job, old: Pll, new: Pll, folder: Path) -> None:

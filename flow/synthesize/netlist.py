@@ -1,13 +1,14 @@
 """From a board's top to the netlist that place and route takes."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from spikewright.boards import Board, BoardTop
 from spikewright.flow.generate import uninitialised_rtlil
 from spikewright.golden.errors import ConfigurationError
 
+from .fanout import limit_fanout
 from .output_registers import use_output_registers
 
 __all__ = ["DEVICE", "NAME", "elaborate", "synthesise"]
@@ -51,10 +52,21 @@ def elaborate(top: BoardTop, board: Board, folder: Path) -> None:
             (folder / name).write_bytes(data)
 
 
-def synthesise(board: Board, folder: Path, yosys: Callable[[Sequence[str]], None]) -> None:
-    """Make ``top.json`` of what ``elaborate`` wrote; ``yosys`` runs it on arguments."""
+def synthesise(
+    board: Board,
+    folder: Path,
+    yosys: Callable[[Sequence[str]], None],
+    fanouts: Mapping[int, int],
+) -> None:
+    """Make ``top.json`` of what ``elaborate`` wrote; ``yosys`` runs it on arguments.
+
+    ``fanouts``: as ``limit_fanout`` takes them.
+    """
     yosys((f"{NAME}.ys",))
+    if board.family != "ecp5" and not fanouts:
+        return
+    netlist = json.loads((folder / f"{NAME}.json").read_text(encoding="utf-8"))
     if board.family == "ecp5":
-        netlist = json.loads((folder / f"{NAME}.json").read_text(encoding="utf-8"))
         use_output_registers(netlist, NAME)
-        (folder / f"{NAME}.json").write_text(json.dumps(netlist), encoding="utf-8")
+    limit_fanout(netlist, NAME, fanouts)
+    (folder / f"{NAME}.json").write_text(json.dumps(netlist), encoding="utf-8")

@@ -53,6 +53,7 @@ def use_output_registers(netlist: Mapping[str, Any], top: str) -> int:
             for pin, name in found.names.items():
                 ram["connections"][pin] = cells.pop(name)["connections"]["Q"]
             for port in ports:
+                ram["connections"][f"CLK{port}"] = ram["connections"][f"CLK{ports[-1]}"]
                 ram["parameters"][f"REGMODE_{port}"] = "OUTREG"
                 ram["connections"][f"OCE{port}"] = [found.enable]
             moved += len(found.names)
@@ -85,6 +86,8 @@ def _registers(
     """The flip-flops behind an output; None where there are none, or not all can be moved."""
     pins: Mapping[str, list[object]] = ram["connections"]
     clocks = [pins[f"CLK{port}"] for port in ports]
+    if pins.get(f"CE{ports[0]}") == [_OFF]:
+        clocks[0] = clocks[-1]  # words of 36 bits that nobody writes: that port has no clock
     free = all(
         ram["parameters"][f"REGMODE_{port}"] == "NOREG" and pins[f"RST{port}"] == [_OFF]
         for port in ports

@@ -82,7 +82,7 @@ def pack(
         arguments = (*DEVICE[board.family], "--json", f"{NAME}.json", "--pack-only")
         try:
             elaborate(top, board, folder)
-            synthesise(board, folder, run_yosys)
+            synthesise(board, folder, run_yosys, plan.fanouts)
             packed = run(nextpnr, arguments, folder, log="nextpnr.log")
             if routes:
                 arguments = (

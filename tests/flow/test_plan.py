@@ -146,6 +146,15 @@ def test_queues_of_one_depth():
         default_plan(network, Mode.SETTLE, queue_depth=1)
 
 
+def test_fanout_of_all_cores():
+    plain, plan = (default_plan(NETWORK, Mode.SETTLE, fanout=fanout) for fanout in (None, 32))
+    assert plain.fanouts == {}
+    assert plan.fanouts == dict.fromkeys(range(len(plan.cores)), 32)
+    one = replace(plan, cores=(replace(plan.cores[0], fanout=None), *plan.cores[1:]))
+    assert list(one.fanouts) == list(range(1, len(plan.cores)))
+    assert plan_from_dict(plan_as_dict(one)) == one
+
+
 def test_queues_that_could_deadlock_are_refused():
     """A connection within a core needs a whole step of its source."""
     network = bounded_chain((8, 5, 5, 3), seed=1)
@@ -259,7 +268,7 @@ def test_hash_tells_plans_apart():
 
 def test_defaults_may_be_left_out():
     core = {"hosts": [{"population": "a"}], "lanes": 2}
-    plan = plan_from_dict({"schema": 4, "mode": "settle", "cores": [core]})
+    plan = plan_from_dict({"schema": 5, "mode": "settle", "cores": [core]})
     assert plan.cores == (CorePlan(hosts=hosts("a"), lanes=2),)
 
 
@@ -280,7 +289,7 @@ def host(data):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        (lambda d: d.update(schema=1), FileError, "^plan: the plan's schema must be 4, found 1;"),
+        (lambda d: d.update(schema=1), FileError, "^plan: the plan's schema must be 5, found 1;"),
         (lambda d: d.update(speed=1), ConfigurationError, "found unknown speed; the keys are"),
         (lambda d: d.pop("mode"), ConfigurationError, "found missing mode"),
         (lambda d: d.update(mode="fast"), ConfigurationError, "^plan, mode: must be one of step"),

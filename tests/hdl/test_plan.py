@@ -18,6 +18,7 @@ def test_a_core_in_lanes():
         ({"lanes": 0}, r"lanes must be integers of at least 1, found 0"),
         ({"lanes": True}, r"lanes must be integers of at least 1, found True"),
         ({"banks": (0, 1)}, r"banks must be integers of at least 1, found 0"),
+        ({"fanout": 7}, r"fanout must be integers of at least 8, found 7"),
         ({"queue_depths": (4, 1)}, r"queue_depths must be integers of at least 2, found 1"),
         (
             {"banks": (2, 3)},

@@ -5,8 +5,10 @@ import json
 import re
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
+from spikewright.flow.synthesize.fanout import limit_fanout
 from spikewright.flow.synthesize.output_registers import use_output_registers
 from spikewright.flow.synthesize.tools import run, yosys_tool
 
@@ -17,13 +19,16 @@ TOP = "accelerator"
 KEEP = "setattr -set keep 1 w:probe_*"
 
 
-def ecp5_gates(verilog: Path, folder: Path, *, absorb: bool = True) -> tuple[list[Path], int]:
+def ecp5_gates(
+    verilog: Path, folder: Path, *, absorb: bool = True, fanouts: Mapping[int, int] | None = None
+) -> tuple[list[Path], int]:
     """Verilog files of the netlist and of its cells; flip-flops that went into block RAM."""
     shutil.copy(verilog, folder / "rtl.v")
     synth = (f"hierarchy -top {TOP}", KEEP, f"synth_ecp5 -top {TOP}", "write_json gates.json")
     _yosys(folder, "read_verilog rtl.v", *synth)
     netlist = json.loads((folder / "gates.json").read_text())
     moved = use_output_registers(netlist, TOP) if absorb else 0
+    limit_fanout(netlist, TOP, fanouts or {})
     (folder / "gates.json").write_text(json.dumps(netlist))
     _yosys(folder, "read_json gates.json", "write_verilog -noattr gates.v")
     share = _share() / "lattice"
@@ -39,13 +44,17 @@ def ecp5_gates(verilog: Path, folder: Path, *, absorb: bool = True) -> tuple[lis
     return [folder / "gates.v", folder / "cells.v", own], moved
 
 
-def ice40_gates(verilog: Path, folder: Path) -> tuple[list[Path], dict[str, int]]:
+def ice40_gates(
+    verilog: Path, folder: Path, *, fanouts: Mapping[int, int] | None = None
+) -> tuple[list[Path], dict[str, int]]:
     """Verilog files of the netlist and of its cells; how many there are of each kind of cell."""
     shutil.copy(verilog, folder / "rtl.v")
     synth = (f"hierarchy -top {TOP}", KEEP, f"synth_ice40 -device u -top {TOP}")
-    write = ("write_json gates.json", "write_verilog -noattr gates.v")
-    _yosys(folder, "read_verilog rtl.v", *synth, *write)
+    _yosys(folder, "read_verilog rtl.v", *synth, "write_json gates.json")
     netlist = json.loads((folder / "gates.json").read_text())
+    limit_fanout(netlist, TOP, fanouts or {})
+    (folder / "gates.json").write_text(json.dumps(netlist))
+    _yosys(folder, "read_json gates.json", "write_verilog -noattr gates.v")
     cells = Counter(cell["type"] for cell in netlist["modules"][TOP]["cells"].values())
     models = "`define NO_ICE40_DEFAULT_ASSIGNMENTS\n"
     models += (_share() / "ice40" / "cells_sim.v").read_text()

@@ -16,7 +16,7 @@ from spikewright.hdl.checks import check_plan
 from spikewright.hdl.config import core_configs
 from spikewright.hdl.plan import MembraneStore, Products, WeightStore
 from support.chains import bounded_chain, inputs_for
-from tests.support.cycles import measured
+from support.cycles import measured
 
 BOARD = get_board("ulx3s-85f")
 SMALL = Pins(lanes={"h0": 24, "out": 5}, spikes=1, share=(), partition={})

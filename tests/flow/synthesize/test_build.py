@@ -8,9 +8,12 @@ import pytest
 from spikewright.boards import get_board
 from spikewright.flow.generate import image_bytes
 from spikewright.flow.synthesize import memory_use
+from spikewright.flow.synthesize.netlist import synthesise
 from spikewright.golden.errors import ConfigurationError, FileError, RangeError, ToolError
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.plan import WeightStore
+
+NETLIST = "spikewright.flow.synthesize.netlist"
 
 
 @pytest.mark.parametrize("name", ["icebreaker", "ulx3s-85f"])
@@ -56,6 +59,26 @@ def test_weights_behind_the_bitstream(make_case, tmp_path, real_tools):
     case.plan = make_case().plan
     assert case.build("icebreaker", tmp_path / "b").flash is None
     assert not (tmp_path / "b" / "flash.bin").exists()
+
+
+@pytest.mark.parametrize("board", ["icebreaker", "ulx3s-85f"])
+def test_a_plan_says_how_far_a_driver_reaches(make_case, tmp_path, pretend, monkeypatch, board):
+    seen = []
+    monkeypatch.setattr(f"{NETLIST}.limit_fanout", lambda *given: seen.append(given[1:]))
+    pretend()
+    case = make_case()
+    synthesise(get_board(board), tmp_path, lambda _: write_empty(tmp_path), case.plan.fanouts)
+    assert seen == ([("top", {})] if board == "ulx3s-85f" else [])
+    seen.clear()
+    cores = (case.plan.cores[0], replace(case.plan.cores[1], fanout=32))
+    case.plan = replace(case.plan, cores=cores)
+    synthesise(get_board(board), tmp_path, lambda _: write_empty(tmp_path), case.plan.fanouts)
+    case.build("ulx3s-85f", tmp_path / "b")
+    assert seen == [("top", {1: 32})] * 2
+
+
+def write_empty(folder):
+    (folder / "top.json").write_text('{"modules": {"top": {"cells": {}, "ports": {}}}}')
 
 
 def test_timing_met(case, tmp_path, pretend):

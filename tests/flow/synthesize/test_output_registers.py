@@ -110,6 +110,16 @@ def test_both_halves_of_a_wide_word():
     assert enables(design) == [[ENABLE], [ENABLE]]
 
 
+def test_a_wide_word_that_nobody_writes():
+    design = wide(register("B0", 8, enable=ENABLE), clock="0")
+    ram = cells_of(design)["ram"]
+    pins, ram["port_directions"]["CEA"] = ram["connections"], "input"
+    pins["CEA"] = ["0"]
+    assert use_output_registers(design, "top") == 2
+    assert modes(design) == ["OUTREG", "OUTREG"]
+    assert [pins["CLKA"], pins["CLKB"]] == [[CLOCK], [CLOCK]]
+
+
 @pytest.mark.parametrize(
     "design",
     [
@@ -193,16 +203,17 @@ def block():
     return case(lanes=2, membranes=MembraneStore.BLOCK)
 
 
-def test_gates_with_output_registers(small, tmp_path):
+def test_gates_with_output_registers_and_copies(small, tmp_path):
     moved = []
 
     def mapped(verilog):
-        files, number = ecp5_gates(verilog, tmp_path)
+        files, number = ecp5_gates(verilog, tmp_path, fanouts={0: 8, 1: 16})
         moved.append(number)
         return files
 
     check(small, tmp_path, mapped=mapped)
     assert moved == [16]
+    assert "$copy" in (tmp_path / "gates.v").read_text()
 
 
 def words(gates):
