@@ -5,8 +5,15 @@ from dataclasses import dataclass
 from .designs import design
 from .expected import FLIP_FLOPS, LUTS
 from .model import fit, predict
-from .recording import calibration_board, flip_flop_sample, lut_sample, record_features
+from .recording import (
+    calibration_board,
+    flip_flop_sample,
+    lut_sample,
+    record_features,
+    timed_design,
+)
 from .records import Records
+from .speed import left_out
 
 __all__ = ["DesignCheck", "check_records"]
 
@@ -15,6 +22,8 @@ __all__ = ["DesignCheck", "check_records"]
 class DesignCheck:
     """A design's recorded counts, and what the model says of them: as it is, and fitted to all
     other designs only.
+
+    ``fmax_error`` : of the clock, as a share, likewise; None where it was not routed.
     """
 
     name: str
@@ -24,6 +33,8 @@ class DesignCheck:
     luts_fitted: float
     luts_unseen: float
     flip_flops_unseen: float
+    fmax_mhz: float | None
+    fmax_error: float | None
 
     @property
     def error(self) -> float:
@@ -39,6 +50,12 @@ def check_records(records: Records) -> tuple[DesignCheck, ...]:
     ]
     luts = [lut_sample(*pair) for pair in zip(records.designs, features, strict=True)]
     flip_flops = [flip_flop_sample(*pair) for pair in zip(records.designs, features, strict=True)]
+    timed = {
+        record.name: each
+        for record in records.designs
+        if (each := timed_design(record, design(records.family, record.name))) is not None
+    }
+    clocks = dict(zip(timed, left_out(records.family, list(timed.values())), strict=True))
     found = []
     for k, record in enumerate(records.designs):
         others = fit(luts[:k] + luts[k + 1 :], LUTS[records.family])
@@ -52,6 +69,8 @@ def check_records(records: Records) -> tuple[DesignCheck, ...]:
                 luts_fitted=predict(features[k], records.luts),
                 luts_unseen=predict(features[k], others),
                 flip_flops_unseen=predict(features[k], other_flip_flops),
+                fmax_mhz=record.fmax_mhz,
+                fmax_error=clocks.get(record.name),
             )
         )
     return tuple(found)

@@ -1,7 +1,7 @@
 """The designs that the area model is calibrated on: small and large, of every kind of part."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spikewright.flow.plan import default_plan
@@ -197,4 +197,25 @@ _ICE40 = (
     _made("spram-settle", chain((512, 32, 10)), _T, lanes=(16, 5), weights=_SPRAM),
 )
 
-DESIGNS: Mapping[str, tuple[Design, ...]] = {"ecp5": _ECP5, "ice40": _ICE40}
+# Placed and routed as well: small ones, since that takes minutes, of every kind of stage.
+_ROUTED = {
+    "ecp5": (
+        "overlap-small",
+        "small-collapsed",
+        "sparse-registers",
+    ),
+    "ice40": (
+        "burst",
+        "maps",
+        "overlap-tiny",
+        "spram",
+        "tiny-collapsed",
+        "tiny-registers",
+        "tiny-settle",
+    ),
+}
+
+DESIGNS: Mapping[str, tuple[Design, ...]] = {
+    family: tuple(replace(each, routes=each.name in _ROUTED[family]) for each in designs)
+    for family, designs in (("ecp5", _ECP5), ("ice40", _ICE40))
+}

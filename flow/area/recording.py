@@ -25,6 +25,8 @@ from .features import design_features
 from .model import Sample, fit
 from .parts import count_parts, part_of
 from .records import Record, Records, load_records, plain_hash, plain_plan, save_records
+from .speed import Timed, fit_delays, left_out, spread_of
+from .stages import stages
 
 __all__ = [
     "calibrate",
@@ -34,6 +36,7 @@ __all__ = [
     "lut_sample",
     "record_design",
     "record_features",
+    "timed_design",
 ]
 
 
@@ -126,10 +129,10 @@ def record_design(
         dsps=packed.dsp,
         logic_cells=packed.logic_cells,
         parts=_parts(packed),
-        fmax_mhz=packed.fmax_mhz,
+        fmax_mhz=None if packed.fmax_mhz is None else round(packed.fmax_mhz, 2),
         slowest=None
         if packed.path is None
-        else (part_of(packed.path.source), part_of(packed.path.sink)),
+        else (_part(packed.path.source), _part(packed.path.sink)),
     )
 
 
@@ -145,6 +148,7 @@ def fitted(
         for each in designs
         if each.logic_cells is not None
     ]
+    timed = [each for each in map(timed_design, *zip(*known, strict=True)) if each is not None]
     return Records(
         family=family,
         date=date,
@@ -152,6 +156,8 @@ def fitted(
         luts=fit([lut_sample(*pair) for pair in pairs], LUTS[family]),
         flip_flops=fit([flip_flop_sample(*pair) for pair in pairs], FLIP_FLOPS),
         alone=round(sum(a for a, _ in cells) / sum(b for _, b in cells), 4) if cells else None,
+        delays=fit_delays(family, timed),
+        spread=spread_of(left_out(family, timed)),
         designs=tuple(designs),
     )
 
@@ -162,6 +168,14 @@ def record_features(record: Record, made: Design, board: Board) -> dict[str, Fea
     configs = core_configs(network, plan)
     uses = memory_use(network, plan, board)
     return design_features(network, plan, configs, uses, board, record.stored)
+
+
+def timed_design(record: Record, made: Design) -> Timed | None:
+    """The stages and the period of a design; None where it was not routed."""
+    if record.fmax_mhz is None:
+        return None
+    configs = core_configs(made.network(), record.hardware_plan())
+    return Timed(stages=tuple(stages(configs)), period_ns=1e3 / record.fmax_mhz)
 
 
 def lut_sample(record: Record, features: Mapping[str, Features]) -> Sample:
@@ -186,6 +200,8 @@ def _unfitted(
         luts={},
         flip_flops={},
         alone=None,
+        delays={},
+        spread=0.0,
         designs=designs,
     )
 
@@ -199,6 +215,11 @@ def _parts(packed: PackedDesign) -> dict[str, tuple[int, int]]:
         part: (luts + round(added * begun / chains), flip_flops)
         for part, (luts, flip_flops, begun) in counted.items()
     }
+
+
+def _part(pin: str) -> str:
+    """The part of a cell's pin."""
+    return part_of(pin.rpartition(".")[0])
 
 
 def _sample(network: Network, plan: HardwarePlan) -> StoredSample:

@@ -89,6 +89,7 @@ class Records:
 
     ``luts``, ``flip_flops`` : coefficients by ``part.feature``, fitted to the designs. ``alone`` :
     the share of flip-flops in cells without a lookup table; None where cells are not counted.
+    ``delays``, ``spread`` : of the clock, as ``fit_delays`` and ``spread_of`` give them.
     """
 
     family: str
@@ -97,6 +98,8 @@ class Records:
     luts: Mapping[str, float]
     flip_flops: Mapping[str, float]
     alone: float | None
+    delays: Mapping[str, float]
+    spread: float
     designs: tuple[Record, ...]
 
     def find(self, name: str) -> Record | None:
@@ -114,7 +117,7 @@ def package_records(family: str) -> Records:
     """Those that come with the package; raises FileError where there are none, or not all."""
     path = package_path(family)
     found = load_records(path)
-    if not found.luts or not found.flip_flops:
+    if not (found.luts and found.flip_flops and found.delays):
         raise FileError(
             "a sweep must have been recorded whole to say what others take",
             found=f"{len(found.designs)} designs, and no coefficients",
@@ -143,6 +146,8 @@ def load_records(path: Path) -> Records:
             luts=_coefficients(data["luts"]),
             flip_flops=_coefficients(data["flip_flops"]),
             alone=None if data["alone"] is None else float(data["alone"]),
+            delays=_coefficients(data["delays"]),
+            spread=float(data["spread"]),
             designs=designs,
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spikewright.flow.cli.console import OUT, working
+from spikewright.flow.cli.console import OUT, say, working
 
 if TYPE_CHECKING:
     from spikewright.flow.area import DesignCheck
@@ -25,10 +25,10 @@ def calibrate(
 ) -> None:
     """Record what a list of designs takes after synthesis, and fit the area model to it.
 
-    Each design is synthesised and packed, but neither placed nor routed; half an hour for all. What
-    is recorded already is kept, so that a sweep that was stopped goes on, and one that is complete
-    only shows the table: what was counted, what the model says, and what it would say had it not
-    seen the design.
+    Each design is synthesised and packed, a few are placed and routed too, for their clock; an hour
+    for all. What is recorded already is kept, so that a sweep that was stopped goes on, and one
+    that is complete only shows the table: what was counted, what the model says, and what it would
+    say had it not seen the design.
 
     [bold]Example[/]
 
@@ -41,6 +41,7 @@ def calibrate(
     with working(f"Calibrate {family}") as advance:
         records = record_all(family, out or package_path(family), again=again, progress=advance)
     _show(check_records(records))
+    say(f"clocks are told with a spread of {100 * records.spread:.0f} %")
 
 
 def _show(checks: "tuple[DesignCheck, ...]") -> None:
@@ -48,7 +49,7 @@ def _show(checks: "tuple[DesignCheck, ...]") -> None:
 
     table = Table(box=None, pad_edge=False)
     table.add_column("design", style="bold", no_wrap=True)
-    for title in ("LUTs", "model", "unseen", "flip-flops", "unseen", "block RAMs"):
+    for title in ("LUTs", "model", "unseen", "flip-flops", "unseen", "block RAMs", "MHz", "unseen"):
         table.add_column(title, justify="right")
     for each in checks:
         table.add_row(
@@ -59,5 +60,7 @@ def _show(checks: "tuple[DesignCheck, ...]") -> None:
             f"{each.flip_flops:,}",
             f"{100 * (each.flip_flops_unseen / each.flip_flops - 1):+.1f} %",
             f"{each.block_rams}",
+            "-" if each.fmax_mhz is None else f"{each.fmax_mhz:.1f}",
+            "-" if each.fmax_error is None else f"{100 * each.fmax_error:+.1f} %",
         )
     OUT.print(table)

@@ -37,7 +37,9 @@ def plan(
     clock: Annotated[
         float | None,
         typer.Option(
-            min=1, help="MHz that it must reach.", show_default="what each plan reaches, estimated"
+            min=1,
+            help="MHz to run at: what a plan reaches by its estimate, or by the estimate's spread.",
+            show_default="what each plan reaches, estimated",
         ),
     ] = None,
     at_most_luts: Annotated[int | None, typer.Option(min=1, help="Lookup tables.")] = None,

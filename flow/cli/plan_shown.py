@@ -39,9 +39,15 @@ def show_plan(planned: Planned) -> None:
     )
     say(
         f"estimated: {area.luts:,} LUTs, {area.flip_flops:,} flip-flops, {area.block_rams} block"
-        f" RAMs, {area.dsps} DSPs, {chosen.clock_hz / 1e6:.0f} MHz:"
-        f" {chosen.frames_per_s:,.0f} samples/s, latency {chosen.latency_s * 1e6:,.2f} us"
+        f" RAMs, {area.sprams} large RAMs, {area.dsps} DSPs"
     )
+    say(
+        f"at {chosen.clock_hz / 1e6:.0f} MHz: {chosen.frames_per_s:,.0f} samples/s, latency"
+        f" {chosen.latency_s * 1e6:,.2f} us; estimated {area.fmax_hz / 1e6:.0f} MHz, +-"
+        f"{100 * area.fmax_spread:.0f} %, by its {area.slowest}"
+    )
+    if chosen.doubtful:
+        say("the clock is above the estimate, if within its spread: only a build says")
     say("")
     front = Table(box=None, pad_edge=False, title="No plan beats these", title_justify="left")
     for title in ("mode", "cycles", "samples/s", "latency us", "LUTs", "block RAMs", "MHz"):

@@ -27,6 +27,11 @@ class Candidate:
     clock_hz: float
 
     @property
+    def doubtful(self) -> bool:
+        """Whether its clock is above what is estimated, if within the estimate's spread."""
+        return self.clock_hz > self.area.fmax_hz
+
+    @property
     def latency_s(self) -> float:
         """Seconds from a sample's first token to its result."""
         return self.cycles.latency / self.clock_hz
@@ -53,9 +58,10 @@ class Candidate:
     def misses(self, limits: Limits, resources: Resources, clock_hz: float | None) -> list[str]:
         """What it does not keep to, in words."""
         found = fits(self.area, resources)
-        if clock_hz is not None and self.area.fmax_hz < clock_hz:
+        if clock_hz is not None and self.area.most_hz < clock_hz:
             found.append(
-                f"about {self.area.fmax_hz / 1e6:.0f} MHz where {clock_hz / 1e6:g} are wanted"
+                f"about {self.area.fmax_hz / 1e6:.0f} MHz, at most {self.area.most_hz / 1e6:.0f},"
+                f" where {clock_hz / 1e6:g} are wanted"
             )
         for name, value, limit in (
             ("LUTs", self.area.luts, limits.luts),
@@ -85,7 +91,7 @@ class Candidate:
             _share(self.area.dsps, resources.dsps),
         ]
         if clock_hz is not None:
-            ratios.append(clock_hz / self.area.fmax_hz)
+            ratios.append(clock_hz / self.area.most_hz)
         if limits.luts is not None:
             ratios.append(self.area.luts / limits.luts)
         if limits.block_rams is not None:

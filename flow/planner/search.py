@@ -48,8 +48,8 @@ def plan_hardware(
     Parameters
     ----------
     activity : traces of a mode, or of each mode that may be chosen.
-    clock_hz : the clock to run at, which a plan must reach by its estimate; by default each runs at
-        what it reaches.
+    clock_hz : the clock to run at, which must lie within the spread of a plan's estimate; by
+        default each runs at what is estimated.
     pins : choices that are made already. limits : what must be kept to beside the board.
     progress : called with the plans that were looked at, and the last one in words.
 
@@ -130,7 +130,8 @@ class _Search:
         except (ConfigurationError, UnsupportedError) as error:
             self.against = self.against or error
             return None
-        clock = min(area.fmax_hz, self.clock_hz or area.fmax_hz)
+        wanted = self.clock_hz
+        clock = area.fmax_hz if wanted is None or wanted > area.most_hz else wanted
         candidate = Candidate(plan=plan, cycles=cycles, area=area, clock_hz=clock)
         self.found[plan] = candidate
         self.knobs[plan] = knobs

@@ -1,21 +1,66 @@
-"""The guess at a clock tells kinds of plans apart, and no more."""
+"""The estimate of a clock: what was fitted, its spread, and the stage that is slowest."""
 
 import pytest
 
-from spikewright.flow.area.designs import design
-from spikewright.flow.area.speed import estimate_fmax
+from spikewright.flow.area.designs import DESIGNS, design
+from spikewright.flow.area.records import package_records
+from spikewright.flow.area.speed import Timed, estimate_fmax, fit_delays, left_out, spread_of
+from spikewright.flow.area.stages import Stage, stages
 from spikewright.hdl.config import core_configs
+
+DELAYS = {"stage": 2.0, "level": 1.0, "bit": 0.1, "fan": 0.25}
+
+
+def deep(levels, carried, fan, kind="sum"):
+    return Stage(kind=kind, levels=levels, carried=carried, fan=fan)
+
+
+def timed(*found, factor=1.0):
+    periods = [2 + each.levels + each.carried / 10 + each.spread / 4 for each in found]
+    return Timed(stages=found, period_ns=factor * max(periods))
+
+
+KNOWN = [
+    timed(deep(levels, carried, fan), deep(1, 4, 4))
+    for levels, carried, fan in ((3, 30, 4), (9, 8, 16), (4, 10, 4096), (12, 40, 64), (2, 8, 2))
+]
+
+
+def test_a_fit_nears_what_made_the_periods():
+    assert max(map(abs, left_out("ecp5", KNOWN))) < 0.15
+    delays = fit_delays("ecp5", KNOWN)
+    assert delays["level"] == pytest.approx(DELAYS["level"], rel=0.2)
+
+
+def test_a_design_that_stages_do_not_explain_widens_the_spread():
+    odd = timed(deep(4, 10, 16), factor=2.0)
+    assert spread_of(left_out("ecp5", KNOWN)) == 0.1
+    assert spread_of(left_out("ecp5", [*KNOWN, odd])) > 0.3
 
 
 @pytest.mark.parametrize(
-    ("family", "name", "mhz"),
-    [
-        ("ecp5", "small-collapsed", 106),
-        ("ecp5", "overlap-small", 130),
-        ("ice40", "overlap-tiny", 34),
-        ("ice40", "recurrent", 34),
-    ],
+    ("family", "name", "slowest"),
+    [("ecp5", "recurrent", "decision"), ("ecp5", "max-pool", "delta")],
 )
-def test_kinds_of_plans(family, name, mhz):
+def test_the_slowest_stage_is_named(family, name, slowest):
     configs = core_configs(*design(family, name).made())
-    assert estimate_fmax(family, configs) == mhz * 1e6
+    assert estimate_fmax(configs, DELAYS, 0.1).slowest == slowest
+    one = {each.kind: each for each in stages(configs)}
+    assert {"decision", "sum", "serialiser"} <= set(one)
+
+
+@pytest.mark.parametrize("family", DESIGNS)
+def test_routed_designs_are_within_the_spread(family):
+    """Nearly all: what is told is half as much again as they are off on the average."""
+    records = package_records(family)
+    routed = [record for record in records.designs if record.fmax_mhz is not None]
+    assert {record.name for record in routed} >= {
+        each.name for each in DESIGNS[family] if each.routes
+    }
+    off = []
+    for record in routed:
+        network = design(family, record.name).network()
+        configs = core_configs(network, record.hardware_plan())
+        found = estimate_fmax(configs, records.delays, records.spread)
+        off.append(abs(record.fmax_mhz * 1e6 / found.hz - 1) > found.spread)
+    assert sum(off) <= len(off) / 4

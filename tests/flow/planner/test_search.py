@@ -102,7 +102,7 @@ def test_a_goal_that_no_plan_meets_tells_the_nearest(network, traces):
 
 
 def test_a_clock_that_no_plan_reaches(network, traces):
-    with pytest.raises(ConfigurationError, match=r"about \d+ MHz where 900 are wanted"):
+    with pytest.raises(ConfigurationError, match=r"about \d+ MHz, at most \d+, where 900 are"):
         plan_hardware(network, BOARD, traces, objective=Objective.AREA, clock_hz=900e6, pins=SMALL)
 
 
@@ -112,6 +112,17 @@ def test_a_clock_is_the_one_that_counts(network, traces):
     )
     assert planned.chosen.clock_hz == 20e6
     assert planned.chosen.frames_per_s == 20e6 / planned.chosen.cycles.cycles
+
+
+def test_a_clock_within_the_spread_of_the_estimate_is_doubtful(fastest):
+    chosen, area = fastest.chosen, fastest.chosen.area
+    assert not chosen.doubtful
+    for share, doubtful, misses in ((-0.1, False, 0), (0.5, True, 0), (1.1, True, 1)):
+        clock = area.fmax_hz * (1 + share * area.fmax_spread)
+        other = replace(chosen, clock_hz=clock)
+        assert other.doubtful is doubtful
+        assert len(other.misses(Limits(), BOARD.resources, clock)) == misses
+        assert (other.excess(Limits(), BOARD.resources, clock) > 1) is bool(misses)
 
 
 def test_pins_are_kept(network, traces):
