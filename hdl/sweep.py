@@ -25,7 +25,7 @@ class Sweep(wiring.Component):
 
     Parameters
     ----------
-    config : the core. read_latency : cycles from ``read_group`` to ``word``, 1 or 2.
+    config : the core. read_latency : cycles from ``read_group`` to ``word``.
 
     Members
     -------
