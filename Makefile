@@ -16,7 +16,7 @@ BESIDE := loguru tqdm pbr matplotlib
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup frameworks demo test fuzz bench regress record lint format clean
+.PHONY: help setup frameworks demo test everything fuzz bench regress record lint format clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,12 +60,15 @@ record: $(STAMP)  ## take the results in build over into docs/results and the RE
 build/demo/summary.json: | $(STAMP)
 	$(MAKE) demo
 
-fuzz: $(STAMP)  ## N random networks (300) from SEED (1), golden model against Verilog
-	OMP_NUM_THREADS=1 FUZZ_N=$(or $(N),300) FUZZ_SEED=$(or $(SEED),1) \
+fuzz: $(STAMP)  ## N random networks (1000) from SEED (the date), golden model against Verilog
+	OMP_NUM_THREADS=1 FUZZ_N=$(or $(N),1000) FUZZ_SEED=$(or $(SEED),$(shell date +%Y%m%d)) \
 		$(BIN)/pytest -n $(JOBS) --dist worksteal -q tests/flow/cosim/test_fuzz.py
 
 test: $(STAMP)  ## all tests
 	DATA=$(DATA) OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist worksteal
+
+everything: $(STAMP)  ## all tests in all combinations: long
+	DATA=$(DATA) OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist worksteal --all-combinations
 
 lint: $(STAMP) .types/.linked  ## style, types and layers
 	$(BIN)/ruff check

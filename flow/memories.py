@@ -6,6 +6,7 @@ from math import prod
 
 from amaranth.hdl import Shape
 
+from spikewright.flow.constant_bits import kept_parts
 from spikewright.golden.spec import (
     Decision,
     Delta,
@@ -77,7 +78,9 @@ class Memory:
         all. Where there is one port, ``source`` is None too.
     store : block, lutram, registers, logic or spram, as the plan says; ``ANYWHERE`` where it says
         nothing.
-    parts : (rows, bits) of each. reads : rows of each that are read in a cycle.
+    parts : (rows, bits) of each. kept : those of weights without bits that are the same in all
+        rows, which synthesis makes constants; None elsewhere. reads : rows of each that are read in
+        a cycle.
     """
 
     core: str
@@ -87,6 +90,7 @@ class Memory:
     store: str
     parts: tuple[tuple[int, int], ...]
     reads: int = 1
+    kept: tuple[tuple[int, int], ...] | None = None
 
     @property
     def written(self) -> bool:
@@ -207,6 +211,7 @@ def core_memories(config: CoreConfig) -> tuple[Memory, ...]:
                 store=store,
                 parts=parts,
                 reads=config.plan.spikes if kind == "weights" else 1,
+                kept=kept_parts(config, port, parts) if kind == "weights" else None,
             )
             for kind, store, parts in _port_memories(config, port)
         ]

@@ -54,8 +54,9 @@ def strided(
     layers: tuple[tuple[int, int], ...],
     hidden: tuple[int, ...],
     n_classes: int,
+    dropout: float,
 ) -> nn.Sequential:
-    """Convolutions of 3 x 3, unpadded, each with batch norm and ReLU; then an ``mlp``.
+    """Convolutions of 3 x 3, unpadded, each with batch norm and ReLU; Dropout; then an ``mlp``.
 
     ``image`` is channels, height, width; a layer is its channels and its stride.
     """
@@ -65,7 +66,9 @@ def strided(
         parts += [nn.Conv2d(n, n_out, 3, stride, bias=False), nn.BatchNorm2d(n_out), nn.ReLU()]
         n = n_out
         height, width = ((size - 3) // stride + 1 for size in (height, width))
-    return nn.Sequential(*parts, mlp((n * height * width, *hidden, n_classes), 0.0))
+    if dropout > 0:
+        parts.append(nn.Dropout(dropout))
+    return nn.Sequential(*parts, mlp((n * height * width, *hidden, n_classes), dropout))
 
 
 def _normed(

@@ -16,7 +16,7 @@ from spikewright.hdl.plan import (
 )
 from spikewright.hdl.row_checks import check_rows
 
-__all__ = ["core_costs", "with_rows"]
+__all__ = ["core_costs", "sparse_core", "with_rows"]
 
 
 def with_rows(
@@ -37,10 +37,8 @@ def with_rows(
     against: list[ConfigurationError] = []
     cores = []
     for core in plan.cores:
-        sparse = replace(core, rows=Rows.SPARSE)
         try:
-            check_rows(network, sparse)
-            _check_cheaper(core, core_costs(network, plan, core))
+            sparse = sparse_core(network, plan, core)
             cores.append(_overlapped(network, plan, sparse, sweep_lanes))
         except ConfigurationError as error:
             against.append(error)
@@ -48,6 +46,20 @@ def with_rows(
     if len(against) == len(cores):
         raise against[0]
     return replace(plan, cores=tuple(cores))
+
+
+def sparse_core(network: Network, plan: HardwarePlan, core: CorePlan) -> CorePlan:
+    """A core of ``plan`` with sparse rows.
+
+    Raises
+    ------
+    ConfigurationError
+        If it cannot have them, or they are not fewer, or as many and of fewer bits.
+    """
+    sparse = replace(core, rows=Rows.SPARSE)
+    check_rows(network, sparse)
+    _check_cheaper(core, core_costs(network, plan, core))
+    return sparse
 
 
 def _overlapped(

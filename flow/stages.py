@@ -4,7 +4,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from spikewright.boards import get_board
+from spikewright.boards import BOARDS, get_board
 from spikewright.flow.accuracy import evaluate
 from spikewright.flow.convert import (
     Code,
@@ -19,7 +19,8 @@ from spikewright.flow.lanes import Banks
 from spikewright.flow.memories import core_name
 from spikewright.flow.nir.original import NirOriginal
 from spikewright.flow.performance import performance
-from spikewright.flow.plan import default_plan, load_plan, plan_hash, with_depths
+from spikewright.flow.plan import default_plan
+from spikewright.flow.plan_file import load_plan, plan_hash, with_depths
 from spikewright.flow.progress import Working, silent
 from spikewright.flow.project import Project
 from spikewright.flow.recurrent import RecurrentNetwork, RecurrentReference
@@ -310,6 +311,13 @@ def build_stage(
     if not 0 <= sample < len(samples):
         raise ConfigurationError(
             f"the sample must be one of the project's {len(samples)}", found=str(sample)
+        )
+    if board not in BOARDS and get_board(board):
+        raise ConfigurationError(
+            f"a board that is built for must be one of {', '.join(BOARDS)}, whose pins are known",
+            found=f"{get_board(board).name!r} of a file",
+            where="--board",
+            action="plan for it: spikewright plan, or explore",
         )
     check_fits(network, hardware_plan(project, mode), get_board(board))
     check_verilog(project, mode)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from spikewright.boards import get_board
 from spikewright.flow.datasets import Dataset
+from spikewright.flow.estimate_stage import estimate_stage
 from spikewright.flow.machine import measured
 from spikewright.flow.performance import golden_speed
 from spikewright.flow.plan import default_plan
@@ -107,7 +108,9 @@ def whole_way(
             queue_depth=target.queue_depth if main else None,
         )
         generate_stage(project, plan, working=working)
-        cosim_stage(project, mode, held_out.first(target.samples), steps=steps, working=working)
+        simulated = held_out.first(target.samples)
+        cosim_stage(project, mode, simulated, steps=steps, working=working)
+        estimate_stage(project, mode, simulated, working=working)
     build_stage(
         project,
         target.mode,

@@ -65,9 +65,9 @@ def bound_cycles(
 
     Returns
     -------
-    Cycles a sample (a mean where the arguments are means): at one group of membranes and as many
-    rows a cycle as spikes are taken, and one spike a cycle into a delta unit, no schedule on these
-    cores is faster.
+    Cycles a sample (a mean where the arguments are means): at one group of membranes (in RAMs of
+    one port, half of one) and as many rows a cycle as spikes are taken, and one spike a cycle into
+    a delta unit, no schedule on these cores is faster.
     """
     return max(_core_cycles(config, spikes, steps) for config in configs)
 
@@ -84,7 +84,8 @@ def _core_cycles(
         fetches = rows(config, spikes) / config.plan.spikes
         return max([fetches + passes, passes * config.groups * len(config.slices), *changes])
     sweeps = sum(steps[host.population.name] * host.groups for host in config.hosts)
-    return max([rows(config, spikes) + sweeps, *changes])
+    words = rows(config, spikes) + sweeps
+    return max([words * config.plan.membranes.interval, *changes])
 
 
 def _heard(port: PortConfig, spikes: Spikes) -> npt.NDArray[np.float64]:

@@ -15,6 +15,7 @@ from spikewright.golden.spec import (
     Reset,
 )
 
+from .membrane_checks import check_membranes
 from .plan import CorePlan, HardwarePlan, Products, Rows, Sweeps, WeightStore
 from .replay import replays
 from .rests import moves_alone
@@ -69,6 +70,7 @@ def check_plan(network: Network, plan: HardwarePlan) -> None:
             hosting.setdefault(host.population, []).append((core, host.channels))
         _check_shared(network, core, plan.mode)
         check_rows(network, core)
+        check_membranes(core)
         _check_overlap(network, core, plan.mode)
         _check_touched(network, core, plan.mode)
     for population in network.populations:

@@ -1,6 +1,6 @@
 """Populations in hardware: streams of spikes in, streams of their own spikes out."""
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal, Value
 
 from .config import CoreConfig
 from .control import Control
@@ -15,8 +15,9 @@ __all__ = ["Core"]
 class Core(CoreShell):
     """Spike queues, synapses of each port, accumulator lanes, somas, spike serialiser.
 
-    A SPIKE costs the rows of its port's schedule. ``Control`` says what a STEP and an END do. The
-    core takes the next step's spikes while the serialiser still sends.
+    A SPIKE costs the rows of its port's schedule, two cycles each where membranes are in large
+    RAMs. ``Control`` says what a STEP and an END do. The core takes the next step's spikes while
+    the serialiser still sends.
 
     Parameters
     ----------
@@ -62,7 +63,9 @@ class Core(CoreShell):
             other_bits=config.state.bits - config.state.total.width,
             store=config.plan.membranes,
         )
-        self.sweep = Sweep(config=config, read_latency=self.lanes.read_latency)
+        self.sweep = Sweep(
+            config=config, read_latency=self.lanes.read_latency, pace=self.lanes.interval
+        )
         self.control = Control(config=config)
 
     @property
@@ -71,6 +74,11 @@ class Core(CoreShell):
         passes = self.config.shows
         sweep = self.sweep.empty_latency + 1 if passes else 0
         return self.intake.latency + sweep + 2 + self.serialiser.latency
+
+    @property
+    def interval(self) -> int:
+        """Cycles that the most expensive spike takes."""
+        return super().interval * self.lanes.interval
 
     @property
     def spared(self) -> int:
@@ -97,7 +105,7 @@ class Core(CoreShell):
         m.submodules.sweep = self.sweep
         m.submodules.control = control = self.control
         intake = self.intake
-        accepted = self.fetch(m, control.adds)
+        accepted = self.fetch(m, self._paced(m))
         m.d.comb += [
             intake.take.eq(control.take | accepted),
             intake.again.eq(control.again),
@@ -126,6 +134,15 @@ class Core(CoreShell):
             intake.valid | self.under_way | lanes.busy | ~control.idle | ~self.serialiser.idle
         )
         return m
+
+    def _paced(self, m: Module) -> Value:
+        """Whether a spike may add a row: not in the cycle behind one, whose word is written."""
+        adds = self.control.adds
+        if self.lanes.interval == 1:
+            return adds
+        rests = Signal()
+        m.d.sync += rests.eq(adds & ~rests)
+        return adds & ~rests
 
     def _passes(self, m: Module) -> None:
         """Somas read and write the lanes' membranes; groups and markers go to the serialiser."""

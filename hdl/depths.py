@@ -36,8 +36,8 @@ def sized(network: Network, plan: HardwarePlan) -> HardwarePlan:
       host has come along the longest path (where branches meet again) and through the queue, until
       the rows under way are added, and while the hosts of the core make their passes. All this in
       the fullest step there is, in which every neuron fires.
-    - Then the port takes a token in r cycles, the rows of its most expensive spike (behind a
-      delta unit, of all changes that it causes).
+    - Then the port takes a token in r cycles, those of the rows of its most expensive spike (behind
+      a delta unit, of all changes that it causes).
 
     So W tokens of the next step come before the first one is taken, and of the n - W others
     all but every r-th find one more in front of them: 1 + min(n, W + (n - W) (1 - 1 / r)), the
@@ -82,6 +82,7 @@ def _depth(core: CoreShell, index: int, steps: Mapping[str, _Step]) -> int:
     changes = delta.interval if delta is not None else 1
     bits = splitter.interval if splitter is not None else 1
     rows = max(1, changes * bits * int(port.schedule.rows_per_neuron.max()))
+    rows *= core.config.plan.membranes.interval
     behind = -(-(n - early) * (rows - 1) // rows)
     return min(MAX_QUEUE_DEPTH, 1 + early + behind)
 
@@ -98,16 +99,16 @@ def _steps(network: Network, cores: Sequence[CoreShell]) -> dict[str, _Step]:
             for core in cores
             if any(host.population is population for host in core.config.hosts)
         ]
-        work = max(_rows(core, population.name) for core in hosting)
+        work = max(_row_cycles(core, population.name) for core in hosting)
         latency = max(core.latency + core.spared for core in hosting)
         first = max(lasts, firsts + work) + latency
         steps[population.name] = _Step(first=first, last=first + population.n)
     return steps
 
 
-def _rows(core: CoreShell, population: str) -> int:
-    """Rows of the fullest step of one host."""
-    return sum(
+def _row_cycles(core: CoreShell, population: str) -> int:
+    """Cycles of the rows of the fullest step of one host."""
+    return core.config.plan.membranes.interval * sum(
         int(port.schedule.rows_per_neuron.sum())
         for port in core.config.ports
         if port.connection.target == population

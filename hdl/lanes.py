@@ -9,12 +9,15 @@ from amaranth.lib.wiring import In, Out
 from spikewright.golden.errors import ConfigurationError
 
 from .block_membranes import BlockMembranes
+from .large_membranes import LargeMembranes
 from .membranes import Membranes
 from .plan import MembraneStore
 from .product import multiplies, subtracts, times_payload
 from .token import TokenLayout
 
 __all__ = ["AccumulatorLanes"]
+
+_Adding = BlockMembranes | LargeMembranes  # which mind by themselves when rows read and write
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,13 @@ class AccumulatorLanes(wiring.Component):
 
     Timing
     ------
-    latency : cycles from ``valid`` to the updated word. interval : 1, whatever the groups. It never
+    latency : cycles from ``valid`` to the updated word. interval : cycles from a row to the next,
+    and from a group of the sweep to the next, whatever the groups: 1, or 2 in large RAMs. It never
     stalls.
 
     Model: the sum over connections of ``golden.model``. Storage: groups x lanes x (total_bits +
     other_bits).
     """
-
-    interval = 1
 
     def __init__(
         self,
@@ -96,12 +98,7 @@ class AccumulatorLanes(wiring.Component):
         self.lane_bits = total_bits + other_bits
         self.group_shape = Shape.cast(range(groups))
         width = channel_lanes * self.lane_bits
-        self.membranes: list[Membranes | BlockMembranes] = [
-            BlockMembranes(groups=groups, width=width)
-            if store is MembraneStore.BLOCK
-            else Membranes(groups=groups, width=width, store=store)
-            for _ in range(self.n_banks)
-        ]
+        self.membranes = [_membranes(groups, width, store) for _ in range(self.n_banks)]
         word = self.lanes * self.lane_bits
         super().__init__(
             {
@@ -127,9 +124,20 @@ class AccumulatorLanes(wiring.Component):
     def read_latency(self) -> int:
         """Cycles from ``sweep_group`` to ``word``: a slow memory's is held first."""
         first = self.membranes[0]
-        if isinstance(first, BlockMembranes):
-            return first.read_latency
-        return first.latency + first.is_slow
+        if isinstance(first, Membranes):
+            return first.latency + first.is_slow
+        return first.read_latency
+
+    @property
+    def row_latency(self) -> int:
+        """Cycles from a row's groups to the words that it is added to."""
+        first = self.membranes[0]
+        return first.row_latency if isinstance(first, LargeMembranes) else self.read_latency
+
+    @property
+    def interval(self) -> int:
+        """Cycles from a row to the next."""
+        return self.store.interval
 
     @property
     def latency(self) -> int:
@@ -138,7 +146,7 @@ class AccumulatorLanes(wiring.Component):
         A word in block RAM is held once more before it is written.
         """
         written = self.store is MembraneStore.BLOCK
-        return multiplies(self.layout) + self.read_latency + 1 + written
+        return multiplies(self.layout) + self.row_latency + 1 + written
 
     @property
     def recent_cycles(self) -> int:
@@ -159,9 +167,9 @@ class AccumulatorLanes(wiring.Component):
             asking = self._register(m, "product", asking)
             busy.append(Cat(*asking.valids).any())
         waiting = [asking]
-        for stage in range(self.read_latency):
+        for stage in range(self.row_latency):
             row = waiting[-1]
-            if self.store is MembraneStore.BLOCK:
+            if not isinstance(self.membranes[0], Membranes):
                 row = replace(row, groups=[])  # these membranes keep them
             waiting.append(self._register(m, f"read_{stage}", row))
             busy.append(Cat(*waiting[-1].valids).any())
@@ -172,10 +180,10 @@ class AccumulatorLanes(wiring.Component):
             m.d.comb += self.recent.eq(Cat(busy[: self.recent_cycles]).any())
         m.d.comb += self.busy.eq(Cat(*busy).any())
         for bank, membranes in enumerate(self.membranes):
-            if isinstance(membranes, BlockMembranes):
-                self._block(m, bank, membranes, waiting)
-            else:
+            if isinstance(membranes, Membranes):
                 self._bank(m, bank, membranes, waiting)
+            else:
+                self._block(m, bank, membranes, waiting)
         return m
 
     def _arriving(self) -> _Row:
@@ -205,8 +213,8 @@ class AccumulatorLanes(wiring.Component):
             operands=[held(operand, f"operand_{k}") for k, operand in enumerate(row.operands)],
         )
 
-    def _block(self, m: Module, bank: int, membranes: BlockMembranes, waiting: list[_Row]) -> None:
-        """Add to one bank in block RAM, which minds the rest by itself."""
+    def _block(self, m: Module, bank: int, membranes: _Adding, waiting: list[_Row]) -> None:
+        """Add to one bank in block RAM or large RAMs, which minds the rest by itself."""
         asking = waiting[0]
         m.d.comb += [
             membranes.valid.eq(asking.valids[bank]),
@@ -281,3 +289,12 @@ class AccumulatorLanes(wiring.Component):
         else:
             total = high.as_signed() + operand
         return Cat(before[: self.shift], total[: self.total_bits - self.shift], others)
+
+
+def _membranes(groups: int, width: int, store: MembraneStore) -> Membranes | _Adding:
+    """A bank of words where they are to live."""
+    if store is MembraneStore.BLOCK:
+        return BlockMembranes(groups=groups, width=width)
+    if store is MembraneStore.SPRAM:
+        return LargeMembranes(groups=groups, width=width)
+    return Membranes(groups=groups, width=width, store=store)

@@ -42,6 +42,11 @@ class Membranes(wiring.Component):
             raise ConfigurationError(
                 "there must be at least one group of one bit", found=f"{groups} of {width}"
             )
+        if store.interval > 1:
+            raise ConfigurationError(
+                "words that are read and written in a cycle must be in a store of two ports",
+                found=str(store),
+            )
         self.groups = groups
         self.width = width
         self.store = store

@@ -27,11 +27,19 @@ SPIKE_PLACES = 2  # of a guard: one is never seen free while a spike passes in e
 
 
 class MembraneStore(enum.StrEnum):
-    """Where membranes live: flip-flops, LUT RAM (asynchronous read) or block RAM."""
+    """Where membranes live: flip-flops, LUT RAM (asynchronous read), block RAM, or the large RAMs
+    of an iCE40UP5K, which read or write in a cycle, never both.
+    """
 
     REGISTERS = "registers"
     LUTRAM = "lutram"
     BLOCK = "block"
+    SPRAM = "spram"
+
+    @property
+    def interval(self) -> int:
+        """Cycles that a word takes, which is read and written, before the next one can be read."""
+        return 2 if self is MembraneStore.SPRAM else 1
 
 
 class WeightStore(enum.StrEnum):

@@ -11,9 +11,9 @@ __all__ = ["check_rows"]
 def check_rows(network: Network, core: CorePlan) -> None:
     """Sparse rows follow from the weights of one dense connection.
 
-    Membranes may live in any store: each of them reads, adds and writes a row a cycle, whether or
-    not two rows in turn hit the same place. Sums that are added to while neurons decide cannot live
-    in block RAM, which is read too slowly for that.
+    Membranes may live in any store of two ports: each of them reads, adds and writes a row a cycle,
+    whether or not two rows in turn hit the same place. Sums that are added to while neurons decide
+    cannot live in block RAM, which is read too slowly for that.
 
     Raises
     ------

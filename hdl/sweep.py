@@ -25,7 +25,8 @@ class Sweep(wiring.Component):
 
     Parameters
     ----------
-    config : the core. read_latency : cycles from ``read_group`` to ``word``.
+    config : the core. read_latency : cycles from ``read_group`` to ``word``. pace : cycles
+    from one read to the next at least, since the word that was read is written between them.
 
     Members
     -------
@@ -48,9 +49,11 @@ class Sweep(wiring.Component):
     Model: the step of ``golden.spec.Soma``, or its closed form in collapsed mode.
     """
 
-    def __init__(self, *, config: CoreConfig, read_latency: int) -> None:
+    def __init__(self, *, config: CoreConfig, read_latency: int, pace: int = 1) -> None:
         self.config = config
         self.read_latency = read_latency
+        self.pace = pace
+        self.stages = -(-read_latency // pace)  # reads until a word has come
         layouts = [host.target for host in config.hosts]
         self.payload_bits = max(layout.payload_shape.width for layout in layouts)
         self.lanes = config.sweep_lanes
@@ -92,7 +95,12 @@ class Sweep(wiring.Component):
 
     @property
     def interval(self) -> int:
-        """Cycles a group takes: one a bit of the quotient where it divides.
+        """Cycles a group takes."""
+        return max(self.pace, self.decision)
+
+    @property
+    def decision(self) -> int:
+        """Cycles that somas take for a group: one a bit of the quotient where it divides.
 
         A burst takes one a bit of its highest level, and two to begin and to end.
         """
@@ -107,7 +115,7 @@ class Sweep(wiring.Component):
     def latency(self) -> int:
         """Cycles from ``start`` to the end of a pass, with a serialiser that takes every group."""
         groups = max(host.groups for host in self.config.hosts) * max(1, len(self.config.slices))
-        return self.places.latency + self.read_latency + groups * self.interval
+        return self.places.latency + self.stages * self.pace + groups * self.interval
 
     @property
     def empty_latency(self) -> int:
@@ -133,6 +141,10 @@ class Sweep(wiring.Component):
             ]
         phase = self._phase(m)
         first, last = self._count(m, decides, advance)
+        steps = decides & ~last
+        rests = self._rests(m, advance)
+        if rests is not None:
+            last = last & ~rests
         goes_on = last & (self.items.ready | ~show)
         m.d.comb += [
             places.start.eq(self.start),
@@ -140,11 +152,11 @@ class Sweep(wiring.Component):
             places.advance.eq(advance),
             # Of four registers each: what they enable is far away, so it must not be deep as well.
             done.eq(decides & goes_on),
-            advance.eq(~decides | goes_on),
+            advance.eq(~decides | goes_on if rests is None else Mux(decides, goes_on, ~rests)),
         ]
         deciding = Signal(places.place.shape())
         takes, taken, waits = places.asks, places.place, [places.busy]
-        for stage in range(self.read_latency):
+        for stage in range(self.stages):
             following, place = Signal(name=f"takes_{stage}"), Signal.like(deciding)
             with m.If(advance):
                 m.d.sync += [following.eq(takes), place.eq(taken)]
@@ -169,7 +181,6 @@ class Sweep(wiring.Component):
         decide = self._step
         if config.divides or config.bursts:
             decide = self._divide if config.divides else self._burst
-        steps = decides & ~last
         lanes = [
             decide(m, lane, tables, advance, phase, steps, first) for lane in range(self.lanes)
         ]
@@ -245,14 +256,23 @@ class Sweep(wiring.Component):
 
     def _count(self, m: Module, decides: Signal, advance: Signal) -> tuple[ValueLike, ValueLike]:
         """Whether the group that decides is in its first cycle, and whether in its last."""
-        if self.interval == 1:
+        if self.decision == 1:
             return Const(1, 1), Const(1, 1)
-        count, last = Signal(range(self.interval)), Signal()
+        count, last = Signal(range(self.decision)), Signal()
         with m.If(decides & ~last):
-            m.d.sync += [count.eq(count + 1), last.eq(count == self.interval - 2)]
+            m.d.sync += [count.eq(count + 1), last.eq(count == self.decision - 2)]
         with m.Elif(advance):
             m.d.sync += [count.eq(0), last.eq(0)]
         return count == 0, last
+
+    def _rests(self, m: Module, advance: Signal) -> Signal | None:
+        """Whether a group was read in the cycle before, so that another one has to be written."""
+        if self.pace == 1:
+            return None
+        rests = Signal()
+        # A pass begins with a read, whatever was read while there was none.
+        m.d.sync += rests.eq(advance & ~self.start)
+        return rests
 
     def _tables(self, m: Module, taken, advance: Signal) -> dict[str, ParameterTable]:
         config = self.config
@@ -345,7 +365,7 @@ class Sweep(wiring.Component):
         )
         m.submodules[f"divide_{lane}"] = divide
         rest = Signal(signed(divide.rest_bits), name=f"rest_{lane}", reset_less=True)
-        quotient = Signal(self.interval, name=f"quotient_{lane}", reset_less=True)
+        quotient = Signal(self.decision, name=f"quotient_{lane}", reset_less=True)
         word = self.word.word_select(lane, config.state.bits)
         m.d.comb += [
             divide.rest.eq(rest),

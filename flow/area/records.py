@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spikewright.flow.files import read_json, text_hash, write_json
-from spikewright.flow.plan import PLAN_SCHEMA, plan_as_dict, plan_from_dict
+from spikewright.flow.plan_file import PLAN_SCHEMA, plan_as_dict, plan_from_dict
 from spikewright.golden.errors import FileError
 from spikewright.hdl.plan import CorePlan, HardwarePlan, Host
 
@@ -24,7 +24,7 @@ __all__ = [
     "save_records",
 ]
 
-RECORDS_SCHEMA = 1
+RECORDS_SCHEMA = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,8 @@ class Record:
     dsps: int
     logic_cells: int | None
     parts: Mapping[str, tuple[int, int]]
+    fmax_mhz: float | None
+    slowest: tuple[str, str] | None
 
     def hardware_plan(self) -> HardwarePlan:
         """The plan that was built, whatever a design's plan is by now."""
@@ -166,4 +168,5 @@ def _record(data: Mapping[str, Any]) -> Record:
     whole["parts"] = {
         name: (int(luts), int(flip_flops)) for name, (luts, flip_flops) in data["parts"].items()
     }
+    whole["slowest"] = None if data["slowest"] is None else tuple(data["slowest"])
     return Record(**whole)

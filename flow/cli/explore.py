@@ -72,7 +72,8 @@ def explore(
     scheduler: Annotated[
         str | None,
         typer.Option(
-            help="Dask scheduler, as tcp://host:port; it and its workers must have spikewright.",
+            help="Dask scheduler, as tcp://host:port; it and its workers must have spikewright. "
+            "What they send is run unchecked: take one that you trust.",
             show_default="a cluster on this machine",
         ),
     ] = None,
@@ -89,6 +90,15 @@ def explore(
         int | None,
         typer.Option(min=1, help="Of a cluster on this machine.", show_default="one a core"),
     ] = None,
+    trial_timeout: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            help="Seconds that a trial may take; one that takes longer is cancelled, and tried "
+            "again by the next run.",
+            show_default="as long as it likes",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the search and of training.")] = 0,
 ) -> None:
     """Search for the networks and plans that no other beats in accuracy, time and area.
@@ -99,10 +109,12 @@ def explore(
     area are estimates. Optuna chooses what to try next from what was found; Dask
     runs trials side by side.
 
-    In OUT: front.png, points.csv and points.json, which say everything of every
-    point; points/NUMBER, a project with its plan.json for each point of the front;
-    study.journal, with which the same command goes on where it ended. A worker that
-    dies takes nothing away: what it was at is tried again.
+    In OUT/points, replaced as a whole: front.png, points.csv and points.json, which
+    say everything of every point; NUMBER, a project with its plan.json for each point
+    of the front. In OUT, study.journal, with which the same command goes on where it
+    ended. A worker that dies takes nothing away: what it was at is tried again. Where
+    a machine fails for good, by a full disk or too little memory, the next run tries
+    the point again.
 
     Accuracies are measured on the samples that points are chosen by: measure the one
     that you take on others.
@@ -168,11 +180,12 @@ def explore(
             workers=workers,
             timeout_s=timeout,
             local_fallback=local_fallback,
+            trial_timeout_s=trial_timeout,
         ),
         working=working,
     )
     _show(found)
-    say(f"\nAll of it is in {out}")
+    say(f"\nAll of it is in {out / 'points'}")
 
 
 def _show(explored: "Explored") -> None:
@@ -199,3 +212,8 @@ def _show(explored: "Explored") -> None:
     say(f"{len(explored.found)} points tried, {len(explored.best)} of them on the front")
     if explored.refused:
         say(f"{explored.refused} more cannot be, such as: {explored.why}")
+    if explored.failed:
+        say(
+            f"{explored.failed} more could not be measured, such as: {explored.failure}. The same "
+            "command tries them again"
+        )

@@ -1,14 +1,27 @@
 """Options that several commands read alike."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from spikewright.golden.errors import ConfigurationError
 
-__all__ = ["Data", "ModeName", "ProjectFolder", "integers", "named", "one_of", "pairs"]
+if TYPE_CHECKING:
+    from spikewright.golden.spec import Mode, Network
+
+__all__ = [
+    "Data",
+    "ModeName",
+    "ProjectFolder",
+    "check_steps",
+    "integers",
+    "named",
+    "one_of",
+    "pairs",
+]
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -78,3 +91,25 @@ def one_of(kind: type[Choice], text: str, where: str, *, but: tuple[Choice, ...]
             f"must be one of {', '.join(offered)}", found=repr(text), where=where
         )
     return kind(text)
+
+
+def check_steps(network: "Network", given: object, modes: "Sequence[Mode]") -> None:
+    """Refuse ``--steps`` that nobody would look at in any of these modes."""
+    from spikewright.golden.spec import Encoding, Mode
+
+    if given is None:
+        return
+    where = f"network {network.name!r}"
+    if network.inputs[0].encoding is Encoding.EVENTS:
+        raise ConfigurationError(
+            "--steps must be left out where the samples are events, which have their own",
+            found=str(given),
+            where=where,
+        )
+    if Mode.STEPWISE not in modes:
+        raise ConfigurationError(
+            "--steps must be given with the mode stepwise, the only one that takes so many",
+            found=f"{given} for {', '.join(modes)}",
+            where=where,
+            action="leave it out, or give --mode stepwise",
+        )

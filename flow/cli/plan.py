@@ -5,12 +5,20 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from spikewright.flow.cli.console import OUT, say, working
-from spikewright.flow.cli.options import Data, ProjectFolder, integers, named, one_of, pairs
+from spikewright.flow.cli.console import say, working
+from spikewright.flow.cli.options import (
+    Data,
+    ProjectFolder,
+    check_steps,
+    integers,
+    named,
+    one_of,
+    pairs,
+)
 from spikewright.golden.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from spikewright.flow.planner import Pins, Planned
+    from spikewright.flow.planner import Pins
     from spikewright.golden.spec import Network
 
 __all__ = ["plan"]
@@ -60,7 +68,8 @@ def plan(
     membranes: Annotated[
         str | None,
         typer.Option(
-            help="registers, lutram or block, in all cores.", show_default="the planner's choice"
+            help="registers, lutram, block or spram, in all cores.",
+            show_default="the planner's choice",
         ),
     ] = None,
     weights: Annotated[
@@ -71,6 +80,26 @@ def plan(
     ] = None,
     products: Annotated[
         str | None, typer.Option(help="multiplier or serial.", show_default="multiplier")
+    ] = None,
+    rows: Annotated[
+        str | None,
+        typer.Option(
+            help="dense, or sparse in all cores where such rows are cheaper.",
+            show_default="the planner's choice",
+        ),
+    ] = None,
+    sweeps: Annotated[
+        str | None,
+        typer.Option(
+            help="all, or touched in all cores of maps that rest without spikes.",
+            show_default="the planner's choice",
+        ),
+    ] = None,
+    queue_depth: Annotated[
+        int | None,
+        typer.Option(
+            min=2, help="Tokens that every queue holds.", show_default="the planner's choice"
+        ),
     ] = None,
     partition: Annotated[
         str | None,
@@ -92,14 +121,19 @@ def plan(
     ] = 8,
     steps: Annotated[
         int | None,
-        typer.Option(min=1, help="T of a stepwise run.", show_default="8, or the code's own"),
+        typer.Option(
+            min=1,
+            help="T, of a stepwise run only.",
+            show_default="8, or the code's own",
+        ),
     ] = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw the plans that no other beats: .png, .svg, .pdf.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the plan, for generate --plan.")] = None,
 ) -> None:
-    """Choose lanes, spikes a cycle, memories, sharing and partition for a board.
+    """Choose lanes, spikes a cycle, rows, sweeps, memories, queues, sharing and partition for a
+    board.
 
     Cycles come from the network's own activity on a few samples, lookup tables
     and the clock from a model that was fitted to recorded builds. What is given
@@ -113,10 +147,11 @@ def plan(
 
       spikewright plan p --board ulx3s-85f --clock 100 --spikes 1 --plot front.png
     """
-    from spikewright.flow.plan import save_plan
+    from spikewright.flow.cli.plan_shown import show_plan
+    from spikewright.flow.plan_file import save_plan
     from spikewright.flow.planner import Limits, Objective
     from spikewright.flow.planner.picture import check_plot, draw_front
-    from spikewright.flow.planner.stage import plan_stage
+    from spikewright.flow.planner.stage import modes_alike, plan_stage
     from spikewright.flow.project import Project
     from spikewright.flow.stages import usual_steps
 
@@ -125,9 +160,11 @@ def plan(
     project = Project(folder)
     wanted = one_of(Objective, objective, "--objective")
     pins = _pins(
-        project.network, mode, lanes, banks, membranes, weights, products, partition, share,
-        sweep_lanes=sweep_lanes, spikes=spikes,
+        project.network, mode, lanes, banks, membranes, weights, products, rows, sweeps, partition,
+        share, sweep_lanes=sweep_lanes, spikes=spikes, queue_depth=queue_depth,
     )  # fmt: skip
+    modes = modes_alike(project.network) if pins.mode is None else (pins.mode,)
+    check_steps(project.network, steps, modes)
     limits = Limits(
         luts=at_most_luts,
         block_rams=at_most_block_rams,
@@ -145,7 +182,7 @@ def plan(
         steps=steps or usual_steps(project.network, (8,))[0],
         working=working,
     )
-    _show(planned)
+    show_plan(planned)
     if plot is not None:
         draw_front(planned, plot, title=f"{project.network.name} on {board}")
         say(f"Drawn: {plot}")
@@ -162,16 +199,19 @@ def _pins(
     membranes: str | None,
     weights: str | None,
     products: str | None,
+    rows: str | None,
+    sweeps: str | None,
     partition: str | None,
     share: str | None,
     *,
     sweep_lanes: int | None,
     spikes: int | None,
+    queue_depth: int | None,
 ) -> "Pins":
     """What the user has chosen."""
     from spikewright.flow.planner import Pins
     from spikewright.golden.spec import Mode
-    from spikewright.hdl.plan import MembraneStore, Products, WeightStore
+    from spikewright.hdl.plan import MembraneStore, Products, Rows, Sweeps, WeightStore
 
     names = [population.name for population in network.order()]
 
@@ -201,63 +241,9 @@ def _pins(
         membranes=None if membranes is None else one_of(MembraneStore, membranes, "--membranes"),
         weights=None if weights is None else one_of(WeightStore, weights, "--weights"),
         products=None if products is None else one_of(Products, products, "--products"),
+        rows=None if rows is None else one_of(Rows, rows, "--rows"),
+        sweeps=None if sweeps is None else one_of(Sweeps, sweeps, "--sweeps"),
+        queue_depth=queue_depth,
         partition=parts,
         share=groups,
     )
-
-
-def _show(planned: "Planned") -> None:
-    """The plan by core, what limits it, and the plans that no other beats."""
-    from rich.table import Table
-
-    chosen = planned.chosen
-    cores = Table(box=None, pad_edge=False, title="Plan", title_justify="left")
-    for title in ("core", "lanes", "banks", "decide", "spikes", "membranes", "weights", "queues"):
-        cores.add_column(title, justify="left" if title in ("core", "banks") else "right")
-    for title in ("rows", "sweeps", "busy"):
-        cores.add_column(f"{title} a sample", justify="right")
-    for core, cost in zip(chosen.plan.cores, chosen.cycles.cores, strict=True):
-        names = "+".join(
-            host.population
-            + ("" if host.channels is None else f"[{host.channels[0]}..{host.channels[1] - 1}]")
-            for host in core.hosts
-        )
-        cores.add_row(
-            names, str(core.lanes), f"{core.banks[0]}x{core.banks[1]}",
-            str(core.sweep_lanes or "all"), str(core.spikes), str(core.membranes),
-            str(core.weights), ",".join(map(str, core.queue_depths)),
-            f"{cost.rows:,.1f}", f"{cost.sweeps:,.1f}", f"{cost.busy:,.1f}",
-        )  # fmt: skip
-    OUT.print(cores)
-    say("")
-    cycles, area = chosen.cycles, chosen.area
-    say(
-        f"{chosen.plan.mode}: {cycles.cycles:,.1f} cycles a sample, bound {cycles.bound:,.1f},"
-        f" efficiency {cycles.efficiency:.2f}; limited by {planned.limit}"
-    )
-    say(
-        f"estimated: {area.luts:,} LUTs, {area.flip_flops:,} flip-flops, {area.block_rams} block"
-        f" RAMs, {area.dsps} DSPs, {chosen.clock_hz / 1e6:.0f} MHz:"
-        f" {chosen.frames_per_s:,.0f} samples/s, latency {chosen.latency_s * 1e6:,.2f} us"
-    )
-    say("")
-    front = Table(box=None, pad_edge=False, title="No plan beats these", title_justify="left")
-    for title in ("mode", "cycles", "samples/s", "latency us", "LUTs", "block RAMs", "MHz"):
-        front.add_column(title, justify="left" if title == "mode" else "right", no_wrap=True)
-    for title in ("lanes", "limited by"):
-        front.add_column(title, overflow="fold")
-    for each in planned.front:
-        lanes = " ".join(
-            f"{core.lanes}"
-            + (f"/{core.sweep_lanes}" if core.sweep_lanes else "")
-            + (f"x{core.spikes}" if core.spikes > 1 else "")
-            for core in each.plan.cores
-        )
-        front.add_row(
-            str(each.plan.mode), f"{each.cycles.cycles:,.1f}", f"{each.frames_per_s:,.0f}",
-            f"{each.latency_s * 1e6:,.2f}", f"{each.area.luts:,}", str(each.area.block_rams),
-            f"{each.clock_hz / 1e6:.0f}", lanes, each.cycles.limit,
-            style="bold" if each is chosen else None,
-        )  # fmt: skip
-    OUT.print(front)
-    say("lanes: a core each; /n: n neurons decide at a time beside the rows; xn: n spikes a cycle")

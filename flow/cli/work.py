@@ -1,16 +1,21 @@
 """The commands that work in a project: ``evaluate``, ``generate``, ``cosim``, ``build``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from spikewright.flow.cli.console import say, show_summary, working
-from spikewright.flow.cli.options import Data, ModeName, ProjectFolder, integers, one_of, pairs
+from spikewright.flow.cli.options import (
+    Data,
+    ModeName,
+    ProjectFolder,
+    check_steps,
+    integers,
+    one_of,
+    pairs,
+)
 from spikewright.golden.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from spikewright.flow.project import Project
 
 __all__ = ["build", "cosim", "evaluate", "export", "generate"]
 
@@ -36,22 +41,10 @@ def evaluate(
     project = Project(folder)
     samples = project.load(data)
     given = None if steps is None else integers(steps, "--steps")
-    _check_steps(project, given)
+    check_steps(project.network, given, project.network.modes)
     wanted = given or usual_steps(project.network, (1, 2, 4, 8))
     evaluate_stage(project, samples, steps=wanted, batch=batch, working=working)
     show_summary(project.summary, "network", "accuracy")
-
-
-def _check_steps(project: "Project", given: object) -> None:
-    """Refuse steps that nobody would look at."""
-    from spikewright.golden.spec import Encoding
-
-    if given is not None and project.network.inputs[0].encoding is Encoding.EVENTS:
-        raise ConfigurationError(
-            "--steps must be left out where the samples are events, which have their own",
-            found=str(given),
-            where=str(project.root),
-        )
 
 
 def export(
@@ -129,7 +122,9 @@ def generate(
     membranes: Annotated[
         str | None,
         typer.Option(
-            help="Where membranes live: registers, lutram or block. An iCE40 has no LUT RAM.",
+            help="Where membranes live: registers, lutram, block, or spram: the large RAMs of an "
+            "iCE40UP5K, for cores with more than 32768 bits of them; a row then takes two cycles. "
+            "An iCE40 has no LUT RAM.",
             show_default="registers up to 4 words, LUT RAM up to 64, block RAM beyond",
         ),
     ] = None,
@@ -215,6 +210,7 @@ def generate(
 
       spikewright generate p --lanes 16,10 --rows sparse
       spikewright generate p --lanes 16,5 --membranes block --weights spram
+      spikewright generate p --lanes 4 --membranes spram   # large maps
 
       spikewright generate p --plan plan.json
     """
@@ -328,7 +324,7 @@ def cosim(
 
     project = Project(folder)
     chosen = project.main_mode(None if mode is None else one_of(Mode, mode, "--mode"))
-    _check_steps(project, steps)
+    check_steps(project.network, steps, (chosen,))
     cosim_stage(
         project,
         chosen,
@@ -389,7 +385,7 @@ def build(
 
     project = Project(folder)
     chosen = project.main_mode(None if mode is None else one_of(Mode, mode, "--mode"))
-    _check_steps(project, steps)
+    check_steps(project.network, steps, (chosen,))
     build_stage(
         project,
         chosen,

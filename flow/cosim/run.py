@@ -17,7 +17,7 @@ from .kept import kept_values, load_recorded
 from .launch import Progress, launch
 from .manifest import Manifest, read_manifest
 from .setup import Setup, build_vectors
-from .shares import choose_cuts, shares, usual_jobs
+from .shares import choose_cuts, shares, usual_batch, usual_jobs
 from .streams import TokenStream, frame_streams, sent_name
 from .testbench import PATTERN_LIMIT
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CosimReport", "cosimulate"]
 
-_BATCH_LIMIT = 256
-_BATCHES = 16
 _LONG_ROWS = 20_000
 
 
@@ -124,7 +122,7 @@ def cosimulate(
     """
     # These take seconds to load; the simulation's own process imports this package without them.
     from spikewright.flow.performance import bound, workload
-    from spikewright.flow.plan import load_plan
+    from spikewright.flow.plan_file import load_plan
 
     from .golden import golden_streams
     from .schedule import core_work
@@ -162,7 +160,7 @@ def cosimulate(
     sent = {sent_name(guard.input): streams[guard.input] for guard in manifest.guards}
     vectors = build_vectors(network, manifest, streams | sent, work)
     total = vectors.samples
-    size = batch if batch is not None else min(_BATCH_LIMIT, max(2, -(-total // _BATCHES)))
+    size = usual_batch(total) if batch is None else batch
     if size < 1:
         raise ConfigurationError("batch must be at least 1", found=str(size))
     if jobs is not None and jobs < 1:

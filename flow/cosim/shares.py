@@ -8,7 +8,10 @@ from typing import Any
 
 from spikewright.flow.machine import available_cores
 
-__all__ = ["Share", "choose_cuts", "merge", "shares", "usual_jobs"]
+__all__ = ["Share", "choose_cuts", "merge", "shares", "usual_batch", "usual_jobs"]
+
+_BATCH_LIMIT = 256
+_BATCHES = 16
 
 _ROWS_PER_JOB = 500_000
 """Rows below which another process takes longer to start than it saves."""
@@ -41,6 +44,11 @@ class Share:
     def title(self) -> str:
         """The process in words, for messages."""
         return f"process {self.index + 1} of {self.count}, samples {self.first} to {self.last - 1}"
+
+
+def usual_batch(samples: int) -> int:
+    """Samples that are sent back to back: a sixteenth of all, 2 to 256."""
+    return min(_BATCH_LIMIT, max(2, -(-samples // _BATCHES)))
 
 
 def usual_jobs(rows: int) -> int:

@@ -9,6 +9,7 @@ from spikewright.hdl.pointers import AHEAD
 from .intake import Intake
 from .queues import END, STEP
 from .serialise import Item, Serialiser
+from .touched import TimedTouched
 
 __all__ = ["CoreTiming", "Groups", "HostWork", "PortCosts", "TimedCore"]
 
@@ -18,10 +19,14 @@ Groups = list[tuple[int, int, int]]
 
 @dataclass(frozen=True, kw_only=True)
 class PortCosts:
-    """What each SPIKE token of a port costs: ``cycles`` that it is held, ``rows`` that it adds."""
+    """What each SPIKE token of a port costs: ``cycles`` that it is held, ``rows`` that it adds.
+
+    ``groups`` : where a pass visits only those that it reaches, a bit each.
+    """
 
     cycles: list[int]
     rows: list[int]
+    groups: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +41,11 @@ class HostWork:
 @dataclass(frozen=True, kw_only=True)
 class CoreTiming:
     """A core's latencies. ``rows`` : from a spike to its row at the lanes; ``read`` : of the sweep;
-    ``interval`` : a group takes in a pass; ``close`` : of an overlapped core's sums, else None;
-    ``settled`` : from a row at the lanes to its membrane, where a pass has to wait for that.
+    ``interval`` : a group takes in a pass; ``pace`` : from a row to the next; ``close`` : of an
+    overlapped core's sums, else None; ``settled`` : from a row at the lanes to its membrane, where
+    a pass has to wait for that.
     ``pointers`` : to the pointers of compressed rows, which are looked up ahead, else None.
-    ``shows``, ``fires``, ``defers`` : as of its control.
+    ``shows``, ``fires``, ``defers`` : as of its control. ``replays`` : input of the first step.
     """
 
     mode: Mode
@@ -48,17 +54,21 @@ class CoreTiming:
     pointers: int | None
     read: int
     interval: int
+    pace: int
     close: int | None
     shows: bool
     fires: bool
     defers: bool
+    replays: bool
 
 
 @dataclass(kw_only=True)
 class TimedCore:
     """``hdl.core.Core``, or ``hdl.overlapped.OverlappedCore`` where ``timing.close`` is given.
 
-    ``added``, ``swept`` count cycles: of rows, and of passes.
+    ``keeps`` : of each sample, whether its END keeps the state. ``touched`` : where passes visit
+    only groups that were. ``added``, ``swept`` count cycles:
+    of rows, and of passes.
     """
 
     name: str
@@ -67,17 +77,20 @@ class TimedCore:
     costs: Sequence[PortCosts]
     hosts: Sequence[HostWork]
     serialiser: Serialiser
+    keeps: Sequence[bool]
+    touched: TimedTouched | None = None
     rows: int = field(default=0, init=False)
     added: int = field(default=0, init=False)
     swept: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self.at = [0] * len(self.hosts)  # markers that each host has sent
+        self.ended = [0] * len(self.hosts)  # samples
         self.marked = -1  # the item that is the last marker
         self.end = 0
         self.moves = 0
         self.ahead = [0] * AHEAD  # when those of the spikes taken last have begun their rows
-        self.free = 0  # the first cycle in which rows of another spike can be issued
+        self.free = -1  # the first cycle in which rows of another spike can be issued
         self.drained = 0  # the first cycle in which a pass can begin
 
     def run(self) -> Iterator[bool]:
@@ -111,8 +124,8 @@ class TimedCore:
             elif timing.shows if token == STEP else self.sends_at_end:
                 yield from self._pass(begins, host)
                 done = self.end
-            elif token == END:
-                done = begins + self._length(host)
+            elif token == END and self._renews(host):
+                done = self._silent(begins, host)
             yield from self._until(self.marked)
             before = max(done + 1, self._clear())
             self._mark(before + 1, host)
@@ -120,6 +133,7 @@ class TimedCore:
             pending[host] = timing.defers and token == STEP
             intake.leave(before)
             if token == END:
+                self.ended[host] += not again
                 intake.answer(host, before, again=again)
 
     def _overlapped(self) -> Iterator[bool]:
@@ -152,7 +166,8 @@ class TimedCore:
             elif token == STEP or self.sends_at_end:
                 yield from self._pass(begins, 0)
             else:
-                self.end = begins + self._length(0)
+                self.end = begins + (self._length(0) if self._renews(0) else 0)
+            self.ended[0] += token == END
             self._mark(self.end + 1, 0)
             self.swept += self.end - begins
 
@@ -161,17 +176,24 @@ class TimedCore:
         """Whether the pass at END sends: of levels, where it is the only one, or of values."""
         return self.timing.mode is Mode.COLLAPSED or not self.timing.shows
 
+    def _renews(self, host: int) -> bool:
+        """Whether the END of a stepwise sample changes the state: that sample's own input, too."""
+        return self.timing.replays or not self.keeps[self.ended[host]]
+
     def _add(self, start: int, port: int, token: int) -> int:
         """The last cycle of a spike."""
         costs, timing = self.costs[port], self.timing
         rows = costs.rows[token]
-        self.added += costs.cycles[token]
+        self.added += costs.cycles[token] * timing.pace
         self.rows += rows
         self.moves += 1
+        if self.touched is not None:
+            self.touched.reach(costs.groups[token])
         if timing.pointers is not None:
             last = self._look_up(start, rows)
         else:
-            last = start + costs.cycles[token] - 1
+            start = max(start, self.free + timing.pace)
+            last = start + (costs.cycles[token] - 1) * timing.pace
             self.free = last
         self.intake.leave(last)
         at_lanes = self.free + timing.rows if timing.pointers is None else self._arrives()
@@ -200,7 +222,7 @@ class TimedCore:
         while True:
             yield from self._pass(begins, host)
             if self.hosts[host].kinds[self.at[host]] == END:
-                self.end += 1 + self._length(host)
+                self.end = self._silent(self.end + 1, host)
                 return
             if turns:
                 return
@@ -213,9 +235,19 @@ class TimedCore:
         timing = self.timing
         return 2 + timing.read + self.hosts[host].groups * timing.interval
 
+    def _silent(self, start: int, host: int) -> int:
+        """The first cycle behind a pass that begins a sample anew."""
+        if self.touched is not None:
+            return self.touched.renew(start)
+        return start + self._length(host)
+
     def _pass(self, start: int, host: int) -> Iterator[bool]:
         """A pass that sends; ``end`` is the first cycle behind it."""
         timing, work, serialiser = self.timing, self.hosts[host], self.serialiser
+        if self.touched is not None:
+            groups = work.passes[self.at[host]]
+            self.end = yield from self.touched.visit(start, serialiser, groups, self._moved)
+            return
         first, each = start + 1 + timing.read, timing.interval
         place = -1
         for group, tokens, last in work.passes[self.at[host]]:

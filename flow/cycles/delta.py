@@ -117,17 +117,21 @@ class TimedDelta:
 
     Parameters
     ----------
-    source : the queue in front. unit : its numbers. made : what it makes of the spikes.
+    source : the queue in front. unit : its numbers. made : what it makes of the spikes. resets : of
+    each sample, whether its END makes X 0.
 
     Members
     -------
     out : what leaves; its SPIKE tokens are counted change by change.
     """
 
-    def __init__(self, source: Queue, unit: DeltaUnit, made: Changes) -> None:
+    def __init__(
+        self, source: Queue, unit: DeltaUnit, made: Changes, resets: Sequence[bool]
+    ) -> None:
         self.source = source
         self.out = Queue(NEVER, 0)
         self.made = made
+        self.resets = resets
         self.latency = unit.latency
         self.depth = unit.depth
         self.samples = 1 << (unit.epoch_bits - 1)
@@ -139,7 +143,7 @@ class TimedDelta:
     def run(self) -> Iterator[bool]:
         """Take tokens for ever; yields whether anything moved."""
         queue = self.source
-        following, ends = 0, 0
+        following, sample, ends = 0, 0, 0
         free, cleared = self.depth, self.depth
         while True:
             self._leave()
@@ -150,7 +154,8 @@ class TimedDelta:
             token = queue.tokens[len(queue.left)]
             while True:
                 time = max(free, at - self.waited)
-                if token == END and (ends + 1) % self.samples == 0:
+                turns = token == END and self.resets[sample] and (ends + 1) % self.samples == 0
+                if turns:
                     # Words of the other half must have been cleared, while no token came.
                     time = max(time, free + self.depth - cleared)
                 if not self._blocks(time):
@@ -161,8 +166,10 @@ class TimedDelta:
             self.moved = True
             cleared += time - free
             if token < 0:
-                ends += token == END
-                if token == END and ends % self.samples == 0:
+                if token == END:
+                    ends += self.resets[sample]
+                    sample += 1
+                if turns:
                     cleared = 0
                 self.inside.append((time, token))
                 free = time + 1

@@ -1,13 +1,14 @@
 """Cycles a sample of a plan, worked out from golden traces without simulating hardware."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 
 from spikewright.flow.cosim.golden import golden_streams
-from spikewright.flow.cosim.streams import OUTPUT, TokenStream
+from spikewright.flow.cosim.streams import OUTPUT, TokenStream, frame_streams
 from spikewright.flow.performance import Workload, workload
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode, Network
@@ -30,12 +31,14 @@ class Activity:
     """What a few samples make every population send in a mode.
 
     ``samples`` : how many. ``streams`` : all tokens, as the golden model says them, by source.
+    ``batch`` : samples that are sent back to back; None is all of them.
     ``loads`` : what no plan can avoid, once that was asked for.
     """
 
     mode: Mode
     samples: int
     streams: Mapping[str, TokenStream]
+    batch: int | None = None
     loads: dict[Mode, Workload] = field(default_factory=dict, repr=False)
 
 
@@ -53,11 +56,13 @@ class CoreCycles:
 
 @dataclass(frozen=True, kw_only=True)
 class CycleEstimate:
-    """Cycles of a plan, as means over samples that are sent back to back.
+    """Cycles of a plan, as means over samples.
 
-    ``cycles`` : between two results. ``latency`` : from the first sample's first token to its
-    result. ``bound`` : the fewest that the plan's memory ports allow; ``efficiency`` : bound /
-    cycles. ``limit`` : what takes the most of them, in words.
+    ``cycles`` : between two results of samples that are sent back to back. ``latency`` : from the
+    first token of a sample that finds the accelerator empty to its result: of the first sample of
+    each batch, and where all samples are one batch, of each of them as if it came alone.
+    ``bound`` : the fewest that the plan's memory ports allow; ``efficiency`` : bound / cycles.
+    ``limit`` : what takes the most of them, in words.
     """
 
     cycles: float
@@ -74,15 +79,24 @@ def activity(
     inputs: "Values | Mapping[str, Values]",
     *,
     steps: int | None = None,
+    keep: Sequence[bool] | None = None,
+    batch: int | None = None,
 ) -> Activity:
     """Run the golden model on some samples, at least 2.
 
     Parameters
     ----------
-    inputs, steps : as for ``cosim.cosimulate``.
+    inputs, steps : as for ``cosim.cosimulate``. keep : of each sample, whether its END keeps the
+        state; none by default. batch : samples that are sent back to back, at least 2, before what
+        follows waits until the accelerator is empty; by default all.
     """
     mode = Mode(mode)
-    streams = golden_streams(network, mode, inputs, steps)
+    if batch is not None and batch < 2:
+        raise ConfigurationError("a batch must have at least 2 samples", found=str(batch))
+    streams = golden_streams(network, mode, inputs, steps, keep=keep)
+    given = inputs if isinstance(inputs, Mapping) else {network.inputs[0].name: inputs}
+    values = {name: np.asarray(each) for name, each in given.items()}
+    streams |= frame_streams(network, values, keep)
     samples = len(streams[OUTPUT].starts) - 1
     if samples < 2:
         raise ConfigurationError(
@@ -90,7 +104,7 @@ def activity(
             found=str(samples),
             where="inputs",
         )
-    return Activity(mode=mode, samples=samples, streams=streams)
+    return Activity(mode=mode, samples=samples, streams=streams, batch=batch)
 
 
 def estimate_cycles(network: Network, plan: HardwarePlan, activity: Activity) -> CycleEstimate:
@@ -104,25 +118,29 @@ def estimate_cycles(network: Network, plan: HardwarePlan, activity: Activity) ->
     ConfigurationError
         If the plan is of another mode, or not legal.
     UnsupportedError
-        If the plan has what the model does not know: encoders, guards.
+        If the plan has what the model does not know, as guards.
     """
     if activity.mode is not plan.mode:
         raise ConfigurationError(
             f"the plan must be of the traces' mode, {activity.mode}", found=str(plan.mode)
         )
     accelerator = Accelerator(network=network, plan=plan)
-    ran = simulate(accelerator, activity.streams)
-    ends = ran.readout.ends
-    cycles = (ends[-1] - ends[0]) / (len(ends) - 1)
+    batch = activity.batch or activity.samples
+    ran = alone = simulate(accelerator, activity.streams, batch=batch)
+    cycles = ran.batches.cycles
+    if activity.batch is None:
+        alone = simulate(accelerator, activity.streams, batch=1)
     configs = tuple(core.config for core in accelerator.cores)
-    if plan.mode not in activity.loads:
-        # The same for every plan that sweeps whole populations, and others were refused.
-        activity.loads[plan.mode] = workload(network, plan, activity.streams)
-    load = activity.loads[plan.mode]
+    load = activity.loads.get(plan.mode)
+    if load is None or any(config.skips for config in configs):
+        load = workload(network, plan, activity.streams)
+    if not any(config.skips for config in configs):
+        # The same for every plan that sweeps whole populations.
+        activity.loads[plan.mode] = load
     least = bound_cycles(configs, spikes=load.spikes, steps=load.sweeps)
     return CycleEstimate(
         cycles=cycles,
-        latency=float(ends[0] + ran.readout.latency),
+        latency=alone.batches.latency,
         bound=least,
         efficiency=least / cycles,
         cores=tuple(_of_core(core, activity.samples) for core in ran.cores),
@@ -144,8 +162,8 @@ def _of_core(core: Any, samples: int) -> CoreCycles:
 def _limit(ran: Ran) -> str:
     """What is busy for the most cycles."""
     found: list[tuple[int, str]] = []
-    for name, tokens in ran.inputs.items():
-        found.append((tokens, f"the one token a cycle of input {name!r}"))
+    for why, cycles in ran.inputs.items():
+        found.append((cycles, why))
     for core in ran.cores:
         overlaps = core.timing.close is not None
         together = core.added if overlaps else core.added + core.swept

@@ -5,58 +5,66 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikewright.flow.cosim.streams import TokenStream
+from spikewright.flow.cosim.streams import TokenStream, frame_name, sum_parts
 from spikewright.golden.errors import SpikewrightError, UnsupportedError
-from spikewright.golden.spec import TokenKind
+from spikewright.golden.spec import EndFlag, TokenKind
 from spikewright.hdl.accelerator import Accelerator
-from spikewright.hdl.config import PortConfig
-from spikewright.hdl.core import Core
-from spikewright.hdl.overlapped import OverlappedCore
+from spikewright.hdl.delta import DeltaUnit
 from spikewright.hdl.queue import SHALLOW_QUEUE
 from spikewright.hdl.shell import CoreShell
-from spikewright.hdl.sparse_synapses import SparseSynapses
 from spikewright.hdl.sum_delay import SumDelay
 
-from .cores import CoreTiming, PortCosts, TimedCore
+from .cores import PortCosts, TimedCore
+from .delays import TimedDelay, TimedSums
 from .delta import TimedDelta, changes
 from .emission import Emission, of_host, of_input
+from .encoders import encoded, frames
 from .intake import Intake, Port
 from .queues import Fork, Markers, Queue, Sink
 from .readouts import TimedReadout
+from .recall import recall
+from .routes import Batches, merged, source
 from .serialise import Serialiser
 from .splitter import TimedSplitter
+from .timing import costs_of, timing_of, touched_of, whole_of
 
 __all__ = ["Ran", "simulate"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ran:
-    """What ran: cores in the plan's order, tokens of each input, and the readout."""
+    """What ran: cores in the plan's order, the cycles that inputs take at least and why, in words,
+    the readout, and the batches.
+    """
 
     cores: tuple[TimedCore, ...]
     inputs: Mapping[str, int]
     readout: TimedReadout
+    batches: Batches
 
 
-def simulate(accelerator: Accelerator, streams: Mapping[str, TokenStream]) -> Ran:
-    """Run the samples of ``streams`` back to back, through an output that is always taken.
+def simulate(accelerator: Accelerator, streams: Mapping[str, TokenStream], *, batch: int) -> Ran:
+    """Run the samples of ``streams``, so many back to back, through an output that is always taken.
 
     Raises
     ------
     UnsupportedError
-        If the plan has encoders, guards or sweeps of touched groups, or a connection has both a
-        delay and a function of sums.
+        If the plan has guards, or a connection has both a delay and a function of sums.
     """
-    return _Graph(accelerator, streams).run()
+    return _Graph(accelerator, streams, batch).run()
 
 
 class _Graph:
-    def __init__(self, accelerator: Accelerator, streams: Mapping[str, TokenStream]) -> None:
+    def __init__(
+        self, accelerator: Accelerator, streams: Mapping[str, TokenStream], batch: int
+    ) -> None:
         _check(accelerator)
         self.accelerator = accelerator
         self.streams = streams
         self.network = accelerator.network
         self.readout = TimedReadout(accelerator)
+        self.keeps = _keeps(streams[self.network.inputs[0].name])
+        self.batches = Batches(size=batch, readout=self.readout)
         self.sinks: dict[str, list[Sink]] = {}
         self.sinks[self.network.readout.population] = [self.readout]
         self.runs: list[Iterator[bool]] = []
@@ -67,10 +75,19 @@ class _Graph:
         emitted: dict[str, list[Emission]] = {}
         inputs = {}
         for each in self.accelerator.inputs:
-            emission = of_input(self.streams[each.name], each.layout.slots)
+            stream, fork = self.streams[each.name], Fork(self.sinks.get(each.name, []))
+            emission = of_input(stream, each.layout.slots)
             emitted[each.name] = [emission]
-            inputs[each.name] = len(emission.tokens)
-            self.runs.append(_source(emission, Fork(self.sinks.get(each.name, []))))
+            if each.encoder is None:
+                inputs[f"the one token a cycle of input {each.name!r}"] = len(emission.tokens)
+                self.runs.append(source(emission, fork, self.batches))
+                continue
+            found = frames(self.streams[frame_name(each.name)], stream)
+            busy = each.encoder.busy_steps
+            inputs[f"the encoder of input {each.name!r}"] = sum(
+                frame.values * (1 + min(busy, len(frame.steps))) for frame in found
+            )
+            self.runs.append(encoded(found, busy, fork, self.batches))
         made: list[tuple[CoreShell, list[Emission], list[Fork]]] = []
         parts: dict[str, list[Queue]] = {}
         for core in self.accelerator.cores:
@@ -93,7 +110,7 @@ class _Graph:
             for (core, own, forks), into in zip(made, queues, strict=True)
         )
         self._advance()
-        return Ran(cores=cores, inputs=inputs, readout=self.readout)
+        return Ran(cores=cores, inputs=inputs, readout=self.readout, batches=self.batches)
 
     def _queues(self, core: CoreShell) -> list[Queue]:
         """Those of a core's ports, and the one of markers where it has one."""
@@ -111,7 +128,7 @@ class _Graph:
         intake = Intake([Port(queue=queue) for queue in queues])
         offsets = np.cumsum([0, *(part.firsts.size for part in parts)]).tolist()
         self.intakes.append(intake)
-        self.runs.append(_merged(intake, offsets, fork))
+        self.runs.append(merged(intake, offsets, fork))
 
     def _core(
         self,
@@ -125,23 +142,33 @@ class _Graph:
         ports, costs = [], []
         alone = len(config.ports) == 1 and config.pace is None
         for k, (port, queue) in enumerate(zip(config.ports, queues, strict=False)):
-            delay = core.intake.delays[k]
-            sums = delay.banks[0].latency if isinstance(delay, SumDelay) else 0
-            whole = _whole(emitted[port.connection.source])
+            delay: TimedDelay | TimedSums | None = None
+            whole = whole_of(emitted[port.connection.source])
             unit = core.intake.deltas[k]
             if unit is not None:
-                made = changes(port, whole, self._ends(port.connection.source))
-                timed = TimedDelta(queue, unit, made)
+                resets = self._resets(unit)
+                made = changes(port, whole, self._ends(port.connection.source, resets))
+                timed = TimedDelta(queue, unit, made, resets)
                 self.runs.append(timed.run())
                 queue, whole = timed.out, made.emission
-            if port.serial and not alone:
+            late = core.intake.delays[k]
+            if isinstance(late, SumDelay):
+                parts = sum_parts(self.network, port.connection.source)
+                stream = self.streams[port.connection.source]
+                places, whole = recall(stream, port.source, parts)
+                delay = TimedSums(queue, late, places, self.keeps)
+                self.runs.append(delay.run())
+            elif late is not None:
+                delay = TimedDelay(queue, config.mode, self.keeps)
+            elif port.serial and not alone:
                 bits = np.bitwise_count(np.abs(whole.payloads)).astype(np.int64)
                 splitter = TimedSplitter(queue, bits.tolist())
                 self.runs.append(splitter.run())
                 queue, whole = splitter.out, whole.times(bits)
-            costs.append(_costs(port, whole, bits=port.serial and alone))
-            late = config.mode if port.connection.delay else None
-            ports.append(Port(queue=queue, host=port.host, delay=late, sums=sums))
+            costs.append(
+                costs_of(config, port, whole, bits=port.serial and (alone or late is not None))
+            )
+            ports.append(Port(queue=queue, host=port.host, delay=delay))
         if config.pace is not None:
             ports.append(Port(queue=queues[-1]))
             costs.append(PortCosts(cycles=[], rows=[]))
@@ -151,21 +178,27 @@ class _Graph:
         works = [emission.work for emission in own]
         timed_core = TimedCore(
             name="+".join(host.population.name for host in config.hosts),
-            timing=_timing(core),
+            timing=timing_of(core),
             intake=intake,
             costs=costs,
             hosts=[work for work in works if work is not None],
             serialiser=serialiser,
+            keeps=self.keeps,
+            touched=touched_of(core),
         )
         self.intakes.append(intake)
         self.runs += [timed_core.run(), serialiser.run()]
         return timed_core
 
-    def _ends(self, source: str) -> list[int]:
-        """Spikes of a source in front of each END."""
+    def _resets(self, unit: DeltaUnit) -> list[bool]:
+        """Of each sample, whether its END lets a unit forget."""
+        return [not (unit.keeps and keep) for keep in self.keeps]
+
+    def _ends(self, source: str, resets: list[bool]) -> list[int]:
+        """Spikes of a source in front of each END that resets."""
         stream = self.streams[source]
         spikes = np.cumsum(stream.kind == TokenKind.SPIKE)
-        found: list[int] = spikes[stream.kind == TokenKind.END].tolist()
+        found: list[int] = spikes[stream.kind == TokenKind.END][resets].tolist()
         return found
 
     def _advance(self) -> None:
@@ -185,13 +218,19 @@ class _Graph:
             min(known, key=lambda each: each.candidate or 0).forced = True
 
 
+def _keeps(stream: TokenStream) -> list[bool]:
+    """Of each sample, whether its END keeps the state."""
+    found: list[bool] = (stream.address[stream.starts[1:] - 1] == EndFlag.KEEP).tolist()
+    return found
+
+
 def _queue(depth: int) -> Queue:
     """A spike queue; behind its block RAM there are two registers more."""
     return Queue(depth, 1, 2 if depth <= SHALLOW_QUEUE else 4)
 
 
 def _check(accelerator: Accelerator) -> None:
-    network, plan = accelerator.network, accelerator.plan
+    plan = accelerator.plan
     both = [
         f"{port.connection.source!r} to {port.connection.target!r}"
         for core in accelerator.cores
@@ -199,9 +238,7 @@ def _check(accelerator: Accelerator) -> None:
         if port.connection.delay and port.delta is not None
     ]
     for what, found in (
-        ("encoders", [each.name for each in network.inputs] if plan.encoders else []),
         ("guards", [guard.input for guard in plan.guards]),
-        ("sweeps of touched groups", [core.where for core in plan.cores if core.sweeps != "all"]),
         ("a function of sums behind a delay", both),
     ):
         if found:
@@ -210,94 +247,3 @@ def _check(accelerator: Accelerator) -> None:
                 found=", ".join(found),
                 action="co-simulate such a plan to count its cycles",
             )
-
-
-def _timing(core: CoreShell) -> CoreTiming:
-    config = core.config
-    rows = max(synapses.latency for synapses in core.synapses)
-    settled = 0
-    if isinstance(core, OverlappedCore):
-        read, close, defers = core.read_latency, core.sums.latency, False
-        interval = core.sweep.interval
-    else:
-        assert isinstance(core, Core)  # there is no third kind
-        read, close, defers = core.lanes.read_latency, None, core.control.defers
-        settled = core.lanes.recent_cycles
-        interval = core.sweep.interval
-    return CoreTiming(
-        mode=config.mode,
-        rows=rows,
-        settled=settled,
-        pointers=_pointers(core),
-        read=read,
-        interval=interval,
-        close=close,
-        shows=config.shows,
-        fires=config.fires,
-        defers=defers,
-    )
-
-
-def _pointers(core: CoreShell) -> int | None:
-    """Cycles that compressed rows are looked up ahead."""
-    for synapses in core.synapses:
-        if isinstance(synapses, SparseSynapses):
-            return synapses.pointers.table.latency
-    return None
-
-
-def _whole(parts: list[Emission]) -> Emission:
-    """Slices of a population one after the other, as their tokens are counted."""
-    if len(parts) == 1:
-        return parts[0]
-    starts = np.cumsum([0, *(part.neurons.size for part in parts[:-1])])
-    return Emission(
-        neurons=np.concatenate([part.neurons for part in parts]),
-        payloads=np.concatenate([part.payloads for part in parts]),
-        firsts=np.concatenate(
-            [part.firsts + start for part, start in zip(parts, starts, strict=True)]
-        ),
-    )
-
-
-def _costs(port: PortConfig, whole: Emission, *, bits: bool) -> PortCosts:
-    """Cycles and rows of each token, which may be taken once for each of the payload's ``bits``."""
-    rows = port.schedule.rows_per_neuron[whole.neurons]
-    if port.source.slots > 1:
-        return PortCosts(cycles=[1] * whole.firsts.size, rows=whole.cycles(rows))
-    times = np.ones_like(rows)
-    if bits:
-        times = np.bitwise_count(np.abs(whole.payloads)).astype(np.int64)
-    return PortCosts(
-        cycles=whole.cycles(np.maximum(rows, 1) * times), rows=whole.cycles(rows * times)
-    )
-
-
-def _source(emission: Emission, fork: Fork) -> Iterator[bool]:
-    """What is outside: a token a cycle, as long as it is taken."""
-    time, moved = 0, False
-    for token in emission.tokens:
-        while (taken := fork.send(time, token)) is None:
-            yield moved
-            moved = False
-        time, moved = taken + 1, True
-    while True:
-        yield moved
-        moved = False
-
-
-def _merged(intake: Intake, offsets: list[int], fork: Fork) -> Iterator[bool]:
-    """Tokens of all slices, numbered through."""
-    before, moved = 0, False
-    while True:
-        while (got := intake.next(before)) is None:
-            yield moved
-            moved = False
-        moved = True
-        start, port, token = got
-        if token >= 0:
-            token += offsets[port]
-        while (taken := fork.send(start, token)) is None:
-            yield moved
-            moved = False
-        before = taken

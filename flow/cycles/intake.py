@@ -1,10 +1,9 @@
 """What reaches a core, one token at a time: queues, delays and the merge of its ports."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from spikewright.golden.spec import Mode
-
+from .delays import TimedDelay, TimedSums
 from .queues import END, NEVER, STEP, Queue
 
 __all__ = ["Intake", "Port", "Taken"]
@@ -15,36 +14,11 @@ Taken = tuple[int, int, int]
 
 @dataclass(kw_only=True)
 class Port:
-    """An input of a core.
-
-    ``delay`` : it brings what came a step, or a sample, before, in that mode. ``sums`` : cycles
-    that a bank of sums takes to be empty again, where it settles.
-    """
+    """An input of a core. ``delay`` : what is behind its queue, if the connection has a delay."""
 
     queue: Queue
     host: int = 0
-    delay: Mode | None = None
-    sums: int = 0
-    fresh: bool = field(default=True, init=False)
-    drops: bool = field(default=False, init=False)
-    dropped: int = field(default=0, init=False)  # when what it drops may leave, or has left
-    closed: int = field(default=-NEVER, init=False)
-
-    def drop(self) -> None:
-        """What nobody hears leaves, a token a cycle, as far as it has come."""
-        queue = self.queue
-        while self.drops or self.delay is Mode.SETTLE:
-            head = queue.head()
-            if head is None:
-                return
-            leaves = max(head, self.dropped)
-            if queue.tokens[len(queue.left)] == END:
-                self.drops = False
-                if self.delay is Mode.SETTLE:  # spikes before it are added; the other bank is empty
-                    leaves = max(leaves + 2, self.closed)
-                    self.closed = leaves + self.sums
-            queue.leave(leaves)
-            self.dropped = leaves + 1
+    delay: TimedDelay | TimedSums | None = None
 
 
 class Intake:
@@ -98,9 +72,9 @@ class Intake:
     def _merged(self, before: int) -> Taken | None:
         for port in self.ports:
             if port.delay is not None:
-                port.drop()
+                port.delay.advance()
         marker, best, unknown = None, NEVER, NEVER
-        spikes: list[tuple[int, int]] = []
+        spikes: list[tuple[int, int, int]] = []
         for host, members in enumerate(self.hosts):
             if self.closed[host]:
                 if self.repeats[host] and not (self.passed[host] or self.ended[host]):
@@ -118,7 +92,7 @@ class Intake:
                 if token is None:
                     unknown, marks = min(unknown, at), False
                 elif token >= 0:
-                    spikes.append((max(at, before, self.opens[host]), k))
+                    spikes.append((max(at, before, self.opens[host]), k, token))
                     marks = False
                 else:
                     latest = max(latest, at)
@@ -128,7 +102,7 @@ class Intake:
                 time = max(latest, before, self.turn)
                 if time < best:
                     best, marker = time, (host, kind)
-        first = min((time for time, _ in spikes), default=NEVER)
+        first = min((time for time, _, _ in spikes), default=NEVER)
         time = min(best, first)
         if time == NEVER or (unknown < time and not self.forced):
             self.candidate = None if time == NEVER else time
@@ -138,11 +112,16 @@ class Intake:
             assert marker is not None  # it is what came first
             return self._mark(best, *marker)
         count = len(self.ports)
-        k = min((k for at, k in spikes if at == first), key=lambda k: (k - self.last - 1) % count)
+        _, k, token = min(
+            (spike for spike in spikes if spike[0] == first),
+            key=lambda spike: (spike[1] - self.last - 1) % count,
+        )
         self.last = k
-        queue = self.ports[k].queue
-        token = queue.tokens[len(queue.left)]
-        queue.leave(first)
+        port = self.ports[k]
+        if port.delay is not None:
+            port.delay.leave(first)
+        else:
+            port.queue.leave(first)
         return first + 1, k, token
 
     def _head(self, k: int) -> tuple[int, int, int | None]:
@@ -162,34 +141,21 @@ class Intake:
         ends = all(token == END for _, _, token in heads)
         found: list[tuple[int, int, int | None]] = []
         for k in late:
-            port = self.ports[k]
-            if port.delay is Mode.SETTLE:
-                found.append((gate, k, END if ends else STEP))
-            elif port.drops and (ends or not port.fresh):
-                found.append((gate, k, None))
-            elif ends:
-                found.append((max(gate, port.dropped), k, END))
-            elif port.fresh:
-                found.append((gate, k, STEP))
-            else:
-                at, _, token = self._head(k)
-                found.append((max(at, gate), k, token))
+            delay = self.ports[k].delay
+            assert delay is not None  # it is why we are here
+            at, token = delay.offer(gate, ends=ends)
+            found.append((at, k, token))
         return found
 
     def _mark(self, time: int, host: int, kind: int) -> Taken:
         for k in self.hosts[host]:
             port = self.ports[k]
-            if self.repeats[host] or port.delay is Mode.SETTLE:
-                continue
-            if port.delay is None or (kind == STEP and not port.fresh):
+            if port.delay is not None:
+                port.delay.mark(time, kind)
+            elif not self.repeats[host]:
                 queue = port.queue
                 if kind == END or queue.tokens[len(queue.left)] == STEP:
                     queue.leave(time)
-            elif kind == STEP:
-                port.fresh = False
-            else:
-                port.fresh = port.drops = True
-                port.dropped = time + 1
         self.passed[host] = True
         if kind == END and len(self.hosts) > 1:
             self.closed[host], self.repeats[host] = True, False

@@ -13,7 +13,8 @@ class Item(NamedTuple):
 
     ``base`` : the first cycle in which the core has it. ``empty`` : groups between the item before
     and this one, in the same pass, in which nobody fired; each takes ``each`` cycles. ``tokens`` :
-    its tokens, ``last`` of them of its last block. ``marker`` : STEP or END, or 0.
+    its tokens, none where nobody fired; ``last`` of them of its last block. ``marker`` : STEP or
+    END, or 0.
     """
 
     base: int
@@ -77,6 +78,11 @@ class Serialiser:
             item = items[index]
             at = max(item.base, self.after(item.empty, item.each))
             taken.append(at)
+            if not item.tokens:  # it ends where it waits
+                chosen.append(chosen[-1] if chosen else -NEVER)
+                index += 1
+                moved = True
+                continue
             time = max(at + 2, left, chosen[-1] + 1 if index else 0)
             if item.tokens == item.last:
                 chosen.append(time)

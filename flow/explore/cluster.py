@@ -1,18 +1,23 @@
 """Where trials run: a Dask cluster on this machine, or one that the user has."""
 
-import os
 import tempfile
+import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import dask
 from distributed import Client, LocalCluster
 
+from spikewright.flow.machine import available_cores
 from spikewright.golden.errors import ConfigurationError, ToolError
 
 __all__ = ["connect"]
+
+Answer = TypeVar("Answer")
 
 _SCHEMES = ("tcp", "tls")
 _SETTINGS = {
@@ -31,6 +36,9 @@ def connect(
     local_fallback: bool = False,
 ) -> Iterator[Client]:
     """Yield a client of the cluster at ``scheduler``, or of one on this machine where it is None.
+
+    Dask sends tasks and results as pickles, which run whatever their sender put in: take a
+    scheduler and workers that you trust, over ``tls://`` where the network is not yours.
 
     Parameters
     ----------
@@ -66,7 +74,7 @@ def connect(
 def _local(workers: int | None, folder: str) -> LocalCluster:
     try:
         return LocalCluster(
-            n_workers=workers or len(os.sched_getaffinity(0)),
+            n_workers=workers or available_cores(),
             threads_per_worker=1,
             processes=True,
             dashboard_address="127.0.0.1:0",
@@ -117,14 +125,14 @@ def _remote(scheduler: str, timeout_s: float) -> Client:
                 where=scheduler,
                 action=f"start one with: dask worker {scheduler}",
             ) from error
-        _check_package(client, scheduler)
+        _check_package(client, scheduler, timeout_s)
     except BaseException:
         client.close()
         raise
     return client
 
 
-def _check_package(client: Client, scheduler: str) -> None:
+def _check_package(client: Client, scheduler: str, timeout_s: float) -> None:
     """The scheduler unpacks what workers are told to do, so it needs to know the names too."""
 
     # Inside, so that it is sent as it is: who lacks the package cannot look it up there.
@@ -136,12 +144,39 @@ def _check_package(client: Client, scheduler: str) -> None:
         except ImportError:
             return False
 
-    lacking = [name for name, has in client.run(has_package).items() if not has]
-    if not client.run_on_scheduler(has_package):
-        lacking.append("the scheduler")
+    def ask() -> list[str]:
+        lacking = [name for name, has in client.run(has_package).items() if not has]
+        return lacking if client.run_on_scheduler(has_package) else [*lacking, "the scheduler"]
+
+    lacking = _in_time(ask, timeout_s, scheduler)
     if lacking:
         raise ToolError(
             "the scheduler and every worker must have spikewright installed",
             found=f"{len(lacking)} that do not: {', '.join(lacking[:3])}",
             where=scheduler,
         )
+
+
+def _in_time(ask: Callable[[], Answer], timeout_s: float, scheduler: str) -> Answer:
+    """What ``ask`` gives or raises; Dask itself would wait for ever for a worker that hangs."""
+    answers: SimpleQueue[Answer | Exception] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            answers.put(ask())
+        except Exception as error:  # noqa: BLE001 - raised again by who waits
+            answers.put(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        answer = answers.get(timeout=timeout_s)
+    except Empty as error:
+        raise ToolError(
+            f"the scheduler and every worker must answer within {timeout_s:g} s",
+            found="one that does not",
+            where=scheduler,
+            action="end workers that hang, or give a longer --timeout",
+        ) from error
+    if isinstance(answer, Exception):
+        raise answer
+    return answer

@@ -3,8 +3,9 @@
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,31 @@ from spikewright.golden.errors import ToolError
 
 from .front import Cost, Found
 from .space import Point, Space
-from .study import point_of, restart
-from .task import Payload, Refused, Tasks
+from .study import FAILED, failures, point_of, restart
+from .task import Failed, Payload, Refused, Tasks
 
-__all__ = ["Search", "directions", "found_points", "refused_points", "search"]
+__all__ = [
+    "Search",
+    "directions",
+    "failed_points",
+    "found_points",
+    "refused_points",
+    "search",
+]
 
 _POLL_SECONDS = 2.0
+_RESTART_SECONDS = 30
 _REPEATS = 20
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Running:
+    """A trial under way: ``parts`` of its tasks that others may share, when it was ``begun``."""
+
+    trial: Trial
+    point: Point
+    parts: tuple[str, str]
+    begun: float
 
 
 @dataclass(kw_only=True, eq=False)
@@ -38,7 +57,8 @@ class Search:
     study, space, costs : as they are. payload : what workers need. tasks : what they do.
     networks : folder of networks that are made already, which no worker has to make again.
     name : of this search's tasks, unlike that of any other on the same scheduler.
-    patience_s : how long there may be no worker at all.
+    patience_s : how long there may be no worker at all. trial_timeout_s : how long one trial may
+        take; None is as long as it likes.
     """
 
     study: Study
@@ -49,15 +69,17 @@ class Search:
     networks: Path
     name: str
     patience_s: float = 60.0
+    trial_timeout_s: float | None = None
     made: dict[str, Future[Any]] = field(default_factory=dict)
-    running: dict[Future[Any], tuple[Trial, Point]] = field(default_factory=dict)
+    running: dict[Future[Any], Running] = field(default_factory=dict)
 
 
 def search(job: Search, client: Client, n_trials: int, tell: Advance) -> None:
     """Try points until ``n_trials`` are known, those of earlier runs too, or there are no others.
 
-    A point whose worker dies is tried again, on another; so is one that an earlier run was at when
-    it ended.
+    A point whose worker dies is tried again, on another. One of which a machine could say nothing,
+    since it failed or took too long, counts as tried until the next run, which tries it again; so
+    does what an earlier run was at when it ended.
 
     Raises
     ------
@@ -72,16 +94,18 @@ def search(job: Search, client: Client, n_trials: int, tell: Advance) -> None:
         _queue_all(job, known)
     seen_worker = time.monotonic()
     try:
-        job.made["payload"] = client.submit(
-            _itself, job.payload, key=f"{job.name}-payload", pure=False
-        )
+        with _scheduler(job):
+            job.made["payload"] = client.submit(
+                _itself, job.payload, key=f"{job.name}-payload", pure=False
+            )
         while True:
             tell(min(1.0, len(known) / total), _note(job, len(known), total))
-            while len(known) + len(job.running) < total and len(job.running) < _room(client):
+            room = max(1, _threads(job, client))
+            while len(known) + len(job.running) < total and len(job.running) < room:
                 _start(job, client, known)
             if not job.running and len(known) >= total:
                 return
-            if client.nthreads():
+            if _threads(job, client):
                 seen_worker = time.monotonic()
             elif time.monotonic() - seen_worker > job.patience_s:
                 raise ToolError(
@@ -92,6 +116,17 @@ def search(job: Search, client: Client, n_trials: int, tell: Advance) -> None:
                 )
             for future in _done(job):
                 known.add(_finish(job, future))
+            known |= _stop_late(job, client)
+    finally:
+        job.running.clear()
+        job.made.clear()
+
+
+@contextmanager
+def _scheduler(job: Search) -> Iterator[None]:
+    """What goes wrong in here is the scheduler's; errors of tasks and files are looked at apart."""
+    try:
+        yield
     except (CancelledError, asyncio.CancelledError, CommClosedError, OSError) as error:
         raise ToolError(
             "the scheduler must stay until the search ends",
@@ -99,9 +134,6 @@ def search(job: Search, client: Client, n_trials: int, tell: Advance) -> None:
             where=job.name,
             action="run the same command again: the study goes on",
         ) from error
-    finally:
-        job.running.clear()
-        job.made.clear()
 
 
 def directions(costs: Sequence[Cost]) -> list[StudyDirection]:
@@ -132,6 +164,14 @@ def refused_points(study: Study, space: Space) -> tuple[tuple[Point, str], ...]:
     return tuple(refused.items())
 
 
+def failed_points(study: Study, space: Space) -> tuple[tuple[Point, str], ...]:
+    """Every point of which no machine could say anything yet, and why."""
+    known = {each.point for each in found_points(study, space)}
+    known |= {point for point, _ in refused_points(study, space)}
+    failed = {point_of(space, trial): str(trial.user_attrs[FAILED]) for trial in failures(study)}
+    return tuple((point, why) for point, why in failed.items() if point not in known)
+
+
 def _known(job: Search) -> set[Point]:
     found = {each.point for each in found_points(job.study, job.space)}
     return found | {point for point, _ in refused_points(job.study, job.space)}
@@ -149,31 +189,33 @@ def _queue_all(job: Search, known: set[Point]) -> None:
 
 def _start(job: Search, client: Client, known: set[Point]) -> None:
     trial, point = _ask(job, known)
-    network = _network(job, client, point)
+    network = _network(job, client, trial, point)
     name = f"{_network_name(point)}-{point.mode}-{point.steps}"
-    if name not in job.made:
-        job.made[name] = client.submit(
-            job.tasks.measure,
-            job.made["payload"],
+    with _scheduler(job):
+        if name not in job.made:
+            job.made[name] = client.submit(
+                job.tasks.measure,
+                job.made["payload"],
+                network,
+                point.mode,
+                point.steps,
+                key=f"{job.name}-measure-{name}-{trial.number}",
+            )
+        priced = client.submit(
+            job.tasks.cost,
             network,
-            point.mode,
-            point.steps,
-            key=f"{job.name}-measure-{name}",
+            job.made[name],
+            point,
+            job.costs[0],
+            key=f"{job.name}-cost-{trial.number}",
         )
-    priced = client.submit(
-        job.tasks.cost,
-        network,
-        job.made[name],
-        point,
-        job.costs[0],
-        key=f"{job.name}-cost-{trial.number}",
-    )
-    job.running[priced] = (trial, point)
+    parts = (_network_name(point), name)
+    job.running[priced] = Running(trial=trial, point=point, parts=parts, begun=time.monotonic())
 
 
 def _ask(job: Search, known: set[Point]) -> tuple[Trial, Point]:
     """A point that is neither known nor under way: the sampler's, or else any."""
-    taken = known | {point for _, point in job.running.values()}
+    taken = known | {each.point for each in job.running.values()}
     for _ in range(_REPEATS):
         trial = job.study.ask()
         point = job.space.suggest(trial)
@@ -187,17 +229,25 @@ def _ask(job: Search, known: set[Point]) -> tuple[Trial, Point]:
     return trial, job.space.suggest(trial)
 
 
-def _network(job: Search, client: Client, point: Point) -> Future[Any]:
+def _network(job: Search, client: Client, trial: Trial, point: Point) -> Future[Any]:
     """The network of a point, made once for all that share it."""
     name = _network_name(point)
     if name not in job.made:
         path = job.networks / f"{name}.safetensors"
-        key = f"{job.name}-network-{name}"
-        if path.is_file():
-            job.made[name] = client.submit(_itself, path.read_bytes(), key=key, pure=False)
-        else:
-            job.made[name] = client.submit(
-                job.tasks.quantise, job.made["payload"], point.weight_bits, point.levels, key=key
+        # What was cancelled is never asked for under the same key.
+        key = f"{job.name}-network-{name}-{trial.number}"
+        kept = path.read_bytes() if path.is_file() else None
+        with _scheduler(job):
+            job.made[name] = (
+                client.submit(
+                    job.tasks.quantise,
+                    job.made["payload"],
+                    point.weight_bits,
+                    point.levels,
+                    key=key,
+                )
+                if kept is None
+                else client.submit(_itself, kept, key=key, pure=False)
             )
     return job.made[name]
 
@@ -210,29 +260,79 @@ def _network_name(point: Point) -> str:
 def _done(job: Search) -> list[Future[Any]]:
     if not job.running:
         return []
-    try:
-        return list(wait(list(job.running), _POLL_SECONDS, "FIRST_COMPLETED").done)
-    except TimeoutError:
-        return []
+    with _scheduler(job):
+        try:
+            return list(wait(list(job.running), _POLL_SECONDS, "FIRST_COMPLETED").done)
+        except TimeoutError:
+            return []
 
 
 def _finish(job: Search, future: Future[Any]) -> Point:
-    trial, point = job.running.pop(future)
-    try:
-        answer: Any = future.result()
-    except KilledWorker as error:
-        answer = Refused(reason=f"its workers died, {error.last_worker.address} the last of them")
-    if isinstance(answer, Refused):
-        trial.set_user_attr("refused", answer.reason)
-        job.study.tell(trial, state=TrialState.FAIL)
+    running = job.running.pop(future)
+    trial, point = running.trial, running.point
+    answer = _answer(job, future)
+    if isinstance(answer, (Refused, Failed)):
+        _give_up(job, trial, answer)
         return point
     path = job.networks / f"{_network_name(point)}.safetensors"
     if not path.is_file():
+        with _scheduler(job):
+            network = job.made[_network_name(point)].result()
         with atomic_files(job.networks) as scratch:
-            (scratch / path.name).write_bytes(job.made[_network_name(point)].result())
+            (scratch / path.name).write_bytes(network)
     trial.set_user_attr("figures", answer)
     job.study.tell(trial, [answer["accuracy"], *(answer[cost.figure] for cost in job.costs)])
     return point
+
+
+def _answer(job: Search, future: Future[Any]) -> Any:
+    """What a task gave; an error that it ended with is its machine's, or our own mistake."""
+    if future.status != "error":
+        with _scheduler(job):
+            return future.result()
+    try:
+        return future.result()
+    except KilledWorker as error:
+        return Failed(reason=f"its workers died, {error.last_worker.address} the last of them")
+    except (OSError, MemoryError) as error:
+        return Failed(reason=f"a worker: {str(error) or type(error).__name__}")
+
+
+def _give_up(job: Search, trial: Trial, answer: Refused | Failed) -> None:
+    trial.set_user_attr("refused" if isinstance(answer, Refused) else FAILED, answer.reason)
+    job.study.tell(trial, state=TrialState.FAIL)
+
+
+def _stop_late(job: Search, client: Client) -> set[Point]:
+    """Cancel trials that took too long, and those that wait for the same; which they are."""
+    if job.trial_timeout_s is None:
+        return set()
+    begun = time.monotonic() - job.trial_timeout_s
+    late = [future for future, each in job.running.items() if each.begun < begun]
+    if not late:
+        return set()
+    unfinished = {
+        name for future in late for name in job.running[future].parts if not job.made[name].done()
+    }
+    late = [
+        future
+        for future, each in job.running.items()
+        if future in late or unfinished & set(each.parts)
+    ]
+    stopped = [*late, *(job.made.pop(name) for name in sorted(unfinished))]
+    reason = f"it took more than {job.trial_timeout_s:g} s"
+    points = set()
+    for each in map(job.running.pop, late):
+        _give_up(job, each.trial, Failed(reason=reason))
+        points.add(each.point)
+    with _scheduler(job):
+        keys = {future.key for future in stopped}
+        busy = [worker for worker, own in client.processing().items() if keys & set(own)]
+        client.cancel(stopped, force=True)
+        # A thread cannot be stopped, its process can; on a cluster of others it ends by itself.
+        if busy and client.cluster is not None:
+            client.restart_workers(busy, timeout=_RESTART_SECONDS, raise_for_error=False)
+    return points
 
 
 def _itself(value: Any) -> Any:
@@ -240,9 +340,11 @@ def _itself(value: Any) -> Any:
     return value
 
 
-def _room(client: Client) -> int:
-    threads: dict[str, int] = client.nthreads()
-    return max(1, sum(threads.values()))
+def _threads(job: Search, client: Client) -> int:
+    """Of all workers there are."""
+    with _scheduler(job):
+        threads: dict[str, int] = client.nthreads()
+    return sum(threads.values())
 
 
 def _note(job: Search, known: int, total: int) -> str:

@@ -5,11 +5,16 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
+from spikewright.boards import get_board
+from spikewright.flow import area
 from spikewright.flow.convert import ConvertConfig, TrainConfig
-from spikewright.flow.files import atomic_files, atomic_folder, write_json
+from spikewright.flow.files import atomic_folder, write_json
 from spikewright.flow.original import Original
+from spikewright.flow.plan_file import PLAN_SCHEMA
 from spikewright.flow.progress import Working, silent
 from spikewright.flow.project import Project
 from spikewright.flow.samples import Samples
@@ -20,7 +25,14 @@ from spikewright.golden.spec.file import load
 from .cluster import connect
 from .front import Cost, Found, as_csv, front
 from .plot import plot_front
-from .run import Search, directions, found_points, refused_points, search
+from .run import (
+    Search,
+    directions,
+    failed_points,
+    found_points,
+    refused_points,
+    search,
+)
 from .space import Space
 from .study import JOURNAL, open_study
 from .task import Payload, Tasks
@@ -32,28 +44,34 @@ TASKS = Tasks(quantise=quantise, measure=measure, cost=cost)
 _KEPT_SAMPLES = 1000
 _LEAST_MAX_STEPS = 64
 _VERSIONS = ("spikewright", "numpy", "torch", "optuna", "distributed")
+# Of those, what another answer may come from.
+_ANSWERING = ("spikewright", "numpy", "torch")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Where:
-    """Where trials run; as ``connect``."""
+    """Where trials run, as ``connect``, and how long one may take; None is as long as it likes."""
 
     scheduler: str | None = None
     workers: int | None = None
     timeout_s: float = 10.0
     local_fallback: bool = False
+    trial_timeout_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Explored:
     """``best`` : the points that no other beats. ``refused`` : how many of those tried cannot be,
-    and ``why`` the first of them.
+    and ``why`` the first of them. ``failed`` : of how many a machine could not say anything, and
+    ``failure`` the first of them; another run tries them again.
     """
 
     found: tuple[Found, ...]
     best: tuple[Found, ...]
     refused: int
     why: str
+    failed: int
+    failure: str
 
 
 def explore_stage(
@@ -139,6 +157,12 @@ def explore_stage(
         "input_levels": config.input_levels,
         "training": None if training is None else _plain(training),
         "seed": seed,
+        "boards": {name: _board(name) for name in space.boards},
+        "versions": {
+            **{name: package_versions(name)[name] for name in _ANSWERING},
+            "plan schema": str(PLAN_SCHEMA),
+            "area model": _area_model(),
+        },
     }
     _check_folder(out)
     with open_study(out, identity, directions(costs), seed=seed) as study:
@@ -152,6 +176,7 @@ def explore_stage(
             # Keys of tasks are a scheduler's own, and trials of the same number are other points.
             name=f"explore-{secrets.token_hex(6)}",
             patience_s=max(where.timeout_s, 60.0),
+            trial_timeout_s=where.trial_timeout_s,
         )
         with (
             working("explore") as advance,
@@ -165,12 +190,19 @@ def explore_stage(
             search(job, client, trials, advance)
         found = found_points(study, space)
         refused = refused_points(study, space)
+        failed = failed_points(study, space)
     best = front(found, costs)
-    with working("write"):
-        _write(out, identity, found, best, costs)
-        _write_points(out, original, best, held_out)
+    # One folder, so that what tells of the points and the points themselves belong together.
+    with working("write"), atomic_folder(out / "points") as scratch:
+        _write(scratch, identity, found, best, costs)
+        _write_points(scratch, out / "networks", original, best, held_out)
     return Explored(
-        found=found, best=best, refused=len(refused), why=refused[0][1] if refused else ""
+        found=found,
+        best=best,
+        refused=len(refused),
+        why=refused[0][1] if refused else "",
+        failed=len(failed),
+        failure=failed[0][1] if failed else "",
     )
 
 
@@ -197,7 +229,7 @@ def _check_folder(out: Path) -> None:
 
 
 def _write(
-    out: Path,
+    folder: Path,
     identity: dict[str, object],
     found: Sequence[Found],
     best: Sequence[Found],
@@ -205,25 +237,40 @@ def _write(
 ) -> None:
     """Tables and picture."""
     rows = [each.row(each in best) for each in sorted(found, key=lambda each: each.number)]
-    with atomic_files(out) as scratch:
-        write_json(
-            scratch / "points.json",
-            {"made_of": identity, "versions": package_versions(*_VERSIONS), "points": rows},
-        )
-        (scratch / "points.csv").write_text(as_csv(rows), encoding="utf-8")
-        plot_front(found, best, costs, scratch / "front.png")
+    write_json(
+        folder / "points.json",
+        {"made_of": identity, "versions": package_versions(*_VERSIONS), "points": rows},
+    )
+    (folder / "points.csv").write_text(as_csv(rows), encoding="utf-8")
+    plot_front(found, best, costs, folder / "front.png")
 
 
-def _write_points(out: Path, original: Original, best: Sequence[Found], held_out: Samples) -> None:
+def _write_points(
+    folder: Path, networks: Path, original: Original, best: Sequence[Found], held_out: Samples
+) -> None:
     """A project and a plan for each point of the front."""
     kept = held_out.first(_KEPT_SAMPLES)
-    with atomic_folder(out / "points") as scratch:
-        for each in best:
-            point = each.point
-            network = load(out / "networks" / f"{point.weight_bits}-{point.levels}.safetensors")
-            project = Project.create(scratch / f"{each.number:04d}", network, original, kept)
-            write_json(project.root / "plan.json", each.figures["plan"])
-            project.record({"explored": each.row(True)})
+    for each in best:
+        point = each.point
+        network = load(networks / f"{point.weight_bits}-{point.levels}.safetensors")
+        project = Project.create(folder / f"{each.number:04d}", network, original, kept)
+        write_json(project.root / "plan.json", each.figures["plan"])
+        project.record({"explored": each.row(True)})
+
+
+def _board(name: str) -> dict[str, Any]:
+    """What a board is planned with; a file of the same name may say something else tomorrow."""
+    board = get_board(name)
+    return {**asdict(board.resources), "family": board.family, "device": board.device}
+
+
+def _area_model() -> str:
+    """A hash of its constants and features: a sweep is recorded anew without a new version."""
+    digest = hashlib.sha256()
+    files = (each for each in resources.files(area).iterdir() if each.is_file())
+    for each in sorted(files, key=lambda each: each.name):
+        digest.update(each.read_bytes())
+    return digest.hexdigest()
 
 
 def _hash(samples: Samples) -> str:

@@ -17,9 +17,19 @@ from spikewright.golden.errors import FileError
 
 from .space import Point, Space
 
-__all__ = ["JOURNAL", "STUDY_SCHEMA", "open_study", "point_of", "restart"]
+__all__ = [
+    "FAILED",
+    "JOURNAL",
+    "STUDY_SCHEMA",
+    "failures",
+    "open_study",
+    "point_of",
+    "restart",
+]
 
-STUDY_SCHEMA = 1
+STUDY_SCHEMA = 2
+FAILED = "failed"
+"""Attribute of a trial of which a machine could say nothing: why."""
 JOURNAL = "study.journal"
 _NAME = "explore"
 
@@ -32,7 +42,8 @@ def open_study(
 
     Parameters
     ----------
-    identity : plain data: hashes of network and samples, the space, what is asked for.
+    identity : plain data: hashes of network and samples, the space, what is asked for, what boards
+        have, and versions of what changes answers.
 
     Raises
     ------
@@ -108,6 +119,7 @@ _WORDS = {
     "network": "network (hash)",
     "calibration": "calibration data (hash)",
     "held_out": "held-out data (hash)",
+    "version of area model": "area model (hash)",
 }
 
 
@@ -115,18 +127,24 @@ def _refuse(begun: Mapping[str, Any], identity: Mapping[str, Any], where: str) -
     """Name the first thing that differs."""
     before, now = _flat(begun), _flat(identity)
     name = next(each for each in [*now, *before] if before.get(each) != now.get(each))
+    was, has = before.get(name), now.get(name)
+    if isinstance(was, dict) and isinstance(has, dict):  # a board: what of it
+        part = next(each for each in [*has, *was] if was.get(each) != has.get(each))
+        name, was, has = f"{name}: {part}", was.get(part), has.get(part)
     raise FileError(
         f"a study that goes on must be of the same {_WORDS.get(name, name.replace('_', ' '))}",
-        found=f"{_short(before.get(name))}, not {_short(now.get(name))}",
+        found=f"{_short(was)}, not {_short(has)}",
         where=where,
         action="choose another output folder, or repeat what it was begun with",
     )
 
 
 def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """With the choices each by itself."""
+    """With choices, boards and versions each by itself."""
     flat = dict(identity)
-    return flat | {f"choices of {name}": each for name, each in flat.pop("space", {}).items()}
+    for part, words in (("space", "choices of"), ("boards", "board"), ("versions", "version of")):
+        flat |= {f"{words} {name}": each for name, each in flat.pop(part, {}).items()}
+    return flat
 
 
 def _short(value: object) -> str:
@@ -136,13 +154,39 @@ def _short(value: object) -> str:
     return text[:12] if len(text) == 64 and text.isalnum() else text
 
 
+def failures(study: Study) -> list[FrozenTrial]:
+    """Trials of which a machine could say nothing."""
+    trials = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+    return [trial for trial in trials if FAILED in trial.user_attrs]
+
+
 def restart(study: Study) -> int:
-    """Queue again what an earlier run was at when it ended; how many there were."""
+    """Queue again what an earlier run was at when it ended, and what failed and was not tried
+    again since; how many there were.
+    """
     begun = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     for trial in begun:
-        study.enqueue_trial(dict(trial.params), skip_if_exists=False)
         study.tell(trial.number, state=TrialState.FAIL)
-    return len(begun)
+    trials = study.get_trials(deepcopy=False)
+    again: list[dict[str, Any]] = []
+    for trial in [*begun, *failures(study)]:
+        later = [_asked(each) for each in trials[trial.number + 1 :] if _counts(each)]
+        if trial.params not in [*again, *later]:
+            again.append(dict(trial.params))
+    for params in again:
+        study.enqueue_trial(params, skip_if_exists=False)
+    return len(again)
+
+
+def _asked(trial: FrozenTrial) -> dict[str, Any]:
+    """What a trial is of; one that waits has not been given it yet."""
+    return trial.params or dict(trial.system_attrs.get("fixed_params", {}))
+
+
+def _counts(trial: FrozenTrial) -> bool:
+    """Whether a trial is to come or said something; those that were drawn twice did not."""
+    waits = trial.state in (TrialState.WAITING, TrialState.COMPLETE)
+    return waits or "refused" in trial.user_attrs or FAILED in trial.user_attrs
 
 
 def point_of(space: Space, trial: FrozenTrial) -> Point:

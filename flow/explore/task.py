@@ -6,12 +6,19 @@ from typing import Any
 
 from spikewright.flow.convert import ConvertConfig, TrainConfig
 
-__all__ = ["Payload", "Refused", "Tasks"]
+__all__ = ["Failed", "Payload", "Refused", "Tasks"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refused:
     """Why a point cannot be, such as a board that is too small: an answer, and no failure."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """Why a machine could not say, such as a full disk: no answer, so it is asked for again."""
 
     reason: str
 
@@ -37,7 +44,7 @@ class Payload:
 
 @dataclass(frozen=True, kw_only=True)
 class Tasks:
-    """What workers do; each takes what the ones before it gave, or ``Refused``, which it passes on.
+    """What workers do; each passes on the ``Refused`` or ``Failed`` that one before it gave.
 
     Parameters
     ----------

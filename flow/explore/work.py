@@ -1,6 +1,7 @@
 """What workers do: quantise, measure, cost. Plain functions, the same on any machine."""
 
 import io
+import platform
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -13,17 +14,17 @@ from spikewright.flow.accuracy import mode_accuracy
 from spikewright.flow.convert import convert, prepare, train
 from spikewright.flow.cycles import Activity, activity
 from spikewright.flow.original import Original
-from spikewright.flow.plan import plan_as_dict
+from spikewright.flow.plan_file import plan_as_dict
 from spikewright.flow.planner import Objective, Pins, plan_hardware
 from spikewright.flow.samples import Samples, load_samples, save_samples
 from spikewright.flow.sequences import encode_samples
-from spikewright.golden.errors import SpikewrightError
+from spikewright.golden.errors import FileError, SpikewrightError, ToolError
 from spikewright.golden.spec import Mode, Network
 from spikewright.golden.spec.file import load, save
 
 from .front import Cost
 from .space import Point
-from .task import Payload, Refused
+from .task import Failed, Payload, Refused
 
 __all__ = ["Measured", "cost", "measure", "packed", "quantise"]
 
@@ -51,15 +52,17 @@ class Measured:
 
 def _answering(
     function: Callable[Arguments, Answer],
-) -> Callable[Arguments, Answer | Refused]:
-    """Give errors of the project as answers, and pass on those of an earlier task."""
+) -> Callable[Arguments, Answer | Refused | Failed]:
+    """Give errors of point and machine as answers, and pass on those of an earlier task."""
 
-    def answer(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer | Refused:
+    def answer(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer | Refused | Failed:
         for each in args:
-            if isinstance(each, Refused):
+            if isinstance(each, (Refused, Failed)):
                 return each
         try:
             return function(*args, **kwargs)
+        except (FileError, ToolError, OSError, MemoryError) as error:
+            return Failed(reason=f"{platform.node()}: {str(error) or type(error).__name__}")
         except SpikewrightError as error:
             return Refused(reason=str(error))
 

@@ -17,7 +17,7 @@ from spikewright.flow.memories import (
     guard_memories,
     readout_memories,
 )
-from spikewright.flow.plan import plan_as_dict, plan_hash
+from spikewright.flow.plan_file import plan_as_dict, plan_hash
 from spikewright.flow.tools import package_versions
 from spikewright.golden.spec import Network
 from spikewright.hdl.accelerator import Accelerator

@@ -9,7 +9,7 @@ from typing import Any
 from amaranth.back import verilog
 
 from spikewright.flow.files import atomic_files, text_hash, write_json
-from spikewright.flow.plan import save_plan
+from spikewright.flow.plan_file import save_plan
 from spikewright.golden.errors import ToolError
 from spikewright.golden.spec import Network
 from spikewright.hdl.accelerator import Accelerator

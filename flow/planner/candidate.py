@@ -72,12 +72,17 @@ class Candidate:
         return found
 
     def excess(self, limits: Limits, resources: Resources, clock_hz: float | None) -> float:
-        """How far it is from what it must keep to: the largest ratio; at most 1 where it does."""
+        """How far it is from what it must keep to: the largest ratio; at most 1 where it does.
+
+        Of what a board has none of, each that is needed counts as a whole board too many.
+        """
         cells = self.area.luts if self.area.logic_cells is None else self.area.logic_cells
         ratios = [
-            cells / max(1, resources.luts),
-            self.area.flip_flops / max(1, resources.flip_flops),
-            self.area.block_rams / max(1, resources.block_rams),
+            _share(cells, resources.luts),
+            _share(self.area.flip_flops, resources.flip_flops),
+            _share(self.area.block_rams, resources.block_rams),
+            _share(self.area.sprams, resources.sprams),
+            _share(self.area.dsps, resources.dsps),
         ]
         if clock_hz is not None:
             ratios.append(clock_hz / self.area.fmax_hz)
@@ -100,6 +105,10 @@ class Planned:
     chosen: Candidate
     front: tuple[Candidate, ...]
     limit: str
+
+
+def _share(needed: int, there: int) -> float:
+    return needed / there if there else 1.0 + needed if needed else 0.0
 
 
 def front_of(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:

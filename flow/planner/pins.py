@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from spikewright.flow.lanes import Banks
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode, Network
-from spikewright.hdl.plan import MembraneStore, Products, WeightStore
+from spikewright.hdl.plan import MembraneStore, Products, Rows, Sweeps, WeightStore
 
 __all__ = ["Pins"]
 
@@ -19,7 +19,8 @@ class Pins:
     ----------
     mode : how the network runs.
     lanes, banks : by population. sweep_lanes, spikes : of all cores that can; 1 spike, too.
-    membranes, weights, products : of all cores.
+    membranes, weights, products : of all cores. rows, sweeps : of all cores that can; some must.
+    queue_depth : of all queues.
     partition : parts, by population. share : populations that one core hosts together; ``()`` for
         a core each.
     """
@@ -32,11 +33,16 @@ class Pins:
     membranes: MembraneStore | None = None
     weights: WeightStore | None = None
     products: Products | None = None
+    rows: Rows | None = None
+    sweeps: Sweeps | None = None
+    queue_depth: int | None = None
     partition: Mapping[str, int] | None = None
     share: tuple[tuple[str, ...], ...] | None = None
 
     def check(self, network: Network, modes: tuple[Mode, ...]) -> None:
         """Raise ConfigurationError where pins contradict each other, network or traces."""
+        if self.queue_depth is not None and self.queue_depth < 2:
+            raise ConfigurationError("queue_depth must be at least 2", found=str(self.queue_depth))
         names = [population.name for population in network.order()]
         for what, given in (("lanes", self.lanes), ("banks", self.banks)):
             unknown = sorted(set(given) - set(names))
@@ -58,9 +64,13 @@ class Pins:
         contradictions = (
             (split & together, "a population that shares a core", "have one part"),
             (
-                set(narrow) if self.sweep_lanes is not None and len(narrow) == len(names) else (),
+                set(narrow)
+                if self.sweep_lanes is not None
+                and len(narrow) == len(names)
+                and self.rows is not Rows.SPARSE
+                else (),
                 "with pinned sweep_lanes some population",
-                "have a lane for each neuron",
+                "have a lane for each neuron, or rows be pinned to sparse",
             ),
             (
                 {f"{self.products}"}

@@ -8,7 +8,7 @@ from spikewright.flow.area import estimate_area
 from spikewright.flow.cycles import Activity, estimate_cycles
 from spikewright.golden.errors import ConfigurationError, SpikewrightError, UnsupportedError
 from spikewright.golden.spec import Network
-from spikewright.hdl.plan import HardwarePlan, MembraneStore, WeightStore
+from spikewright.hdl.plan import HardwarePlan, MembraneStore, Rows, Sweeps, WeightStore
 
 from .candidate import Candidate, Planned, front_of
 from .goal import Limits, Objective
@@ -20,7 +20,8 @@ __all__ = ["plan_hardware"]
 
 _MOST = 160  # plans that are looked at in a mode
 _OVER = 1.3  # how far beyond the board a plan may lie that is still widened
-_VARIED = 6  # plans of the front whose memories are tried elsewhere
+_VARIED = 6  # plans of the front whose memories are tried elsewhere, and with shorter queues
+_DEPTHS = (4, 16)  # of queues: in registers, and in few lookup tables
 
 Progress = Callable[[int, str], None]
 
@@ -40,8 +41,9 @@ def plan_hardware(
 
     From the fewest lanes on, what keeps the busiest core busy gets more, as long as that makes
     samples follow each other faster and the board has room: lanes, neurons that decide beside the
-    rows, spikes a cycle, cores. Of several ways the one is taken that gives the most speed for its
-    lookup tables. What came by is kept, and of the best of it memories are tried elsewhere.
+    rows, spikes a cycle, sparse rows, sweeps of what was touched, cores. Of several ways the one is
+    taken that gives the most speed for its lookup tables. What came by is kept, and of the best of
+    it memories are tried elsewhere and queues shorter.
 
     Parameters
     ----------
@@ -148,7 +150,12 @@ class _Search:
                     self._look(replace(knobs, weights=weights), activity)
             if self.pins.membranes is None:
                 for membranes in MembraneStore:
+                    if membranes is MembraneStore.SPRAM and not self.board.resources.sprams:
+                        continue
                     self._look(replace(knobs, membranes=membranes), activity)
+            if self.pins.queue_depth is None:
+                for depth in _DEPTHS:
+                    self._look(replace(knobs, queue_depth=depth), activity)
 
     def choose(self, objective: Objective, limits: Limits) -> Planned:
         """The best that keeps to everything."""
@@ -185,5 +192,7 @@ def describe(plan: HardwarePlan) -> str:
         names = "+".join(host.population for host in core.hosts)
         more = "" if core.sweep_lanes is None else f", {core.sweep_lanes} decide"
         more += "" if core.spikes == 1 else f", {core.spikes} spikes"
+        more += ", sparse rows" if core.rows is Rows.SPARSE else ""
+        more += ", touched sweeps" if core.sweeps is Sweeps.TOUCHED else ""
         cores.append(f"{names} {core.lanes} lanes{more}")
     return f"{plan.mode}: {'; '.join(cores)}"

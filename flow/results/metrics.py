@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Rule", "figures", "rule"]
+__all__ = ["Rule", "figures", "rule", "without_model"]
 
 Summary = Mapping[str, Any]
 Value = float | int | str
@@ -20,25 +20,32 @@ class Rule:
     share : of the recorded figure; 0 lets nothing move, in neither direction: what is exact and
         became better is recorded anew, with the change that made it so.
     more : whether more is better.
+    limit : the most that it may be, recorded or not; how far it moves below that is told only.
     """
 
-    share: float
+    share: float = 0.0
     more: bool = True
+    limit: float | None = None
 
     @property
     def text(self) -> str:
         """In words."""
+        if self.limit is not None:
+            return f"at most {self.limit:g}"
         return "exact" if self.share == 0 else f"{'-' if self.more else '+'}{100 * self.share:g} %"
 
 
 _EXACT = Rule(share=0)
 _EXACT_LESS = Rule(share=0, more=False)
+# The planner's model of cycles, off by so much of what was counted.
+_MODEL = "model of cycles off by"
 # By the first that matches a figure's name. Speeds of simulation and golden model are not held:
 # they are those of the machine, and of what else it does.
 _RULES = (
     (r"network", _EXACT),
     (r"accuracy, .*|efficiency, .*", _EXACT),
     (r"(samples|spikes) compared, .*", _EXACT),
+    (rf"{_MODEL}, .*", Rule(more=False, limit=0.02)),
     (r"(differences|cycles|bound|latency cycles), .*", _EXACT_LESS),
     (r"block RAMs|SPRAMs|DSPs", _EXACT_LESS),
     # Another version of the tools, or of an unrelated core, moves these a little.
@@ -72,6 +79,8 @@ def figures(summary: Summary) -> dict[str, Value]:
             f"latency cycles, {mode}": report["latency_cycles"],
             f"efficiency, {mode}": report["bound_cycles"] / report["cycles_per_sample"],
         }
+        if report.get("estimate_error") is not None:
+            found[f"{_MODEL}, {mode}"] = abs(report["estimate_error"])
     build, performance = summary["build"], summary["performance"]
     return found | {
         "LUTs": build["lut"],
@@ -83,3 +92,9 @@ def figures(summary: Summary) -> dict[str, Value]:
         "samples a second": performance["frames_per_s"],
         "samples a second and kLUT": performance["frames_per_s_per_klut"],
     }
+
+
+def without_model(summary: Summary) -> list[str]:
+    """Modes for which a run has no figure of the planner's model of cycles."""
+    modes = sorted(summary["cosim_modes"].items())
+    return [mode for mode, report in modes if report.get("estimate_error") is None]

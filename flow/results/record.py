@@ -11,6 +11,7 @@ from typing import Any
 from spikewright.flow.files import atomic_files, read_json, write_bytes, write_json
 from spikewright.golden.errors import FileError
 
+from .metrics import figures
 from .table import page, replace_table, short_table
 
 __all__ = ["RECORD_SCHEMA", "load_record", "name_of", "read_summary", "take_over"]
@@ -36,7 +37,7 @@ _KEPT: dict[str, tuple[str, ...]] = {
 _WHOLE = ("performance", "versions")
 _COSIM = (
     "simulator", "samples", "steps", "lanes", "spikes_compared", "mismatches", "cycles_per_second",
-    "cycles_per_sample", "bound_cycles", "latency_cycles",
+    "cycles_per_sample", "bound_cycles", "latency_cycles", "estimated_cycles", "estimate_error",
 )  # fmt: skip
 _NEEDED = ("accuracy", "cosim", "cosim_modes", "build", "performance", "measured")
 
@@ -57,6 +58,17 @@ def read_summary(folder: Path) -> dict[str, Any]:
             where=str(folder),
             action="run it again: spikewright bench NAME, or demo",
         )
+    try:
+        figures(summary)
+        name_of(summary)
+        _trimmed(summary)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise FileError(
+            "a summary must be of a run of this version",
+            found=f"{type(error).__name__}: {error}",
+            where=str(folder),
+            action="run it again: spikewright bench NAME, or demo",
+        ) from error
     return summary
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from .metrics import Rule, Value, figures, rule
+from .metrics import Rule, Value, figures, rule, without_model
 
 __all__ = ["Move", "compare", "show"]
 
@@ -28,8 +28,16 @@ class Move:
     rule: Rule
 
     @property
+    def above(self) -> bool:
+        """Whether it is above a limit, which needs no record."""
+        limit = self.rule.limit
+        return limit is not None and isinstance(self.now, int | float) and self.now > limit
+
+    @property
     def too_far(self) -> bool:
-        """Whether it goes against its rule. A figure that is new cannot; one that is gone does."""
+        """Whether it goes against its rule. One that is gone does; one that is new, if above."""
+        if self.rule.limit is not None and self.now is not None:
+            return self.above
         if self.before is None:
             return False
         if self.now is None or self.rule.share == 0:
@@ -54,10 +62,12 @@ class Move:
     @property
     def verdict(self) -> str:
         """One or two words."""
-        if self.before is None:
-            return "new"
         if self.now is None:
             return "gone"
+        if self.above:
+            return "too much"
+        if self.before is None:
+            return "new"
         if self.too_far:
             return "worse" if self.worse else "better"
         return "within" if self.worse else "better, allowed"
@@ -66,26 +76,27 @@ class Move:
 def compare(
     record: Mapping[str, Summary], results: Mapping[str, Summary]
 ) -> tuple[tuple[Move, ...], int]:
-    """Figures of ``results`` that differ from the record's, and how many were held against it.
+    """Figures of ``results`` that differ from the record's, or are above a limit, and how many were
+    held against the record.
 
-    Runs that only one of them has are not looked at.
+    Of runs that only one of them has, only limits are looked at.
     """
     moves = []
     held = 0
-    for name in sorted(set(record) & set(results)):
-        before, now = figures(record[name]), figures(results[name])
+    for name in sorted(results):
+        before = figures(record[name]) if name in record else {}
+        now = figures(results[name])
         held += len(before)
         for figure in [*before, *(each for each in now if each not in before)]:
-            if before.get(figure) != now.get(figure):
-                moves.append(
-                    Move(
-                        run=name,
-                        figure=figure,
-                        before=before.get(figure),
-                        now=now.get(figure),
-                        rule=rule(figure),
-                    )
-                )
+            move = Move(
+                run=name,
+                figure=figure,
+                before=before.get(figure),
+                now=now.get(figure),
+                rule=rule(figure),
+            )
+            if move.above or (name in record and move.before != move.now):
+                moves.append(move)
     return tuple(moves), held
 
 
@@ -119,6 +130,13 @@ def show(
     ):
         if names:
             console.print(f"{what}: {', '.join(names)}", highlight=False)
+    for what, runs in (("the record of", record), ("the run of", results)):
+        for name in sorted(set(runs) & set(results)):
+            if modes := without_model(runs[name]):
+                console.print(
+                    f"no cycles by the planner's model in {what} {name}: {', '.join(modes)}",
+                    highlight=False,
+                )
     efficiency = ", ".join(
         f"{name} {results[name]['performance']['efficiency']:.3f}" for name in sorted(results)
     )

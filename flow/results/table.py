@@ -66,6 +66,7 @@ _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("that of each seed", lambda s: _seeds(s["build"])),
     ("frames a sequence, each a sample", lambda s: _frames(s["cosim"])),
     ("cycles a sample, mean", lambda s: _number(s["performance"]["cycles_per_sample"])),
+    ("cycles, by the planner's model", lambda s: _modelled(s["cosim_modes"])),
     ("its bound, efficiency", lambda s: _bound(s["performance"])),
     ("latency", lambda s: f"{s['performance']['latency_us']:.2f} us"),
     ("samples a second", lambda s: _number(s["performance"]["frames_per_s"])),
@@ -113,6 +114,18 @@ def _golden(golden: Summary) -> str:
 def _speed(modes: Mapping[str, Summary]) -> str:
     return ", ".join(
         f"{mode} {_number(report['cycles_per_second'])} ({' '.join(map(str, report['lanes']))})"
+        for mode, report in sorted(modes.items())
+    )
+
+
+def _modelled(modes: Mapping[str, Summary]) -> str:
+    """In each mode, and how far that is from what was counted on the same samples."""
+    if not any("estimated_cycles" in report for report in modes.values()):
+        return "not recorded"
+    return ", ".join(
+        f"{mode} {_number(report['estimated_cycles'])} ({100 * report['estimate_error']:+.2f} %)"
+        if report.get("estimated_cycles") is not None
+        else f"{mode} {'refused' if 'estimated_cycles' in report else 'not recorded'}"
         for mode, report in sorted(modes.items())
     )
 

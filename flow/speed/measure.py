@@ -16,7 +16,8 @@ from spikewright.flow.cosim.schedule import core_work
 from spikewright.flow.cosim.setup import build_vectors
 from spikewright.flow.generate import generate
 from spikewright.flow.machine import measured
-from spikewright.flow.plan import default_plan, load_plan
+from spikewright.flow.plan import default_plan
+from spikewright.flow.plan_file import load_plan
 from spikewright.flow.progress import Working, silent
 from spikewright.flow.tools import package_versions
 from spikewright.golden.errors import ConfigurationError, MismatchError

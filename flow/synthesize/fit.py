@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from spikewright.boards import BOARDS, Board
+from spikewright.flow.large_membranes import in_large_rams
 from spikewright.flow.memories import ANYWHERE, Memory, core_memories, memories
-from spikewright.flow.plan import LARGE_BITS, default_plan, membrane_store, with_depths
+from spikewright.flow.plan import LARGE_BITS, default_plan, membrane_store
+from spikewright.flow.plan_file import with_depths
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import Network
 from spikewright.hdl.config import CoreConfig, core_configs
@@ -17,6 +19,7 @@ __all__ = ["MemoryUse", "check_fits", "check_stores", "memory_use"]
 
 # A LUT RAM of 16 x 4 bits: the lookup tables it is made of and those of its write port.
 _LUTRAM_LUTS = 6
+_IN_BLOCK = (MembraneStore.BLOCK, WeightStore.BLOCK)
 _LANES = tuple(1 << k for k in range(11))
 
 
@@ -87,11 +90,20 @@ def check_stores(uses: Sequence[MemoryUse], board: Board) -> None:
                 if use.memory.kind == "membranes"
                 else "choose a board that has it",
             )
-        if use.memory.store == WeightStore.SPRAM and board.large_ram is None:
+        if use.blocks and use.memory.store in _IN_BLOCK and not board.block_ram.count:
             raise ConfigurationError(
-                f"{use.memory} must be in block RAM or logic: {board.name} has no large RAMs",
+                f"{use.memory} must be in registers, LUT RAM or logic: {board.name} has no block"
+                " RAM",
                 found=use.memory.store,
-                action=f"generate with --weights {WeightStore.BLOCK}, or choose another board",
+                action="choose another store, or another board",
+            )
+        if use.memory.store == WeightStore.SPRAM and board.large_ram is None:
+            what = use.memory.kind
+            other = "logic" if what == "weights" else "registers"
+            raise ConfigurationError(
+                f"{use.memory} must be in block RAM or {other}: {board.name} has no large RAMs",
+                found=use.memory.store,
+                action=f"generate with --{what} {WeightStore.BLOCK}, or choose another board",
             )
 
 
@@ -120,6 +132,7 @@ class _Need:
         )
         for what, short, there, unit, count in kinds:
             needed = sum(map(count, self._uses))
+            there = max(there, 0)
             if needed > there:
                 largest = max(self._uses, key=count)
                 return what, needed, there, unit, f"{largest} in {count(largest)} {short}"
@@ -151,7 +164,8 @@ def _uses(
 def _use(memory: Memory, board: Board) -> MemoryUse:
     blocks = sum(
         board.block_ram.blocks(rows, bits, ports=memory.reads, written=memory.written)
-        for rows, bits in memory.parts
+        for rows, bits in memory.kept or memory.parts
+        if bits
     )
     units = sum(-(-rows // 16) * -(-bits // 4) for rows, bits in memory.parts)
     store = cheapest(memory, board) if memory.store == ANYWHERE else memory.store
@@ -184,7 +198,12 @@ def _advice(
         )
         return possible and _Need(uses, on, stored).excess() is None
 
-    stores = (MembraneStore.BLOCK, MembraneStore.LUTRAM, MembraneStore.REGISTERS)
+    stores = (
+        MembraneStore.BLOCK,
+        MembraneStore.LUTRAM,
+        MembraneStore.REGISTERS,
+        MembraneStore.SPRAM,
+    )
     advice = [
         f"membranes in {store} would fit"
         for store in stores
@@ -198,7 +217,8 @@ def _advice(
     if not loaded and sum(_weights(config) for config in configs) > _room(board):
         widest = 0  # in whatever shape
     for lanes in reversed([n for n in _LANES if n < widest]):
-        if fits(board, _with_lanes(network, plan, board, lanes)):
+        fewer = _with_lanes(network, plan, board, lanes)
+        if fewer is not None and fits(board, fewer):
             advice.append(f"at most {lanes} lanes would fit")
             break
     for bits in range(max(_weight_bits(configs)) - 1, 1, -1):
@@ -230,7 +250,10 @@ def _with_store(
         replace(core, membranes=membrane_store(config.groups, store))
         for core, config in zip(plan.cores, configs, strict=True)
     )
-    return replace(plan, cores=tuple(cores))
+    other = replace(plan, cores=tuple(cores))
+    if store is MembraneStore.SPRAM:
+        return in_large_rams(other, configs, more_than=LARGE_BITS)
+    return other
 
 
 def _with_large(plan: HardwarePlan, configs: Sequence[CoreConfig]) -> HardwarePlan:
@@ -244,16 +267,24 @@ def _with_large(plan: HardwarePlan, configs: Sequence[CoreConfig]) -> HardwarePl
     return replace(plan, cores=tuple(cores))
 
 
-def _with_lanes(network: Network, plan: HardwarePlan, board: Board, lanes: int) -> HardwarePlan:
-    """What a user gets who asks for so many lanes."""
+def _with_lanes(
+    network: Network, plan: HardwarePlan, board: Board, lanes: int
+) -> HardwarePlan | None:
+    """What a user gets who asks for so many lanes; None where large RAMs are for too little."""
     large = any(core.weights is WeightStore.SPRAM for core in plan.cores)
-    return default_plan(
-        network,
-        plan.mode,
-        lanes=lanes,
-        membranes=None if board.lut_ram else MembraneStore.BLOCK,
-        weights=WeightStore.SPRAM if large else None,
-    )
+    membranes = None if board.lut_ram else MembraneStore.BLOCK
+    if any(core.membranes is MembraneStore.SPRAM for core in plan.cores):
+        membranes = MembraneStore.SPRAM
+    try:
+        return default_plan(
+            network,
+            plan.mode,
+            lanes=lanes,
+            membranes=membranes,
+            weights=WeightStore.SPRAM if large else None,
+        )
+    except ConfigurationError:
+        return None
 
 
 def _without_depths(plan: HardwarePlan) -> HardwarePlan:

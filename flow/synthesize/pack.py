@@ -1,4 +1,4 @@
-"""What a design takes of a board, from synthesis and packing alone: nothing is placed or routed."""
+"""What a design takes of a board, from synthesis and packing; and, where asked for, its clock."""
 
 import json
 import tempfile
@@ -13,19 +13,24 @@ from spikewright.golden.spec import Network
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.plan import HardwarePlan
 
+from .job import ROUTERS
 from .netlist import DEVICE, NAME, elaborate, synthesise
-from .results import read_packed, sizes
+from .report import CriticalPath
+from .results import read_packed, read_path, read_speed, sizes
 from .sample import StoredSample
 from .tools import ToolStop, nextpnr_tool, run, yosys_tool
 
 __all__ = ["PackedDesign", "pack"]
+
+_REPORT = "report.json"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PackedDesign:
     """What place and route would have to place; names as of ``BuildReport``.
 
-    ``netlist``: Yosys' own, flat, of module ``top``, as place and route gets it.
+    ``netlist``: Yosys' own, flat, of module ``top``, as place and route gets it. ``fmax_mhz``,
+    ``path``: of one seed of place and route, if that was asked for.
     """
 
     lut: int
@@ -35,12 +40,23 @@ class PackedDesign:
     dsp: int
     logic_cells: int | None
     netlist: Mapping[str, Any] = field(repr=False)
+    fmax_mhz: float | None = None
+    path: CriticalPath | None = None
 
 
 def pack(
-    network: Network, plan: HardwarePlan, board: Board, *, sample: StoredSample
+    network: Network,
+    plan: HardwarePlan,
+    board: Board,
+    *,
+    sample: StoredSample,
+    routes: bool = False,
 ) -> PackedDesign:
     """Synthesise and pack a design with its self-test, for the counts that a bitstream would have.
+
+    Parameters
+    ----------
+    routes : whether it is placed and routed too, for its clock.
 
     Raises
     ------
@@ -68,6 +84,14 @@ def pack(
             elaborate(top, board, folder)
             synthesise(board, folder, run_yosys, plan.fanouts)
             packed = run(nextpnr, arguments, folder, log="nextpnr.log")
+            if routes:
+                arguments = (
+                    *DEVICE[board.family],
+                    *("--json", f"{NAME}.json", "--report", _REPORT, "--seed", "1"),
+                    *("--freq", f"{board.goal_mhz:g}", "--timing-allow-fail"),
+                    *("--router", ROUTERS[0]),
+                )
+                run(nextpnr, arguments, folder, log="route.log")
         except ToolStop as stop:
             raise ToolError(
                 f"{stop.tool.name} must end well",
@@ -76,6 +100,7 @@ def pack(
             ) from stop
         log = packed.log.read_text(encoding="utf-8", errors="replace")
         netlist = json.loads((folder / f"{NAME}.json").read_text(encoding="utf-8"))
+        report = json.loads((folder / _REPORT).read_text(encoding="utf-8")) if routes else None
     counts = sizes(board.family, read_packed(log), log)
     return PackedDesign(
         lut=counts["lut"] or 0,
@@ -85,4 +110,6 @@ def pack(
         dsp=counts["dsp"] or 0,
         logic_cells=counts["logic_cells"],
         netlist=netlist,
+        fmax_mhz=None if report is None else read_speed(report),
+        path=None if report is None else read_path(report),
     )

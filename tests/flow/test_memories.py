@@ -23,6 +23,7 @@ from spikewright.hdl.config import core_configs
 from spikewright.hdl.plan import MembraneStore, Rows
 from support.branching import branching, convolution, dense, max_pool
 from support.chains import bounded_chain, counting_chain
+from support.stores import TWO_PORTS
 from support.thinned import thinned
 
 
@@ -131,7 +132,7 @@ def test_every_memory_of_the_hardware_is_counted(mode, network, options):
     assert all(style is None for _, style, _, _ in spare), spare
 
 
-@pytest.mark.parametrize("membranes", list(MembraneStore))
+@pytest.mark.parametrize("membranes", TWO_PORTS)
 def test_every_memory_of_sparse_rows_is_counted(membranes):
     network = thinned(bounded_chain((150, 40, 5), seed=1, high=1), 0.2)
     test_every_memory_of_the_hardware_is_counted(

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from spikewright.flow.plan import (
-    default_plan,
+from spikewright.flow.plan import default_plan
+from spikewright.flow.plan_file import (
     load_plan,
     plan_as_dict,
     plan_from_dict,

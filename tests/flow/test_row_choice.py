@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spikewright.flow.plan import default_plan, plan_as_dict, plan_from_dict
+from spikewright.flow.plan import default_plan
+from spikewright.flow.plan_file import plan_as_dict, plan_from_dict
 from spikewright.flow.row_choice import core_costs
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Dense, Mode

@@ -6,6 +6,7 @@ import pytest
 from spikewright.golden.spec import Mode
 from spikewright.hdl import bound_cycles, core_configs
 from spikewright.hdl.bound import rows
+from spikewright.hdl.plan import MembraneStore
 from support.branching import branching, convolution, dense, max_pool
 from support.graphs import check_graph, plan_for
 
@@ -50,6 +51,13 @@ def test_rows_follow_the_schedule():
 def test_the_bound_is_the_busiest_core(spikes, bound):
     steps = {"a": 2.0, "b": 2.0, "out": 2.0}
     assert bound_cycles(configs(lanes=4), spikes=ones(**spikes), steps=steps) == bound
+
+
+def test_a_memory_of_one_port_takes_two_cycles():
+    cores = configs(lanes=4, membranes=MembraneStore.SPRAM)
+    steps = {"a": 2.0, "b": 2.0, "out": 2.0}
+    found = bound_cycles(cores, spikes=ones(x=1.0, a=0.0, b=0.0), steps=steps)
+    assert found == 2 * (100 + 2 * 16)
 
 
 def test_no_run_is_faster():

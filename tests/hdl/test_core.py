@@ -9,13 +9,16 @@ import pytest
 from spikewright.golden.spec import EndFlag, Fire, Mode, Soma
 from spikewright.hdl.plan import MembraneStore
 from support.single_core import END, SETTLING, SPIKE, STEP, STEPWISE, Reference, make, run, samples
+from support.stores import TWO_PORTS
+
+pytestmark = pytest.mark.pairs
 
 STALLS = [("1", "1"), ("0110", "1"), ("1", "00101"), ("011", "101")]
 
 
 @pytest.mark.parametrize("name", list(STEPWISE))
 @pytest.mark.parametrize(("valid", "ready"), STALLS)
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("store", TWO_PORTS)
 def test_stepwise(name, valid, ready, store):
     config = make(STEPWISE[name], mode=Mode.STEPWISE, store=store)
     run(config, *samples(config, seed=f"{name}{valid}{ready}"), valid=valid, ready=ready)
@@ -62,7 +65,7 @@ def test_banks_of_rows_and_columns(mode, shape, banks, lanes, valid, ready):
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("store", TWO_PORTS)
 @pytest.mark.parametrize("source", [(0, 1), (-1, 1), (-9, 9)])
 @pytest.mark.parametrize(("n", "lanes"), [(3, 4), (20, 1)])
 def test_a_pass_misses_no_row_in_front_of_it(mode, store, source, n, lanes):
@@ -92,7 +95,7 @@ def test_a_pass_misses_no_row_in_front_of_it(mode, store, source, n, lanes):
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("store", TWO_PORTS)
 @pytest.mark.parametrize("source", [(0, 1), (0, 3)])
 def test_latency_and_interval_are_the_properties(mode, store, source):
     soma = Soma(

@@ -24,6 +24,8 @@ from support.router_states import (
 )
 from support.router_systems import system_of
 
+pytestmark = pytest.mark.pairs
+
 STUCK = r"^nothing can happen"
 
 

@@ -11,10 +11,12 @@ from amaranth.hdl import ResetInserter, Signal
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import Delta, TokenKind, Window
 from spikewright.hdl.delta import DeltaUnit, change_range
-from spikewright.hdl.plan import MembraneStore
 from spikewright.hdl.token import TokenLayout, axes_of
 from support.ports import run_ports
+from support.stores import TWO_PORTS
 from support.streams import simulate
+
+pytestmark = pytest.mark.pairs
 
 SPIKE, STEP, END = (kind.value for kind in TokenKind)
 STALLS = [("1", "1"), ("01", "1"), ("1", "001"), ("110", "011")]
@@ -222,7 +224,7 @@ BANKS = [((1, 1, 1), (1, 1, 1)), ((3, 2, 3), (5, 3, 2))]
 
 @pytest.mark.parametrize("banks", BANKS)
 @pytest.mark.parametrize("name", WINDOWS)
-@pytest.mark.parametrize("store", MembraneStore)
+@pytest.mark.parametrize("store", TWO_PORTS)
 def test_maxima_over_windows(name, banks, store):
     rng = random.Random(f"{name}{banks}{store}")
     delta, shape = WINDOWS[name]

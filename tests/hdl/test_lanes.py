@@ -9,7 +9,10 @@ from spikewright.golden.errors import ConfigurationError
 from spikewright.hdl.lanes import AccumulatorLanes
 from spikewright.hdl.plan import MembraneStore
 from spikewright.hdl.token import TokenLayout, axes_of
+from support.stores import TWO_PORTS
 from support.streams import simulate
+
+pytestmark = pytest.mark.pairs
 
 LAYOUTS = {
     "unit": TokenLayout(axes=axes_of((4,)), low=0, high=1),
@@ -108,7 +111,7 @@ def test_constructor_errors():
 
 @pytest.mark.parametrize("name", list(LAYOUTS))
 @pytest.mark.parametrize("shape", [signed(4), unsigned(3)])
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("store", TWO_PORTS)
 def test_every_operand_and_payload_after_the_latency(name, shape, store):
     layout = LAYOUTS[name]
     dut = lanes(layout, groups=1, operand_shape=shape, store=store)
@@ -139,7 +142,7 @@ def test_every_operand_and_payload_after_the_latency(name, shape, store):
 
 
 @pytest.mark.parametrize("name", list(LAYOUTS))
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("store", TWO_PORTS)
 @pytest.mark.parametrize(
     ("banks", "groups"), [((1, 1), 1), ((1, 1), 2), ((2, 3), 3), ((2, 1), 5), ((1, 2), 17)]
 )
@@ -230,7 +233,7 @@ def test_every_product(low, high):
     simulate(dut, bench)
 
 
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("store", TWO_PORTS)
 def test_rows_and_sweeps_see_what_the_other_wrote(store):
     """A row right behind a sweep's write, and a sweep right behind a row, of the same group."""
     dut = lanes(LAYOUTS["unit"], groups=2, channel_lanes=1, store=store)

@@ -7,6 +7,7 @@ import pytest
 from spikewright.golden.errors import ConfigurationError
 from spikewright.hdl.membranes import Membranes
 from spikewright.hdl.plan import MembraneStore
+from support.stores import TWO_PORTS
 from support.streams import simulate
 
 
@@ -19,9 +20,14 @@ def test_constructor_errors():
         ConfigurationError, match=r"^there must be at least one group of one bit, found 8 of 0$"
     ):
         Membranes(groups=8, width=0, store=MembraneStore.BLOCK)
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^words that are read and written in a cycle must be in a store of two ports, found",
+    ):
+        Membranes(groups=8, width=8, store=MembraneStore.SPRAM)
 
 
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("store", TWO_PORTS)
 @pytest.mark.parametrize("groups", [1, 2, 3, 8])
 def test_random_reads_and_writes(store, groups):
     dut = Membranes(groups=groups, width=12, store=store)
@@ -56,7 +62,7 @@ def test_random_reads_and_writes(store, groups):
     assert met
 
 
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("store", TWO_PORTS)
 def test_a_word_is_held_until_the_next_read(store):
     dut = Membranes(groups=2, width=4, store=store)
 

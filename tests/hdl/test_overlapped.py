@@ -21,6 +21,9 @@ from support.single_core import (
     samples,
     words_of,
 )
+from support.stores import TWO_PORTS
+
+pytestmark = pytest.mark.pairs
 
 FIRING = [name for name, soma in STEPWISE.items() if soma.fire is not Fire.NONE]
 STALLS = [("1", "1"), ("0110", "1"), ("1", "00101"), ("011", "101")]
@@ -35,7 +38,7 @@ def overlapped(soma, *, sweep_lanes, **options):
 
 @pytest.mark.parametrize("name", FIRING)
 @pytest.mark.parametrize(("valid", "ready"), STALLS)
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("store", TWO_PORTS)
 @pytest.mark.parametrize("sweep_lanes", [2, 8])
 def test_stepwise(name, valid, ready, store, sweep_lanes):
     config = overlapped(STEPWISE[name], mode=Mode.STEPWISE, store=store, sweep_lanes=sweep_lanes)
@@ -83,7 +86,7 @@ READ = {
 
 @pytest.mark.parametrize("name", list(READ))
 @pytest.mark.parametrize("mode", list(Mode))
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("store", TWO_PORTS)
 @pytest.mark.parametrize(
     ("sweep_lanes", "spikes", "valid", "ready"),
     [(1, 1, "1", "1"), (2, 4, "011", "101"), (8, 1, "0110", "1")],
@@ -163,7 +166,7 @@ def test_a_marker_keeps_its_place_behind_the_rows(mode, source, sweep_lanes):
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("store", TWO_PORTS)
 @pytest.mark.parametrize("source", [(0, 1), (0, 3)])
 @pytest.mark.parametrize(("sweep_lanes", "spikes"), [(1, 1), (4, 1), (4, 2), (4, 4)])
 def test_latency_is_the_property(mode, store, source, sweep_lanes, spikes):

@@ -11,6 +11,8 @@ from spikewright.hdl.readout import ArgmaxReadout, TallyReadout
 from spikewright.hdl.token import TokenLayout, axes_of
 from support.streams import run_stream
 
+pytestmark = pytest.mark.pairs
+
 SPIKE, STEP, END = (kind.value for kind in TokenKind)
 STALLS = [("1", "1"), ("01", "1"), ("1", "001"), ("110", "011")]
 

@@ -10,6 +10,7 @@ from spikewright.hdl.plan import CorePlan, Host, MembraneStore, Rows, Sweeps, We
 from spikewright.hdl.row_checks import check_rows
 from support.branching import branching, convolution, dense
 from support.chains import bounded_chain
+from support.stores import TWO_PORTS
 
 CHAIN = bounded_chain((6, 5, 4), seed=1)
 
@@ -19,7 +20,7 @@ def core(*names, **options):
     return CorePlan(hosts=hosts, lanes=2, rows=Rows.SPARSE, **options)
 
 
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("store", TWO_PORTS)
 @pytest.mark.parametrize("name", ["h0", "out"])
 def test_one_dense_connection_is_legal_in_any_store(name, store):
     check_rows(CHAIN, core(name, membranes=store))

@@ -12,6 +12,8 @@ from spikewright.hdl.serialiser import SpikeSerialiser
 from spikewright.hdl.token import TokenLayout, axes_of
 from support.streams import run_stream
 
+pytestmark = pytest.mark.pairs
+
 SPIKE = TokenKind.SPIKE.value
 
 

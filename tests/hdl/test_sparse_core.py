@@ -10,6 +10,9 @@ from spikewright.hdl.lanes import AccumulatorLanes
 from spikewright.hdl.plan import MembraneStore, Rows
 from spikewright.hdl.sum_banks import SumBanks
 from support.single_core import END, SETTLING, SPIKE, STEP, STEPWISE, Reference, make, run, samples
+from support.stores import TWO_PORTS
+
+pytestmark = pytest.mark.pairs
 
 STALLS = [("1", "1"), ("011", "00101")]
 
@@ -22,7 +25,7 @@ def sparse(soma, **options):
 
 @pytest.mark.parametrize("name", list(STEPWISE))
 @pytest.mark.parametrize(("valid", "ready"), STALLS)
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("store", TWO_PORTS)
 def test_stepwise(name, valid, ready, store):
     config = sparse(STEPWISE[name], mode=Mode.STEPWISE, store=store)
     run(config, *samples(config, seed=f"{name}{valid}{ready}"), valid=valid, ready=ready)
@@ -31,14 +34,14 @@ def test_stepwise(name, valid, ready, store):
 @pytest.mark.parametrize("name", list(SETTLING))
 @pytest.mark.parametrize("mode", [Mode.SETTLE, Mode.COLLAPSED])
 @pytest.mark.parametrize(("valid", "ready"), STALLS)
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("store", TWO_PORTS)
 def test_settle_and_collapsed(name, mode, valid, ready, store):
     soma = Soma(fire=Fire.TERNARY, threshold_negative=1, bias_when="first", **SETTLING[name])
     config = sparse(soma, mode=mode, store=store, source=(-2, 3), shift=1)
     run(config, *samples(config, seed=f"{name}{mode}"), valid=valid, ready=ready)
 
 
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("store", TWO_PORTS)
 @pytest.mark.parametrize("density", [0.0, 0.2, 1.0])
 @pytest.mark.parametrize(
     ("shape", "banks", "lanes"),
@@ -70,7 +73,7 @@ def test_banks_and_groups(store, density, shape, banks, lanes):
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("store", TWO_PORTS)
 def test_a_marker_keeps_its_place_behind_the_rows(mode, store):
     """None to five spikes, then the marker at once: it must wait for rows that are looked up."""
     soma = Soma(
@@ -94,7 +97,7 @@ def test_a_marker_keeps_its_place_behind_the_rows(mode, store):
     run(config, sent, expected)
 
 
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("store", TWO_PORTS)
 def test_same_place_in_consecutive_rows(store):
     """One lane, one neuron that every row of every spike hits."""
     soma = Soma(fire=Fire.BINARY, threshold=5)
@@ -105,7 +108,7 @@ def test_same_place_in_consecutive_rows(store):
 
 
 @pytest.mark.parametrize("mode", [Mode.STEPWISE, Mode.COLLAPSED])
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("store", TWO_PORTS)
 def test_latency_is_the_property(mode, store):
     soma = Soma(
         fire=Fire.TERNARY,

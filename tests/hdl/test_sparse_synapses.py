@@ -16,6 +16,8 @@ from spikewright.hdl.token import TokenLayout, axes_of
 from support.port import random_spikes
 from support.streams import simulate
 
+pytestmark = pytest.mark.pairs
+
 BITS = 4
 
 

@@ -12,6 +12,8 @@ from spikewright.hdl.sum_banks import SumBanks
 from spikewright.hdl.token import TokenLayout, axes_of
 from support.streams import simulate
 
+pytestmark = pytest.mark.pairs
+
 BITS, OPERAND = 14, 5
 FAST = [MembraneStore.REGISTERS, MembraneStore.LUTRAM]
 

@@ -35,6 +35,8 @@ from support.graphs import plan_for
 from support.scalar_network import ScalarSoma
 from support.streams import simulate
 
+pytestmark = pytest.mark.pairs
+
 LANES = 3
 STALLS = ["1", "01", "0011"]
 
@@ -132,11 +134,13 @@ def network(options, mode, *, constant=False):
 class Paper:
     """A sweep with its memory, in a testbench, and every neuron's scalar definition."""
 
-    def __init__(self, net, mode, *, read_latency=1, ready="1"):
+    def __init__(self, net, mode, *, read_latency=1, pace=1, ready="1"):
         shared = [("a", "b")] if len(net.populations) > 1 else []
         self.net = net
         self.config = core_configs(net, plan_for(net, mode, lanes=LANES, shared=shared))[0]
-        self.dut = Sweep(config=self.config, read_latency=read_latency)
+        self.dut = Sweep(config=self.config, read_latency=read_latency, pace=pace)
+        # A memory of one port writes in the next cycle, and its words are held first.
+        self.writes, self.late = False, None
         self.ready = cycle(ready)
         self.words = [0] * self.config.groups
         self.mask = (1 << LANES * self.config.state.bits) - 1
@@ -214,12 +218,20 @@ class Paper:
         await ctx.tick()
         if write:
             self.words[write[0]] = write[1]
+        if self.late is not None:
+            ctx.set(dut.word, self.late)
+            self.late = None
+        assert not (self.writes and moves), "a read in the cycle of a write"
+        self.writes = write and dut.pace > 1
         if moves:
             asked.append(group)
-            if len(asked) >= dut.read_latency:
+            if len(asked) >= dut.stages:
                 # Behind the last group nobody asks, and no word is right.
-                shown = asked[-dut.read_latency]
-                ctx.set(dut.word, self.words[shown] if shown < len(self.words) else 0)
+                shown = asked[-dut.stages]
+                word = self.words[shown] if shown < len(self.words) else 0
+                if dut.pace > 1:
+                    self.late, word = word, self.mask
+                ctx.set(dut.word, word)
 
     def run(self, bench):
         async def whole(ctx):
@@ -398,12 +410,13 @@ TIMED = {
 }
 
 
-@pytest.mark.parametrize("read_latency", [1, 2])
+@pytest.mark.parametrize(("read_latency", "pace"), [(1, 1), (2, 1), (2, 2)])
 @pytest.mark.parametrize("name", TIMED)
-def test_latency_and_interval(name, read_latency):
+def test_latency_and_interval(name, read_latency, pace):
     """A bit of a quotient takes a cycle, a burst two more; a silent pass takes as long."""
     options, mode, interval = TIMED[name]
-    paper = Paper(network(options, mode), mode, read_latency=read_latency)
+    interval = max(interval, pace)
+    paper = Paper(network(options, mode), mode, read_latency=read_latency, pace=pace)
     dut = paper.dut
     assert dut.interval == interval
 

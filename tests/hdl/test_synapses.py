@@ -9,10 +9,11 @@ from amaranth.hdl import signed, unsigned
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Dense, Identity, Operator, Window, WindowKind
 from spikewright.hdl.geometry import port_schedule
-from spikewright.hdl.plan import MembraneStore, WeightStore
+from spikewright.hdl.plan import WeightStore
 from spikewright.hdl.synapses import Synapses, natural_latency, operand_shape
 from spikewright.hdl.token import TokenLayout, axes_of
 from support.port import random_spikes, run, scatter
+from support.stores import TWO_PORTS
 
 CASES = 60
 
@@ -121,7 +122,7 @@ def test_random_windows(seed):
         spare=rng.choice((0, 2)),
         first_group=rng.choice((0, 0, 5)),
         weights=rng.choice(list(WeightStore)),
-        membranes=rng.choice(list(MembraneStore)),
+        membranes=rng.choice(TWO_PORTS),
     )
 
 
@@ -134,7 +135,7 @@ def random_store(rng):
         "spare": rng.choice((0, 1)),
         "first_group": rng.choice((0, 3)),
         "weights": rng.choice(list(WeightStore)),
-        "membranes": rng.choice(list(MembraneStore)),
+        "membranes": rng.choice(TWO_PORTS),
     }
 
 

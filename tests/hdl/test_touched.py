@@ -19,6 +19,9 @@ from spikewright.hdl.touched import TouchedPlaces
 from support.branching import branching, convolution, dense, max_pool, transposed
 from support.graphs import check_graph, plan_for
 from support.single_core import END, STEP, make, run, samples
+from support.stores import TWO_PORTS
+
+pytestmark = pytest.mark.pairs
 
 STALLS = [("1", "1"), ("0110", "101")]
 SHAPE = (3, 7, 9)
@@ -80,7 +83,7 @@ def test_the_same_spikes(mode, valid, ready, store, banks, lanes):
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_neurons_that_fire_without_a_spike(mode, seed):
     """Biases above some thresholds, below zero in others, and both signs."""
     rng = np.random.default_rng(seed)
@@ -187,7 +190,7 @@ def test_a_replayed_input_is_refused():
 
 
 @pytest.mark.parametrize("mode", [Mode.STEPWISE, Mode.COLLAPSED])
-@pytest.mark.parametrize("store", list(MembraneStore))
+@pytest.mark.parametrize("store", TWO_PORTS)
 def test_latency_is_the_property(mode, store):
     """Of a step that touched nothing; then steps that did, with stalls."""
     soma = Soma(

@@ -7,6 +7,7 @@ import pytest
 
 from spikewright.hdl.plan import MembraneStore
 from spikewright.hdl.update import UpdateMemory, cheapest_store
+from support.stores import TWO_PORTS
 from support.streams import simulate
 
 
@@ -46,7 +47,7 @@ def run(dut, addresses, writes, moves):
 
 
 @pytest.mark.parametrize("moves", ["1", "10", "0011"])
-@pytest.mark.parametrize("store", MembraneStore)
+@pytest.mark.parametrize("store", TWO_PORTS)
 def test_every_sequence_of_four_among_two_words(store, moves):
     """Every order of two words, each written or not, one behind the other."""
     choices = list(itertools.product(range(2), range(2)))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spikewright.flow.cosim.compare import Difference
 from spikewright.flow.cosim.golden import golden_streams
 from spikewright.flow.cosim.judge import judge
 from spikewright.flow.cosim.manifest import read_manifest
@@ -22,10 +23,10 @@ from spikewright.flow.generate import generate
 from spikewright.flow.tools import simulator_environment
 from spikewright.golden.spec import Encoding, Mode, Network
 from spikewright.hdl.plan import HardwarePlan
-from tests.support.random_networks import Chooser, random_inputs
-from tests.support.random_plans import random_plan, random_stalls
+from support.random_networks import Chooser, random_inputs
+from support.random_plans import random_plan, random_stalls
 
-__all__ = ["Case", "check", "random_case"]
+__all__ = ["Bench", "Case", "check", "random_case"]
 
 _WATCHDOG = 20_000
 _ONCE = """module once;
@@ -87,56 +88,74 @@ def check(case: Case, folder: Path, *, mapped: Callable[[Path], list[Path]] | No
     ``mapped`` makes other Verilog files of the generated one, to be simulated in its place.
     """
     generate(case.network, case.plan, folder)
-    manifest = read_manifest(folder)
-    streams = golden_streams(
-        case.network,
-        case.plan.mode,
-        case.inputs,
-        case.steps,
-        keep=case.keep,
-        replayed=[each.name for each in manifest.inputs if each.first_step_only],
-    )
-    streams |= frame_streams(case.network, case.inputs, case.keep)
-    vectors = build_vectors(
-        case.network, manifest, streams, core_work(case.network, manifest, case.plan)
-    )
-    patterns = [_go(stalls) for stalls in case.stalls]
-    setup = Setup(
-        generated=str(folder),
-        simulator="icarus",
-        folder=str(folder),
-        batch=vectors.samples,
-        samples=vectors.samples,
-        watchdog=_WATCHDOG,
-        input_patterns=patterns[:-1],
-        output_pattern=patterns[-1],
-    )
-    write_batch(
-        folder,
-        manifest,
-        vectors.input_words,
-        samples=vectors.samples,
-        limits=[words.size for words in vectors.words],
-        watchdog=_WATCHDOG,
-        input_patterns=patterns[:-1],
-        output_pattern=patterns[-1],
-        steps=case.steps or 1,
-    )
-    (folder / "testbench.v").write_text(render(manifest, public=False) + _ONCE, encoding="utf-8")
-    _simulate(folder, [manifest.verilog] if mapped is None else mapped(manifest.verilog))
-    difference = judge(setup, manifest, vectors, read_batch(folder, manifest), first=0)
+    bench = Bench(case, folder)
+    verilog = bench.manifest.verilog
+    bench.build([verilog] if mapped is None else mapped(verilog))
+    difference = bench.difference()
     if difference is not None:
         raise difference.error()
 
 
+class Bench:
+    """The testbench of a case whose Verilog is generated in ``folder``, and what it must see."""
+
+    def __init__(self, case: Case, folder: Path, *, watchdog: int = _WATCHDOG) -> None:
+        self.folder = folder
+        self.manifest = read_manifest(folder)
+        streams = golden_streams(
+            case.network,
+            case.plan.mode,
+            case.inputs,
+            case.steps,
+            keep=case.keep,
+            replayed=[each.name for each in self.manifest.inputs if each.first_step_only],
+        )
+        streams |= frame_streams(case.network, case.inputs, case.keep)
+        work = core_work(case.network, self.manifest, case.plan)
+        self.vectors = build_vectors(case.network, self.manifest, streams, work)
+        patterns = [_go(stalls) for stalls in case.stalls]
+        self.setup = Setup(
+            generated=str(folder),
+            simulator="icarus",
+            folder=str(folder),
+            batch=self.vectors.samples,
+            samples=self.vectors.samples,
+            watchdog=watchdog,
+            input_patterns=patterns[:-1],
+            output_pattern=patterns[-1],
+            steps=case.steps or 1,
+        )
+        testbench = render(self.manifest, public=False) + _ONCE
+        (folder / "testbench.v").write_text(testbench, encoding="utf-8")
+
+    def build(self, verilog: list[Path]) -> None:
+        """Compile these files with the testbench, which is the same for any inputs and stalls."""
+        # Models of cells are SystemVerilog, as which Icarus 11 does not start what Amaranth writes.
+        standard = "-g2005" if len(verilog) == 1 else "-g2012"
+        command = ["iverilog", standard, "-o", "once.vvp", "-s", "testbench", "-s", "once"]
+        self._call(*command, *map(str, verilog), "testbench.v")
+
+    def difference(self) -> Difference | None:
+        """What the simulation does that it must not."""
+        write_batch(
+            self.folder,
+            self.manifest,
+            self.vectors.input_words,
+            samples=self.vectors.samples,
+            limits=[words.size for words in self.vectors.words],
+            watchdog=self.setup.watchdog,
+            input_patterns=self.setup.input_patterns,
+            output_pattern=self.setup.output_pattern,
+            steps=self.setup.steps,
+        )
+        self._call("vvp", "-N", "once.vvp")
+        result = read_batch(self.folder, self.manifest)
+        return judge(self.setup, self.manifest, self.vectors, result, first=0)
+
+    def _call(self, *command: str) -> None:
+        environment = simulator_environment("icarus", optimise="-O0")
+        subprocess.run(command, cwd=self.folder, env=environment, check=True, capture_output=True)
+
+
 def _go(stalls: str | None) -> str:
     return "1" if stalls is None else stalls.translate(str.maketrans("01", "10"))
-
-
-def _simulate(folder: Path, verilog: list[Path]) -> None:
-    environment = simulator_environment("icarus", optimise="-O0")
-    # Models of cells are SystemVerilog, as which Icarus 11 does not start what Amaranth writes.
-    standard = "-g2005" if len(verilog) == 1 else "-g2012"
-    build = ["iverilog", standard, "-o", "once.vvp", "-s", "testbench", "-s", "once"]
-    for command in ([*build, *map(str, verilog), "testbench.v"], ["vvp", "-N", "once.vvp"]):
-        subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)

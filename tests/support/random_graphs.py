@@ -37,7 +37,7 @@ from spikewright.golden.spec import (
     Window,
     WindowKind,
 )
-from tests.support.random_networks import Chooser, random_readout
+from support.random_networks import Chooser, random_readout
 
 __all__ = ["random_graph"]
 

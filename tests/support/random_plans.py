@@ -21,7 +21,7 @@ from spikewright.hdl.plan import (
     WeightStore,
 )
 from spikewright.hdl.token import axes_of
-from tests.support.random_networks import Chooser
+from support.random_networks import Chooser
 
 __all__ = ["random_plan", "random_stalls"]
 
@@ -73,6 +73,10 @@ def random_plan(chooser: Chooser, network: Network, mode: Mode) -> HardwarePlan:
         if chooser.integer(0, 1) == 0:
             decide = 1 << chooser.integer(0, 3)
             plan = _where_legal(network, plan, {index: replace(sparse, sweep_lanes=decide)})
+    for index, core in enumerate(plan.cores):
+        if chooser.integer(0, 2) == 2:
+            large = replace(core, membranes=MembraneStore.SPRAM)
+            plan = _where_legal(network, plan, {index: large})
     return _with_depths(chooser, network, plan)
 
 

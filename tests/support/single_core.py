@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 SPIKE, STEP, END = (kind.value for kind in TokenKind)
-CLEARED = 40  # cycles after reset in which a core clears its membranes
+CLEARED = 60  # cycles after reset in which a core clears its membranes
 
 
 class Reference:

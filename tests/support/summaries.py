@@ -31,6 +31,8 @@ SUMMARY = {
             "cycles_per_sample": 900.25,
             "bound_cycles": 700.5,
             "latency_cycles": 950.0,
+            "estimated_cycles": 900.25,
+            "estimate_error": 0.0,
             "lanes": [2, 2],
         },
         "collapsed": {
@@ -41,6 +43,8 @@ SUMMARY = {
             "cycles_per_sample": 250.4,
             "bound_cycles": 200.2,
             "latency_cycles": 350.0,
+            "estimated_cycles": 247.896,
+            "estimate_error": -0.01,
             "lanes": [3, 2],
         },
     },

@@ -10,7 +10,7 @@ from spikewright.flow.area import recording, records
 from spikewright.flow.area.designs import DESIGNS, design
 from spikewright.flow.area.recording import calibrate
 from spikewright.flow.area.records import load_records, package_records, plain_hash, plain_plan
-from spikewright.flow.plan import PLAN_SCHEMA, plan_from_dict
+from spikewright.flow.plan_file import PLAN_SCHEMA, plan_from_dict
 from spikewright.golden.errors import ConfigurationError, FileError, ToolError
 
 MODULE = "spikewright.flow.area.recording"
@@ -23,7 +23,7 @@ def few(monkeypatch):
     built = []
     known = package_records("ice40")
 
-    def record(name, network, plan, board):
+    def record(name, network, plan, board, *, routes):
         built.append(name)
         return replace(known.find(name), plan_hash=plain_hash(plain_plan(plan)))
 
@@ -40,6 +40,7 @@ def test_a_sweep_is_resumed(few, tmp_path, monkeypatch):
     assert few == told == list(NAMES)
     whole = load_records(path)
     assert whole.luts and whole.flip_flops and whole.alone
+    assert [each.name for each in tmp_path.iterdir()] == ["s.json"]
     data = json.loads(path.read_text())
     del data["designs"][1]
     path.write_text(json.dumps(data))
@@ -56,17 +57,41 @@ def test_a_sweep_is_resumed(few, tmp_path, monkeypatch):
 
 
 def test_what_was_recorded_stays_when_a_tool_fails(few, tmp_path, monkeypatch):
+    path = tmp_path / "s.json"
+    whole = calibrate("ice40", path)
     record = recording.record_design
 
-    def fails(name, *rest):
+    def fails(name, *rest, **options):
         if name == NAMES[2]:
             raise ToolError("yosys must end well", found="not so")
-        return record(name, *rest)
+        return record(name, *rest, **options)
 
     monkeypatch.setattr(f"{MODULE}.record_design", fails)
     with pytest.raises(ToolError):
-        calibrate("ice40", tmp_path / "s.json")
-    assert [each.name for each in load_records(tmp_path / "s.json").designs] == list(NAMES[:2])
+        calibrate("ice40", path, again=True)
+    # What is complete stays until there is another that is.
+    assert load_records(path) == whole
+    part = tmp_path / "s.part.json"
+    assert [each.name for each in load_records(part).designs] == list(NAMES[:2])
+    monkeypatch.setattr(f"{MODULE}.record_design", record)
+    few.clear()
+    assert calibrate("ice40", path) == whole
+    assert few == [NAMES[2]]
+    assert not part.exists()
+
+
+def test_a_design_that_is_to_be_timed_is_recorded_again(few, tmp_path, monkeypatch):
+    path = tmp_path / "s.json"
+    calibrate("ice40", path)
+    data = json.loads(path.read_text())
+    for each in data["designs"]:
+        each["fmax_mhz"] = None
+    path.write_text(json.dumps(data))
+    timed = [replace(each, routes=each.name == NAMES[1]) for each in DESIGNS["ice40"]]
+    monkeypatch.setitem(DESIGNS, "ice40", tuple(timed))
+    few.clear()
+    calibrate("ice40", path)
+    assert few == [NAMES[1]]
 
 
 def test_unknown_family(tmp_path):
@@ -79,13 +104,13 @@ def test_unknown_family(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema": 0}, r"the schema of a sweep must be 1, found 0; record it anew"),
+        ({"schema": 0}, r"the schema of a sweep must be 2, found 0; record it anew"),
         ({"designs": [{}]}, r"a sweep must hold family, date, versions, coefficients and designs"),
     ],
 )
 def test_bad_files(tmp_path, change, message):
     path = tmp_path / "s.json"
-    data = {"schema": 1, "family": "ice40", "date": "", "versions": {}, "luts": {}}
+    data = {"schema": 2, "family": "ice40", "date": "", "versions": {}, "luts": {}}
     path.write_text(json.dumps({**data, "flip_flops": {}, "alone": None, "designs": [], **change}))
     with pytest.raises(FileError, match=message):
         load_records(path)
@@ -104,5 +129,5 @@ def test_a_sweep_that_is_not_whole_says_nothing(tmp_path, monkeypatch):
     whole = json.loads((Path(records.__file__).parent / "ice40.json").read_text())
     (tmp_path / "ice40.json").write_text(json.dumps(whole | {"luts": {}, "flip_flops": {}}))
     monkeypatch.setattr(records, "package_path", lambda family: tmp_path / f"{family}.json")
-    with pytest.raises(FileError, match=r"must have been recorded whole .* found 25 designs, and"):
+    with pytest.raises(FileError, match=r"must have been recorded whole .* found \d+ designs, and"):
         package_records.__wrapped__("ice40")

@@ -48,6 +48,8 @@ def test_what_cannot_be_met_is_one_message(tmp_path, project):
         (("--plot", "front.gif"), "a plot's name must end in"),
         (("--objective", "speed"), "--objective: must be one of latency, throughput, area, memory"),
         (("--partition", "two"), "--partition: must be NAME=NUMBER"),
+        (("--rows", "few"), "--rows: must be one of dense, sparse, found 'few'"),
+        (("--steps", "4"), "--steps must be given with the mode stepwise, the only one that takes"),
         (("--mode", "stepwise", "--banks", "1x1,1x1,1x1,1x1"), "--banks: must be one, or one for"),
     ],
 )

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, reject, seed, settings
 from hypothesis import strategies as st
 
 from spikewright.golden.errors import ConfigurationError, RangeError
-from tests.support.fuzz import check, random_case
-from tests.support.random_graphs import random_graph
-from tests.support.random_networks import Drawn
+from support.fuzz import check, random_case
+from support.random_graphs import random_graph
+from support.random_networks import Drawn
 
-NETWORKS = int(os.environ.get("FUZZ_N", "300"))
+NETWORKS = int(os.environ.get("FUZZ_N", "120"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 SHARDS = 20
 

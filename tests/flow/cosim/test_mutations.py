@@ -1,22 +1,20 @@
 """Small wrongs in the generated Verilog: co-simulation must catch each."""
 
-import hashlib
-import json
 import re
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
-from spikewright.flow.cosim import cosimulate
 from spikewright.flow.generate import generate
-from spikewright.flow.plan import default_plan, with_depths
-from spikewright.golden.errors import MismatchError
+from spikewright.flow.plan import default_plan
+from spikewright.flow.plan_file import with_depths
 from spikewright.golden.spec import Encoding, Mode, Network
 from spikewright.hdl.loops import minimum_depths
 from spikewright.hdl.plan import HardwarePlan, Host
 from support.branching import branching, convolution, dense, inputs_of, max_pool
 from support.chains import bounded_chain, inputs_for
+from support.fuzz import Bench, Case
 from support.mutate import mutants
 
 MODE = Mode.SETTLE
@@ -30,17 +28,19 @@ class Subject:
     plan: HardwarePlan
     inputs: object
 
-    def simulate(self, folder):
-        # Both kinds of flow control: a wrong handshake only shows while something waits.
-        for stalls in ("0", "0110100"):
-            cosimulate(
-                self.network,
-                folder,
-                self.inputs,
-                simulator="icarus",
-                stall_output=stalls,
-                watchdog_cycles=2000,
+    def benches(self, folder):
+        """With both kinds of flow control: a wrong handshake only shows while something waits."""
+        generate(self.network, self.plan, folder)
+        for stalls in (None, "0110100"):
+            case = Case(
+                network=self.network,
+                plan=self.plan,
+                inputs={"x": self.inputs},
+                steps=None,
+                keep=None,
+                stalls=(None, stalls),
             )
+            yield Bench(case, folder, watchdog=2000)
 
 
 def chain():
@@ -108,29 +108,23 @@ EQUIVALENT = (
 
 @pytest.mark.parametrize("subject", [chain, crowd])
 def test_the_unchanged_hardware_passes(tmp_path, subject):
-    made = subject()
-    generate(made.network, made.plan, tmp_path)
-    made.simulate(tmp_path)
+    for bench in subject().benches(tmp_path):
+        bench.build([bench.manifest.verilog])
+        assert bench.difference() is None
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_mutants_are_caught(tmp_path, part):
     subject, module, every = PARTS[part]
-    made = subject()
-    generated = generate(made.network, made.plan, tmp_path)
-    candidates = mutants(generated.verilog.read_text(), module)
+    benches = list(subject().benches(tmp_path))
+    candidates = mutants(benches[0].manifest.verilog.read_text(), module)
     candidates = [m for m in candidates if not re.search("|".join(EQUIVALENT), m.before)][::every]
     assert len(candidates) >= 5
+    changed = tmp_path / "mutant.v"
     survivors = []
     for mutant in candidates:
-        generated.verilog.write_text(mutant.verilog)
-        manifest = generated.manifest | {
-            "verilog_hash": hashlib.sha256(mutant.verilog.encode()).hexdigest()
-        }
-        (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-        try:
-            made.simulate(tmp_path)
-        except MismatchError:
-            continue
-        survivors.append(str(mutant))
+        changed.write_text(mutant.verilog)
+        benches[0].build([changed])
+        if not any(bench.difference() for bench in benches):
+            survivors.append(str(mutant))
     assert survivors == []

@@ -8,10 +8,13 @@ from spikewright.flow.plan import default_plan
 from spikewright.golden.errors import MismatchError
 from spikewright.golden.spec import Mode
 from spikewright.hdl import config as hdl_config
-from spikewright.hdl.plan import MembraneStore, Products, Rows, WeightStore
+from spikewright.hdl.plan import Products, Rows, WeightStore
 from support.chains import bounded_chain, inputs_for
+from support.fuzz import Case, check
+from support.stores import TWO_PORTS
 from support.thinned import thinned
-from tests.support.fuzz import Case, check
+
+pytestmark = pytest.mark.pairs
 
 SIZES = (20, 13, 9, 5)
 
@@ -49,7 +52,7 @@ def test_every_spike_is_equal_while_neurons_decide(tmp_path, mode, high, stalls,
     check(made, tmp_path)
 
 
-@pytest.mark.parametrize("membranes", list(MembraneStore))
+@pytest.mark.parametrize("membranes", TWO_PORTS)
 @pytest.mark.parametrize("weights", [WeightStore.BLOCK, WeightStore.LOGIC])
 @pytest.mark.parametrize("products", list(Products))
 def test_every_store(tmp_path, membranes, weights, products):

@@ -11,7 +11,9 @@ from spikewright.golden.errors import MismatchError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.wide_synapses import WideSynapses
 from support.chains import bounded_chain, inputs_for
-from tests.support.fuzz import Case, check
+from support.fuzz import Case, check
+
+pytestmark = pytest.mark.pairs
 
 SIZES = (12, 9, 7, 6, 3)
 

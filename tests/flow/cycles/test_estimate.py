@@ -10,22 +10,22 @@ from spikewright.flow.cycles import activity, cores, estimate_cycles
 from spikewright.flow.cycles.serialise import Serialiser
 from spikewright.flow.plan import default_plan
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
-from spikewright.golden.spec import Delta, DeltaFunction, Identity, Mode
-from spikewright.hdl.plan import GuardPlan, MembraneStore, Products, Rows, Sweeps
+from spikewright.golden.spec import Delta, DeltaFunction, Encoding, Identity, Mode
+from spikewright.hdl.plan import GuardPlan, MembraneStore, Products, Rows
+from support.branching import branching, convolution, dense, inputs_of, max_pool, residual
 from support.chains import bounded_chain, counting_chain, inputs_for
-from tests.support.branching import branching, convolution, dense, inputs_of, max_pool, residual
-from tests.support.cycles import estimated, measured
-from tests.support.graphs import plan_for
-from tests.support.random_graphs import random_graph
-from tests.support.random_networks import Seeded, random_inputs, settling_network, stepwise_network
-from tests.support.random_plans import random_plan
+from support.cycles import estimated, measured
+from support.graphs import plan_for
+from support.random_graphs import random_graph
+from support.random_networks import Seeded, random_inputs, settling_network, stepwise_network
+from support.random_plans import random_plan
 
 CHAIN = (60, 33, 17, 5)
 
 
-def compare(network, plan, inputs, steps, folder, *, tolerance=0.02):
-    found = measured(network, plan, inputs, steps, folder)
-    estimate = estimated(network, plan, inputs, steps)
+def compare(network, plan, inputs, steps, folder, *, tolerance=0.02, keep=None):
+    found = measured(network, plan, inputs, steps, folder, keep)
+    estimate = estimated(network, plan, inputs, steps, keep)
     assert abs(estimate.cycles / found - 1) <= tolerance, (estimate.cycles, found)
     assert estimate.efficiency == pytest.approx(estimate.bound / estimate.cycles)
     assert estimate.bound <= estimate.cycles
@@ -79,6 +79,16 @@ def test_compressed_rows_and_block_ram(tmp_path, mode, options):
 
 
 @pytest.mark.parametrize("mode", list(Mode))
+def test_membranes_in_large_rams(tmp_path, mode):
+    network = bounded_chain(CHAIN, seed=4, high=3, bits=3)
+    plan = default_plan(network, mode, lanes=4)
+    cores = tuple(replace(core, membranes=MembraneStore.SPRAM) for core in plan.cores)
+    steps = 4 if mode is Mode.STEPWISE else None
+    inputs = {"x": inputs_for(network, 10, seed=1)}
+    compare(network, replace(plan, cores=cores), inputs, steps, tmp_path, tolerance=0.0)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("shared", [(), (("a", "b"),)])
 def test_branches_meet(tmp_path, mode, shared):
     network = residual()
@@ -110,9 +120,7 @@ def test_random_networks_and_plans(tmp_path, seed):
     makers = (random_graph, stepwise_network, settling_network)
     network = makers[seed % 3](chooser)
     mode = network.modes[seed % len(network.modes)]
-    drawn = random_plan(chooser, network, mode)
-    every = tuple(replace(core, sweeps=Sweeps.ALL) for core in drawn.cores)
-    plan = replace(drawn, cores=every, encoders=False)
+    plan = replace(random_plan(chooser, network, mode), guards=())
     inputs = random_inputs(network, batch=9, steps=network.max_steps, seed=seed)
     events = any(source.encoding == "events" for source in network.inputs)
     steps = network.max_steps if mode is Mode.STEPWISE or events else None
@@ -121,6 +129,15 @@ def test_random_networks_and_plans(tmp_path, seed):
             estimated(network, plan, inputs, steps)
         return
     compare(network, plan, inputs, steps, tmp_path)
+
+
+@pytest.mark.parametrize("encoding", [Encoding.CONSTANT, Encoding.ONCE])
+def test_encoders(tmp_path, encoding):
+    network = bounded_chain((20, 13, 5), seed=3, high=3)
+    source = replace(network.inputs[0], encoding=encoding)
+    network = replace(network, inputs=(source,), modes=(Mode.STEPWISE,))
+    plan = default_plan(network, Mode.STEPWISE, lanes=64, encoders=True)
+    compare(network, plan, {"x": inputs_for(network, 8, seed=1)}, 3, tmp_path, tolerance=0)
 
 
 def test_counted_spikes(tmp_path):
@@ -211,13 +228,18 @@ def test_a_function_behind_a_delay_is_refused():
         estimated(network, plan, inputs_of(network, 3, seed=1), 3)
 
 
-def test_sweeps_of_touched_groups_are_refused():
-    rng = np.random.default_rng(2)
-    wires = [
-        ("x", "a", convolution(rng, 2, 2, (3, 3), padding=1)),
-        ("a", "out", dense(rng, 2 * 6 * 6, 3)),
+def test_latency_is_a_mean_over_samples_that_come_alone():
+    network = bounded_chain((20, 13, 5), seed=3)
+    plan = default_plan(network, Mode.COLLAPSED, lanes=4)
+    x = inputs_for(network, 4)
+    pairs = [
+        estimate_cycles(network, plan, activity(network, Mode.COLLAPSED, x[[k, k]], batch=2))
+        for k in range(4)
     ]
-    network = branching({"x": (2, 6, 6)}, {"a": (2, 6, 6), "out": (3,)}, wires, seed=1)
-    plan = default_plan(network, Mode.COLLAPSED, lanes=4, sweeps=Sweeps.TOUCHED)
-    with pytest.raises(UnsupportedError, match="does not know sweeps of touched groups"):
-        estimated(network, plan, inputs_of(network, 3, seed=1), None)
+    alone = [pair.latency for pair in pairs]
+    assert len(set(alone)) > 1
+    assert estimated(network, plan, {"x": x}, None).latency == np.mean(alone)
+    batches = activity(network, Mode.COLLAPSED, x, batch=2)
+    assert estimate_cycles(network, plan, batches).latency == np.mean(alone[::2])
+    with pytest.raises(ConfigurationError, match="a batch must have at least 2 samples, found 1"):
+        activity(network, Mode.COLLAPSED, x, batch=1)

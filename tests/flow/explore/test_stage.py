@@ -14,7 +14,7 @@ from spikewright.flow.explore.front import Cost
 from spikewright.flow.explore.space import Space
 from spikewright.flow.explore.stage import Where, explore_stage
 from spikewright.flow.networks import mlp
-from spikewright.flow.plan import load_plan
+from spikewright.flow.plan_file import load_plan
 from spikewright.flow.project import Project
 from spikewright.flow.samples import Samples
 from spikewright.flow.stages import choose_plan, cosim_stage, generate_stage

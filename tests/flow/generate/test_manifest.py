@@ -3,7 +3,8 @@ import re
 import pytest
 
 from spikewright.flow.generate import generate
-from spikewright.flow.plan import default_plan, plan_hash
+from spikewright.flow.plan import default_plan
+from spikewright.flow.plan_file import plan_hash
 from spikewright.golden.spec import Mode
 from spikewright.hdl.plan import Rows
 from support.chains import bounded_chain, counting_chain

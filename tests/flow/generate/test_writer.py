@@ -5,7 +5,8 @@ import pytest
 from spikewright.flow.files import file_hash
 from spikewright.flow.generate import generate
 from spikewright.flow.generate.writer import _check_names
-from spikewright.flow.plan import default_plan, load_plan
+from spikewright.flow.plan import default_plan
+from spikewright.flow.plan_file import load_plan
 from spikewright.golden.errors import ConfigurationError, FileError, ToolError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.plan import HardwarePlan

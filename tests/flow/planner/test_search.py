@@ -7,7 +7,7 @@ import pytest
 
 from spikewright.boards import get_board
 from spikewright.flow.cycles import activity
-from spikewright.flow.plan import load_plan, plan_hash, save_plan
+from spikewright.flow.plan_file import load_plan, plan_hash, save_plan
 from spikewright.flow.planner import Limits, Objective, Pins, plan_hardware
 from spikewright.flow.planner.picture import draw_front
 from spikewright.golden.errors import ConfigurationError
@@ -16,7 +16,7 @@ from spikewright.hdl.checks import check_plan
 from spikewright.hdl.config import core_configs
 from spikewright.hdl.plan import MembraneStore, Products, WeightStore
 from support.chains import bounded_chain, inputs_for
-from tests.support.cycles import measured
+from support.cycles import measured
 
 BOARD = get_board("ulx3s-85f")
 SMALL = Pins(lanes={"h0": 24, "out": 5}, spikes=1, share=(), partition={})

@@ -11,7 +11,7 @@ from spikewright.flow.results.__main__ import main
 from spikewright.flow.results.metrics import figures, rule
 from spikewright.flow.results.record import take_over
 from spikewright.flow.results.regress import compare, show
-from spikewright.flow.results.table import BEGIN, END
+from spikewright.flow.results.table import BEGIN, END, page
 from support.summaries import SUMMARY
 
 
@@ -45,6 +45,14 @@ PLANTED = [
     ("cosim_modes/settle/spikes_compared", 1, "spikes compared, settle", "worse", True),
     ("cosim_modes/settle/mismatches", 1, "differences, settle", "worse", True),
     ("cosim_modes/collapsed/latency_cycles", 351.0, "latency cycles, collapsed", "worse", True),
+    ("cosim_modes/settle/estimate_error", 0.02, "model of cycles off by, settle", "within", False),
+    (
+        "cosim_modes/settle/estimate_error",
+        -0.021,
+        "model of cycles off by, settle",
+        "too much",
+        True,
+    ),
     ("build/bram", 13, "block RAMs", "worse", True),
     ("build/bram", 11, "block RAMs", "better", True),
     ("build/spram", 1, "SPRAMs", "worse", True),
@@ -84,6 +92,27 @@ def test_a_figure_that_is_gone_fails_and_a_new_one_does_not():
     assert {(move.verdict, move.too_far) for move in found} == {("gone", True)}
     found, _ = compare({"tiny-bench": less}, {"tiny-bench": SUMMARY})
     assert {(move.verdict, move.too_far) for move in found} == {("new", False)}
+
+
+def test_a_model_of_cycles_that_is_off_fails_in_new_runs_and_old():
+    far = changed("cosim_modes/settle/estimate_error", 0.05)
+    for record in ({}, {"tiny-bench": far}):
+        (move,), _ = compare(record, {"tiny-bench": far})
+        assert (move.figure, move.verdict) == ("model of cycles off by, settle", "too much")
+        assert move.too_far
+
+
+def test_a_record_without_the_model_of_cycles_is_told():
+    old = deepcopy(SUMMARY)
+    for report in old["cosim_modes"].values():
+        del report["estimate_error"], report["estimated_cycles"]
+    console = Console(width=200, record=True, file=StringIO())
+    assert show(console, {"tiny-bench": old}, {"tiny-bench": SUMMARY})
+    told = "no cycles by the planner's model in the record of tiny-bench: collapsed, settle"
+    assert told in console.export_text()
+    assert not show(console, {"tiny-bench": SUMMARY}, {"tiny-bench": old})
+    assert told.replace("record", "run") in console.export_text()
+    assert "| not recorded |" in page({"tiny": old})
 
 
 def test_every_kind_of_figure_has_a_planted_move():

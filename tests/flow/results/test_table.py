@@ -12,6 +12,7 @@ def test_the_page_has_every_figure():
     assert "| | one | two |" in text.splitlines()
     for figure in (
         "| 4x2-3-2 |",
+        "| collapsed 248 (-1.00 %), settle 900 (+0.00 %) |",
         "| lanes (banks) | 18 (3x3) 2 |",
         "98.77 %",
         "90.00, 96.50 % (T = 1, 8)",

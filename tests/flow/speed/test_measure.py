@@ -4,10 +4,12 @@ import pytest
 import torch
 
 from spikewright.flow.progress import silent
+from spikewright.flow.speed import bare as bare_simulation
 from spikewright.flow.speed import measure, measure_speed, speed_table
 from spikewright.flow.speed.clock import one_thread, take_time
 from spikewright.flow.speed.peers import PEERS
 from spikewright.flow.speed.subject import SUBJECTS, Subject
+from spikewright.flow.tools import simulator_environment
 from spikewright.golden.errors import ConfigurationError, MismatchError
 from spikewright.golden.model import Model
 
@@ -41,7 +43,13 @@ def test_every_framework_spikes_as_the_golden_model(framework, subject):
         assert torch.equal(peer(events.transpose(0, 1).float()).long(), spikes)
 
 
+def unoptimised(simulator, **_):
+    return simulator_environment(simulator, optimise="-O0")
+
+
 def test_a_run(tmp_path, monkeypatch):
+    # The compiler would take most of the time.
+    monkeypatch.setattr(bare_simulation, "simulator_environment", unoptimised)
     monkeypatch.setattr(measure, "SUBJECTS", (TINY,))
     monkeypatch.setattr(measure, "PEERS", {"snntorch": PEERS["snntorch"], "spikingjelly": missing})
     found = measure_speed(tmp_path, working=silent)
