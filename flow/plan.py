@@ -89,8 +89,7 @@ def default_plan(
         asked at a marker only where one did.
     spikes : spikes that those cores take in a cycle, where one dense connection brings them.
     queue_depth : tokens that every queue holds; by default as many as ``depths.sized`` says.
-    fanout : cells that a flip-flop or lookup table of a core reaches at most; by default as many as
-        there are.
+    fanout : pins that a flip-flop of a core reaches at most; by default any number.
     membranes : where membranes live; by default registers where a core has at most 4 words of
         them, one word for each group of lanes, LUT RAM up to 64, block RAM beyond. Up to 4 words
         are in registers too where block RAM is asked for. Where large RAMs are asked for, cores of

@@ -63,7 +63,9 @@ class OverlappedCore(CoreShell):
                 store=config.plan.membranes,
             )
         late = config.own_groups or (self.memory is not None and self.memory.is_slow)
-        self.read_latency = 1 + late
+        # Sums come from far: they are chosen by registers, and held once more on their way.
+        far = isinstance(self.sums, SumLanes) and config.plan.fanout is not None
+        self.read_latency = 3 if far else 1 + late
         self.sweep = Sweep(config=config, read_latency=self.read_latency)
         self.control = OverlapControl(config=config)
 
@@ -96,6 +98,7 @@ class OverlappedCore(CoreShell):
             slices=slices,
             slice_lanes=config.sweep_lanes,
             rows=config.plan.spikes,
+            chosen_early=config.plan.fanout is not None,
         )
 
     @property
@@ -191,13 +194,19 @@ class OverlappedCore(CoreShell):
         """The state of a slice with its sums added, as the sweep's somas know it."""
         config, sweep = self.config, self.sweep
         bits, width = config.state.bits, config.state.total.width
-        sums = self._held(m, self.sums.sums, self.read_latency - 1, "sums")
-        fresh = self.control.fresh
+        sums, fresh = self.sums.sums, self.control.fresh
+        # Between passes alone it changes.
+        early = self.sums.read_latency > 1
+        if early:
+            sums = Mux(fresh, sums, 0)
+        sums = self._held(m, sums, self.read_latency - self.sums.read_latency, "sums")
         stored = self._initial(m) if self.memory is None else self._stored(m)
         words = []
         for lane in range(config.sweep_lanes):
             word = stored[lane * bits : (lane + 1) * bits]
-            added = Mux(fresh, sums.word_select(lane, width), 0)
+            added = sums.word_select(lane, width)
+            if not early:
+                added = Mux(fresh, added, 0)
             words += [(word[:width] + added)[:width], word[width:]]
         if self.memory is not None:
             m.d.comb += [

@@ -22,7 +22,7 @@ __all__ = [
     "WeightStore",
 ]
 
-LEAST_FANOUT = 8  # a copy is one cell more for each of up to six that drive it
+LEAST_FANOUT = 8  # a copy is one pin more for each of up to three that drive it
 SPIKE_PLACES = 2  # of a guard: one is never seen free while a spike passes in every cycle
 
 
@@ -138,8 +138,9 @@ class CorePlan:
         bank of membranes a lane is then built, in any store: each lane adds to a group of its own.
     products : what multiplies; only payloads that are neither unit nor sign nor shift need it.
     parameters : where thresholds, biases, initial states, reset amounts and slopes live.
-    fanout : cells that a flip-flop or lookup table of the core reaches at most: past these it is
-        built several times over, once the Verilog is cells. None: as often as it is written.
+    fanout : pins that a flip-flop of the core reaches at most: past these there are several, once
+        the Verilog is cells; what all lanes of an overlapped core wait for has more registers.
+        None: any number.
     queue_depths : entries of the spike queue at each port, a port for each connection into each
         host, in the order of the hosts and then of the network; ``depths.sized`` computes them.
     """

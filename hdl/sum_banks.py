@@ -49,6 +49,7 @@ class SumBanks(wiring.Component):
     """
 
     interval = 1
+    read_latency = 1
 
     def __init__(
         self,

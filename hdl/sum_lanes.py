@@ -1,5 +1,8 @@
 """Adds one row of weights, times a payload, to the sums of a step a cycle, and never waits."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth.hdl import Array, Cat, Const, Module, Shape, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -23,7 +26,8 @@ class SumLanes(wiring.Component):
     operand_shape : shape of an operand. shift : fraction bits below an operand.
     total_bits : bits of a sum, which wraps.
     slices : first lane of each part that can be read. slice_lanes : lanes of such a part.
-    rows : rows that are added in a cycle; several only into one bank.
+    rows : rows that are added in a cycle; several only into one bank. chosen_early : the slice is
+    chosen by registers of one bit each, a cycle before its sums are read.
 
     Members
     -------
@@ -31,8 +35,8 @@ class SumLanes(wiring.Component):
     for each of several; operands are 0 where ``valid`` is 0. closes : In, in place of a row: the
     step's rows have all come. closed : Out, its sums are held from the next cycle on, and the
     others begin with 0 again. busy : Out, rows or ``closes`` are under way.
-    read_slice : In; read_enable : In, samples it; sums : Out, the held sums of a slice, a cycle
-    later, held until the next sample.
+    read_slice : In; read_enable : In, samples it; sums : Out, the held sums of a slice, after
+    ``read_latency`` cycles in which it is 1, held until the next.
 
     Timing
     ------
@@ -56,6 +60,7 @@ class SumLanes(wiring.Component):
         slices: tuple[int, ...],
         slice_lanes: int,
         rows: int = 1,
+        chosen_early: bool = False,
     ) -> None:
         if total_bits <= shift:
             raise ConfigurationError(
@@ -76,6 +81,7 @@ class SumLanes(wiring.Component):
         self.slices = slices
         self.slice_lanes = slice_lanes
         self.rows = rows
+        self.read_latency = 1 + chosen_early
         self.n_banks = banks[0] * banks[1]
         self.lanes = self.n_banks * channel_lanes
         if rows < 1 or rows & (rows - 1) or (rows > 1 and self.n_banks > 1):
@@ -128,9 +134,18 @@ class SumLanes(wiring.Component):
             Cat(held[min(first + k, self.lanes - 1)] for k in range(self.slice_lanes))
             for first in self.slices
         ]
+        sums = Array(parts)[self.read_slice] if self.read_latency == 1 else self._chosen(m, parts)
         with m.If(self.read_enable):
-            m.d.sync += self.sums.eq(Array(parts)[self.read_slice])
+            m.d.sync += self.sums.eq(sums)
         return m
+
+    def _chosen(self, m: Module, parts: list[Value]) -> Value:
+        """The part whose register is set: what reaches all lanes comes from flip-flops."""
+        chosen = Signal(len(parts), reset_less=True)
+        with m.If(self.read_enable):
+            m.d.sync += chosen.eq(Cat(self.read_slice == k for k in range(len(parts))))
+        fields = (part & bit.replicate(len(part)) for part, bit in zip(parts, chosen, strict=True))
+        return reduce(or_, fields)
 
     def _row(self, m: Module) -> Flow:
         """One row: its operands, and whether they are taken off."""

@@ -25,7 +25,7 @@ class Sweep(wiring.Component):
 
     Parameters
     ----------
-    config : the core. read_latency : cycles from ``read_group`` to ``word``, 1 or 2. pace : cycles
+    config : the core. read_latency : cycles from ``read_group`` to ``word``. pace : cycles
     from one read to the next at least, since the word that was read is written between them.
 
     Members

@@ -157,8 +157,8 @@ def generate(
         int | None,
         typer.Option(
             min=8,
-            help="Cells that a flip-flop or lookup table reaches at most: past these there are "
-            "several that do the same, each near its own cells. For cores of many lanes.",
+            help="Pins that a flip-flop reaches at most: past these there are several, each near "
+            "its own. For cores of many lanes.",
             show_default="any number",
         ),
     ] = None,

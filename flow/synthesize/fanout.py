@@ -1,12 +1,11 @@
-"""Copies drivers that reach more cells than a plan allows, so that each stands near its own.
+"""Copies flip-flops that reach more pins than a plan allows, so that each stands near its own.
 
-Wires, not gates, make up most of a slow path of a wide core: a flip-flop or lookup table that a
-hundred lanes wait for is far from most of them. Two that compute the same let a lane have one
-nearby. It is done between Yosys, which would merge them again, and nextpnr; the Verilog has one of
-each, and the netlist computes the same before and after.
+Wires, not gates, make up most of a slow path of a wide core: a flip-flop that a hundred lanes wait
+for is far from most of them. Copies of it are the last level of a registered tree. They are made
+between Yosys, which would merge them again, and nextpnr; the Verilog has one of each, and the
+netlist computes the same before and after.
 """
 
-import heapq
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -14,11 +13,11 @@ from typing import Any
 
 __all__ = ["limit_fanout"]
 
-_OUTPUT = {"TRELLIS_FF": "Q", "LUT4": "Z", "SB_LUT4": "O"}
 _FLIP_FLOPS = ("TRELLIS_FF", "SB_DFF")
+_LOGIC = ("LUT4", "PFUMX", "L6MUX21", "CCU2C", "SB_LUT4", "SB_CARRY")
 # They travel on an iCE40's global wires.
-_CONTROL = {"SB_DFF": ("C", "E", "R", "S")}
-_CARRY = "SB_CARRY"
+_GLOBAL = {"SB_DFF": ("C", "E", "R", "S")}
+_ANY = 1 << 31
 _CORE = re.compile(r"(?:^|\.)core_(\d+)\.")
 
 Cells = dict[str, dict[str, Any]]
@@ -26,130 +25,135 @@ Load = tuple[str, str]
 
 
 def limit_fanout(netlist: Mapping[str, Any], top: str, limits: Mapping[int, int]) -> int:
-    """Copy what drives too many pins, in place; returns the number of cells that are added.
+    """Copy flip-flops that drive too many pins, in place; returns the number that is added.
 
-    Flip-flops and lookup tables are copied, and in turn what drives the copies. Clocks, what leaves
-    block RAM, carry chains and the netlist's ports have the driver that they had. A copy gets pins
-    whose cells' names are neighbours: those of neighbouring lanes.
+    A copy gets the pins of neighbouring lanes, as far as signals' names tell. The netlist's ports
+    keep the flip-flop that they had.
 
     Parameters
     ----------
     netlist : what Yosys' ``write_json`` wrote, flattened. top : its module. limits : the most pins
-        that a driver may reach, by number of the core that it is in; other cells stay.
+        that a flip-flop may reach, by number of the core that it is in; others stay.
     """
     module = netlist["modules"][top]
-    design = _Design(module["cells"], module.get("netnames", {}), limits)
-    return design.split() if limits else 0
+    return _Copies(module["cells"], module.get("netnames", {}), limits).make() if limits else 0
 
 
-class _Design:
-    """The nets of a netlist: what drives them, and which pins they reach."""
+class _Copies:
+    """A netlist by what drives its bits, and which pins they reach."""
 
     def __init__(self, cells: Cells, names: dict[str, Any], limits: Mapping[int, int]) -> None:
-        self.cells = cells
-        self.names = names
-        self.limits = limits
-        self.drivers: dict[int, str] = {}
-        self.loads: dict[int, list[Load]] = defaultdict(list)
-        self.carries: set[object] = set()
-        self.next = 2
-        self.copies: dict[str, int] = defaultdict(int)
-        for name, cell in cells.items():
-            self._add(name, cell)
-        self.depths: dict[int, int] = {}
+        self._cells = cells
+        self._names = names
+        self._limits = limits
+        self._drivers: dict[int, str] = {}
+        self._loads: dict[int, list[Load]] = defaultdict(list)
+        self._counts: dict[str, int] = defaultdict(int)
+        self._unused = 0
+        for name in cells:
+            self._add(name)
+        self._lanes = self._by_name()
 
-    def _add(self, name: str, cell: Mapping[str, Any]) -> None:
-        for pin, bits in cell["connections"].items():
-            out = cell["port_directions"][pin] == "output"
-            for bit in bits:
-                if not isinstance(bit, int):
-                    continue
-                self.next = max(self.next, bit + 1)
-                if out and _output(cell["type"]) == pin:
-                    self.drivers[bit] = name
-                elif out and cell["type"] == _CARRY:
-                    self.carries.add(bit)
-                elif not out and pin not in _control(cell["type"]):
-                    self.loads[bit].append((name, pin))
-
-    def split(self) -> int:
-        """Deep logic first: what is copied is one more pin for what drives it."""
-        heap = [(-self._depth(bit), bit) for bit in self.drivers if self._parts(bit) > 1]
-        heapq.heapify(heap)
+    def make(self) -> int:
+        """Until none is too many; a copy is a pin more for what drives it."""
         added = 0
-        while heap:
-            _, bit = heapq.heappop(heap)
-            parts = self._parts(bit)
-            if parts == 1:
+        waiting = list(self._drivers)
+        while waiting:
+            bit = waiting.pop()
+            name = self._drivers[bit]
+            parts = -(-len(self._loads[bit]) // self._limit(name))
+            if parts < 2:
                 continue
-            name = self.drivers[bit]
-            loads = sorted(self.loads[bit], key=_natural)
+            loads = sorted(self._loads[bit], key=self._place)
             size = -(-len(loads) // parts)
-            self.loads[bit] = loads[:size]
+            self._reach(name, bit, loads[:size])
             for start in range(size, len(loads), size):
                 self._copy(name, bit, loads[start : start + size])
                 added += 1
-            for source in self._inputs(name):
-                if self._parts(source) > 1:
-                    heapq.heappush(heap, (-self._depth(source), source))
+            waiting += [source for source in self._bits(name) if source in self._drivers]
         return added
 
-    def _parts(self, bit: int) -> int:
-        """Drivers that the pins of a net need."""
-        name = self.drivers.get(bit)
-        core = None if name is None else _CORE.search(name)
-        limit = None if core is None else self.limits.get(int(core.group(1)))
-        if name is None or limit is None or self.carries & set(self._inputs(name)):
-            return 1
-        return max(1, -(-len(self.loads[bit]) // limit))
+    def _add(self, name: str) -> None:
+        cell = self._cells[name]
+        for pin, bits in cell["connections"].items():
+            for bit in bits:
+                if not isinstance(bit, int):
+                    continue
+                self._unused = max(self._unused, bit + 1)
+                if cell["port_directions"][pin] != "output":
+                    if pin not in _control(cell["type"]):
+                        self._loads[bit].append((name, pin))
+                elif _is_register(cell):
+                    self._drivers[bit] = name
+
+    def _limit(self, name: str) -> int:
+        """The most pins of a flip-flop; any number where nobody limits them."""
+        core = _CORE.search(name)
+        return _ANY if core is None else self._limits.get(int(core.group(1)), _ANY)
 
     def _copy(self, name: str, bit: int, loads: list[Load]) -> None:
-        cell = self.cells[name]
-        new, self.next = self.next, self.next + 1
-        self.copies[name] += 1
-        copied = f"{name}$copy{self.copies[name]}"
+        cell = self._cells[name]
+        new = self._unused
+        self._counts[name] += 1
+        copied = f"{name}$copy{self._counts[name]}"
         pins = {pin: list(bits) for pin, bits in cell["connections"].items()}
-        out = _output(cell["type"])
-        pins[out] = [new]
-        self.cells[copied] = {**cell, "connections": pins}
-        self.names[f"{copied}_{out}"] = {"hide_name": 0, "bits": [new], "attributes": {}}
-        self._add(copied, self.cells[copied])
+        self._cells[copied] = {**cell, "connections": pins | {"Q": [new]}}
+        self._names[f"{copied}_Q"] = {"hide_name": 0, "bits": [new], "attributes": {}}
+        self._add(copied)
         for other, pin in loads:
-            bits = self.cells[other]["connections"][pin]
+            bits = self._cells[other]["connections"][pin]
             bits[bits.index(bit)] = new
-        self.loads[new] = loads
+        self._reach(copied, new, loads)
 
-    def _inputs(self, name: str) -> list[int]:
-        cell = self.cells[name]
+    def _reach(self, name: str, bit: int, loads: list[Load]) -> None:
+        """A driver is where its pins are."""
+        self._loads[bit] = loads
+        self._lanes[name] = sum(self._place(each)[0] for each in loads) / len(loads)
+
+    def _by_name(self) -> dict[str, float]:
+        """Where a flip-flop is, from 0 to 1, among those whose names differ in numbers alone."""
+        found: dict[str, tuple[int, str, int]] = {}
+        for name, net in self._names.items():
+            for index, bit in enumerate(net["bits"]):
+                cell = self._drivers.get(bit)
+                if cell is not None:
+                    best = (len(name), name, index)
+                    found[cell] = min(found.get(cell, best), best)
+        families = defaultdict(list)
+        for cell, (_, name, index) in found.items():
+            parts = re.split(r"(\d+)", name)
+            families[tuple(parts[::2])].append(([*map(int, parts[1::2]), index], cell))
+        return {
+            cell: rank / len(family)
+            for family in families.values()
+            for rank, (_, cell) in enumerate(sorted(family))
+        }
+
+    def _place(self, load: Load) -> tuple[float, str]:
+        """Where a cell is among the lanes: of logic, where it leads to."""
+        name = load[0]
+        if name not in self._lanes:
+            self._lanes[name] = 0.5  # of a RAM, which all lanes share
+            if self._cells[name]["type"] in _LOGIC:
+                readers = [each for bit in self._bits(name, "output") for each in self._loads[bit]]
+                places = [self._place(each)[0] for each in readers]
+                self._lanes[name] = sum(places) / len(places) if places else 0.5
+        return self._lanes[name], name
+
+    def _bits(self, name: str, direction: str = "input") -> list[int]:
+        cell = self._cells[name]
         return [
             bit
             for pin, bits in cell["connections"].items()
-            if cell["port_directions"][pin] != "output"
+            if cell["port_directions"][pin] == direction
             for bit in bits
             if isinstance(bit, int)
         ]
 
-    def _depth(self, bit: int) -> int:
-        """Lookup tables in a row up to this net."""
-        name = self.drivers.get(bit)
-        if name is None or self.cells[name]["type"].startswith(_FLIP_FLOPS):
-            return 0
-        if bit not in self.depths:
-            self.depths[bit] = 1 + max(map(self._depth, self._inputs(name)), default=0)
-        return self.depths[bit]
 
-
-def _output(kind: str) -> str | None:
-    """The output of a cell that can be copied."""
-    return "Q" if kind.startswith(_FLIP_FLOPS) else _OUTPUT.get(kind)
+def _is_register(cell: Mapping[str, Any]) -> bool:
+    return bool(cell["type"].startswith(_FLIP_FLOPS))
 
 
 def _control(kind: str) -> tuple[str, ...]:
-    return next((pins for start, pins in _CONTROL.items() if kind.startswith(start)), ())
-
-
-def _natural(load: Load) -> list[tuple[int, str]]:
-    """Names in order, and numbers in them by their size."""
-    return [
-        (int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", load[0])
-    ]
+    return next((pins for start, pins in _GLOBAL.items() if kind.startswith(start)), ())

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from spikewright.golden.spec import EndFlag, Fire, Mode, Soma
+from spikewright.hdl.overlapped import OverlappedCore
 from spikewright.hdl.plan import MembraneStore
 from support.single_core import (
     END,
@@ -182,6 +183,25 @@ def test_latency_is_the_property(mode, store, source, sweep_lanes, spikes):
     )
     last = (END if mode is Mode.COLLAPSED else STEP, 0, 0)
     core, seen = run(config, [last], [last])
+    assert seen.items[0][0] - seen.accepted[0] == core.latency
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("store", [MembraneStore.LUTRAM, MembraneStore.BLOCK])
+@pytest.mark.parametrize(("valid", "ready"), STALLS[:2])
+def test_sums_that_are_chosen_early(mode, store, valid, ready):
+    """Registers choose a slice where the plan limits the fan-out; two cycles more, or one."""
+    soma = Soma(
+        fire=Fire.TERNARY, threshold=3, threshold_negative=1, bias_when="first", s_min=0, s_max=3
+    )
+    options = {"mode": mode, "store": store, "sweep_lanes": 2, "source": (-2, 3)}
+    config = overlapped(soma, fanout=8, **options)
+    core, _ = run(config, *samples(config, seed=f"{mode}{store}"), valid=valid, ready=ready)
+    plain = OverlappedCore(config=overlapped(soma, **options))
+    held = store is MembraneStore.BLOCK and mode is not Mode.COLLAPSED
+    assert core.latency == plain.latency + 2 - held
+    last = (END if mode is Mode.COLLAPSED else STEP, 0, 0)
+    _, seen = run(config, [last], [last])
     assert seen.items[0][0] - seen.accepted[0] == core.latency
 
 

@@ -134,6 +134,7 @@ def make(
     store,
     sweep_lanes=None,
     spikes=1,
+    fanout=None,
     rows=Rows.DENSE,
     density=1.0,
     seed=0,
@@ -189,6 +190,7 @@ def make(
         banks=banks,
         sweep_lanes=sweep_lanes,
         spikes=spikes,
+        fanout=fanout,
         membranes=store,
     )
     return CoreConfig(plan=plan, mode=mode, hosts=(host,), ports=(port,))

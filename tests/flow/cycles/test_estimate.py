@@ -40,6 +40,7 @@ def compare(network, plan, inputs, steps, folder, *, tolerance=0.02, keep=None):
         {"lanes": 64},
         {"lanes": 64, "sweep_lanes": 4},
         {"lanes": 64, "sweep_lanes": 4, "spikes": 2},
+        {"lanes": 64, "sweep_lanes": 4, "fanout": 8},
         {"lanes": 4, "share": [("h0", "h1")]},
         {"lanes": 4, "partition": {"h0": 3}},
     ],
