@@ -208,6 +208,8 @@ _ROUTED = {
         "burst",
         "maps",
         "overlap-tiny",
+        "recurrent",
+        "sparse",
         "spram",
         "tiny-collapsed",
         "tiny-registers",

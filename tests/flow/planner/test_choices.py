@@ -3,10 +3,12 @@
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from spikewright.boards import get_board
-from spikewright.flow.cycles import activity
+from spikewright.flow.area.networks import maps
+from spikewright.flow.cycles import activity, estimate_cycles
 from spikewright.flow.planner import Candidate, Limits, Objective, Pins, plan_hardware
 from spikewright.flow.row_choice import core_costs
 from spikewright.golden.errors import ConfigurationError
@@ -76,6 +78,23 @@ def test_queues_are_shorter_where_that_saves(pruned, traces):
     assert found.chosen.area.luts < usual.chosen.area.luts
     for each in usual.front:
         assert {depth for core in each.plan.cores for depth in core.queue_depths} == {40}
+
+
+def test_sweeps_are_of_what_was_touched_where_that_is_faster():
+    network = maps(8, (4, 4))()
+    rng = np.random.default_rng(0)
+    spikes = {"x": (rng.random((4, 64)) < 0.05).astype(np.int64)}
+    steps = activity(network, Mode.STEPWISE, spikes, steps=3)
+    pins = Pins(lanes={"a": 4, "b": 4, "out": 5}, spikes=1, share=(), partition={})
+    found = planned(network, steps, pins)
+    assert found.plan.cores[1].sweeps is Sweeps.TOUCHED
+    cores = tuple(replace(core, sweeps=Sweeps.ALL) for core in found.plan.cores)
+    every = estimate_cycles(network, replace(found.plan, cores=cores), steps)
+    assert found.chosen.cycles.cycles < every.cycles
+    pinned = planned(network, steps, replace(pins, sweeps=Sweeps.TOUCHED))
+    for each in pinned.front:
+        kinds = [core.sweeps for core in each.plan.cores]
+        assert kinds == [Sweeps.TOUCHED, Sweeps.TOUCHED, Sweeps.ALL]
 
 
 @pytest.mark.parametrize(
