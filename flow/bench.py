@@ -100,6 +100,7 @@ _ALL = (
             lanes=(128, 10),
             sweep_lanes=16,
             spikes=2,
+            fanout=32,
             other_modes=_OTHERS,
             other_lanes=(16, 10),
         ),

@@ -48,8 +48,8 @@ class Target:
     ----------
     board : the board of the bitstream. clock_mhz : the clock asked for; None is the board's.
     lanes : the most lanes of each population's core, for all, in order or by name.
-    sweep_lanes, spikes, rows, weights, queue_depth : as ``default_plan``, of the hardware of the
-        bitstream.
+    sweep_lanes, spikes, fanout, rows, weights, queue_depth : as ``default_plan``, of the hardware
+        of the bitstream.
     seeds : of place and route; the median is quoted.
     samples : held-out samples to co-simulate; None is all.
     mode : how the hardware of the bitstream runs.
@@ -63,6 +63,7 @@ class Target:
     lanes: Lanes
     sweep_lanes: int | None = None
     spikes: int = 1
+    fanout: int | None = None
     rows: Rows = Rows.DENSE
     weights: WeightStore | None = None
     queue_depth: int | None = None
@@ -102,6 +103,7 @@ def whole_way(
             lanes=target.lanes if main or target.other_lanes is None else target.other_lanes,
             sweep_lanes=target.sweep_lanes if main else None,
             spikes=target.spikes if main else 1,
+            fanout=target.fanout if main else None,
             membranes=membranes,
             rows=target.rows if main else Rows.DENSE,
             weights=target.weights if main else None,

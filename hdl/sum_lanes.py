@@ -1,5 +1,6 @@
 """Adds one row of weights, times a payload, to the sums of a step a cycle, and never waits."""
 
+from collections.abc import Sequence
 from functools import reduce
 from operator import or_
 
@@ -139,7 +140,7 @@ class SumLanes(wiring.Component):
             m.d.sync += self.sums.eq(sums)
         return m
 
-    def _chosen(self, m: Module, parts: list[Value]) -> Value:
+    def _chosen(self, m: Module, parts: Sequence[Value]) -> Value:
         """The part whose register is set: what reaches all lanes comes from flip-flops."""
         chosen = Signal(len(parts), reset_less=True)
         with m.If(self.read_enable):

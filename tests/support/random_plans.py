@@ -10,6 +10,7 @@ from spikewright.hdl.checks import check_plan
 from spikewright.hdl.depths import sized
 from spikewright.hdl.loops import minimum_depths, port_connections
 from spikewright.hdl.plan import (
+    LEAST_FANOUT,
     CorePlan,
     HardwarePlan,
     Host,
@@ -93,6 +94,7 @@ def _with_overlap(chooser: Chooser, network: Network, plan: HardwarePlan) -> Har
             lanes=channels * rows * columns,
             banks=(rows, columns),
             sweep_lanes=1 << chooser.integer(0, 4),
+            fanout=LEAST_FANOUT if chooser.integer(0, 2) == 0 else None,
         )
         plan = _where_legal(network, plan, {index: whole})
     for source in (*network.inputs, *network.populations):
