@@ -6,6 +6,7 @@ from pathlib import Path
 
 from spikewright.boards import BOARDS, get_board
 from spikewright.flow.accuracy import evaluate
+from spikewright.flow.area import estimate_area
 from spikewright.flow.convert import (
     Code,
     Reference,
@@ -26,7 +27,7 @@ from spikewright.flow.project import Project
 from spikewright.flow.recurrent import RecurrentNetwork, RecurrentReference
 from spikewright.flow.samples import Samples
 from spikewright.flow.sequences import encode_samples, frames_of, unrolled
-from spikewright.flow.synthesize import check_fits, stored_sample, synthesize
+from spikewright.flow.synthesize import check_fits, memories_of, stored_sample, synthesize
 from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
 from spikewright.golden.spec import Encoding, Mode, Network, ReadoutKind
 from spikewright.hdl.plan import (
@@ -350,7 +351,13 @@ def build_stage(
             seeds=seeds,
             progress=advance,
         )
+    memories = memories_of(stored, network, plan)
+    area = estimate_area(network, plan, get_board(board), stored=memories)
     figures = {"mode": str(mode), **report.as_dict()}
+    figures["estimated"] = area.as_dict() | {
+        "lut_error": area.luts / figures["lut"] - 1,
+        "bram_error": area.block_rams - figures["bram"],
+    }
     for name in ("bitstream", "flash"):
         if figures[name] is not None:
             figures[name] = str((folder / figures[name]).relative_to(project.root))

@@ -37,6 +37,17 @@ class Area:
     fmax_spread: float
     slowest: str
 
+    def as_dict(self) -> dict[str, float]:
+        """What ``BuildReport.as_dict`` says too, by the same names."""
+        return {
+            "lut": self.luts,
+            "ff": self.flip_flops,
+            "bram": self.block_rams,
+            "spram": self.sprams,
+            "dsp": self.dsps,
+            "fmax_mhz": round(self.fmax_hz / 1e6, 2),
+        }
+
     @property
     def most_hz(self) -> float:
         """A clock that it may just reach."""

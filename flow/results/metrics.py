@@ -37,8 +37,10 @@ class Rule:
 
 _EXACT = Rule(share=0)
 _EXACT_LESS = Rule(share=0, more=False)
-# The planner's model of cycles, off by so much of what was counted.
+# The planner's models, off by so much of what was counted, or by so many.
 _MODEL = "model of cycles off by"
+_LUTS = "model of LUTs off by"
+_BLOCK_RAMS = "model of block RAMs off by"
 # By the first that matches a figure's name. Speeds of simulation and golden model are not held:
 # they are those of the machine, and of what else it does.
 _RULES = (
@@ -46,6 +48,8 @@ _RULES = (
     (r"accuracy, .*|efficiency, .*", _EXACT),
     (r"(samples|spikes) compared, .*", _EXACT),
     (rf"{_MODEL}, .*", Rule(more=False, limit=0.02)),
+    (_LUTS, Rule(more=False, limit=0.15)),
+    (_BLOCK_RAMS, Rule(more=False, limit=0)),
     (r"(differences|cycles|bound|latency cycles), .*", _EXACT_LESS),
     (r"block RAMs|SPRAMs|DSPs", _EXACT_LESS),
     # Another version of the tools, or of an unrelated core, moves these a little.
@@ -82,6 +86,9 @@ def figures(summary: Summary) -> dict[str, Value]:
         if report.get("estimate_error") is not None:
             found[f"{_MODEL}, {mode}"] = abs(report["estimate_error"])
     build, performance = summary["build"], summary["performance"]
+    if "estimated" in build:
+        found[_LUTS] = abs(build["estimated"]["lut_error"])
+        found[_BLOCK_RAMS] = abs(build["estimated"]["bram_error"])
     return found | {
         "LUTs": build["lut"],
         "flip-flops": build["ff"],
@@ -95,6 +102,7 @@ def figures(summary: Summary) -> dict[str, Value]:
 
 
 def without_model(summary: Summary) -> list[str]:
-    """Modes for which a run has no figure of the planner's model of cycles."""
+    """What the planner's models have said nothing of."""
     modes = sorted(summary["cosim_modes"].items())
-    return [mode for mode, report in modes if report.get("estimate_error") is None]
+    lacks = [f"cycles {mode}" for mode, report in modes if report.get("estimate_error") is None]
+    return lacks if "estimated" in summary["build"] else [*lacks, "area"]

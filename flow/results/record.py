@@ -31,6 +31,7 @@ _KEPT: dict[str, tuple[str, ...]] = {
     "build": (
         "mode", "board", "lut", "ff", "bram", "spram", "dsp", "logic_cells", "fmax_mhz",
         "requested_mhz", "clock_mhz", "constraint_mhz", "seed", "seeds", "router", "critical_path",
+        "estimated",
     ),
     "measured": ("date", "processor", "cores", "memory_gib"),
 }  # fmt: skip

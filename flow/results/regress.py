@@ -132,9 +132,9 @@ def show(
             console.print(f"{what}: {', '.join(names)}", highlight=False)
     for what, runs in (("the record of", record), ("the run of", results)):
         for name in sorted(set(runs) & set(results)):
-            if modes := without_model(runs[name]):
+            if lacks := without_model(runs[name]):
                 console.print(
-                    f"no cycles by the planner's model in {what} {name}: {', '.join(modes)}",
+                    f"nothing by the planner's model in {what} {name}: {', '.join(lacks)}",
                     highlight=False,
                 )
     efficiency = ", ".join(

@@ -62,6 +62,7 @@ _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("board", lambda s: str(s["build"]["board"])),
     ("lanes (banks)", lambda s: _lanes(s["hardware"])),
     ("LUTs, flip-flops, block RAMs", lambda s: _area(s["build"])),
+    ("LUTs, block RAMs, by the planner's model", lambda s: _modelled_area(s["build"])),
     ("fmax", lambda s: f"{s['build']['fmax_mhz']:.1f} MHz"),
     ("that of each seed", lambda s: _seeds(s["build"])),
     ("frames a sequence, each a sample", lambda s: _frames(s["cosim"])),
@@ -132,6 +133,13 @@ def _modelled(modes: Mapping[str, Summary]) -> str:
 
 def _area(build: Summary) -> str:
     return f"{build['lut']:,}, {build['ff']:,}, {build['bram']}"
+
+
+def _modelled_area(build: Summary) -> str:
+    if "estimated" not in build:
+        return "not recorded"
+    found = build["estimated"]
+    return f"{found['lut']:,} ({100 * found['lut_error']:+.1f} %), {found['bram']}"
 
 
 def _bound(performance: Summary) -> str:

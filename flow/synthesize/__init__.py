@@ -3,7 +3,7 @@
 from .build import synthesize
 from .fit import MemoryUse, check_fits, memory_use
 from .report import BuildReport, CriticalPath, PathSegment
-from .sample import StoredSample, stored_sample
+from .sample import StoredSample, memories_of, stored_sample
 
 __all__ = [
     "BuildReport",
@@ -12,6 +12,7 @@ __all__ = [
     "PathSegment",
     "StoredSample",
     "check_fits",
+    "memories_of",
     "memory_use",
     "stored_sample",
     "synthesize",

@@ -14,7 +14,6 @@ from spikewright.flow.tools import package_versions
 from spikewright.golden.errors import ConfigurationError, RangeError, ToolError
 from spikewright.golden.spec import Network
 from spikewright.hdl.accelerator import Accelerator
-from spikewright.hdl.config import node_layouts
 from spikewright.hdl.plan import HardwarePlan
 
 from .fit import check_fits
@@ -24,7 +23,7 @@ from .pll import set_pll
 from .report import BuildReport
 from .results import overflow, sizes
 from .route import keep, log_name, route
-from .sample import StoredSample
+from .sample import StoredSample, memories_of
 from .tools import ToolStop, nextpnr_tool, packer_tool, yosys_tool
 
 __all__ = ["synthesize"]
@@ -91,12 +90,7 @@ def synthesize(
             found=", ".join(map(repr, seeds)) or "none",
         )
     requested = _requested(board, clock_mhz)
-    layouts = node_layouts(network, plan)
-    stored = [
-        (len(tokens[0]), layouts[each.name].width)
-        for each, tokens in zip(network.inputs, sample.inputs, strict=True)
-    ]
-    check_fits(network, plan, board, stored=stored)
+    check_fits(network, plan, board, stored=memories_of(sample, network, plan))
     job = Job(
         accelerator=Accelerator(network=network, plan=plan),
         board=board,

@@ -10,8 +10,10 @@ from spikewright.flow.cosim.golden import golden_streams
 from spikewright.flow.cosim.streams import OUTPUT, TokenStream, frame_name, frame_streams
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Decision, Mode, Network
+from spikewright.hdl.config import node_layouts
+from spikewright.hdl.plan import HardwarePlan
 
-__all__ = ["StoredSample", "Tokens", "stored_sample"]
+__all__ = ["StoredSample", "Tokens", "memories_of", "stored_sample"]
 
 Values = npt.NDArray[np.int64]
 Tokens = tuple[Values, Values, Values]
@@ -70,6 +72,17 @@ def stored_sample(
         label=int(output[1][-1]) if labelled else None,
         steps=steps or network.max_steps,
     )
+
+
+def memories_of(
+    sample: StoredSample, network: Network, plan: HardwarePlan
+) -> list[tuple[int, int]]:
+    """(rows, bits) of the tokens that are kept for each input."""
+    layouts = node_layouts(network, plan)
+    return [
+        (len(tokens[0]), layouts[each.name].width)
+        for each, tokens in zip(network.inputs, sample.inputs, strict=True)
+    ]
 
 
 def _tokens(stream: TokenStream) -> Tokens:

@@ -53,6 +53,9 @@ PLANTED = [
         "too much",
         True,
     ),
+    ("build/estimated/lut_error", -0.15, "model of LUTs off by", "within", False),
+    ("build/estimated/lut_error", 0.16, "model of LUTs off by", "too much", True),
+    ("build/estimated/bram_error", -1, "model of block RAMs off by", "too much", True),
     ("build/bram", 13, "block RAMs", "worse", True),
     ("build/bram", 11, "block RAMs", "better", True),
     ("build/spram", 1, "SPRAMs", "worse", True),
@@ -102,13 +105,15 @@ def test_a_model_of_cycles_that_is_off_fails_in_new_runs_and_old():
         assert move.too_far
 
 
-def test_a_record_without_the_model_of_cycles_is_told():
+def test_a_record_without_the_models_is_told():
     old = deepcopy(SUMMARY)
+    del old["build"]["estimated"]
     for report in old["cosim_modes"].values():
         del report["estimate_error"], report["estimated_cycles"]
     console = Console(width=200, record=True, file=StringIO())
     assert show(console, {"tiny-bench": old}, {"tiny-bench": SUMMARY})
-    told = "no cycles by the planner's model in the record of tiny-bench: collapsed, settle"
+    lacks = "cycles collapsed, cycles settle, area"
+    told = f"nothing by the planner's model in the record of tiny-bench: {lacks}"
     assert told in console.export_text()
     assert not show(console, {"tiny-bench": SUMMARY}, {"tiny-bench": old})
     assert told.replace("record", "run") in console.export_text()
