@@ -48,8 +48,8 @@ class Target:
     ----------
     board : the board of the bitstream. clock_mhz : the clock asked for; None is the board's.
     lanes : the most lanes of each population's core, for all, in order or by name.
-    sweep_lanes, spikes, fanout, rows, weights, queue_depth : as ``default_plan``, of the hardware
-        of the bitstream.
+    sweep_lanes, spikes, fanout, membranes, rows, weights, queue_depth : as ``default_plan``, of the
+        hardware of the bitstream; ``membranes`` None is block RAM where a board has no LUT RAM.
     seeds : of place and route; the median is quoted.
     samples : held-out samples to co-simulate; None is all.
     mode : how the hardware of the bitstream runs.
@@ -64,6 +64,7 @@ class Target:
     sweep_lanes: int | None = None
     spikes: int = 1
     fanout: int | None = None
+    membranes: MembraneStore | None = None
     rows: Rows = Rows.DENSE
     weights: WeightStore | None = None
     queue_depth: int | None = None
@@ -104,7 +105,7 @@ def whole_way(
             sweep_lanes=target.sweep_lanes if main else None,
             spikes=target.spikes if main else 1,
             fanout=target.fanout if main else None,
-            membranes=membranes,
+            membranes=target.membranes or membranes if main else membranes,
             rows=target.rows if main else Rows.DENSE,
             weights=target.weights if main else None,
             queue_depth=target.queue_depth if main else None,
