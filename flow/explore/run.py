@@ -273,6 +273,7 @@ def _finish(job: Search, future: Future[Any]) -> Point:
     answer = _answer(job, future)
     if isinstance(answer, (Refused, Failed)):
         _give_up(job, trial, answer)
+        _forget_failed(job, running.parts)
         return point
     path = job.networks / f"{_network_name(point)}.safetensors"
     if not path.is_file():
@@ -301,6 +302,14 @@ def _answer(job: Search, future: Future[Any]) -> Any:
 def _give_up(job: Search, trial: Trial, answer: Refused | Failed) -> None:
     trial.set_user_attr("refused" if isinstance(answer, Refused) else FAILED, answer.reason)
     job.study.tell(trial, state=TrialState.FAIL)
+
+
+def _forget_failed(job: Search, parts: tuple[str, str]) -> None:
+    """What a machine failed at is made again for points to come, maybe by another."""
+    for name in parts:
+        part = job.made.get(name)
+        if part is not None and (part.status == "error" or part.type is Failed):
+            del job.made[name]
 
 
 def _stop_late(job: Search, client: Client) -> set[Point]:

@@ -49,7 +49,9 @@ class _Copies:
         self._drivers: dict[int, str] = {}
         self._loads: dict[int, list[Load]] = defaultdict(list)
         self._counts: dict[str, int] = defaultdict(int)
-        self._unused = 0
+        # A name may be of a bit that no cell has.
+        named = (bit for net in names.values() for bit in net["bits"] if isinstance(bit, int))
+        self._unused = max(named, default=0) + 1
         for name in cells:
             self._add(name)
         self._lanes = self._by_name()

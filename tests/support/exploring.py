@@ -8,13 +8,14 @@ from pathlib import Path
 
 from spikewright.flow.convert import ConvertConfig
 from spikewright.flow.explore.front import Cost
-from spikewright.flow.explore.task import Payload, Refused, Tasks
+from spikewright.flow.explore.task import Failed, Payload, Refused, Tasks
 
 __all__ = [
     "BREAKING",
     "DYING",
     "DYING_ONCE",
     "FULL",
+    "FULL_ONCE",
     "PRETENDED",
     "SLOW",
     "payload_in",
@@ -108,6 +109,20 @@ def fill(network, measured, point, first):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def measure_once(payload, network, mode, steps):
+    """Finds the disk full, the first time."""
+    try:
+        (Path(payload.original.decode()) / "full").touch(exist_ok=False)
+    except FileExistsError:
+        return measure(payload, network, mode, steps)
+    return Failed(reason="no room")
+
+
+def pass_on(network, measured, point, first):
+    """As workers do with what an earlier task says."""
+    return measured if isinstance(measured, Failed) else cost(network, measured, point, first)
+
+
 def fail(network, measured, point, first):
     """A mistake of the program's own."""
     raise ZeroDivisionError("planted")
@@ -118,4 +133,5 @@ DYING_ONCE = Tasks(quantise=quantise, measure=measure, cost=die_once)
 DYING = Tasks(quantise=quantise, measure=measure, cost=die)
 SLOW = Tasks(quantise=quantise, measure=measure, cost=linger)
 FULL = Tasks(quantise=quantise, measure=measure, cost=fill)
+FULL_ONCE = Tasks(quantise=quantise, measure=measure_once, cost=pass_on)
 BREAKING = Tasks(quantise=quantise, measure=measure, cost=fail)

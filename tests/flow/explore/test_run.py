@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -30,6 +31,7 @@ from support.exploring import (
     DYING,
     DYING_ONCE,
     FULL,
+    FULL_ONCE,
     PRETENDED,
     SLOW,
     payload_in,
@@ -160,6 +162,14 @@ def test_what_a_machine_failed_at_is_tried_again(run):
     run.search(3, name="again")
     assert {each.point for each in run.found} | {point for point, _ in run.refused} == before
     assert run.failed == ()
+
+
+def test_what_failed_once_fails_no_points_to_come(run):
+    """Those that share a measurement with a point that was under way, only."""
+    space = replace(ONE, lanes=(8, 16, 32, 64), boards=("ulx3s-85f",))
+    run.search(4, space=space, tasks=FULL_ONCE)
+    assert {why for _, why in run.failed} == {"no room"}
+    assert len(run.found) >= 2 and len(run.found) + len(run.failed) == 4
 
 
 def test_a_trial_that_takes_too_long_is_cancelled_and_its_worker_is_free_again(run):

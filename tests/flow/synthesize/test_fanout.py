@@ -149,6 +149,15 @@ def test_neighbours_share_a_driver():
     assert design["modules"]["top"]["netnames"][f"{NAME}x$copy1_Q"]["bits"] == [new]
 
 
+def test_a_copy_gets_a_bit_that_nothing_else_has():
+    design = wide(register("1", 10))
+    names = design["modules"]["top"]["netnames"]
+    names["of_no_cell"] = {"bits": [120]}
+    assert limit_fanout(design, "top", {0: LIMIT}) == 2
+    bits = [bit for each in names.values() for bit in each["bits"]]
+    assert len(bits) == len(set(bits))
+
+
 @pytest.mark.parametrize(
     "design",
     [
