@@ -129,11 +129,13 @@ def explore(
 
       spikewright explore p --out e --scheduler tcp://big:8786
 
-    What to do with a point:
+    What to do with a point, in a copy, since the next run replaces e/points as a whole:
 
-      spikewright generate e/points/0007 --plan e/points/0007/plan.json
+      cp -r e/points/0007 q
 
-      spikewright cosim e/points/0007
+      spikewright generate q --plan q/plan.json
+
+      spikewright cosim q
     """
     from spikewright.flow.convert import TrainConfig
     from spikewright.flow.explore.front import Cost

@@ -15,7 +15,7 @@ def test_help_teaches():
     shown = invoke("--help").output
     for text in ("front.png", "--scheduler", "--local-fallback", "--qat-epochs"):
         assert text in shown
-    assert "spikewright generate e/points/0007 --plan" in shown
+    assert "spikewright generate q --plan" in shown
 
 
 @pytest.mark.parametrize(
