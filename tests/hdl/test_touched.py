@@ -134,7 +134,7 @@ def test_a_group_that_is_missed_is_found(monkeypatch, fault, mode):
     plan = plan_for(net, mode, lanes={"a": 9, "b": 4}, banks={"a": (3, 3)})
     plan = with_touched(net, plan, "a", "b")
     faults = {
-        "moves": ("_moves", lambda self: [False] * self.config.groups),
+        "moves": ("moves", property(lambda self: [False] * self.config.groups)),
         "rows": ("_reached", lambda self, m: Const(0, self.config.groups)),
         "fired": ("_again", lambda self, m: Const(0, 1)),
     }

@@ -17,7 +17,7 @@ def test_what_is_recorded_is_shown(tmp_path, monkeypatch):
     lines = {line.split()[0]: line for line in shown.splitlines()}
     for record in records.designs:
         assert f"{record.luts:,}" in lines[record.name]
-    assert len(lines) == len(DESIGNS["ice40"]) + 1
+    assert {design.name for design in DESIGNS["ice40"]} <= set(lines)
 
 
 def test_unknown_family(tmp_path):

@@ -188,14 +188,3 @@ def test_no_block_ram():
         r"block RAM, found block; choose another store, or another board$",
     ):
         check_fits(network, plan, board)
-
-
-def test_a_board_without_the_memory_that_a_plan_wants():
-    board = get_board("ulx3s-85f")
-    bare = replace(board, name="bare", block_ram=replace(board.block_ram, count=0))
-    with pytest.raises(
-        RangeError,
-        match=r"^network 'chain-1' on bare: the memories in block RAM must fit the 0 of bare that "
-        r"are left beside the self-test's, found 2 DP16KD, 2 too many; the largest are the weights",
-    ):
-        check_fits(*made((64, 32, 10), lanes=8), bare)
