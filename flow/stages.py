@@ -142,7 +142,16 @@ def choose_plan(
     """
     network = project.network
     if path is not None:
-        return with_depths(network, load_plan(path))
+        plan = load_plan(path)
+        try:
+            return with_depths(network, plan)
+        except ConfigurationError as error:
+            raise ConfigurationError(
+                f"the plan must suit network {network.name!r}: {error.must}",
+                found=error.found,
+                where=f"{path}, {error.where}" if error.where else str(path),
+                action=error.action or "make one for this network: spikewright plan",
+            ) from error
     if mode is None:
         mode = Mode.COLLAPSED if Mode.COLLAPSED in network.modes else network.modes[-1]
     return default_plan(

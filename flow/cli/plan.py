@@ -86,7 +86,7 @@ def plan(
     rows: Annotated[
         str | None,
         typer.Option(
-            help="dense, or sparse in all cores where such rows are cheaper.",
+            help="dense, or sparse in all cores where such rows are cheaper; there must be one.",
             show_default="the planner's choice",
         ),
     ] = None,

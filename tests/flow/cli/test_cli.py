@@ -256,7 +256,9 @@ def test_a_plan_by_hand(convolutions):
     result = spikewright(
         "generate", convolutions, "--plan", convolutions / "mine.json", cwd=convolutions, ok=False
     )
-    assert f"population {name!r}: cores must host each of the 4 channels" in failure(result, 2)
+    told = failure(result, 2)
+    assert f"mine.json, population {name!r}: the plan must suit network" in told
+    assert "cores must host each of the 4 channels" in told
 
 
 @pytest.mark.parametrize(
