@@ -62,6 +62,7 @@ def plan_hardware(
     pins, limits = pins or Pins(), limits or Limits()
     activities = [activity] if isinstance(activity, Activity) else list(activity)
     pins.check(network, tuple(each.mode for each in activities))
+    _check_large(pins, board)
     search = _Search(network, board, clock_hz, pins, progress)
     for each in activities:
         if pins.mode in (None, each.mode):
@@ -69,6 +70,17 @@ def plan_hardware(
     if not search.found and search.against is not None:
         raise search.against
     return search.choose(objective, limits)
+
+
+def _check_large(pins: Pins, board: Board) -> None:
+    """Refuse large RAMs where there are none."""
+    for what, store in (("weights", pins.weights), ("membranes", pins.membranes)):
+        if store in (WeightStore.SPRAM, MembraneStore.SPRAM) and board.large_ram is None:
+            raise ConfigurationError(
+                f"{what} must be where the board has memory: {board.name} has no large RAMs",
+                found=str(store),
+                action="leave it out, or choose another board",
+            )
 
 
 class _Search:

@@ -13,7 +13,7 @@ from spikewright.flow.planner import Candidate, Limits, Objective, Pins, plan_ha
 from spikewright.flow.row_choice import core_costs
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
-from spikewright.hdl.plan import MembraneStore, Rows, Sweeps
+from spikewright.hdl.plan import MembraneStore, Rows, Sweeps, WeightStore
 from support.chains import bounded_chain, inputs_for
 from support.cycles import measured
 from support.thinned import thinned
@@ -124,3 +124,13 @@ def test_how_far_a_plan_is_from_a_board_counts_every_kind(pruned, traces, kind):
     for there, wanted in ((2, 4.0), (0, 9.0)):
         resources = replace(BOARD.resources, **{kind: there})
         assert each.excess(Limits(), resources, None) == wanted
+
+
+@pytest.mark.parametrize(
+    "pins", [Pins(weights=WeightStore.SPRAM), Pins(membranes=MembraneStore.SPRAM)]
+)
+def test_large_rams_are_pinned_where_there_are_some(pins):
+    network = bounded_chain((20, 9, 4), seed=1, high=1)
+    traces = activity(network, Mode.COLLAPSED, {"x": inputs_for(network, 2, seed=2)})
+    with pytest.raises(ConfigurationError, match=r"ulx3s-85f has no large RAMs, found spram"):
+        plan_hardware(network, BOARD, traces, objective=Objective.THROUGHPUT, pins=pins)
