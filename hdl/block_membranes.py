@@ -1,15 +1,14 @@
 """The state of a bank of neurons in block RAM, with rows that are added to it a cycle each."""
 
 from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib import memory, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import memory
 
-from spikewright.golden.errors import ConfigurationError
+from .row_membranes import RowMembranes
 
 __all__ = ["BlockMembranes"]
 
 
-class BlockMembranes(wiring.Component):
+class BlockMembranes(RowMembranes):
     """State words that are read, held in the RAM's output register, added to and written back.
 
     A row whose word is still on its way back gets it from there, so that rows may follow each other
@@ -31,8 +30,8 @@ class BlockMembranes(wiring.Component):
     Timing
     ------
     latency : cycles from a row's ``valid`` to a ``sweep_group`` that sees it. write_latency : the
-    same of a sweep's write; rows see it a cycle after it. read_latency : cycles to ``word`` and
-    ``before``. interval : 1. It never stalls.
+    same of a sweep's write; rows see it a cycle after it. read_latency, row_latency : cycles to
+    ``word`` and ``before``. interval : 1. It never stalls.
 
     Model: the sum over connections of ``golden.model``. Storage: groups x width bits. Reset does
     not clear them: the core writes them all first.
@@ -41,31 +40,8 @@ class BlockMembranes(wiring.Component):
     latency = 4
     write_latency = 2
     read_latency = 2
+    row_latency = 2
     interval = 1
-
-    def __init__(self, *, groups: int, width: int) -> None:
-        if groups < 1 or width < 1:
-            raise ConfigurationError(
-                "there must be at least one group of one bit", found=f"{groups} of {width}"
-            )
-        self.groups = groups
-        self.width = width
-        super().__init__(
-            {
-                "valid": In(1),
-                "group": In(range(groups)),
-                "before": Out(width),
-                "after": In(width),
-                "sweep": In(1),
-                "sweep_group": In(range(groups)),
-                "sweep_enable": In(1),
-                "word": Out(width),
-                "sweep_writes": In(1),
-                "write_enable": In(1),
-                "write_group": In(range(groups)),
-                "write_word": In(width),
-            }
-        )
 
     def elaborate(self, platform: object) -> Module:
         """Ask; read; add; write: a cycle each."""

@@ -13,11 +13,10 @@ from .large_membranes import LargeMembranes
 from .membranes import Membranes
 from .plan import MembraneStore
 from .product import multiplies, subtracts, times_payload
+from .row_membranes import RowMembranes
 from .token import TokenLayout
 
 __all__ = ["AccumulatorLanes"]
-
-_Adding = BlockMembranes | LargeMembranes  # which mind by themselves when rows read and write
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ class AccumulatorLanes(wiring.Component):
     def row_latency(self) -> int:
         """Cycles from a row's groups to the words that it is added to."""
         first = self.membranes[0]
-        return first.row_latency if isinstance(first, LargeMembranes) else self.read_latency
+        return first.row_latency if isinstance(first, RowMembranes) else self.read_latency
 
     @property
     def interval(self) -> int:
@@ -213,7 +212,7 @@ class AccumulatorLanes(wiring.Component):
             operands=[held(operand, f"operand_{k}") for k, operand in enumerate(row.operands)],
         )
 
-    def _block(self, m: Module, bank: int, membranes: _Adding, waiting: list[_Row]) -> None:
+    def _block(self, m: Module, bank: int, membranes: RowMembranes, waiting: list[_Row]) -> None:
         """Add to one bank in block RAM or large RAMs, which minds the rest by itself."""
         asking = waiting[0]
         m.d.comb += [
@@ -291,7 +290,7 @@ class AccumulatorLanes(wiring.Component):
         return Cat(before[: self.shift], total[: self.total_bits - self.shift], others)
 
 
-def _membranes(groups: int, width: int, store: MembraneStore) -> Membranes | _Adding:
+def _membranes(groups: int, width: int, store: MembraneStore) -> Membranes | RowMembranes:
     """A bank of words where they are to live."""
     if store is MembraneStore.BLOCK:
         return BlockMembranes(groups=groups, width=width)

@@ -1,17 +1,15 @@
 """The state of a bank of neurons in large RAMs, which read or write in a cycle, never both."""
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import memory, wiring
-from amaranth.lib.wiring import In, Out
-
-from spikewright.golden.errors import ConfigurationError
+from amaranth.lib import memory
 
 from .plan import MembraneStore
+from .row_membranes import RowMembranes
 
 __all__ = ["LargeMembranes"]
 
 
-class LargeMembranes(wiring.Component):
+class LargeMembranes(RowMembranes):
     """State words that are read in one cycle, added to and written in the next.
 
     The RAM has one port: whoever reads in a cycle leaves the next one to the write. So a row has
@@ -48,30 +46,6 @@ class LargeMembranes(wiring.Component):
     read_latency = 2
     row_latency = 1
     interval = MembraneStore.SPRAM.interval
-
-    def __init__(self, *, groups: int, width: int) -> None:
-        if groups < 1 or width < 1:
-            raise ConfigurationError(
-                "there must be at least one group of one bit", found=f"{groups} of {width}"
-            )
-        self.groups = groups
-        self.width = width
-        super().__init__(
-            {
-                "valid": In(1),
-                "group": In(range(groups)),
-                "before": Out(width),
-                "after": In(width),
-                "sweep": In(1),
-                "sweep_group": In(range(groups)),
-                "sweep_enable": In(1),
-                "word": Out(width),
-                "sweep_writes": In(1),
-                "write_enable": In(1),
-                "write_group": In(range(groups)),
-                "write_word": In(width),
-            }
-        )
 
     def elaborate(self, platform: object) -> Module:
         """Read; then write. Yosys must see one address, and no read beside a write."""
