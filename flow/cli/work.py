@@ -296,7 +296,7 @@ def cosim(
         ),
     ] = None,
     stall_output: Annotated[
-        str | None, typer.Option(help="Cycles in which the output is not taken, likewise.")
+        str | None, typer.Option(help="Cycles in which the output is not taken, as 0010.")
     ] = None,
     jobs: Annotated[
         int | None,

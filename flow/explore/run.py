@@ -38,14 +38,17 @@ _RESTART_SECONDS = 30
 _REPEATS = 20
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False)
 class Running:
-    """A trial under way: ``parts`` of its tasks that others may share, when it was ``begun``."""
+    """A trial under way: ``parts`` of its tasks that others may share, when it was ``asked`` for;
+    ``begun``, when a worker was first at one of its tasks, None while they wait for one.
+    """
 
     trial: Trial
     point: Point
     parts: tuple[str, str]
-    begun: float
+    asked: float
+    begun: float | None = None
 
 
 @dataclass(kw_only=True, eq=False)
@@ -58,7 +61,7 @@ class Search:
     networks : folder of networks that are made already, which no worker has to make again.
     name : of this search's tasks, unlike that of any other on the same scheduler.
     patience_s : how long there may be no worker at all. trial_timeout_s : how long one trial may
-        take; None is as long as it likes.
+        take from when a worker is at it; None is as long as it likes.
     """
 
     study: Study
@@ -210,7 +213,7 @@ def _start(job: Search, client: Client, known: set[Point]) -> None:
             key=f"{job.name}-cost-{trial.number}",
         )
     parts = (_network_name(point), name)
-    job.running[priced] = Running(trial=trial, point=point, parts=parts, begun=time.monotonic())
+    job.running[priced] = Running(trial=trial, point=point, parts=parts, asked=time.monotonic())
 
 
 def _ask(job: Search, known: set[Point]) -> tuple[Trial, Point]:
@@ -316,12 +319,20 @@ def _stop_late(job: Search, client: Client) -> set[Point]:
     """Cancel trials that took too long, and those that wait for the same; which they are."""
     if job.trial_timeout_s is None:
         return set()
-    begun = time.monotonic() - job.trial_timeout_s
-    late = [future for future, each in job.running.items() if each.begun < begun]
+    _see_begun(job, client)
+    latest = time.monotonic() - job.trial_timeout_s
+    late = [
+        future
+        for future, each in job.running.items()
+        if each.begun is not None and each.begun < latest
+    ]
     if not late:
         return set()
     unfinished = {
-        name for future in late for name in job.running[future].parts if not job.made[name].done()
+        name
+        for future in late
+        for name in job.running[future].parts
+        if name in job.made and not job.made[name].done()
     }
     late = [
         future
@@ -342,6 +353,28 @@ def _stop_late(job: Search, client: Client) -> set[Point]:
         if busy and client.cluster is not None:
             client.restart_workers(busy, timeout=_RESTART_SECONDS, raise_for_error=False)
     return points
+
+
+def _see_begun(job: Search, client: Client) -> None:
+    """When workers began, as their heartbeats say: a task may wait long on another's cluster."""
+
+    # Inside, so that it is sent as it is.
+    def under_way(prefix: str, dask_scheduler: Any) -> dict[str, float]:
+        return {
+            str(task.key): seconds
+            for worker in dask_scheduler.workers.values()
+            for task, seconds in worker.executing.items()
+            if str(task.key).startswith(prefix)
+        }
+
+    with _scheduler(job):
+        seconds = client.run_on_scheduler(under_way, job.name)
+    now = time.monotonic()
+    for future, each in job.running.items():
+        parts = [job.made[name] for name in each.parts if name in job.made]
+        spent = [seconds[key] for key in (part.key for part in (future, *parts)) if key in seconds]
+        if spent and each.begun is None:
+            each.begun = max(each.asked, now - max(spent))
 
 
 def _itself(value: Any) -> Any:

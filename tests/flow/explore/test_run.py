@@ -181,6 +181,14 @@ def test_a_trial_that_takes_too_long_is_cancelled_and_its_worker_is_free_again(r
     assert time.monotonic() - begun < 100  # the task would have taken 120 s
 
 
+def test_a_trial_is_not_late_while_it_waits_for_a_worker(run, client):
+    """Of a cluster that others use too."""
+    others = [client.submit(time.sleep, 4, key=f"other-{k}", pure=False) for k in range(2)]
+    run.search(1, space=ONE, trial_timeout_s=1.0)
+    assert run.failed == () and len(run.found) == 1
+    del others
+
+
 def test_a_mistake_of_our_own_is_no_answer(run):
     with pytest.raises(ZeroDivisionError, match="planted"):
         run.search(1, space=ONE, tasks=BREAKING)
