@@ -71,7 +71,7 @@ def plan(
     banks: Annotated[
         str | None,
         typer.Option(
-            help="Rows and columns of neurons that those lanes span, at most, as 3x3: once, or "
+            help="Rows and columns of neurons that a core's lanes span, at most, as 3x3: once, or "
             "once for each population.",
             show_default="as takes the fewest cycles",
         ),
@@ -89,7 +89,7 @@ def plan(
         int | None,
         typer.Option(
             min=1,
-            help="Spikes that such a core takes in a cycle, a power of two.",
+            help="Spikes that a core with a lane for each neuron takes in a cycle, a power of two.",
             show_default="the planner's choice",
         ),
     ] = None,

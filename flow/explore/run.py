@@ -117,7 +117,7 @@ def search(job: Search, client: Client, n_trials: int, tell: Advance) -> None:
                     where=job.name,
                     action="start workers and run the same command: the study goes on",
                 )
-            for future in _done(job):
+            for future in _done(job, client):
                 known.add(_finish(job, future))
             known |= _stop_late(job, client)
     finally:
@@ -260,10 +260,11 @@ def _network_name(point: Point) -> str:
     return f"{point.weight_bits}-{point.levels}"
 
 
-def _done(job: Search) -> list[Future[Any]]:
+def _done(job: Search, client: Client) -> list[Future[Any]]:
     if not job.running:
         return []
-    with _scheduler(job):
+    # Dask waits by the current client, which that of another's scheduler is not by itself.
+    with _scheduler(job), client.as_current():
         try:
             return list(wait(list(job.running), _POLL_SECONDS, "FIRST_COMPLETED").done)
         except TimeoutError:
