@@ -9,11 +9,12 @@ __all__ = ["BlockMembranes"]
 
 
 class BlockMembranes(RowMembranes):
-    """State words that are read, held in the RAM's output register, added to and written back.
+    """State words that are read, held in the RAM's output register, chosen, added to, written back.
 
     A row whose word is still on its way back gets it from there, so that rows may follow each other
-    on the same word. A word that is read in the cycle in which it is written is never looked at:
-    block RAMs differ in what they answer then.
+    on the same word. That is chosen in a cycle of its own: the wire from the RAM is as long as the
+    adder is slow, and neither has the other behind it. A word that is read in the cycle in which it
+    is written is never looked at: block RAMs differ in what they answer then.
 
     Parameters
     ----------
@@ -21,7 +22,7 @@ class BlockMembranes(RowMembranes):
 
     Members
     -------
-    valid, group : In, a row asks for a word, and will write it. before : Out, the word 2 cycles
+    valid, group : In, a row asks for a word, and will write it. before : Out, the word 3 cycles
     later, with all rows in front of it added. after : In, in that cycle: what the word becomes.
     sweep : In, the sweep reads instead: sweep_group : In; sweep_enable : In, 0 holds what was read.
     word : Out, 2 cycles later. sweep_writes : In, it writes as well: write_enable, write_group,
@@ -37,14 +38,14 @@ class BlockMembranes(RowMembranes):
     not clear them: the core writes them all first.
     """
 
-    latency = 4
+    latency = 5
     write_latency = 2
     read_latency = 2
-    row_latency = 2
+    row_latency = 3
     interval = 1
 
     def elaborate(self, platform: object) -> Module:
-        """Ask; read; add; write: a cycle each."""
+        """Ask; read; choose; add; write: a cycle each."""
         m = Module()
         m.submodules.memory = mem = memory.Memory(
             shape=self.width,
@@ -57,7 +58,8 @@ class BlockMembranes(RowMembranes):
         # output: they must not have a reset.
         read, write = mem.read_port(domain="comb"), mem.write_port()
         reading = self._stage(m, self.valid, self.group, "reading")
-        adding = self._stage(m, *reading, "adding")
+        choosing = self._stage(m, *reading, "choosing")
+        adding = self._stage(m, *choosing, "adding")
         writing = self._stage(
             m,
             Mux(self.sweep_writes, self.write_enable, adding[0]),
@@ -79,24 +81,25 @@ class BlockMembranes(RowMembranes):
             write.addr.eq(writing[1]),
             write.data.eq(written),
         ]
-        # The three rows in front have not been written when this one reads.
-        near = self._follows(m, reading, "near")
+        # The four rows in front have not been written when this one reads. Of the one right before
+        # it the word is known as late as it has to be chosen, of the others a cycle earlier.
+        behind = self._follows(m, choosing, "behind")
         middle = self._follows(m, adding, "middle")
         far = self._follows(m, writing, "far")
-        passed, passes = self._word("passed"), Signal()
+        near, passes = Signal(), Signal()
+        following = self._follows(m, reading, "next")
+        passed, before = self._word("passed"), self._word("chosen")
         m.d.sync += [
-            passes.eq(near | middle | far),
-            passed.eq(Mux(near, self.after, Mux(middle, written, older))),
+            near.eq(following),
+            passes.eq(behind | middle | far),
+            passed.eq(Mux(behind, self.after, Mux(middle, written, older))),
+            before.eq(Mux(near, self.after, Mux(passes, passed, held))),
         ]
-        m.d.comb += self.before.eq(Mux(passes, passed, held))
+        m.d.comb += self.before.eq(before)
         return m
 
     def _follows(self, m: Module, stage: tuple[Signal, Signal], name: str) -> Value:
-        """Whether the row that asks has the word of that stage, known a cycle later.
-
-        While it waits for the RAM what it gets instead is chosen, so that the adder has no more
-        than one multiplexer in front of it.
-        """
+        """Whether the row that asks has the word of that stage, known a cycle later."""
         valid, group = stage
         follows = Signal(name=name)
         m.d.sync += follows.eq(valid & (group == self.group))

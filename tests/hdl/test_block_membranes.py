@@ -37,7 +37,7 @@ async def add(ctx, dut, rows):
         row = rows[cycle] if cycle < len(rows) else NOTHING
         ctx.set(dut.valid, row != NOTHING)
         ctx.set(dut.group, max(row, 0))
-        asked = cycle - dut.read_latency
+        asked = cycle - dut.row_latency
         if 0 <= asked < len(rows):
             before = ctx.get(dut.before)
             # What comes of nothing is never written.
@@ -98,9 +98,9 @@ def test_constructor_errors():
         BlockMembranes(groups=8, width=0)
 
 
-def test_every_sequence_of_five_among_two_words():
+def test_every_sequence_of_six_among_two_words():
     """Each row, or none, in each cycle: as long as the pipeline, and one more."""
-    assert run(BlockMembranes(groups=2, width=WIDTH), every_sequence(5))
+    assert run(BlockMembranes(groups=2, width=WIDTH), every_sequence(6))
 
 
 @pytest.mark.parametrize("groups", [1, 3, 70])
@@ -123,9 +123,9 @@ class Forgets(BlockMembranes):
         return Const(0, 1) if name == self.missing else super()._follows(m, stage, name)
 
 
-@pytest.mark.parametrize("missing", ["near", "middle", "far"])
+@pytest.mark.parametrize("missing", ["next", "behind", "middle", "far"])
 def test_a_way_that_is_missing_is_found(missing):
-    assert not run(Forgets(missing), every_sequence(4))
+    assert not run(Forgets(missing), every_sequence(5))
 
 
 class Mistakes(BlockMembranes):
@@ -136,7 +136,7 @@ class Mistakes(BlockMembranes):
 
 
 def test_a_way_that_is_taken_for_nothing_is_found():
-    assert not run(Mistakes(groups=2, width=WIDTH), every_sequence(4))
+    assert not run(Mistakes(groups=2, width=WIDTH), every_sequence(5))
 
 
 def test_a_row_right_behind_a_write_of_the_sweep():
