@@ -49,7 +49,8 @@ class Target:
     board : the board of the bitstream. clock_mhz : the clock asked for; None is the board's.
     lanes : the most lanes of each population's core, for all, in order or by name.
     sweep_lanes, spikes, fanout, membranes, rows, weights, parameters, queue_depth : as
-        ``default_plan``, of the hardware of the bitstream; ``membranes`` None is block RAM where a board has no LUT RAM.
+        ``default_plan``, of the hardware of the bitstream; ``membranes`` None is block RAM where
+        a board has no LUT RAM.
     seeds : of place and route; the median is quoted.
     samples : held-out samples to co-simulate; None is all.
     mode : how the hardware of the bitstream runs.
