@@ -170,7 +170,8 @@ def plan(
     wanted = one_of(Objective, objective, "--objective")
     pins = _pins(
         project.network, mode, lanes, banks, membranes, weights, products, rows, sweeps, partition,
-        share, sweep_lanes=sweep_lanes, spikes=spikes, queue_depth=queue_depth, parameters=parameters,
+        share, sweep_lanes=sweep_lanes, spikes=spikes, queue_depth=queue_depth,
+        parameters=parameters,
     )  # fmt: skip
     modes = modes_alike(project.network) if pins.mode is None else (pins.mode,)
     check_steps(project.network, steps, modes)

@@ -26,7 +26,8 @@ class Pins:
     ----------
     mode : how the network runs.
     lanes, banks : by population. sweep_lanes, spikes : of all cores that can; 1 spike, too.
-    membranes, weights, parameters, products : of all cores; large RAMs only of those that are worth one.
+    membranes, weights, parameters, products : of all cores; large RAMs only of those that are
+        worth one.
     rows, sweeps : of all cores that can; some must.
     queue_depth : of all queues.
     partition : parts, by population. share : populations that one core hosts together; ``()`` for
