@@ -98,6 +98,7 @@ class CoreShell(wiring.Component):
                 schedule=port.dense,
                 first_group=config.hosts[port.host].first_group,
                 channel_lanes=config.channel_lanes,
+                store=config.plan.weights,
             )
             for port in config.ports
         )

@@ -14,8 +14,9 @@ from .align import WeightAlign, align_latency
 from .geometry import PortSchedule
 from .load import LOAD_SIGNATURE, load_in_turn
 from .loaded_weights import LoadedWeights
-from .pipeline import Flow
+from .pipeline import Flow, delayed
 from .plan import WeightStore
+from .product import multiplies
 from .rows import RowTables
 from .sparse_schedule import SparseSchedule
 from .tables import Column, look_up
@@ -44,19 +45,34 @@ def as_operand(weight: Value, *, shift: int, bits: int) -> Value:
 
 
 def natural_latency(
-    *, layout: TokenLayout, schedule: PortSchedule, first_group: int, channel_lanes: int
+    *,
+    layout: TokenLayout,
+    schedule: PortSchedule,
+    first_group: int,
+    channel_lanes: int,
+    store: WeightStore,
 ) -> int:
     """Cycles from a spike to its first row that ``Synapses`` take by default."""
     tables = RowTables(layout=layout, schedule=schedule, first_group=first_group)
-    return _latency(tables, channel_lanes)
+    return _latency(tables, channel_lanes, store)
 
 
-def _latency(tables: RowTables, channel_lanes: int) -> int:
+def _latency(tables: RowTables, channel_lanes: int, store: WeightStore) -> int:
     if not tables.weighted:
         return tables.latency + 1
     options = (tables.loops["y"].options, tables.loops["x"].options)
-    masked = _is_masked(tables.schedule, channel_lanes)
-    return tables.latency + WeightMemory.latency + align_latency(*options, masked=masked)
+    align = align_latency(*options, masked=_is_masked(tables.schedule, channel_lanes))
+    held = _is_held(tables.layout, align, store)
+    return tables.latency + WeightMemory.latency + align + held
+
+
+def _is_held(layout: TokenLayout, align: int, store: WeightStore) -> bool:
+    """Whether words have a cycle from block RAM to the lanes that multiply them.
+
+    The register behind the RAM becomes its own, and the wire from there is long. Alignment has
+    registers anyway.
+    """
+    return store is WeightStore.BLOCK and not align and multiplies(layout)
 
 
 def _is_masked(schedule: PortSchedule, channel_lanes: int) -> bool:
@@ -131,7 +147,7 @@ class Synapses(wiring.Component):
         self.group_shape = Shape.cast(range(groups))
         self.masked = _is_masked(schedule, channel_lanes)
         tables = RowTables(layout=layout, schedule=schedule, first_group=first_group)
-        self.natural_latency = _latency(tables, channel_lanes)
+        self.natural_latency = _latency(tables, channel_lanes, store)
         self.latency = self.natural_latency if latency is None else latency
         if self.latency < self.natural_latency:
             raise ConfigurationError(
@@ -258,10 +274,12 @@ class Synapses(wiring.Component):
         m.submodules.align = align
         if self.loads:
             m.d.comb += self.loaded.eq(load_in_turn(m, self.load, self.loads))
-        m.d.comb += [
-            memory.address.eq(self.address.address),
-            align.word.eq(memory.row),
-        ]
+        m.d.comb += memory.address.eq(self.address.address)
+        if _is_held(self.layout, align.latency, self.store):
+            m.d.comb += align.word.eq(delayed(m, memory.row, 1, "word"))
+            flow.wait(1)
+        else:
+            m.d.comb += align.word.eq(memory.row)
         flow.wait(1)
         if align.latency:
             if self.masked:

@@ -159,6 +159,7 @@ def run(
         schedule=schedule,
         first_group=first_group,
         channel_lanes=target[0].banks,
+        store=weights,
     )
     synapses = Synapses(**options, latency=natural + extra)
     lanes = AccumulatorLanes(
