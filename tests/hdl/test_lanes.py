@@ -117,8 +117,8 @@ def test_every_operand_and_payload_after_the_latency(name, shape, store):
     dut = lanes(layout, groups=1, operand_shape=shape, store=store)
     low = -(1 << shape.width - 1) if shape.signed else 0
     operands = range(low, low + (1 << shape.width))
-    block = store is MembraneStore.BLOCK  # in the output register, chosen, before it is written
-    assert dut.latency == 2 + (name not in ("unit", "sign", "negative")) + 3 * block
+    block = store is MembraneStore.BLOCK  # behind the output register, and before it is written
+    assert dut.latency == 2 + (name not in ("unit", "sign", "negative")) + 2 * block
 
     async def bench(ctx):
         for payload in payloads(layout):
