@@ -22,9 +22,9 @@ class BlockMembranes(RowMembranes):
 
     Members
     -------
-    valid, group : In, a row asks for a word, and will write it. before : Out, the word
-    ``row_latency`` cycles later, with all rows in front of it added. after : In, in that cycle: what
-    the word becomes.
+    valid, group : In, a row asks for a word, and will write it. before : Out, the word, with all
+    rows in front of it added, ``row_latency`` cycles later. after : In, in that cycle: what the
+    word becomes.
     sweep : In, the sweep reads instead: sweep_group : In; sweep_enable : In, 0 holds what was read.
     word : Out, 2 cycles later. sweep_writes : In, it writes as well: write_enable, write_group,
     write_word : In.
