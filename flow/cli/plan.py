@@ -108,6 +108,13 @@ def plan(
             show_default="the planner's choice",
         ),
     ] = None,
+    parameters: Annotated[
+        str | None,
+        typer.Option(
+            help="memory, constants or registers, of neurons' constants in all cores.",
+            show_default="registers where neurons decide beside the rows, else memory",
+        ),
+    ] = None,
     products: Annotated[
         str | None,
         typer.Option(
@@ -203,6 +210,7 @@ def plan(
     pins = _pins(
         project.network, mode, lanes, banks, membranes, weights, products, rows, sweeps, partition,
         share, sweep_lanes=sweep_lanes, spikes=spikes, queue_depth=queue_depth,
+        parameters=parameters,
     )  # fmt: skip
     modes = modes_alike(project.network) if pins.mode is None else (pins.mode,)
     check_steps(project.network, steps, modes)
@@ -248,11 +256,19 @@ def _pins(
     sweep_lanes: int | None,
     spikes: int | None,
     queue_depth: int | None,
+    parameters: str | None,
 ) -> "Pins":
     """What the user has chosen."""
     from spikewright.flow.planner import Pins
     from spikewright.golden.spec import Mode
-    from spikewright.hdl.plan import MembraneStore, Products, Rows, Sweeps, WeightStore
+    from spikewright.hdl.plan import (
+        MembraneStore,
+        ParameterStore,
+        Products,
+        Rows,
+        Sweeps,
+        WeightStore,
+    )
 
     names = [population.name for population in network.order()]
 
@@ -281,6 +297,9 @@ def _pins(
         spikes=spikes,
         membranes=None if membranes is None else one_of(MembraneStore, membranes, "--membranes"),
         weights=None if weights is None else one_of(WeightStore, weights, "--weights"),
+        parameters=None
+        if parameters is None
+        else one_of(ParameterStore, parameters, "--parameters"),
         products=None if products is None else one_of(Products, products, "--products"),
         rows=None if rows is None else one_of(Rows, rows, "--rows"),
         sweeps=None if sweeps is None else one_of(Sweeps, sweeps, "--sweeps"),
