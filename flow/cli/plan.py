@@ -111,7 +111,8 @@ def plan(
     parameters: Annotated[
         str | None,
         typer.Option(
-            help="memory, constants or registers, of neurons' constants in all cores.",
+            help="Where neurons' constants live, in all cores: memory, constants (always logic), or "
+            "registers.",
             show_default="registers where neurons decide beside the rows, else memory",
         ),
     ] = None,
