@@ -111,7 +111,7 @@ def plan(
     parameters: Annotated[
         str | None,
         typer.Option(
-            help="Where neurons' constants live, in all cores: memory, constants (always logic), or "
+            help="Where neurons' constants live, in all cores: memory, constants (always logic) or "
             "registers.",
             show_default="registers where neurons decide beside the rows, else memory",
         ),
