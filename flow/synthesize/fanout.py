@@ -30,8 +30,8 @@ Load = tuple[str, str]
 def limit_fanout(netlist: Mapping[str, Any], top: str, limits: Mapping[int, int]) -> int:
     """Copy drivers of too many pins, in place; returns the number of cells that is added.
 
-    Flip-flops are copied, and an ECP5's lookup tables. A copy gets the pins of neighbouring lanes, as far as signals' names tell. The netlist's ports
-    keep the driver that they had.
+    Flip-flops are copied, and an ECP5's lookup tables. A copy gets the pins of neighbouring lanes,
+    as far as signals' names tell. The netlist's ports keep the driver that they had.
 
     Parameters
     ----------
