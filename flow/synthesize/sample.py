@@ -77,11 +77,12 @@ def stored_sample(
 def memories_of(
     sample: StoredSample, network: Network, plan: HardwarePlan
 ) -> list[tuple[int, int]]:
-    """(rows, bits) of the tokens that are kept for each input."""
+    """(rows, bits) of the tokens that are kept for each input; a single one is wires."""
     layouts = node_layouts(network, plan)
     return [
         (len(tokens[0]), layouts[each.name].width)
         for each, tokens in zip(network.inputs, sample.inputs, strict=True)
+        if len(tokens[0]) > 1
     ]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from spikewright.boards import get_board
 from spikewright.flow.plan import default_plan
-from spikewright.flow.synthesize import check_fits, memory_use
+from spikewright.flow.synthesize import check_fits, memories_of, memory_use, stored_sample
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.plan import MembraneStore, WeightStore
@@ -188,3 +188,14 @@ def test_no_block_ram():
         r"block RAM, found block; choose another store, or another board$",
     ):
         check_fits(network, plan, board)
+
+
+def test_a_sample_of_one_token_is_no_memory():
+    network, plan = made((64, 32, 10), lanes=8)
+    values = np.zeros((1, 64), dtype=np.int64)
+    assert memories_of(stored_sample(network, Mode.COLLAPSED, values), network, plan) == []
+    values[0, 5] = 1
+    ((rows, bits),) = memories_of(
+        stored_sample(network, Mode.COLLAPSED, values), network, plan
+    )  # a spike and the END
+    assert rows == 2 and bits > 6
