@@ -5,12 +5,11 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from spikewright.boards import get_board
-from spikewright.flow import area
+from spikewright.flow.area import model_hash
 from spikewright.flow.convert import ConvertConfig, TrainConfig
 from spikewright.flow.files import atomic_folder, write_json
 from spikewright.flow.original import Original
@@ -161,7 +160,7 @@ def explore_stage(
         "versions": {
             **{name: package_versions(name)[name] for name in _ANSWERING},
             "plan schema": str(PLAN_SCHEMA),
-            "area model": _area_model(),
+            "area model": model_hash({get_board(name).family for name in space.boards}),
         },
     }
     _check_folder(out)
@@ -262,15 +261,6 @@ def _board(name: str) -> dict[str, Any]:
     """What a board is planned with; a file of the same name may say something else tomorrow."""
     board = get_board(name)
     return {**asdict(board.resources), "family": board.family, "device": board.device}
-
-
-def _area_model() -> str:
-    """A hash of its constants and features: a sweep is recorded anew without a new version."""
-    digest = hashlib.sha256()
-    files = (each for each in resources.files(area).iterdir() if each.is_file())
-    for each in sorted(files, key=lambda each: each.name):
-        digest.update(each.read_bytes())
-    return digest.hexdigest()
 
 
 def _hash(samples: Samples) -> str:
