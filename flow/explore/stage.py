@@ -23,15 +23,10 @@ from spikewright.golden.spec.file import load
 
 from .cluster import connect
 from .front import Cost, Found, as_csv, front
+from .job import Search
+from .outcome import directions, failed_points, found_points, refused_points
 from .plot import plot_front
-from .run import (
-    Search,
-    directions,
-    failed_points,
-    found_points,
-    refused_points,
-    search,
-)
+from .run import search
 from .space import Space
 from .study import JOURNAL, open_study
 from .task import Payload, Tasks
