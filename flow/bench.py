@@ -35,7 +35,7 @@ from spikewright.flow.spiking.recipes import MNIST_ROWS, SPOKEN_DIGITS, SPOKEN_E
 from spikewright.flow.whole import Maker, Target, whole_way
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
-from spikewright.hdl.plan import MembraneStore, Rows, WeightStore
+from spikewright.hdl.plan import MembraneStore, ParameterStore, Rows, WeightStore
 
 __all__ = ["BENCHMARKS", "Benchmark", "run_bench"]
 
@@ -160,6 +160,7 @@ _ALL = (
             lanes=(32, 96, 32, 10),
             # What writes to LUT RAM reaches every lane behind a gate; block RAM's is a register.
             membranes=MembraneStore.BLOCK,
+            parameters=ParameterStore.REGISTERS,
             fanout=32,
             samples=500,
             other_modes=_OTHERS,

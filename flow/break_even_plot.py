@@ -1,32 +1,26 @@
 """Draws rows, cycles and memory of sparse rows over the density of the weights."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from spikewright.flow.break_even import CoreBreakEven, Cost
-from spikewright.flow.files import atomic_files
-from spikewright.golden.errors import ConfigurationError
+from spikewright.flow.files import write_bytes
+from spikewright.flow.plot_file import check_plot
 
 __all__ = ["plot_break_even"]
 
-_FORMATS = (".png", ".svg", ".pdf")
 _MEASURES = {"rows": "rows a sample", "cycles": "cycles a sample", "bits": "bits stored"}
 
 
 def plot_break_even(cores: Sequence[CoreBreakEven], path: Path) -> None:
     """A line of panels for each core: dense, sparse and balanced, sparse and scattered, and now.
 
-    Raises
-    ------
-    ConfigurationError
-        If the file's name ends in none of the formats.
+    Raises as ``check_plot``.
     """
-    if path.suffix not in _FORMATS:
-        raise ConfigurationError(
-            f"the plot's name must end in {', '.join(_FORMATS)}", found=path.name, where="--plot"
-        )
+    check_plot(path)
     figure = Figure(figsize=(11, 3.2 * len(cores)), layout="constrained")
     panels = figure.subplots(len(cores), len(_MEASURES), squeeze=False)
     for core, line in zip(cores, panels, strict=True):
@@ -43,5 +37,6 @@ def plot_break_even(cores: Sequence[CoreBreakEven], path: Path) -> None:
             axes.set(title=f"{core.name}: {title}", xlabel="share of weights", ylim=(0, None))
             axes.grid(alpha=0.3)
         line[0].legend()
-    with atomic_files(path.absolute().parent) as folder:
-        figure.savefig(folder / path.name)
+    content = io.BytesIO()
+    figure.savefig(content, format=path.suffix[1:])
+    write_bytes(path, content.getvalue())

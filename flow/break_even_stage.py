@@ -21,10 +21,15 @@ def break_even_stage(
     samples: int,
     working: Working = silent,
 ) -> tuple[CoreBreakEven, ...]:
-    """Costs of the cores with so many lanes, on the spikes of the project's first samples."""
+    """Costs of the cores with so many lanes, on the spikes of the project's first samples.
+
+    ``lanes`` None are those that the weights were balanced for, where the network was pruned.
+    """
     network = project.network
     if mode is None:
         mode = Mode.COLLAPSED if Mode.COLLAPSED in network.modes else network.modes[-1]
+    if lanes is None and "pruned" in project.summary:
+        lanes = (project.summary["pruned"]["lanes"],)
     plan = default_plan(network, mode, lanes=lanes)
     given = project.samples.first(samples)
     values, keep = unrolled(network, encode_samples(network, given.x))

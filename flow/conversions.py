@@ -89,7 +89,7 @@ def convert_stage(
         conversion = convert(module, data.x, config)
         project = Project.create(out, conversion.network, original, data.first(KEPT_SAMPLES))
     seconds["convert"] = time.perf_counter() - start
-    project.record({}, seconds)
+    project.record(config.pruned, seconds)
     return project
 
 

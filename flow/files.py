@@ -15,6 +15,7 @@ from spikewright.golden.errors import FileError
 __all__ = [
     "atomic_files",
     "atomic_folder",
+    "check_file",
     "file_hash",
     "read_json",
     "text_hash",
@@ -69,6 +70,18 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Write ``data`` as indented JSON; the file is replaced whole. Raises FileError."""
     text = json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
     write_bytes(path, text.encode())
+
+
+def check_file(path: Path) -> None:
+    """Refuse a file that could not be written, before any work is done. Raises FileError."""
+    path = Path(path).absolute()
+    with _writing(path):
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder, not a file")
+        # A trial finds out, and leaves no trace.
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        os.close(handle)
+        Path(name).unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -65,6 +65,7 @@ def default_plan(
     fanout: int | None = None,
     membranes: MembraneStore | None = None,
     weights: WeightStore | None = None,
+    parameters: ParameterStore | None = None,
     rows: Rows = Rows.DENSE,
     products: Products = Products.MULTIPLIER,
     partition: Mapping[str, int] | None = None,
@@ -97,6 +98,8 @@ def default_plan(
     weights : where weights live; by default logic where a core has at most 32 words of them for
         each connection, block RAM beyond. Where large RAMs are asked for, cores of up to 32768
         bits of weights are as if nothing were asked for.
+    parameters : where constants of neurons live that differ; by default in registers where sweep
+        lanes, sparse rows or large RAMs are asked for, a memory, or logic up to 16 rows, elsewhere.
     rows : how weights lie in rows; sparse ones in the cores where they are possible and cheaper.
     products : what multiplies graded payloads.
     partition : populations that are split over so many cores, each with a part of the channels.
@@ -166,6 +169,9 @@ def default_plan(
             action="leave them out: such weights go into block RAM",
         )
     plan = with_rows(network, _with_spikes(network, plan, spikes), rows, sweep_lanes)
+    if parameters is not None:
+        cores = [replace(core, parameters=ParameterStore(parameters)) for core in plan.cores]
+        plan = replace(plan, cores=tuple(cores))
     plan = sized(network, plan)
     if membranes is MembraneStore.SPRAM:
         plan = sized(network, with_large_membranes(network, plan, more_than=LARGE_BITS))

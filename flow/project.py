@@ -13,6 +13,7 @@
 """
 
 import shutil
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
@@ -102,7 +103,10 @@ class Project:
     def create(
         cls, root: Path, network: Network, original: AnyOriginal, samples: Samples
     ) -> "Project":
-        """Write a project whole; what an older one of the same folder held is removed."""
+        """Write a project whole; what an older one of the same folder held is removed.
+
+        Warns where that was hardware or builds.
+        """
         root = Path(root)
         with atomic_files(root) as scratch:
             save(network, scratch / NETWORK)
@@ -117,24 +121,25 @@ class Project:
                     "seconds": {},
                 },
             )
-        for name in RESULTS:
-            shutil.rmtree(root / name, ignore_errors=True)
         # What an older network of another kind has left.
         for kind, names in ORIGINALS.items():
             for name in () if isinstance(original, kind) else names:
                 (root / name).unlink(missing_ok=True)
+        _drop_results(root)
         return cls(root)
 
     def replace_network(self, network: Network) -> "Project":
-        """The project of another network of the same original; its hardware is removed."""
-        kept = ("schema", "seconds", "nir")
+        """The project of another network of the same original; its hardware is removed.
+
+        Warns where there was any.
+        """
+        kept = ("schema", "seconds", "nir", "pruned")
         with atomic_files(self.root) as scratch:
             save(network, scratch / NETWORK)
             summary = {key: self.summary[key] for key in kept if key in self.summary}
             summary |= {"network": describe(network), "versions": package_versions(*_VERSIONS)}
             write_json(scratch / SUMMARY, summary)
-        for name in RESULTS:
-            shutil.rmtree(self.root / name, ignore_errors=True)
+        _drop_results(self.root)
         return Project(self.root)
 
     @cached_property
@@ -205,6 +210,18 @@ class Project:
         for key in ("cosim", "performance", "build"):
             if self.summary.get(key, {}).get("mode") == mode:
                 del self.summary[key]
+
+
+def _drop_results(root: Path) -> None:
+    """Remove what was made of the network before, and say so: it may have taken hours."""
+    made = [path for name in RESULTS for path in sorted((root / name).glob("*"))]
+    for name in RESULTS:
+        shutil.rmtree(root / name, ignore_errors=True)
+    if made:
+        names = ", ".join(str(path.relative_to(root)) for path in made)
+        warnings.warn(
+            f"{root}: {names} of the network before, and their figures, are removed", stacklevel=3
+        )
 
 
 def describe(network: Network) -> dict[str, Any]:

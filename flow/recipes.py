@@ -85,7 +85,7 @@ class Recipe:
             held_out = Samples(x=data.x_test, y=data.y_test)
             project = Project.create(out, conversion.network, original, held_out)
         seconds = {"train": train_seconds, "convert": time.perf_counter() - start}
-        project.record({}, seconds)
+        project.record(self.convert.pruned, seconds)
         return project
 
 

@@ -33,6 +33,7 @@ from spikewright.golden.spec import Encoding, Mode, Network, ReadoutKind
 from spikewright.hdl.plan import (
     HardwarePlan,
     MembraneStore,
+    ParameterStore,
     Products,
     Rows,
     Sweeps,
@@ -130,6 +131,7 @@ def choose_plan(
     fanout: int | None = None,
     membranes: MembraneStore | None = None,
     weights: WeightStore | None = None,
+    parameters: ParameterStore | None = None,
     rows: Rows = Rows.DENSE,
     products: Products = Products.MULTIPLIER,
     encoders: bool = False,
@@ -166,6 +168,7 @@ def choose_plan(
         fanout=fanout,
         membranes=membranes,
         weights=weights,
+        parameters=parameters,
         rows=rows,
         products=products,
         encoders=encoders,

@@ -22,7 +22,7 @@ from spikewright.flow.stages import (
     usual_steps,
 )
 from spikewright.golden.spec import Mode
-from spikewright.hdl.plan import MembraneStore, Rows, WeightStore
+from spikewright.hdl.plan import MembraneStore, ParameterStore, Rows, WeightStore
 
 __all__ = ["Maker", "Target", "whole_way"]
 
@@ -48,8 +48,9 @@ class Target:
     ----------
     board : the board of the bitstream. clock_mhz : the clock asked for; None is the board's.
     lanes : the most lanes of each population's core, for all, in order or by name.
-    sweep_lanes, spikes, fanout, membranes, rows, weights, queue_depth : as ``default_plan``, of the
-        hardware of the bitstream; ``membranes`` None is block RAM where a board has no LUT RAM.
+    sweep_lanes, spikes, fanout, membranes, rows, weights, parameters, queue_depth : as
+        ``default_plan``, of the hardware of the bitstream; ``membranes`` None is block RAM where
+        a board has no LUT RAM.
     seeds : of place and route; the median is quoted.
     samples : held-out samples to co-simulate; None is all.
     mode : how the hardware of the bitstream runs.
@@ -67,6 +68,7 @@ class Target:
     membranes: MembraneStore | None = None
     rows: Rows = Rows.DENSE
     weights: WeightStore | None = None
+    parameters: ParameterStore | None = None
     queue_depth: int | None = None
     seeds: tuple[int, ...] = (1,)
     samples: int | None = None
@@ -108,6 +110,7 @@ def whole_way(
             membranes=target.membranes or membranes if main else membranes,
             rows=target.rows if main else Rows.DENSE,
             weights=target.weights if main else None,
+            parameters=target.parameters if main else None,
             queue_depth=target.queue_depth if main else None,
         )
         generate_stage(project, plan, working=working)

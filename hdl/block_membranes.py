@@ -17,12 +17,14 @@ class BlockMembranes(RowMembranes):
 
     Parameters
     ----------
-    groups : words. width : bits of a word.
+    groups : words. width : bits of a word. far : the RAM is far from its adders, so that a row's
+    word is chosen in a cycle of its own: neither the wire nor the adder has the other behind it.
 
     Members
     -------
-    valid, group : In, a row asks for a word, and will write it. before : Out, the word 2 cycles
-    later, with all rows in front of it added. after : In, in that cycle: what the word becomes.
+    valid, group : In, a row asks for a word, and will write it. before : Out, the word, with all
+    rows in front of it added, ``row_latency`` cycles later. after : In, in that cycle: what the
+    word becomes.
     sweep : In, the sweep reads instead: sweep_group : In; sweep_enable : In, 0 holds what was read.
     word : Out, 2 cycles later. sweep_writes : In, it writes as well: write_enable, write_group,
     write_word : In.
@@ -37,14 +39,18 @@ class BlockMembranes(RowMembranes):
     not clear them: the core writes them all first.
     """
 
-    latency = 4
     write_latency = 2
     read_latency = 2
-    row_latency = 2
     interval = 1
 
+    def __init__(self, *, groups: int, width: int, far: bool = False) -> None:
+        super().__init__(groups=groups, width=width)
+        self.far = far
+        self.row_latency = 2 + far
+        self.latency = self.row_latency + 2
+
     def elaborate(self, platform: object) -> Module:
-        """Ask; read; add; write: a cycle each."""
+        """Ask; read; choose, if that is far; add; write: a cycle each."""
         m = Module()
         m.submodules.memory = mem = memory.Memory(
             shape=self.width,
@@ -57,7 +63,8 @@ class BlockMembranes(RowMembranes):
         # output: they must not have a reset.
         read, write = mem.read_port(domain="comb"), mem.write_port()
         reading = self._stage(m, self.valid, self.group, "reading")
-        adding = self._stage(m, *reading, "adding")
+        choosing = self._stage(m, *reading, "choosing") if self.far else reading
+        adding = self._stage(m, *choosing, "adding")
         writing = self._stage(
             m,
             Mux(self.sweep_writes, self.write_enable, adding[0]),
@@ -79,8 +86,8 @@ class BlockMembranes(RowMembranes):
             write.addr.eq(writing[1]),
             write.data.eq(written),
         ]
-        # The three rows in front have not been written when this one reads.
-        near = self._follows(m, reading, "near")
+        # The three rows in front of the word that the RAM gives have not been written yet.
+        near = self._follows(m, choosing, "near")
         middle = self._follows(m, adding, "middle")
         far = self._follows(m, writing, "far")
         passed, passes = self._word("passed"), Signal()
@@ -88,8 +95,20 @@ class BlockMembranes(RowMembranes):
             passes.eq(near | middle | far),
             passed.eq(Mux(near, self.after, Mux(middle, written, older))),
         ]
-        m.d.comb += self.before.eq(Mux(passes, passed, held))
+        before = Mux(passes, passed, held)
+        if self.far:
+            before = self._chosen(m, reading, before)
+        m.d.comb += self.before.eq(before)
         return m
+
+    def _chosen(self, m: Module, reading: tuple[Signal, Signal], word: Value) -> Signal:
+        """The word, a cycle later, or what the row right in front makes of it in that cycle."""
+        follows, chosen = Signal(name="next_held"), self._word("chosen")
+        m.d.sync += [
+            follows.eq(self._follows(m, reading, "next")),
+            chosen.eq(Mux(follows, self.after, word)),
+        ]
+        return chosen
 
     def _follows(self, m: Module, stage: tuple[Signal, Signal], name: str) -> Value:
         """Whether the row that asks has the word of that stage, known a cycle later.

@@ -90,6 +90,11 @@ class CoreConfig:
         return self.plan.sweep_lanes is not None
 
     @property
+    def far(self) -> bool:
+        """Whether wires get cycles of their own, as where a flip-flop's pins are limited."""
+        return self.plan.fanout is not None
+
+    @property
     def sweep_lanes(self) -> int:
         """Lanes that decide in a cycle."""
         if self.plan.sweep_lanes is None:

@@ -62,6 +62,7 @@ class Core(CoreShell):
             total_bits=config.state.total.width,
             other_bits=config.state.bits - config.state.total.width,
             store=config.plan.membranes,
+            far=config.far,
         )
         self.sweep = Sweep(
             config=config, read_latency=self.lanes.read_latency, pace=self.lanes.interval

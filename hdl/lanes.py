@@ -40,7 +40,7 @@ class AccumulatorLanes(wiring.Component):
     row. groups : words of state of a bank.
     operand_shape : shape of an operand. shift : fraction bits below an operand.
     total_bits : bits of what rows are added to, a membrane or a current. other_bits : bits of
-    what a neuron remembers beside it. store : where they live.
+    what a neuron remembers beside it. store : where they live. far : as ``BlockMembranes``.
 
     Members
     -------
@@ -74,6 +74,7 @@ class AccumulatorLanes(wiring.Component):
         total_bits: int,
         other_bits: int,
         store: MembraneStore,
+        far: bool = False,
     ) -> None:
         check_total(total_bits, shift)
         if channel_lanes < 1 or min(banks) < 1:
@@ -94,7 +95,7 @@ class AccumulatorLanes(wiring.Component):
         self.lane_bits = total_bits + other_bits
         self.group_shape = Shape.cast(range(groups))
         width = channel_lanes * self.lane_bits
-        self.membranes = [_membranes(groups, width, store) for _ in range(self.n_banks)]
+        self.membranes = [_membranes(groups, width, store, far) for _ in range(self.n_banks)]
         word = self.lanes * self.lane_bits
         super().__init__(
             {
@@ -287,10 +288,12 @@ class AccumulatorLanes(wiring.Component):
         return Cat(before[: self.shift], total[: self.total_bits - self.shift], others)
 
 
-def _membranes(groups: int, width: int, store: MembraneStore) -> Membranes | RowMembranes:
+def _membranes(
+    groups: int, width: int, store: MembraneStore, far: bool
+) -> Membranes | RowMembranes:
     """A bank of words where they are to live."""
     if store is MembraneStore.BLOCK:
-        return BlockMembranes(groups=groups, width=width)
+        return BlockMembranes(groups=groups, width=width, far=far)
     if store is MembraneStore.SPRAM:
         return LargeMembranes(groups=groups, width=width)
     return Membranes(groups=groups, width=width, store=store)

@@ -64,7 +64,7 @@ class OverlappedCore(CoreShell):
             )
         late = config.own_groups or (self.memory is not None and self.memory.is_slow)
         # Sums come from far: they are chosen by registers, and held once more on their way.
-        far = isinstance(self.sums, SumLanes) and config.plan.fanout is not None
+        far = isinstance(self.sums, SumLanes) and config.far
         self.read_latency = 3 if far else 1 + late
         self.sweep = Sweep(config=config, read_latency=self.read_latency)
         self.control = OverlapControl(config=config)
@@ -98,7 +98,7 @@ class OverlappedCore(CoreShell):
             slices=slices,
             slice_lanes=config.sweep_lanes,
             rows=config.plan.spikes,
-            chosen_early=config.plan.fanout is not None,
+            chosen_early=config.far,
         )
 
     @property

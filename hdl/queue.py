@@ -14,11 +14,23 @@ __all__ = ["SHALLOW_QUEUE", "SpikeQueue"]
 SHALLOW_QUEUE = 4  # tokens up to which a queue is registers
 
 
+class _Fifo(SyncFIFOBuffered):
+    """The library's, which never reads a word while it is written: it is empty then, or full.
+
+    Yosys does not see that, and puts a multiplexer between a block RAM and its output register.
+    """
+
+    def elaborate(self, platform: object) -> Module:
+        m = super().elaborate(platform)
+        m.submodules.storage.attrs["no_rw_check"] = "1"
+        return m
+
+
 class SpikeQueue(wiring.Component):
     """A first-in first-out queue of tokens that keeps their shape.
 
     Its output is a register, which a token that finds the queue empty enters at once; between it
-    and a block RAM, whose output is slow, there is another one.
+    and a block RAM, whose output is slow, there is another one, which becomes the RAM's own.
 
     Parameters
     ----------
@@ -53,7 +65,7 @@ class SpikeQueue(wiring.Component):
         m = Module()
         room, past, none = Signal(), Signal(), Signal(init=1)
         payload = self.o.payload.as_value()
-        fifo: SyncFIFO | SyncFIFOBuffered
+        fifo: SyncFIFO | _Fifo
         if self.depth <= SHALLOW_QUEUE:
             # Of so few words the buffered one would take a token in every other cycle only.
             m.submodules.fifo = fifo = SyncFIFO(width=self.layout.width, depth=self.depth - 1)
@@ -61,9 +73,7 @@ class SpikeQueue(wiring.Component):
             m.d.comb += fifo.r_en.eq(room)
             last = fifo.level == 1
         else:
-            m.submodules.fifo = fifo = SyncFIFOBuffered(
-                width=self.layout.width, depth=self.depth - 2
-            )
+            m.submodules.fifo = fifo = _Fifo(width=self.layout.width, depth=self.depth - 2)
             waits, head = Signal(), Signal(self.layout.width, reset_less=True)
             m.d.comb += fifo.r_en.eq(room | ~waits)
             with m.If(fifo.r_en):

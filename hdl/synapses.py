@@ -14,8 +14,9 @@ from .align import WeightAlign, align_latency
 from .geometry import PortSchedule
 from .load import LOAD_SIGNATURE, load_in_turn
 from .loaded_weights import LoadedWeights
-from .pipeline import Flow
+from .pipeline import Flow, delayed
 from .plan import WeightStore
+from .product import multiplies
 from .rows import RowTables
 from .sparse_schedule import SparseSchedule
 from .tables import Column, look_up
@@ -44,19 +45,33 @@ def as_operand(weight: Value, *, shift: int, bits: int) -> Value:
 
 
 def natural_latency(
-    *, layout: TokenLayout, schedule: PortSchedule, first_group: int, channel_lanes: int
+    *,
+    layout: TokenLayout,
+    schedule: PortSchedule,
+    first_group: int,
+    channel_lanes: int,
+    far: bool,
 ) -> int:
     """Cycles from a spike to its first row that ``Synapses`` take by default."""
     tables = RowTables(layout=layout, schedule=schedule, first_group=first_group)
-    return _latency(tables, channel_lanes)
+    return _latency(tables, channel_lanes, far)
 
 
-def _latency(tables: RowTables, channel_lanes: int) -> int:
+def _latency(tables: RowTables, channel_lanes: int, far: bool) -> int:
     if not tables.weighted:
         return tables.latency + 1
     options = (tables.loops["y"].options, tables.loops["x"].options)
-    masked = _is_masked(tables.schedule, channel_lanes)
-    return tables.latency + WeightMemory.latency + align_latency(*options, masked=masked)
+    align = align_latency(*options, masked=_is_masked(tables.schedule, channel_lanes))
+    held = _is_held(tables.layout, align, far)
+    return tables.latency + WeightMemory.latency + align + held
+
+
+def _is_held(layout: TokenLayout, align: int, far: bool) -> bool:
+    """Whether words have a cycle for the wire to the lanes that multiply them.
+
+    Alignment has registers anyway.
+    """
+    return far and not align and multiplies(layout)
 
 
 def _is_masked(schedule: PortSchedule, channel_lanes: int) -> bool:
@@ -73,7 +88,8 @@ class Synapses(wiring.Component):
     first neuron. groups : groups of the core.
     channel_lanes : lanes of a bank. operand_shape : shape of an operand, signed. shift : fraction
     bits below an operand, at most the schedule's.
-    store : where the weights live. latency : cycles from ``valid`` to the first row, at least
+    store : where the weights live. far : far from the lanes that multiply them, which they then
+    have a cycle for. latency : cycles from ``valid`` to the first row, at least
     ``natural_latency``, which it is by default; all ports of a core must agree.
 
     Members
@@ -105,6 +121,7 @@ class Synapses(wiring.Component):
         operand_shape: Shape,
         shift: int,
         store: WeightStore,
+        far: bool = False,
         latency: int | None = None,
     ) -> None:
         if shift > schedule.shift:
@@ -125,13 +142,14 @@ class Synapses(wiring.Component):
         self.operand_shape = operand_shape
         self.shift = shift
         self.store = store
+        self.far = far
         self.banks = (schedule.y.banks, schedule.x.banks)
         self.n_banks = schedule.y.banks * schedule.x.banks
         self.lanes = self.n_banks * channel_lanes
         self.group_shape = Shape.cast(range(groups))
         self.masked = _is_masked(schedule, channel_lanes)
         tables = RowTables(layout=layout, schedule=schedule, first_group=first_group)
-        self.natural_latency = _latency(tables, channel_lanes)
+        self.natural_latency = _latency(tables, channel_lanes, far)
         self.latency = self.natural_latency if latency is None else latency
         if self.latency < self.natural_latency:
             raise ConfigurationError(
@@ -258,10 +276,12 @@ class Synapses(wiring.Component):
         m.submodules.align = align
         if self.loads:
             m.d.comb += self.loaded.eq(load_in_turn(m, self.load, self.loads))
-        m.d.comb += [
-            memory.address.eq(self.address.address),
-            align.word.eq(memory.row),
-        ]
+        m.d.comb += memory.address.eq(self.address.address)
+        if _is_held(self.layout, align.latency, self.far):
+            m.d.comb += align.word.eq(delayed(m, memory.row, 1, "word"))
+            flow.wait(1)
+        else:
+            m.d.comb += align.word.eq(memory.row)
         flow.wait(1)
         if align.latency:
             if self.masked:

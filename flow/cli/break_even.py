@@ -25,7 +25,11 @@ def break_even(
     ] = None,
     lanes: Annotated[
         str | None,
-        typer.Option(help="As of spikewright generate.", show_default="16"),
+        typer.Option(
+            help="Neurons that a core updates in a cycle, at most: one number, or one for each "
+            "population in order, as in 16,10.",
+            show_default="those that convert --prune balanced the weights for, or else 16",
+        ),
     ] = None,
     samples: Annotated[
         int, typer.Option(min=1, help="Of the project's samples, whose spikes are counted.")
@@ -46,9 +50,12 @@ def break_even(
       spikewright break-even p --lanes 16,10 --plot even.png
     """
     from spikewright.flow.break_even_stage import break_even_stage
+    from spikewright.flow.plot_file import check_plot
     from spikewright.flow.project import Project
     from spikewright.golden.spec import Mode
 
+    if plot is not None:
+        check_plot(plot)
     cores = break_even_stage(
         Project(folder),
         None if mode is None else one_of(Mode, mode, "--mode"),

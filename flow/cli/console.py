@@ -17,6 +17,7 @@ __all__ = ["say", "show_error", "show_summary", "show_table", "show_warning", "w
 
 OUT = Console()
 ERR = Console(stderr=True)
+_LINE_SECONDS = 10.0
 
 _COSIM = (
     "simulator", "mode", "samples", "spikes_compared", "mismatches", "cycles_per_second", "jobs",
@@ -73,12 +74,12 @@ _SECTIONS = (
 def working(title: str) -> Iterator[Advance]:
     """Show a bar while something long runs; yields a function for the share done and a note.
 
-    On a terminal the bar moves; elsewhere (a log, CI) one line says when it is done.
+    On a terminal the bar moves; elsewhere (a log, CI) lines say that it begins, every 10 s how far
+    it is, and when it is done.
     """
-    start = time.perf_counter()
     if not ERR.is_terminal:
-        yield _silent
-        ERR.print(f"{title}: {time.perf_counter() - start:.1f} s", highlight=False, soft_wrap=True)
+        with _telling(title) as tell:
+            yield tell
         return
     bar = Progress(
         SpinnerColumn(finished_text="[green]✓"),
@@ -98,8 +99,26 @@ def working(title: str) -> Iterator[Advance]:
         bar.update(task, total=1.0, completed=1.0)
 
 
-def _silent(share: float, note: str = "") -> None:
-    pass
+@contextmanager
+def _telling(title: str) -> Iterator[Advance]:
+    """Lines in place of a bar: none says what the one before did."""
+    start = last = time.perf_counter()
+    said = ""
+
+    def line(text: str) -> None:
+        ERR.print(f"{title}{text}", highlight=False, markup=False, soft_wrap=True)
+
+    def tell(share: float, note: str = "") -> None:
+        nonlocal last, said
+        now = time.perf_counter()
+        text = f": {share:.0%}" + (f", {note}" if note else "")
+        if now - last >= _LINE_SECONDS and text != said:
+            last, said = now, text
+            line(text)
+
+    line(" ...")
+    yield tell
+    line(f": {time.perf_counter() - start:.1f} s")
 
 
 def show_error(error: SpikewrightError) -> None:

@@ -21,7 +21,7 @@ def events(
     ],
     out: Annotated[Path, typer.Option(help="npz to write: x [N, steps, ...], and y [N].")],
     width: Annotated[int, typer.Option(help="Of the sensor: x lies in 0..width - 1.")],
-    height: Annotated[int, typer.Option(help="Likewise of y; 1 for an ear, which has none.")] = 1,
+    height: Annotated[int, typer.Option(help="y lies in 0..height - 1; 1 for an ear.")] = 1,
     polarities: Annotated[
         int, typer.Option(help="Values of p, from 0; with 1 they share an address.")
     ] = 1,

@@ -94,8 +94,8 @@ def explore(
         float | None,
         typer.Option(
             min=0.1,
-            help="Seconds that a trial may take; one that takes longer is cancelled, and tried "
-            "again by the next run.",
+            help="Seconds that a trial may take once a worker is at it; one that takes longer is "
+            "cancelled, and tried again by the next run.",
             show_default="as long as it likes",
         ),
     ] = None,
@@ -111,10 +111,11 @@ def explore(
 
     In OUT/points, replaced as a whole: front.png, points.csv and points.json, which
     say everything of every point; NUMBER, a project with its plan.json for each point
-    of the front. In OUT, study.journal, with which the same command goes on where it
-    ended. A worker that dies takes nothing away: what it was at is tried again. Where
-    a machine fails for good, by a full disk or too little memory, the next run tries
-    the point again.
+    of the front. A folder that you worked in is kept beside it, as OUT/points-1.
+
+    In OUT, study.journal, with which the same command goes on where it ended. A worker
+    that dies takes nothing away: what it was at is tried again. Where a machine fails
+    for good, by a full disk or too little memory, the next run tries the point again.
 
     Accuracies are measured on the samples that points are chosen by: measure the one
     that you take on others.
@@ -129,7 +130,7 @@ def explore(
 
       spikewright explore p --out e --scheduler tcp://big:8786
 
-    What to do with a point, in a copy, since the next run replaces e/points as a whole:
+    What to do with a point, in a copy, since the next run writes e/points anew:
 
       cp -r e/points/0007 q
 

@@ -32,7 +32,7 @@ def plan(
         str, typer.Option(help="icebreaker, ulx3s-85f, or a file that describes one.")
     ],
     objective: Annotated[
-        str, typer.Option(help="latency, throughput, area or memory.")
+        str, typer.Option(help="What is to be best: latency, throughput, area or memory.")
     ] = "throughput",
     clock: Annotated[
         float | None,
@@ -42,58 +42,101 @@ def plan(
             show_default="what each plan reaches, estimated",
         ),
     ] = None,
-    at_most_luts: Annotated[int | None, typer.Option(min=1, help="Lookup tables.")] = None,
-    at_most_block_rams: Annotated[int | None, typer.Option(min=1, help="Block RAMs.")] = None,
-    at_least_fps: Annotated[float | None, typer.Option(help="Samples a second.")] = None,
+    at_most_luts: Annotated[
+        int | None, typer.Option(min=1, help="Lookup tables of the plan, at most.")
+    ] = None,
+    at_most_block_rams: Annotated[
+        int | None, typer.Option(min=1, help="Block RAMs of the plan, at most.")
+    ] = None,
+    at_least_fps: Annotated[float | None, typer.Option(help="Samples a second, at least.")] = None,
     at_most_latency: Annotated[
-        float | None, typer.Option(help="Microseconds from a sample's first token to its result.")
+        float | None,
+        typer.Option(help="Microseconds from a sample's first token to its result, at most."),
     ] = None,
     mode: Annotated[
         str | None,
         typer.Option(
-            help="stepwise, settle or collapsed.",
+            help="How the hardware runs: stepwise, settle or collapsed.",
             show_default="collapsed or settle, which say the same; else stepwise",
         ),
     ] = None,
     lanes: Annotated[
-        str | None, typer.Option(help="As of generate.", show_default="the planner's choice")
+        str | None,
+        typer.Option(
+            help="Neurons that a core updates in a cycle, at most: one number, or one for each "
+            "population in order, as in 144,16.",
+            show_default="the planner's choice",
+        ),
     ] = None,
     banks: Annotated[
-        str | None, typer.Option(help="Likewise.", show_default="as takes the fewest cycles")
+        str | None,
+        typer.Option(
+            help="Rows and columns of neurons that a core's lanes span, at most, as 3x3: once, or "
+            "once for each population.",
+            show_default="as takes the fewest cycles",
+        ),
     ] = None,
     sweep_lanes: Annotated[
-        int | None, typer.Option(min=1, help="Likewise.", show_default="the planner's choice")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Neurons that decide in a cycle while the next step's rows go on, a power of two, "
+            "in cores with a lane for each neuron.",
+            show_default="the planner's choice",
+        ),
     ] = None,
     spikes: Annotated[
-        int | None, typer.Option(min=1, help="Likewise.", show_default="the planner's choice")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Spikes that a core with a lane for each neuron takes in a cycle, a power of two.",
+            show_default="the planner's choice",
+        ),
     ] = None,
     membranes: Annotated[
         str | None,
         typer.Option(
-            help="registers, lutram, block or spram, in all cores.",
+            help="Where membranes live, in all cores: registers, lutram, block, or spram (large "
+            "RAMs).",
             show_default="the planner's choice",
         ),
     ] = None,
     weights: Annotated[
         str | None,
         typer.Option(
-            help="block, logic or spram, in all cores.", show_default="the planner's choice"
+            help="Where weights live, in all cores: logic, block, or spram (large RAMs).",
+            show_default="the planner's choice",
+        ),
+    ] = None,
+    parameters: Annotated[
+        str | None,
+        typer.Option(
+            help="Where neurons' constants live, in all cores: memory, constants (always logic) or "
+            "registers.",
+            show_default="registers where neurons decide beside the rows, else memory",
         ),
     ] = None,
     products: Annotated[
-        str | None, typer.Option(help="multiplier or serial.", show_default="multiplier")
+        str | None,
+        typer.Option(
+            help="What multiplies weights by graded payloads: multiplier, or serial, the lanes' "
+            "adders in several cycles.",
+            show_default="multiplier",
+        ),
     ] = None,
     rows: Annotated[
         str | None,
         typer.Option(
-            help="dense, or sparse in all cores where such rows are cheaper; there must be one.",
+            help="How weights lie in rows: dense, or sparse, without those that are 0, in all "
+            "cores where that is cheaper; there must be one.",
             show_default="the planner's choice",
         ),
     ] = None,
     sweeps: Annotated[
         str | None,
         typer.Option(
-            help="all, or touched in all cores of maps that rest without spikes.",
+            help="Which neurons are asked at a step's end: all, or touched, those that a spike "
+            "has reached, in all cores of maps that rest without spikes.",
             show_default="the planner's choice",
         ),
     ] = None,
@@ -150,20 +193,25 @@ def plan(
       spikewright plan p --board ulx3s-85f --clock 100 --spikes 1 --plot front.png
     """
     from spikewright.flow.cli.plan_shown import show_plan
+    from spikewright.flow.files import check_file
     from spikewright.flow.plan_file import save_plan
     from spikewright.flow.planner import Limits, Objective
-    from spikewright.flow.planner.picture import check_plot, draw_front
+    from spikewright.flow.planner.picture import draw_front
     from spikewright.flow.planner.stage import modes_alike, plan_stage
+    from spikewright.flow.plot_file import check_plot
     from spikewright.flow.project import Project
     from spikewright.flow.stages import usual_steps
 
     if plot is not None:
         check_plot(plot)
+    if out is not None:
+        check_file(out)
     project = Project(folder)
     wanted = one_of(Objective, objective, "--objective")
     pins = _pins(
         project.network, mode, lanes, banks, membranes, weights, products, rows, sweeps, partition,
         share, sweep_lanes=sweep_lanes, spikes=spikes, queue_depth=queue_depth,
+        parameters=parameters,
     )  # fmt: skip
     modes = modes_alike(project.network) if pins.mode is None else (pins.mode,)
     check_steps(project.network, steps, modes)
@@ -209,11 +257,19 @@ def _pins(
     sweep_lanes: int | None,
     spikes: int | None,
     queue_depth: int | None,
+    parameters: str | None,
 ) -> "Pins":
     """What the user has chosen."""
     from spikewright.flow.planner import Pins
     from spikewright.golden.spec import Mode
-    from spikewright.hdl.plan import MembraneStore, Products, Rows, Sweeps, WeightStore
+    from spikewright.hdl.plan import (
+        MembraneStore,
+        ParameterStore,
+        Products,
+        Rows,
+        Sweeps,
+        WeightStore,
+    )
 
     names = [population.name for population in network.order()]
 
@@ -242,6 +298,9 @@ def _pins(
         spikes=spikes,
         membranes=None if membranes is None else one_of(MembraneStore, membranes, "--membranes"),
         weights=None if weights is None else one_of(WeightStore, weights, "--weights"),
+        parameters=None
+        if parameters is None
+        else one_of(ParameterStore, parameters, "--parameters"),
         products=None if products is None else one_of(Products, products, "--products"),
         rows=None if rows is None else one_of(Rows, rows, "--rows"),
         sweeps=None if sweeps is None else one_of(Sweeps, sweeps, "--sweeps"),

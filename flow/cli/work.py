@@ -145,6 +145,15 @@ def generate(
             show_default="logic up to 32 rows, block RAM beyond",
         ),
     ] = None,
+    parameters: Annotated[
+        str | None,
+        typer.Option(
+            help="Where thresholds and the like live that differ between groups of lanes: memory "
+            "(logic up to 16 groups), constants (always logic), or registers, which cost a "
+            "flip-flop a bit and take them off the way on which neurons decide.",
+            show_default="registers with sweep lanes, sparse rows or large RAMs, else memory",
+        ),
+    ] = None,
     queue_depth: Annotated[
         int | None,
         typer.Option(
@@ -216,7 +225,14 @@ def generate(
     from spikewright.flow.project import Project
     from spikewright.flow.stages import choose_plan, generate_stage
     from spikewright.golden.spec import Mode
-    from spikewright.hdl.plan import MembraneStore, Products, Rows, Sweeps, WeightStore
+    from spikewright.hdl.plan import (
+        MembraneStore,
+        ParameterStore,
+        Products,
+        Rows,
+        Sweeps,
+        WeightStore,
+    )
 
     given = {
         "--mode": mode,
@@ -228,6 +244,7 @@ def generate(
         "--membranes": membranes,
         "--rows": rows,
         "--weights": weights,
+        "--parameters": parameters,
         "--queue-depth": queue_depth,
         "--fanout": fanout,
         "--products": products,
@@ -251,6 +268,9 @@ def generate(
         membranes=None if membranes is None else one_of(MembraneStore, membranes, "--membranes"),
         rows=one_of(Rows, rows or Rows.DENSE, "--rows"),
         weights=None if weights is None else one_of(WeightStore, weights, "--weights"),
+        parameters=None
+        if parameters is None
+        else one_of(ParameterStore, parameters, "--parameters"),
         queue_depth=queue_depth,
         fanout=fanout,
         products=one_of(Products, products or Products.MULTIPLIER, "--products"),
@@ -295,7 +315,7 @@ def cosim(
         ),
     ] = None,
     stall_output: Annotated[
-        str | None, typer.Option(help="Cycles in which the output is not taken, likewise.")
+        str | None, typer.Option(help="Cycles in which the output is not taken, as 0010.")
     ] = None,
     jobs: Annotated[
         int | None,

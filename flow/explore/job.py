@@ -26,14 +26,17 @@ __all__ = ["Running", "Search", "itself", "network_name", "scheduler", "start"]
 _REPEATS = 20
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False)
 class Running:
-    """A trial under way: ``parts`` of its tasks that others may share, when it was ``begun``."""
+    """A trial under way: ``parts`` of its tasks that others may share, when it was ``asked`` for;
+    ``begun``, when a worker was first at one of its tasks, None while they wait for one.
+    """
 
     trial: Trial
     point: Point
     parts: tuple[str, str]
-    begun: float
+    asked: float
+    begun: float | None = None
 
 
 @dataclass(kw_only=True, eq=False)
@@ -46,7 +49,7 @@ class Search:
     networks : folder of networks that are made already, which no worker has to make again.
     name : of this search's tasks, unlike that of any other on the same scheduler.
     patience_s : how long there may be no worker at all. trial_timeout_s : how long one trial may
-        take; None is as long as it likes.
+        take from when a worker is at it; None is as long as it likes.
     """
 
     study: Study
@@ -100,7 +103,7 @@ def start(job: Search, client: Client, known: set[Point]) -> None:
             key=f"{job.name}-cost-{trial.number}",
         )
     parts = (network_name(point), name)
-    job.running[priced] = Running(trial=trial, point=point, parts=parts, begun=time.monotonic())
+    job.running[priced] = Running(trial=trial, point=point, parts=parts, asked=time.monotonic())
 
 
 def _ask(job: Search, known: set[Point]) -> tuple[Trial, Point]:

@@ -62,7 +62,7 @@ def search(job: Search, client: Client, n_trials: int, tell: Advance) -> None:
                     where=job.name,
                     action="start workers and run the same command: the study goes on",
                 )
-            for future in _done(job):
+            for future in _done(job, client):
                 known.add(_finish(job, future))
             known |= _stop_late(job, client)
     finally:
@@ -85,10 +85,11 @@ def _queue_all(job: Search, known: set[Point]) -> None:
             job.study.enqueue_trial(params)
 
 
-def _done(job: Search) -> list[Future[Any]]:
+def _done(job: Search, client: Client) -> list[Future[Any]]:
     if not job.running:
         return []
-    with scheduler(job):
+    # Dask waits by the current client, which that of another's scheduler is not by itself.
+    with scheduler(job), client.as_current():
         try:
             return list(wait(list(job.running), _POLL_SECONDS, "FIRST_COMPLETED").done)
         except TimeoutError:
@@ -144,12 +145,20 @@ def _stop_late(job: Search, client: Client) -> set[Point]:
     """Cancel trials that took too long, and those that wait for the same; which they are."""
     if job.trial_timeout_s is None:
         return set()
-    begun = time.monotonic() - job.trial_timeout_s
-    late = [future for future, each in job.running.items() if each.begun < begun]
+    _see_begun(job, client)
+    latest = time.monotonic() - job.trial_timeout_s
+    late = [
+        future
+        for future, each in job.running.items()
+        if each.begun is not None and each.begun < latest
+    ]
     if not late:
         return set()
     unfinished = {
-        name for future in late for name in job.running[future].parts if not job.made[name].done()
+        name
+        for future in late
+        for name in job.running[future].parts
+        if name in job.made and not job.made[name].done()
     }
     late = [
         future
@@ -170,6 +179,28 @@ def _stop_late(job: Search, client: Client) -> set[Point]:
         if busy and client.cluster is not None:
             client.restart_workers(busy, timeout=_RESTART_SECONDS, raise_for_error=False)
     return points
+
+
+def _see_begun(job: Search, client: Client) -> None:
+    """When workers began, as their heartbeats say: a task may wait long on another's cluster."""
+
+    # Inside, so that it is sent as it is.
+    def under_way(prefix: str, dask_scheduler: Any) -> dict[str, float]:
+        return {
+            str(task.key): seconds
+            for worker in dask_scheduler.workers.values()
+            for task, seconds in worker.executing.items()
+            if str(task.key).startswith(prefix)
+        }
+
+    with scheduler(job):
+        seconds = client.run_on_scheduler(under_way, job.name)
+    now = time.monotonic()
+    for future, each in job.running.items():
+        parts = [job.made[name] for name in each.parts if name in job.made]
+        spent = [seconds[key] for key in (part.key for part in (future, *parts)) if key in seconds]
+        if spent and each.begun is None:
+            each.begun = max(each.asked, now - max(spent))
 
 
 def _threads(job: Search, client: Client) -> int:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import secrets
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import Any
 from spikewright.boards import get_board
 from spikewright.flow.area import model_hash
 from spikewright.flow.convert import ConvertConfig, TrainConfig
-from spikewright.flow.files import atomic_folder, write_json
 from spikewright.flow.original import Original
 from spikewright.flow.plan_file import PLAN_SCHEMA
 from spikewright.flow.progress import Working, silent
@@ -19,13 +19,12 @@ from spikewright.flow.project import Project
 from spikewright.flow.samples import Samples
 from spikewright.flow.tools import package_versions
 from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
-from spikewright.golden.spec.file import load
 
 from .cluster import connect
-from .front import Cost, Found, as_csv, front
+from .front import Cost, Found, front
 from .job import Search
 from .outcome import directions, failed_points, found_points, refused_points
-from .plot import plot_front
+from .points import write_points
 from .run import search
 from .space import Space
 from .study import JOURNAL, open_study
@@ -35,16 +34,16 @@ from .work import cost, measure, packed, quantise
 __all__ = ["Explored", "Where", "explore_stage"]
 
 TASKS = Tasks(quantise=quantise, measure=measure, cost=cost)
-_KEPT_SAMPLES = 1000
 _LEAST_MAX_STEPS = 64
-_VERSIONS = ("spikewright", "numpy", "torch", "optuna", "distributed")
-# Of those, what another answer may come from.
+# What another answer may come from.
 _ANSWERING = ("spikewright", "numpy", "torch")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Where:
-    """Where trials run, as ``connect``, and how long one may take; None is as long as it likes."""
+    """Where trials run, as ``connect``, and how long a worker may be at one; None is as long as it
+    likes.
+    """
 
     scheduler: str | None = None
     workers: int | None = None
@@ -186,10 +185,20 @@ def explore_stage(
         refused = refused_points(study, space)
         failed = failed_points(study, space)
     best = front(found, costs)
-    # One folder, so that what tells of the points and the points themselves belong together.
-    with working("write"), atomic_folder(out / "points") as scratch:
-        _write(scratch, identity, found, best, costs)
-        _write_points(scratch, out / "networks", original, best, held_out)
+    points = out / "points"
+    with working("write"):
+        aside = write_points(
+            points,
+            out / "networks",
+            identity,
+            found,
+            best,
+            costs,
+            original=original,
+            held_out=held_out,
+        )
+    if aside is not None:
+        warnings.warn(f"{points} was worked in: as it was it is kept as {aside}", stacklevel=2)
     return Explored(
         found=found,
         best=best,
@@ -220,36 +229,6 @@ def _check_folder(out: Path) -> None:
             where=str(out),
             action="choose another folder",
         )
-
-
-def _write(
-    folder: Path,
-    identity: dict[str, object],
-    found: Sequence[Found],
-    best: Sequence[Found],
-    costs: Sequence[Cost],
-) -> None:
-    """Tables and picture."""
-    rows = [each.row(each in best) for each in sorted(found, key=lambda each: each.number)]
-    write_json(
-        folder / "points.json",
-        {"made_of": identity, "versions": package_versions(*_VERSIONS), "points": rows},
-    )
-    (folder / "points.csv").write_text(as_csv(rows), encoding="utf-8")
-    plot_front(found, best, costs, folder / "front.png")
-
-
-def _write_points(
-    folder: Path, networks: Path, original: Original, best: Sequence[Found], held_out: Samples
-) -> None:
-    """A project and a plan for each point of the front."""
-    kept = held_out.first(_KEPT_SAMPLES)
-    for each in best:
-        point = each.point
-        network = load(networks / f"{point.weight_bits}-{point.levels}.safetensors")
-        project = Project.create(folder / f"{each.number:04d}", network, original, kept)
-        write_json(project.root / "plan.json", each.figures["plan"])
-        project.record({"explored": each.row(True)})
 
 
 def _board(name: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import fcntl
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ STUDY_SCHEMA = 2
 FAILED = "failed"
 """Attribute of a trial of which a machine could say nothing: why."""
 JOURNAL = "study.journal"
+_OWNER = f"{JOURNAL}.owner"
 _NAME = "explore"
 
 
@@ -39,6 +40,8 @@ def open_study(
     folder: Path, identity: Mapping[str, Any], directions: Sequence[StudyDirection], *, seed: int
 ) -> Iterator[Study]:
     """Yield the study in ``folder``, a new one or one that was begun for the same ``identity``.
+
+    A new one that ends by an exception before a point was asked for leaves nothing behind.
 
     Parameters
     ----------
@@ -53,9 +56,12 @@ def open_study(
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     identity = {"schema": STUDY_SCHEMA, **identity}
+    path = folder / JOURNAL
+    new = not path.exists()
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / f"{JOURNAL}.owner").open("a") as owner:
+        with path.with_name(_OWNER).open("a") as owner:
             try:
                 fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -64,7 +70,14 @@ def open_study(
                     found="another one that does",
                     where=str(folder),
                 ) from error
-            yield _study(folder, identity, directions, seed)
+            study = None
+            try:
+                study = _study(folder, identity, directions, seed)
+                yield study
+            except BaseException:
+                if new and not (study and study.get_trials(deepcopy=False)):
+                    _remove(folder, missing)
+                raise
     except OSError as error:
         raise FileError(
             "the study must be readable and writable",
@@ -72,6 +85,15 @@ def open_study(
             where=str(folder),
             action="choose another output folder",
         ) from error
+
+
+def _remove(folder: Path, made: Sequence[Path]) -> None:
+    """What a study that nothing was asked of has made; ``made`` : folders, the innermost first."""
+    for name in (JOURNAL, _OWNER):
+        (folder / name).unlink(missing_ok=True)
+    with suppress(OSError):  # somebody else's files
+        for each in made:
+            each.rmdir()
 
 
 def _study(

@@ -66,7 +66,7 @@ def build(network: Network, knobs: Knobs, pins: Pins) -> HardwarePlan:
         products=pins.products or Products.MULTIPLIER,
     )
     base = plan
-    for change in (_with_rows, _with_sweeps, _with_overlap, _with_membranes):
+    for change in (_with_rows, _with_sweeps, _with_overlap, _with_membranes, _with_parameters):
         plan = change(network, plan, knobs, pins)
     if plan != base:
         check_plan(network, plan)
@@ -106,6 +106,16 @@ def _with_sweeps(network: Network, plan: HardwarePlan, knobs: Knobs, pins: Pins)
     if not pinned:
         return replace(plan, cores=tuple(map(change, plan.cores)))
     return _wherever(plan, change)
+
+
+def _with_parameters(
+    network: Network, plan: HardwarePlan, knobs: Knobs, pins: Pins
+) -> HardwarePlan:
+    """Constants of neurons where they are pinned."""
+    if pins.parameters is None:
+        return plan
+    cores = tuple(replace(core, parameters=pins.parameters) for core in plan.cores)
+    return replace(plan, cores=cores)
 
 
 def _wherever(plan: HardwarePlan, change: Callable[[CorePlan], CorePlan]) -> HardwarePlan:

@@ -8,27 +8,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
 from spikewright.flow.files import write_bytes
-from spikewright.golden.errors import ConfigurationError
+from spikewright.flow.plot_file import check_plot
 
 from .candidate import Planned
 
-__all__ = ["check_plot", "draw_front"]
-
-_KINDS = (".png", ".svg", ".pdf")
-
-
-def check_plot(path: Path) -> None:
-    """Raise ConfigurationError if a plot cannot have that name."""
-    if path.suffix not in _KINDS:
-        raise ConfigurationError(
-            f"a plot's name must end in {', '.join(_KINDS)}", found=path.name, where="--plot"
-        )
+__all__ = ["draw_front"]
 
 
 def draw_front(planned: Planned, path: Path, *, title: str) -> None:
     """Draw frames a second over lookup tables; block RAMs are numbers beside the points.
 
-    Raises ConfigurationError as ``check_plot`` does, and FileError if it cannot be written.
+    Raises as ``check_plot``.
     """
     check_plot(path)
     with mpl.rc_context({"svg.hashsalt": "spikewright"}):

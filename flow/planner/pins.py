@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from spikewright.flow.lanes import Banks
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode, Network
-from spikewright.hdl.plan import MembraneStore, Products, Rows, Sweeps, WeightStore
+from spikewright.hdl.plan import (
+    MembraneStore,
+    ParameterStore,
+    Products,
+    Rows,
+    Sweeps,
+    WeightStore,
+)
 
 __all__ = ["Pins"]
 
@@ -19,7 +26,8 @@ class Pins:
     ----------
     mode : how the network runs.
     lanes, banks : by population. sweep_lanes, spikes : of all cores that can; 1 spike, too.
-    membranes, weights, products : of all cores; large RAMs only of those that are worth one.
+    membranes, weights, parameters, products : of all cores; large RAMs only of those that are
+        worth one.
     rows, sweeps : of all cores that can; some must.
     queue_depth : of all queues.
     partition : parts, by population. share : populations that one core hosts together; ``()`` for
@@ -33,6 +41,7 @@ class Pins:
     spikes: int | None = None
     membranes: MembraneStore | None = None
     weights: WeightStore | None = None
+    parameters: ParameterStore | None = None
     products: Products | None = None
     rows: Rows | None = None
     sweeps: Sweeps | None = None

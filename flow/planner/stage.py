@@ -46,7 +46,7 @@ def plan_stage(
     samples : whose activity counts. steps : T of a stepwise run. The others as of
         ``plan_hardware``.
     """
-    network, pins = project.network, pins or Pins()
+    network, found, pins = project.network, get_board(board), pins or Pins()
     modes = modes_alike(network) if pins.mode is None else (pins.mode,)
     if modes[0] not in network.modes:
         raise ConfigurationError(
@@ -58,7 +58,7 @@ def plan_stage(
     with working(f"plan for {board}") as advance:
         return plan_hardware(
             network,
-            get_board(board),
+            found,
             traces,
             objective=objective,
             clock_hz=clock_hz,

@@ -1,9 +1,10 @@
-"""Copies flip-flops that reach more pins than a plan allows, so that each stands near its own.
+"""Copies what reaches more pins than a plan allows, so that each stands near its own.
 
 Wires, not gates, make up most of a slow path of a wide core: a flip-flop that a hundred lanes wait
-for is far from most of them. Copies of it are the last level of a registered tree. They are made
-between Yosys, which would merge them again, and nextpnr; the Verilog has one of each, and the
-netlist computes the same before and after.
+for is far from most of them. Copies of it are the last level of a registered tree; where a lookup
+table stands between the two, it is copied as well. They are made between Yosys, which would merge
+them again, and nextpnr; the Verilog has one of each, and the netlist computes the same before and
+after.
 """
 
 import re
@@ -14,6 +15,8 @@ from typing import Any
 __all__ = ["limit_fanout"]
 
 _FLIP_FLOPS = ("TRELLIS_FF", "SB_DFF")
+# Those of an iCE40 may belong to a carry chain, which has room for one of each.
+_TABLE = "LUT4"
 _LOGIC = ("LUT4", "PFUMX", "L6MUX21", "CCU2C", "SB_LUT4", "SB_CARRY")
 # They travel on an iCE40's global wires.
 _GLOBAL = {"SB_DFF": ("C", "E", "R", "S")}
@@ -25,15 +28,15 @@ Load = tuple[str, str]
 
 
 def limit_fanout(netlist: Mapping[str, Any], top: str, limits: Mapping[int, int]) -> int:
-    """Copy flip-flops that drive too many pins, in place; returns the number that is added.
+    """Copy drivers of too many pins, in place; returns the number of cells that is added.
 
-    A copy gets the pins of neighbouring lanes, as far as signals' names tell. The netlist's ports
-    keep the flip-flop that they had.
+    Flip-flops are copied, and an ECP5's lookup tables. A copy gets the pins of neighbouring lanes,
+    as far as signals' names tell. The netlist's ports keep the driver that they had.
 
     Parameters
     ----------
     netlist : what Yosys' ``write_json`` wrote, flattened. top : its module. limits : the most pins
-        that a flip-flop may reach, by number of the core that it is in; others stay.
+        that a driver may reach, by number of the core that it is in; others stay.
     """
     module = netlist["modules"][top]
     return _Copies(module["cells"], module.get("netnames", {}), limits).make() if limits else 0
@@ -85,11 +88,11 @@ class _Copies:
                 if cell["port_directions"][pin] != "output":
                     if pin not in _control(cell["type"]):
                         self._loads[bit].append((name, pin))
-                elif _is_register(cell):
+                elif _is_register(cell) or cell["type"] == _TABLE:
                     self._drivers[bit] = name
 
     def _limit(self, name: str) -> int:
-        """The most pins of a flip-flop; any number where nobody limits them."""
+        """The most pins of a driver; any number where nobody limits them."""
         core = _CORE.search(name)
         return _ANY if core is None else self._limits.get(int(core.group(1)), _ANY)
 
@@ -99,8 +102,9 @@ class _Copies:
         self._counts[name] += 1
         copied = f"{name}$copy{self._counts[name]}"
         pins = {pin: list(bits) for pin, bits in cell["connections"].items()}
-        self._cells[copied] = {**cell, "connections": pins | {"Q": [new]}}
-        self._names[f"{copied}_Q"] = {"hide_name": 0, "bits": [new], "attributes": {}}
+        output = _output(cell)
+        self._cells[copied] = {**cell, "connections": pins | {output: [new]}}
+        self._names[f"{copied}_{output}"] = {"hide_name": 0, "bits": [new], "attributes": {}}
         self._add(copied)
         for other, pin in loads:
             bits = self._cells[other]["connections"][pin]
@@ -118,7 +122,7 @@ class _Copies:
         for name, net in self._names.items():
             for index, bit in enumerate(net["bits"]):
                 cell = self._drivers.get(bit)
-                if cell is not None:
+                if cell is not None and _is_register(self._cells[cell]):
                     best = (len(name), name, index)
                     found[cell] = min(found.get(cell, best), best)
         families = defaultdict(list)
@@ -155,6 +159,11 @@ class _Copies:
 
 def _is_register(cell: Mapping[str, Any]) -> bool:
     return bool(cell["type"].startswith(_FLIP_FLOPS))
+
+
+def _output(cell: Mapping[str, Any]) -> str:
+    """The pin that a driver drives."""
+    return next(pin for pin, way in cell["port_directions"].items() if way == "output")
 
 
 def _control(kind: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import pytest
 from spikewright.flow.files import (
     atomic_files,
     atomic_folder,
+    check_file,
     file_hash,
     read_json,
     text_hash,
@@ -140,3 +141,12 @@ def _umask():
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def test_a_file_that_cannot_be_written_is_refused_and_a_trial_leaves_no_trace(tmp_path):
+    check_file(tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+    for path in (tmp_path, tmp_path / "none" / "new"):
+        with pytest.raises(FileError, match=rf"^{path}: the output must be writable"):
+            check_file(path)
+    assert list(tmp_path.iterdir()) == []

@@ -329,6 +329,17 @@ def test_bad_plan(change, error, message):
         plan_from_dict(data)
 
 
+@pytest.mark.parametrize("mode", [Mode.SETTLE, Mode.COLLAPSED])
+@pytest.mark.parametrize("sweep_lanes", [None, 2])
+def test_constants_of_neurons_live_where_they_are_asked_to(mode, sweep_lanes):
+    usual = default_plan(NETWORK, mode, lanes=100, sweep_lanes=sweep_lanes)
+    for store in ParameterStore:
+        plan = default_plan(NETWORK, mode, lanes=100, sweep_lanes=sweep_lanes, parameters=store)
+        assert {core.parameters for core in plan.cores} == {store}
+        cores = zip(plan.cores, usual.cores, strict=True)
+        assert all(replace(core, parameters=other.parameters) == other for core, other in cores)
+
+
 def test_products_and_parameters():
     plan = default_plan(NETWORK, Mode.SETTLE, products=Products.SERIAL)
     assert {core.products for core in plan.cores} == {Products.SERIAL}

@@ -90,3 +90,15 @@ def test_hardware_must_exist(project):
         project.main_mode()
     with pytest.raises(FileError, match="run: spikewright generate .*/p --mode settle$"):
         project.main_mode(Mode.SETTLE)
+
+
+def test_another_network_removes_hardware_and_names_it(project):
+    for name in ("build/ulx3s-85f", "generated/collapsed", "generated/settle"):
+        (project.root / name).mkdir(parents=True)
+    project.record({"pruned": {"share": 0.5, "lanes": 4}, "accuracy": {}})
+    named = "/p: generated/collapsed, generated/settle, build/ulx3s-85f of the network before"
+    with pytest.warns(UserWarning, match=named):
+        made = project.replace_network(project.network)
+    assert not {"build", "generated"} & {path.name for path in made.root.iterdir()}
+    assert "pruned" in made.summary and "accuracy" not in made.summary
+    made.replace_network(project.network)  # nothing is lost, and nothing said

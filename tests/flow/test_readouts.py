@@ -88,11 +88,13 @@ def project(root):
     return Project.create(root, SILENT, original, Samples(x=x, y=y))
 
 
+@pytest.mark.filterwarnings("always")
 def test_the_command_and_the_hardware_that_follows(tmp_path):
     made = project(tmp_path / "p")
     generate_stage(made, default_plan(SILENT, Mode.COLLAPSED, lanes=4))
     options = ("--low-pass", "2,0.3", "--fraction", "2", "--block", "4")
-    spikewright("readout", "p", "--kind", "stream", *options, cwd=tmp_path)
+    result = spikewright("readout", "p", "--kind", "stream", *options, cwd=tmp_path)
+    assert "warning: p: generated/collapsed of the network before" in result.stderr
     made = Project(tmp_path / "p")
     assert made.summary["network"]["readout"] == "stream, filter"
     assert "hardware" not in made.summary

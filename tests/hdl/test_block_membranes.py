@@ -37,7 +37,7 @@ async def add(ctx, dut, rows):
         row = rows[cycle] if cycle < len(rows) else NOTHING
         ctx.set(dut.valid, row != NOTHING)
         ctx.set(dut.group, max(row, 0))
-        asked = cycle - dut.read_latency
+        asked = cycle - dut.row_latency
         if 0 <= asked < len(rows):
             before = ctx.get(dut.before)
             # What comes of nothing is never written.
@@ -98,34 +98,41 @@ def test_constructor_errors():
         BlockMembranes(groups=8, width=0)
 
 
-def test_every_sequence_of_five_among_two_words():
+@pytest.mark.parametrize("far", [False, True])
+def test_every_sequence_among_two_words(far):
     """Each row, or none, in each cycle: as long as the pipeline, and one more."""
-    assert run(BlockMembranes(groups=2, width=WIDTH), every_sequence(5))
+    dut = BlockMembranes(groups=2, width=WIDTH, far=far)
+    assert dut.latency == 4 + far
+    assert run(dut, every_sequence(dut.latency + 1))
 
 
 @pytest.mark.parametrize("groups", [1, 3, 70])
 @pytest.mark.parametrize("gaps", [0.0, 0.4])
-def test_random_rows(groups, gaps):
+@pytest.mark.parametrize("far", [False, True])
+def test_random_rows(groups, gaps, far):
     rng = random.Random(f"{groups}{gaps}")
-    near = min(groups, 3)
+    near = min(groups, 4)
     rows = [NOTHING if rng.random() < gaps else rng.randrange(near) for _ in range(400)]
-    assert run(BlockMembranes(groups=groups, width=WIDTH), [rows])
+    assert run(BlockMembranes(groups=groups, width=WIDTH, far=far), [rows])
 
 
 class Forgets(BlockMembranes):
     """One way past the RAM is missing."""
 
-    def __init__(self, missing):
+    def __init__(self, missing, far):
         self.missing = missing
-        super().__init__(groups=2, width=WIDTH)
+        super().__init__(groups=2, width=WIDTH, far=far)
 
     def _follows(self, m, stage, name):
         return Const(0, 1) if name == self.missing else super()._follows(m, stage, name)
 
 
-@pytest.mark.parametrize("missing", ["near", "middle", "far"])
-def test_a_way_that_is_missing_is_found(missing):
-    assert not run(Forgets(missing), every_sequence(4))
+@pytest.mark.parametrize(
+    ("missing", "far"),
+    [*((way, far) for way in ("near", "middle", "far") for far in (False, True)), ("next", True)],
+)
+def test_a_way_that_is_missing_is_found(missing, far):
+    assert not run(Forgets(missing, far), every_sequence(5))
 
 
 class Mistakes(BlockMembranes):
@@ -135,12 +142,14 @@ class Mistakes(BlockMembranes):
         return super()._follows(m, (Const(1, 1), stage[1]), name)
 
 
-def test_a_way_that_is_taken_for_nothing_is_found():
-    assert not run(Mistakes(groups=2, width=WIDTH), every_sequence(4))
+@pytest.mark.parametrize("far", [False, True])
+def test_a_way_that_is_taken_for_nothing_is_found(far):
+    assert not run(Mistakes(groups=2, width=WIDTH, far=far), every_sequence(5))
 
 
-def test_a_row_right_behind_a_write_of_the_sweep():
-    dut = BlockMembranes(groups=2, width=WIDTH)
+@pytest.mark.parametrize("far", [False, True])
+def test_a_row_right_behind_a_write_of_the_sweep(far):
+    dut = BlockMembranes(groups=2, width=WIDTH, far=far)
 
     async def bench(ctx):
         for k in range(10):
@@ -150,7 +159,8 @@ def test_a_row_right_behind_a_write_of_the_sweep():
     simulate(dut, bench)
 
 
-def test_latencies():
+@pytest.mark.parametrize("far", [False, True])
+def test_latencies(far):
     """A read one cycle earlier sees the word as it was; one in time, as it is."""
     assert BlockMembranes.interval == 1
 
@@ -161,7 +171,7 @@ def test_latencies():
         return await read(ctx, dut, 1)
 
     for early in (1, 0):
-        dut = BlockMembranes(groups=1, width=WIDTH)
+        dut = BlockMembranes(groups=1, width=WIDTH, far=far)
 
         async def bench(ctx, dut=dut, early=early):
             await write(ctx, dut, [1])

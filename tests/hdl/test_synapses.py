@@ -285,11 +285,29 @@ def test_latency_is_what_the_connection_needs(operator, source, target, banks, l
     dut = synapses(operator, source, target, banks)
     assert dut.latency == dut.natural_latency == latency
     assert dut.latency == natural_latency(
-        layout=dut.layout, schedule=dut.schedule, first_group=0, channel_lanes=banks[0]
+        layout=dut.layout,
+        schedule=dut.schedule,
+        first_group=0,
+        channel_lanes=banks[0],
+        far=False,
     )
     result = check(operator, source, target, banks, random.Random(1))
     assert result.latency == latency
     assert dut.interval == max(1, dut.schedule.rows_per_neuron.max())
+
+
+@pytest.mark.parametrize("operator", [DENSE, CONVOLUTION])
+@pytest.mark.parametrize("far", [False, True])
+@pytest.mark.parametrize("low", [0, -1])
+@pytest.mark.parametrize("high", [1, 3])
+def test_words_that_are_multiplied_far_away_have_a_cycle_more(operator, far, low, high):
+    source, target, banks = (2, 8, 8), (4, 6, 6), (4, 1, 3)
+    if operator is DENSE:
+        source, target, banks = (5,), (4,), (4, 1, 1)
+    rng = random.Random(f"{far} {low} {high}")
+    result = check(operator, source, target, banks, rng, low=low, high=high, far=far)
+    held = operator is DENSE and far and high > 1
+    assert result.latency == (3 if operator is DENSE else 5) + held
 
 
 def test_a_spike_that_reaches_nothing_takes_a_cycle():

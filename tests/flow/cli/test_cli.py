@@ -1,6 +1,7 @@
 """The command line as a user meets it."""
 
 import json
+import re
 import subprocess
 import sys
 import sysconfig
@@ -70,6 +71,8 @@ def test_help_teaches(tmp_path):
         text = spikewright(command, "--help", cwd=tmp_path).stdout
         assert f"spikewright {command}" in text, "no example"
         assert len(text.splitlines()) > 10
+        # Each option says what it is.
+        assert not re.search(r"Likewise|likewise|As of", text)
 
 
 def test_help_and_pages_name_the_constants_of_the_code(request, monkeypatch, tmp_path):
@@ -178,9 +181,10 @@ def test_a_guard_is_refused_where_inputs_can_wait(project):
     assert "a guard must have an input whose spikes are given as events" in failure(result, 2)
 
 
-def test_converting_again_starts_anew(project, source, data, tmp_path):
+@pytest.mark.filterwarnings("always")
+def test_converting_again_starts_anew_and_says_so(project, source, data, tmp_path):
     spikewright("generate", project, cwd=tmp_path)
-    spikewright(
+    result = spikewright(
         "convert", source, "--calibrate", data, "--out", project, "--weight-bits", "8,2",
         "--qat-epochs", 1, "--name", "other", cwd=tmp_path,
     )  # fmt: skip
@@ -190,6 +194,7 @@ def test_converting_again_starts_anew(project, source, data, tmp_path):
     assert set(made["seconds"]) == {"train", "convert"}
     assert "hardware" not in made
     assert not (project / "generated").exists()
+    assert f"warning: {project}: generated/collapsed of the network before" in result.stderr
 
 
 CONVOLUTIONS = """import torch

@@ -57,3 +57,20 @@ def test_bad_options(tmp_path, project, options, message):
     result = spikewright("plan", project, "--board", "ulx3s-85f", *options, cwd=tmp_path, ok=False)
     assert result.returncode == 2
     assert message in result.stderr
+
+
+@pytest.mark.parametrize("option", [("--out", "plan.json"), ("--plot", "front.png")])
+def test_a_file_that_cannot_be_written_is_told_before_the_work(tmp_path, project, option):
+    name, file = option
+    result = spikewright(
+        "plan", project, "--board", "ulx3s-85f", name, f"none/{file}", cwd=tmp_path, ok=False
+    )
+    assert result.returncode == 6
+    assert f"none/{file}: the output must be writable, found No such file" in result.stderr
+    assert "trace" not in result.stderr
+
+
+def test_an_unknown_board_is_told_before_the_work(tmp_path, project):
+    result = spikewright("plan", project, "--board", "nope", cwd=tmp_path, ok=False)
+    assert "the board must be one of" in result.stderr
+    assert "trace" not in result.stderr

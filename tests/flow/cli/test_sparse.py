@@ -47,11 +47,15 @@ def test_the_way_of_a_pruned_network(pruned):
     assert made["rows"] == ["sparse", "dense"]
     spikewright("cosim", pruned, "--simulator", "icarus", "--samples", 20, cwd=pruned)
     assert json.loads((pruned / "summary.json").read_text())["cosim"]["mismatches"] == 0
-    shown = spikewright(
-        "break-even", pruned, "--lanes", "4,4", "--plot", pruned / "even.svg", cwd=pruned
-    ).stdout
+    # Its lanes are those that the weights were balanced for.
+    shown = spikewright("break-even", pruned, "--plot", pruned / "even.svg", cwd=pruned).stdout
     assert "4 lanes, 6 groups" in shown and "break-even" in shown and "now, " in shown
     assert (pruned / "even.svg").exists()
+    other = spikewright("break-even", pruned, "--lanes", 12, cwd=pruned).stdout
+    assert "12 lanes, 2 groups" in other
+    result = spikewright("break-even", pruned, "--plot", "none/e.svg", cwd=pruned, ok=False)
+    assert "none/e.svg: the output must be writable" in result.stderr
+    assert "break even" not in result.stderr, "told before the work"
 
 
 def test_rows_of_another_kind_are_refused(pruned):

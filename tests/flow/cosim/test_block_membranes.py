@@ -15,11 +15,13 @@ from support.fuzz import Case, check
 CYCLES = AccumulatorLanes.recent_cycles.fget
 
 
-def one_word(mode, high):
+def one_word(mode, high, fanout):
     """Every row has the word that the sweep reads first."""
     network = bounded_chain((40, 12, 5), seed=3, bits=4, high=high)
     plan = default_plan(network, mode, lanes=16)
-    cores = tuple(replace(core, membranes=MembraneStore.BLOCK) for core in plan.cores)
+    cores = tuple(
+        replace(core, membranes=MembraneStore.BLOCK, fanout=fanout) for core in plan.cores
+    )
     return Case(
         network=network,
         plan=replace(plan, cores=cores),
@@ -30,10 +32,13 @@ def one_word(mode, high):
     )
 
 
-# Rows of payloads that are multiplied take a cycle more.
-@pytest.mark.parametrize(("mode", "high"), [(Mode.SETTLE, 1), (Mode.COLLAPSED, 7)])
-def test_a_sweep_right_behind_a_row(mode, high, tmp_path, monkeypatch):
-    case = one_word(mode, high)
+# Rows of payloads that are multiplied take a cycle more, and those of wires that are far another.
+@pytest.mark.parametrize(
+    ("mode", "high", "fanout"),
+    [(Mode.SETTLE, 1, None), (Mode.COLLAPSED, 7, None), (Mode.COLLAPSED, 7, 8)],
+)
+def test_a_sweep_right_behind_a_row(mode, high, fanout, tmp_path, monkeypatch):
+    case = one_word(mode, high, fanout)
     (tmp_path / "right").mkdir()
     check(case, tmp_path / "right")
     monkeypatch.setattr(AccumulatorLanes, "recent_cycles", property(lambda self: CYCLES(self) - 1))

@@ -62,6 +62,7 @@ def test_chains(tmp_path, mode, options):
         {"lanes": 4, "rows": Rows.SPARSE},
         {"lanes": 8, "rows": Rows.SPARSE, "sweep_lanes": 2},
         {"lanes": 4, "membranes": MembraneStore.BLOCK},
+        {"lanes": 4, "membranes": MembraneStore.BLOCK, "fanout": 8},
     ],
 )
 def test_compressed_rows_and_block_ram(tmp_path, mode, options):

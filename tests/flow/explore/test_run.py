@@ -181,6 +181,14 @@ def test_a_trial_that_takes_too_long_is_cancelled_and_its_worker_is_free_again(r
     assert time.monotonic() - begun < 100  # the task would have taken 120 s
 
 
+def test_a_trial_is_not_late_while_it_waits_for_a_worker(run, client):
+    """Of a cluster that others use too."""
+    others = [client.submit(time.sleep, 4, key=f"other-{k}", pure=False) for k in range(2)]
+    run.search(1, space=ONE, trial_timeout_s=1.0)
+    assert run.failed == () and len(run.found) == 1
+    del others
+
+
 def test_a_mistake_of_our_own_is_no_answer(run):
     with pytest.raises(ZeroDivisionError, match="planted"):
         run.search(1, space=ONE, tasks=BREAKING)
@@ -261,45 +269,6 @@ def test_no_address(address):
     with pytest.raises(ConfigurationError, match=r"^--scheduler: the scheduler must be tcp://HOST"):
         with connect(address):
             pass
-
-
-CLUSTER = """
-import sys
-from distributed import LocalCluster
-sys.path.insert(0, {tests!r})
-class Without:
-    def find_spec(self, name, path=None, target=None):
-        if {without} and name.partition(".")[0] == "spikewright":
-            raise ModuleNotFoundError(name)
-sys.meta_path.insert(0, Without())
-if __name__ == "__main__":
-    with LocalCluster(
-        n_workers=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0"
-    ) as cluster:
-        print(cluster.scheduler_address, flush=True)
-        input()
-"""
-
-
-@pytest.fixture
-def elsewhere(request):
-    """A scheduler with a worker, in a process of its own; with the package or without."""
-    tests = str(request.config.rootpath / "tests")
-    started = []
-
-    def start(*, without=False):
-        code = CLUSTER.format(tests=tests, without=without)
-        command = [sys.executable, "-c", code]
-        pipe = subprocess.PIPE
-        started.append(subprocess.Popen(command, stdout=pipe, stdin=pipe, text=True))
-        return started[-1], started[-1].stdout.readline().strip()
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-        process.stdin.close()
 
 
 def test_workers_that_lack_the_package(elsewhere):

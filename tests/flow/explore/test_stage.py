@@ -99,9 +99,14 @@ def test_a_point_can_be_built_and_takes_those_cycles(explored):
 
 
 def test_it_goes_on_and_changes_nothing(explored, project):
+    """And what somebody did in the folder is kept."""
     out, result = explored
     before = (out / "points" / "points.csv").read_text()
-    again = explore_stage(project, out, SPACE, trials=100, where=WHERE)
+    (out / "points" / "notes.txt").write_text("take the first")
+    with pytest.warns(UserWarning, match=r"e/points was worked in: .* kept as .*e/points-1$"):
+        again = explore_stage(project, out, SPACE, trials=100, where=WHERE)
+    assert (out / "points-1" / "notes.txt").is_file()
+    assert not (out / "points" / "notes.txt").exists()
     assert (out / "points" / "points.csv").read_text() == before
     assert {each.point for each in again.best} == {each.point for each in result.best}
 
@@ -159,4 +164,5 @@ def test_a_scheduler_that_does_not_answer(project, tmp_path):
         address = f"tcp://127.0.0.1:{unused.getsockname()[1]}"
     where = Where(scheduler=address, timeout_s=0.5)
     with pytest.raises(ToolError, match=rf"^{address}: the scheduler must answer within 0\.5 s"):
-        explore_stage(project, tmp_path / "e", SPACE, where=where)
+        explore_stage(project, tmp_path / "deep" / "e", SPACE, where=where)
+    assert not list(tmp_path.iterdir())

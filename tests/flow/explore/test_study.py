@@ -129,3 +129,20 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     with pytest.raises(FileError, match=r"the study must be readable and writable"):
         with begin(tmp_path / "file" / "s"):
             pass
+
+
+def test_one_that_nothing_was_asked_of_leaves_nothing(tmp_path):
+    (tmp_path / "mine").mkdir()
+    for folder in (tmp_path / "new" / "s", tmp_path / "mine"):
+        with pytest.raises(ValueError, match="planted"), begin(folder):
+            raise ValueError("planted")
+    assert [path.name for path in tmp_path.rglob("*")] == ["mine"]
+
+
+def test_one_that_something_was_asked_of_stays(tmp_path):
+    with begin(tmp_path) as study:
+        study.ask()
+    with pytest.raises(ValueError, match="planted"), begin(tmp_path):
+        raise ValueError("planted")
+    with begin(tmp_path) as study:
+        assert len(study.trials) == 1

@@ -13,7 +13,7 @@ from spikewright.flow.planner import Candidate, Limits, Objective, Pins, plan_ha
 from spikewright.flow.row_choice import core_costs
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
-from spikewright.hdl.plan import MembraneStore, Rows, Sweeps, WeightStore
+from spikewright.hdl.plan import MembraneStore, ParameterStore, Rows, Sweeps, WeightStore
 from support.chains import bounded_chain, inputs_for
 from support.cycles import measured
 from support.thinned import thinned
@@ -78,6 +78,12 @@ def test_queues_are_shorter_where_that_saves(pruned, traces):
     assert found.chosen.area.luts < usual.chosen.area.luts
     for each in usual.front:
         assert {depth for core in each.plan.cores for depth in core.queue_depths} == {40}
+
+
+def test_pinned_constants_of_neurons_are_in_every_plan(pruned, traces):
+    for store in (ParameterStore.CONSTANTS, ParameterStore.REGISTERS):
+        found = planned(pruned, traces, replace(FIXED, parameters=store))
+        assert {core.parameters for each in found.front for core in each.plan.cores} == {store}
 
 
 def test_sweeps_are_of_what_was_touched_where_that_is_faster():
