@@ -1,8 +1,8 @@
 """Holds tokens between two stages, in order."""
 
-from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import wiring
-from amaranth.lib.fifo import SyncFIFO, SyncFIFOBuffered
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import memory, wiring
+from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
 from spikewright.golden.errors import ConfigurationError
@@ -12,18 +12,6 @@ from .token import TokenLayout
 __all__ = ["SHALLOW_QUEUE", "SpikeQueue"]
 
 SHALLOW_QUEUE = 4  # tokens up to which a queue is registers
-
-
-class _Fifo(SyncFIFOBuffered):
-    """The library's, which never reads a word while it is written: it is empty then, or full.
-
-    Yosys does not see that, and puts a multiplexer between a block RAM and its output register.
-    """
-
-    def elaborate(self, platform: object) -> Module:
-        m = super().elaborate(platform)
-        m.submodules.storage.attrs["no_rw_check"] = "1"
-        return m
 
 
 class SpikeQueue(wiring.Component):
@@ -61,39 +49,79 @@ class SpikeQueue(wiring.Component):
         super().__init__({"i": In(layout.signature), "o": Out(layout.signature)})
 
     def elaborate(self, platform: object) -> Module:
-        """The library's queue, whose width forgets the fields, and registers behind it."""
+        """What is stored, and the register behind it, which a token may enter at once."""
         m = Module()
-        room, past, none = Signal(), Signal(), Signal(init=1)
-        payload = self.o.payload.as_value()
-        fifo: SyncFIFO | _Fifo
-        if self.depth <= SHALLOW_QUEUE:
-            # Of so few words the buffered one would take a token in every other cycle only.
-            m.submodules.fifo = fifo = SyncFIFO(width=self.layout.width, depth=self.depth - 1)
-            waits, head = fifo.r_rdy, fifo.r_data
-            m.d.comb += fifo.r_en.eq(room)
-            last = fifo.level == 1
-        else:
-            m.submodules.fifo = fifo = _Fifo(width=self.layout.width, depth=self.depth - 2)
-            waits, head = Signal(), Signal(self.layout.width, reset_less=True)
-            m.d.comb += fifo.r_en.eq(room | ~waits)
-            with m.If(fifo.r_en):
-                m.d.sync += [waits.eq(fifo.r_rdy), head.eq(fifo.r_data)]
-            last = fifo.level == 0
+        room, past, keeps, none = Signal(), Signal(), Signal(), Signal(init=1)
+        payload, token = self.o.payload.as_value(), self.i.payload.as_value()
         m.d.comb += [
             room.eq(~self.o.valid | self.o.ready),
             # Past what is stored, but never past a token that is in it.
             past.eq(room & none),
-            self.i.ready.eq(fifo.w_rdy),
-            fifo.w_data.eq(self.i.payload.as_value()),
-            fifo.w_en.eq(self.i.valid & ~past),
+            keeps.eq(self.i.valid & self.i.ready & ~past),
         ]
-        with m.If(fifo.w_en & fifo.w_rdy):
+        stored = self._in_registers if self.depth <= SHALLOW_QUEUE else self._in_memory
+        waits, head, last = stored(m, room, keeps, token)
+        with m.If(keeps):
             m.d.sync += none.eq(0)
         with m.Elif(room & waits & last):
             m.d.sync += none.eq(1)
         with m.If(room):
             m.d.sync += [
                 self.o.valid.eq(waits | (past & self.i.valid)),
-                payload.eq(Mux(waits, head, fifo.w_data)),
+                payload.eq(Mux(waits, head, token)),
             ]
         return m
+
+    def _in_registers(
+        self, m: Module, room: Signal, keeps: Signal, token: Value
+    ) -> tuple[Value, Value, Value]:
+        """Whether a token waits, the token, and whether it is the last; ``room`` takes it."""
+        m.submodules.fifo = fifo = SyncFIFO(width=self.layout.width, depth=self.depth - 1)
+        m.d.comb += [
+            self.i.ready.eq(fifo.w_rdy),
+            fifo.w_data.eq(token),
+            fifo.w_en.eq(keeps),
+            fifo.r_en.eq(room),
+        ]
+        return fifo.r_rdy, fifo.r_data, fifo.level == 1
+
+    def _in_memory(
+        self, m: Module, room: Signal, keeps: Signal, token: Value
+    ) -> tuple[Value, Value, Value]:
+        """The same of words, the memory's register and one more, which becomes a block RAM's own.
+
+        What goes past is written too, and the next token over it: so the memory, which is far, need
+        not wait for who takes what. A word is never read while it is written; Yosys does not see
+        that, and would put a multiplexer between a block RAM and its register.
+        """
+        words = self.depth - 3
+        m.submodules.storage = storage = memory.Memory(
+            shape=self.layout.width, depth=words, init=[], attrs={"no_rw_check": "1"}
+        )
+        write, read = storage.write_port(), storage.read_port()
+        level, full = Signal(range(words + 1)), Signal()
+        fetched, waits, takes, reads = Signal(), Signal(), Signal(), Signal()
+        head = Signal(self.layout.width, reset_less=True)
+        m.d.comb += [
+            full.eq(level == words),
+            takes.eq(room | ~waits),
+            reads.eq((level != 0) & (takes | ~fetched)),
+            self.i.ready.eq(~full),
+            write.data.eq(token),
+            write.en.eq(self.i.valid & ~full),
+            read.en.eq(reads),
+        ]
+        for port, moves in ((write, keeps), (read, reads)):
+            with m.If(moves):
+                m.d.sync += port.addr.eq(Mux(port.addr == words - 1, 0, port.addr + 1))
+        with m.If(keeps & ~reads):
+            m.d.sync += level.eq(level + 1)
+        with m.Elif(reads & ~keeps):
+            m.d.sync += level.eq(level - 1)
+        with m.If(takes):
+            m.d.sync += [waits.eq(fetched), head.eq(read.data)]
+        with m.If(reads):
+            m.d.sync += fetched.eq(1)
+        with m.Elif(takes):
+            m.d.sync += fetched.eq(0)
+        return waits, head, (level == 0) & ~fetched

@@ -163,7 +163,7 @@ def _is_register(cell: Mapping[str, Any]) -> bool:
 
 def _output(cell: Mapping[str, Any]) -> str:
     """The pin that a driver drives."""
-    return next(pin for pin, way in cell["port_directions"].items() if way == "output")
+    return str(next(pin for pin, way in cell["port_directions"].items() if way == "output"))
 
 
 def _control(kind: str) -> tuple[str, ...]:
