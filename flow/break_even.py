@@ -12,8 +12,8 @@ from spikewright.flow.performance import Workload
 from spikewright.flow.row_costs import RowCost, row_costs
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Connection, Dense, IntArray, Network
-from spikewright.hdl.config import node_layouts
 from spikewright.hdl.geometry import dense_matrix
+from spikewright.hdl.make_configs import node_layouts
 from spikewright.hdl.plan import CorePlan, HardwarePlan, Rows
 from spikewright.hdl.row_checks import check_rows
 from spikewright.hdl.token import TokenLayout

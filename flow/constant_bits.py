@@ -4,8 +4,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spikewright.golden.spec import IntArray
-from spikewright.hdl.config import CoreConfig, PortConfig
+from spikewright.hdl.config import CoreConfig
 from spikewright.hdl.plan import WeightStore
+from spikewright.hdl.port_config import PortConfig
 
 __all__ = ["kept_parts"]
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Network
-from spikewright.hdl.config import CoreConfig, core_configs
+from spikewright.hdl.config import CoreConfig
+from spikewright.hdl.make_configs import core_configs
 from spikewright.hdl.membrane_checks import check_membranes
 from spikewright.hdl.plan import CorePlan, HardwarePlan, MembraneStore
 

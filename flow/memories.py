@@ -15,13 +15,15 @@ from spikewright.golden.spec import (
     Network,
     ReadoutKind,
 )
-from spikewright.hdl.config import CoreConfig, PortConfig, node_layouts, shape_of
+from spikewright.hdl.config import CoreConfig, shape_of
 from spikewright.hdl.delta import epoch_bits
 from spikewright.hdl.encoder import encoded, frame_layout
 from spikewright.hdl.filter import filter_memories
+from spikewright.hdl.make_configs import node_layouts
 from spikewright.hdl.parameters import in_memory
 from spikewright.hdl.plan import CorePlan, HardwarePlan, MembraneStore, WeightStore
 from spikewright.hdl.pointers import pointer_columns
+from spikewright.hdl.port_config import PortConfig
 from spikewright.hdl.queue import SHALLOW_QUEUE
 from spikewright.hdl.readout import tally_range
 from spikewright.hdl.rows import RowTables

@@ -15,7 +15,8 @@ from spikewright.flow.sequences import frames_of, run_samples
 from spikewright.golden.model import Model
 from spikewright.golden.spec import Encoding, Fire, Mode, Network, TokenKind
 from spikewright.hdl.bound import bound_cycles, reached_groups
-from spikewright.hdl.config import CoreConfig, core_configs
+from spikewright.hdl.config import CoreConfig
+from spikewright.hdl.make_configs import core_configs
 from spikewright.hdl.plan import HardwarePlan
 
 __all__ = ["Workload", "bound", "golden_speed", "performance", "workload"]

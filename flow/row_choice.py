@@ -6,7 +6,7 @@ from spikewright.flow.row_costs import RowCost, row_costs
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Dense, Network
 from spikewright.hdl.checks import against_overlap
-from spikewright.hdl.config import node_layouts
+from spikewright.hdl.make_configs import node_layouts
 from spikewright.hdl.plan import (
     CorePlan,
     HardwarePlan,

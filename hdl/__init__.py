@@ -8,9 +8,12 @@ from amaranth.hdl import UnusedElaboratable
 
 from .accelerator import Accelerator, InputPort, Probe
 from .bound import bound_cycles
-from .config import CoreConfig, HostConfig, PortConfig, core_configs
+from .config import CoreConfig
 from .depths import sized
+from .host_config import HostConfig
+from .make_configs import core_configs
 from .plan import CorePlan, GuardPlan, HardwarePlan, Host, MembraneStore, WeightStore
+from .port_config import PortConfig
 from .token import Axis, TokenLayout
 
 # Parts of this package are made only to be measured, or to be refused: nobody elaborates those.

@@ -8,13 +8,13 @@ from amaranth.lib.wiring import In, Out, Signature
 
 from spikewright.golden.spec import Decision, Input, Interval, Network
 
-from .config import core_configs, node_layouts
 from .counters import COUNTER_BITS, COUNTERS, CoreCounters
 from .encoder import Encoder, encoded, frame_layout
 from .filter import FilterReadout
 from .fork import Fork
 from .guard import GUARD_COUNTERS, InputGuard
 from .load import LOAD_SIGNATURE, load_in_turn
+from .make_configs import core_configs, node_layouts
 from .make_core import make_core
 from .map_argmax import MapArgmaxReadout
 from .merge import Merge

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from .config import CoreConfig, PortConfig
+from .config import CoreConfig
+from .port_config import PortConfig
 
 __all__ = ["bound_cycles", "reached_groups", "rows"]
 

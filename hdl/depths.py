@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from spikewright.golden.spec import Network
 
-from .config import core_configs
 from .loops import minimum_depths
+from .make_configs import core_configs
 from .make_core import make_core
 from .plan import HardwarePlan
 from .shell import CoreShell

@@ -6,10 +6,11 @@ from amaranth.lib.wiring import In, Out
 
 from spikewright.golden.spec import Mode, TokenKind
 
-from .config import CoreConfig, PortConfig
+from .config import CoreConfig
 from .delay import DelayUnit
 from .delta import DeltaUnit
 from .merge import Merge
+from .port_config import PortConfig
 from .queue import SpikeQueue
 from .sample_delay import SampleDelay
 from .serial import BitSplitter

@@ -14,6 +14,7 @@ from .membranes import Membranes
 from .plan import MembraneStore
 from .product import multiplies, subtracts, times_payload
 from .row_membranes import RowMembranes
+from .sum_checks import check_total
 from .token import TokenLayout
 
 __all__ = ["AccumulatorLanes"]
@@ -75,11 +76,7 @@ class AccumulatorLanes(wiring.Component):
         store: MembraneStore,
         far: bool = False,
     ) -> None:
-        if total_bits <= shift:
-            raise ConfigurationError(
-                "what rows are added to must be wider than its fraction",
-                found=f"{total_bits} bits, shift {shift}",
-            )
+        check_total(total_bits, shift)
         if channel_lanes < 1 or min(banks) < 1:
             raise ConfigurationError(
                 "channel lanes and banks must be at least 1", found=f"{channel_lanes} and {banks}"

@@ -8,7 +8,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Member, Out
 
 from .choose import choose
-from .config import HostConfig, Slice
+from .config import Slice
+from .host_config import HostConfig
 
 __all__ = ["Places"]
 

@@ -10,6 +10,7 @@ from .membranes import Membranes
 from .pipeline import Flow
 from .plan import MembraneStore
 from .product import multiplies, subtracts, times_payload
+from .sum_checks import check_slices, check_total
 from .token import TokenLayout
 
 __all__ = ["SumBanks"]
@@ -64,21 +65,13 @@ class SumBanks(wiring.Component):
         slices: tuple[int, ...],
         slice_lanes: int,
     ) -> None:
-        if total_bits <= shift:
-            raise ConfigurationError(
-                "what rows are added to must be wider than its fraction",
-                found=f"{total_bits} bits, shift {shift}",
-            )
+        check_total(total_bits, shift)
         if store is MembraneStore.BLOCK:
             raise ConfigurationError(
                 "sums that are added to in every cycle must be in registers or LUT RAM",
                 found=str(store),
             )
-        if not slices or slice_lanes < 1:
-            raise ConfigurationError(
-                "there must be a slice of at least one lane",
-                found=f"{len(slices)} of {slice_lanes}",
-            )
+        check_slices(slices, slice_lanes)
         self.layout = layout
         self.lanes = lanes
         self.n_groups = groups

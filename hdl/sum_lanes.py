@@ -12,6 +12,7 @@ from spikewright.golden.errors import ConfigurationError
 
 from .pipeline import Flow
 from .product import multiplies, subtracts, times_payload
+from .sum_checks import check_slices, check_total
 from .token import TokenLayout
 
 __all__ = ["SumLanes"]
@@ -63,16 +64,8 @@ class SumLanes(wiring.Component):
         rows: int = 1,
         chosen_early: bool = False,
     ) -> None:
-        if total_bits <= shift:
-            raise ConfigurationError(
-                "what rows are added to must be wider than its fraction",
-                found=f"{total_bits} bits, shift {shift}",
-            )
-        if not slices or slice_lanes < 1:
-            raise ConfigurationError(
-                "there must be a slice of at least one lane",
-                found=f"{len(slices)} of {slice_lanes}",
-            )
+        check_total(total_bits, shift)
+        check_slices(slices, slice_lanes)
         self.layout = layout
         self.channel_lanes = channel_lanes
         self.banks = banks

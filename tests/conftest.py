@@ -22,20 +22,27 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "de
 def pytest_addoption(parser):
     """Nothing is left out with ``--all-combinations``."""
     parser.addoption(
-        "--all-combinations", action="store_true", help="also what tests marked pairs leave out"
+        "--all-combinations",
+        action="store_true",
+        help="also what tests marked pairs leave out, and those marked rest",
     )
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    """Of a test marked ``pairs`` keep as many as let any two choices of its axes meet."""
+    """Of a test marked ``pairs`` keep as many as let any two choices of its axes meet.
+
+    Those that are marked ``rest`` are left out, too.
+    """
     if config.getoption("--all-combinations"):
         return
+    left = {item for item in items if item.get_closest_marker("rest")}
     marked = defaultdict(list)
     for item in items:
+        if item in left:
+            continue
         if item.get_closest_marker("pairs") and len(choices_of(item)) > 2:
             marked[item.nodeid.partition("[")[0]].append(item)
-    left = set()
     for same in marked.values():
         left |= set(same) - {same[k] for k in covering([choices_of(item) for item in same])}
     if left:

@@ -3,5 +3,14 @@
 from .check import DesignCheck, check_records
 from .estimate import Area, estimate_area, fits
 from .recording import calibrate
+from .records import model_hash
 
-__all__ = ["Area", "DesignCheck", "calibrate", "check_records", "estimate_area", "fits"]
+__all__ = [
+    "Area",
+    "DesignCheck",
+    "calibrate",
+    "check_records",
+    "estimate_area",
+    "fits",
+    "model_hash",
+]

@@ -62,7 +62,7 @@ def _made(name: str, network: Callable[[], Network], mode: Mode, **options: Any)
 
 
 _S, _T, _C = Mode.STEPWISE, Mode.SETTLE, Mode.COLLAPSED
-_BLOCK = MembraneStore.BLOCK
+_BLOCK, _LARGE_RAM = MembraneStore.BLOCK, MembraneStore.SPRAM
 _SPARSE, _SPRAM = Rows.SPARSE, WeightStore.SPRAM
 _SMALL, _MIDDLE, _LARGE = (64, 32, 10), (256, 64, 10), (784, 128, 10)
 
@@ -195,6 +195,8 @@ _ICE40 = (
     ),
     _made("spram-8", chain((384, 32, 10)), _C, lanes=(8, 5), weights=_SPRAM, membranes=_BLOCK),
     _made("spram-settle", chain((512, 32, 10)), _T, lanes=(16, 5), weights=_SPRAM),
+    _made("membranes-spram", maps(28, (24, 4)), _C, lanes=(4, 4, 5), membranes=_LARGE_RAM),
+    _made("membranes-spram-stepwise", maps(28, (24, 4)), _S, lanes=(6, 4, 5), membranes=_LARGE_RAM),
 )
 
 # Placed and routed as well: small ones, since that takes minutes, of every kind of stage.
@@ -207,6 +209,7 @@ _ROUTED = {
     "ice40": (
         "burst",
         "maps",
+        "membranes-spram",
         "overlap-tiny",
         "recurrent",
         "sparse",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from spikewright.boards import Board, Resources
 from spikewright.flow.synthesize.fit import check_stores, memory_use
 from spikewright.golden.spec import Network
-from spikewright.hdl.config import core_configs, node_layouts
+from spikewright.hdl.make_configs import core_configs, node_layouts
 from spikewright.hdl.plan import HardwarePlan
 
 from .features import design_features, dsps

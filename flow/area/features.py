@@ -8,7 +8,8 @@ from spikewright.boards import Board
 from spikewright.flow.memories import core_name
 from spikewright.flow.synthesize.fit import MemoryUse
 from spikewright.golden.spec import Network
-from spikewright.hdl.config import CoreConfig, node_layouts
+from spikewright.hdl.config import CoreConfig
+from spikewright.hdl.make_configs import node_layouts
 from spikewright.hdl.plan import HardwarePlan, MembraneStore, ParameterStore, WeightStore
 from spikewright.hdl.product import multiplies, subtracts
 from spikewright.hdl.readout import tally_range

@@ -15,7 +15,7 @@ from spikewright.flow.synthesize.sample import StoredSample, stored_sample
 from spikewright.flow.tools import package_versions
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Encoding, Network
-from spikewright.hdl.config import core_configs, node_layouts
+from spikewright.hdl.make_configs import core_configs, node_layouts
 from spikewright.hdl.plan import HardwarePlan
 
 from .counted import Features

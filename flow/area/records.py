@@ -1,7 +1,7 @@
 """The recorded sweep that the area model is fitted to: a file of the package for each family."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ __all__ = [
     "Record",
     "Records",
     "load_records",
+    "model_hash",
     "package_path",
     "package_records",
     "plain_hash",
@@ -102,6 +103,12 @@ class Records:
     spread: float
     designs: tuple[Record, ...]
 
+    @property
+    def fitted(self) -> dict[str, Any]:
+        """What estimates are made with: all but the designs and when they were recorded."""
+        names = ("luts", "flip_flops", "alone", "delays", "spread")
+        return {name: getattr(self, name) for name in names}
+
     def find(self, name: str) -> Record | None:
         """The record of a design, if there is one."""
         return next((each for each in self.designs if each.name == name), None)
@@ -125,6 +132,16 @@ def package_records(family: str) -> Records:
             action=f"run on: spikewright calibrate --family {family}",
         )
     return found
+
+
+def model_hash(families: Iterable[str]) -> str:
+    """Says by which model areas of such boards are estimated; raises FileError.
+
+    It need not look at the code, of which the fit is made: another count of features fits
+    otherwise, and a test says so where that was not done.
+    """
+    found = {family: package_records(family).fitted for family in families}
+    return text_hash(json.dumps(found, sort_keys=True))
 
 
 def load_records(path: Path) -> Records:

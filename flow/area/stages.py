@@ -45,7 +45,7 @@ def stages(configs: Sequence[CoreConfig]) -> list[Stage]:
 
 def _read(config: CoreConfig) -> float:
     """Tables between a word of state and who needs it in the same cycle."""
-    if config.plan.membranes is MembraneStore.BLOCK:
+    if config.plan.membranes in (MembraneStore.BLOCK, MembraneStore.SPRAM):
         return 0
     if config.plan.membranes is MembraneStore.LUTRAM:
         return 1 if config.groups <= _LUTRAM_ROWS else 0
@@ -95,7 +95,8 @@ def _add(config: CoreConfig) -> Stage:
     """A weight, times a payload, onto a sum."""
     levels = 1.0 + subtracts(config.payload)
     if not config.overlaps:
-        levels += _read(config) + 1  # what the row in front writes is seen
+        # What the row in front writes is seen, unless rows wait for each other.
+        levels += _read(config) + (config.plan.membranes.interval == 1)
     elif config.own_groups:
         levels += _read(config)
     carried = float(config.state.total.width)

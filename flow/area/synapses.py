@@ -3,9 +3,10 @@
 from collections import defaultdict
 from math import prod
 
-from spikewright.hdl.config import CoreConfig, PortConfig
+from spikewright.hdl.config import CoreConfig
 from spikewright.hdl.plan import WeightStore
 from spikewright.hdl.pointers import pointer_columns
+from spikewright.hdl.port_config import PortConfig
 from spikewright.hdl.rows import RowTables
 from spikewright.hdl.tables import Column, ColumnKind
 from spikewright.hdl.weights import column_slices

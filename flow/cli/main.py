@@ -12,6 +12,7 @@ from spikewright.flow.cli.console import show_error, show_warning
 from spikewright.flow.cli.convert import convert
 from spikewright.flow.cli.events import events
 from spikewright.flow.cli.explore import explore
+from spikewright.flow.cli.figures import WithFigures
 from spikewright.flow.cli.plan import plan
 from spikewright.flow.cli.readout import readout
 from spikewright.flow.cli.speed import speed
@@ -67,9 +68,10 @@ for command in (
     demo,
     bench,
 ):
-    app.command(rich_help_panel="The whole way" if command in (demo, bench) else "Step by step")(
-        command
-    )
+    app.command(
+        rich_help_panel="The whole way" if command in (demo, bench) else "Step by step",
+        cls=WithFigures,
+    )(command)
 app.command(rich_help_panel="For developers")(calibrate)
 app.command(rich_help_panel="For developers")(speed)
 

@@ -123,8 +123,8 @@ def generate(
         str | None,
         typer.Option(
             help="Where membranes live: registers, lutram, block, or spram: the large RAMs of an "
-            "iCE40UP5K, for cores with more than 32768 bits of them; a row then takes two cycles. "
-            "An iCE40 has no LUT RAM.",
+            "iCE40UP5K, for cores with more than {large_bits} bits of them; a row then takes two "
+            "cycles. An iCE40 has no LUT RAM.",
             show_default="registers up to 4 words, LUT RAM up to 64, block RAM beyond",
         ),
     ] = None,
@@ -140,8 +140,8 @@ def generate(
         str | None,
         typer.Option(
             help="Where weights live: logic, block, or spram: the large RAMs of an iCE40UP5K, for "
-            "cores with more than 32768 bits of them; an image is written that is loaded after "
-            "reset.",
+            "cores with more than {large_bits} bits of them; an image is written that is loaded "
+            "after reset.",
             show_default="logic up to 32 rows, block RAM beyond",
         ),
     ] = None,
@@ -165,9 +165,8 @@ def generate(
     fanout: Annotated[
         int | None,
         typer.Option(
-            min=8,
-            help="Pins that a flip-flop reaches at most: past these there are several, each near "
-            "its own. For cores of many lanes.",
+            help="Pins that a flip-flop reaches at most, {least_fanout} or more: past these there "
+            "are several, each near its own. For cores of many lanes.",
             show_default="any number",
         ),
     ] = None,

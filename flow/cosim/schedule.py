@@ -2,7 +2,7 @@
 
 from spikewright.golden.errors import MismatchError
 from spikewright.golden.spec import Mode, Network
-from spikewright.hdl.config import core_configs
+from spikewright.hdl.make_configs import core_configs
 from spikewright.hdl.plan import HardwarePlan
 
 from .manifest import Manifest

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from spikewright.hdl.axis import axis_reach
-from spikewright.hdl.config import PortConfig
 from spikewright.hdl.delta import DeltaUnit
+from spikewright.hdl.port_config import PortConfig
 
 from .emission import Emission
 from .queues import END, NEVER, Queue

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from spikewright.flow.cosim.streams import TokenStream
 from spikewright.golden.spec import TokenKind
-from spikewright.hdl.config import CoreConfig, HostConfig
+from spikewright.hdl.config import CoreConfig
+from spikewright.hdl.host_config import HostConfig
 
 from .cores import Groups, HostWork
 from .queues import END, STEP

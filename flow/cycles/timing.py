@@ -3,9 +3,10 @@
 import numpy as np
 
 from spikewright.hdl.bound import reached_groups
-from spikewright.hdl.config import CoreConfig, PortConfig
+from spikewright.hdl.config import CoreConfig
 from spikewright.hdl.core import Core
 from spikewright.hdl.overlapped import OverlappedCore
+from spikewright.hdl.port_config import PortConfig
 from spikewright.hdl.shell import CoreShell
 from spikewright.hdl.sparse_synapses import SparseSynapses
 from spikewright.hdl.touched import TouchedPlaces

@@ -6,12 +6,11 @@ import secrets
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from spikewright.boards import get_board
-from spikewright.flow import area
+from spikewright.flow.area import model_hash
 from spikewright.flow.convert import ConvertConfig, TrainConfig
 from spikewright.flow.original import Original
 from spikewright.flow.plan_file import PLAN_SCHEMA
@@ -23,15 +22,10 @@ from spikewright.golden.errors import ConfigurationError, FileError, Unsupported
 
 from .cluster import connect
 from .front import Cost, Found, front
+from .job import Search
+from .outcome import directions, failed_points, found_points, refused_points
 from .points import write_points
-from .run import (
-    Search,
-    directions,
-    failed_points,
-    found_points,
-    refused_points,
-    search,
-)
+from .run import search
 from .space import Space
 from .study import JOURNAL, open_study
 from .task import Payload, Tasks
@@ -160,7 +154,7 @@ def explore_stage(
         "versions": {
             **{name: package_versions(name)[name] for name in _ANSWERING},
             "plan schema": str(PLAN_SCHEMA),
-            "area model": _area_model(),
+            "area model": model_hash({get_board(name).family for name in space.boards}),
         },
     }
     _check_folder(out)
@@ -241,15 +235,6 @@ def _board(name: str) -> dict[str, Any]:
     """What a board is planned with; a file of the same name may say something else tomorrow."""
     board = get_board(name)
     return {**asdict(board.resources), "family": board.family, "device": board.device}
-
-
-def _area_model() -> str:
-    """A hash of its constants and features: a sweep is recorded anew without a new version."""
-    digest = hashlib.sha256()
-    files = (each for each in resources.files(area).iterdir() if each.is_file())
-    for each in sorted(files, key=lambda each: each.name):
-        digest.update(each.read_bytes())
-    return digest.hexdigest()
 
 
 def _hash(samples: Samples) -> str:

@@ -21,11 +21,12 @@ from spikewright.flow.plan_file import plan_as_dict, plan_hash
 from spikewright.flow.tools import package_versions
 from spikewright.golden.spec import Network
 from spikewright.hdl.accelerator import Accelerator
-from spikewright.hdl.config import CoreConfig, PortConfig
+from spikewright.hdl.config import CoreConfig
 from spikewright.hdl.counters import COUNTERS
 from spikewright.hdl.guard import GUARD_COUNTERS
 from spikewright.hdl.load import LOAD_BITS
 from spikewright.hdl.plan import HardwarePlan
+from spikewright.hdl.port_config import PortConfig
 from spikewright.hdl.replay import replayed_inputs
 from spikewright.hdl.sparse_schedule import SparseSchedule
 

@@ -10,7 +10,8 @@ from spikewright.flow.plan import LARGE_BITS, default_plan, membrane_store
 from spikewright.flow.plan_file import with_depths
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import Network
-from spikewright.hdl.config import CoreConfig, core_configs
+from spikewright.hdl.config import CoreConfig
+from spikewright.hdl.make_configs import core_configs
 from spikewright.hdl.plan import HardwarePlan, MembraneStore, WeightStore
 
 from .mapping import cheapest

@@ -10,7 +10,7 @@ from spikewright.flow.cosim.golden import golden_streams
 from spikewright.flow.cosim.streams import OUTPUT, TokenStream, frame_name, frame_streams
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Decision, Mode, Network
-from spikewright.hdl.config import node_layouts
+from spikewright.hdl.make_configs import node_layouts
 from spikewright.hdl.plan import HardwarePlan
 
 __all__ = ["StoredSample", "Tokens", "memories_of", "stored_sample"]

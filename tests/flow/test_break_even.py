@@ -14,7 +14,7 @@ from spikewright.flow.plan import default_plan
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.bound import bound_cycles
-from spikewright.hdl.config import core_configs
+from spikewright.hdl.make_configs import core_configs
 from spikewright.hdl.plan import Rows
 from support.chains import bounded_chain, inputs_for
 from support.thinned import thinned

@@ -7,7 +7,7 @@ from spikewright.flow.lanes import LaneLayout, choose_layout, groups, weight_row
 from spikewright.flow.plan import default_plan
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Dense, Identity, Mode
-from spikewright.hdl.config import core_configs
+from spikewright.hdl.make_configs import core_configs
 from spikewright.hdl.plan import Host
 from support.chains import bounded_chain
 from support.maps import convolution, map_network

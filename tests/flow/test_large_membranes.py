@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from spikewright.boards import get_board
+from spikewright.flow import plan as plan_module
 from spikewright.flow.plan import default_plan
 from spikewright.flow.plan_file import plan_as_dict, plan_from_dict
 from spikewright.flow.synthesize import check_fits, memory_use
@@ -41,9 +42,23 @@ def plan_of(**options):
 def test_only_the_many_go_there():
     plan = plan_of()
     assert [core.membranes for core in plan.cores] == [SPRAM, BLOCK, BLOCK]
-    # They take longer, so that more waits for them.
-    assert plan.cores[0].queue_depths >= plan_of(membranes=BLOCK).cores[0].queue_depths
+    # 3136 neurons send for so long that all 256 spikes of the next step come, and their marker.
+    assert plan.cores[0].queue_depths == plan_of(membranes=BLOCK).cores[0].queue_depths == (257,)
     assert plan_from_dict(plan_as_dict(plan)) == plan
+
+
+def test_queues_in_front_of_them_are_deeper(monkeypatch):
+    monkeypatch.setattr(plan_module, "LARGE_BITS", 60)
+    network = bounded_chain((100, 8, 3), seed=1)
+    block, large = (
+        default_plan(network, Mode.COLLAPSED, lanes=8, membranes=store) for store in (BLOCK, SPRAM)
+    )
+    assert [core.membranes for core in large.cores] == [SPRAM, MembraneStore.REGISTERS]
+    # The queue, the intake, rows under way, a pass of one group: then spikes leave as they come,
+    assert block.cores[0].queue_depths == (1 + 1 + 6 + 6,)
+    # or, with a pass that is a cycle longer, every other one of the rest finds one in front of it.
+    assert large.cores[0].queue_depths == (1 + 1 + 6 + 7 + (100 - 14) // 2,)
+    assert large.cores[1].queue_depths == block.cores[1].queue_depths
 
 
 def test_there_must_be_many():

@@ -19,7 +19,7 @@ from spikewright.flow.memories import (
 from spikewright.flow.plan import default_plan
 from spikewright.golden.spec import Connection, Delta, DeltaFunction, Identity, Mode
 from spikewright.hdl.accelerator import Accelerator
-from spikewright.hdl.config import core_configs
+from spikewright.hdl.make_configs import core_configs
 from spikewright.hdl.plan import MembraneStore, Rows
 from support.branching import branching, convolution, dense, max_pool
 from support.chains import bounded_chain, counting_chain

@@ -15,7 +15,7 @@ from spikewright.flow.plan_file import (
 )
 from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.spec import Mode
-from spikewright.hdl.config import core_configs
+from spikewright.hdl.make_configs import core_configs
 from spikewright.hdl.plan import (
     CorePlan,
     GuardPlan,

@@ -179,14 +179,19 @@ GRAPHS = {
 }
 
 
-@pytest.mark.parametrize("turn", range(2))
-@pytest.mark.parametrize("name", list(GRAPHS))
-def test_a_graph(name, turn):
+def each_in_its_modes():
+    """Every graph in every mode, every day in two; each time another store and other stalls."""
+    for number, name in enumerate(GRAPHS):
+        for turn in range(3):
+            mode = list(Mode)[(number + turn) % 3]
+            marks = [pytest.mark.rest] * (turn > 1)
+            yield pytest.param(name, mode, number + turn, marks=marks, id=f"{name}-{mode}")
+
+
+@pytest.mark.parametrize(("name", "mode", "turn"), list(each_in_its_modes()))
+def test_a_graph(name, mode, turn):
     build, options = GRAPHS[name]
     network = build()
-    # Each graph in two modes, with another store and other stalls; all combinations take hours.
-    turn += list(GRAPHS).index(name)
-    mode = list(Mode)[turn % 3]
     plan = plan_for(network, mode, membranes=STORES[turn // 3 % 3], **options)
     valid, ready = STALLS[turn % 4]
     check_graph(network, plan, inputs_of(network, 3, seed=turn), valid=valid, ready=ready)

@@ -23,7 +23,8 @@ from spikewright.golden.spec import (
     Soma,
 )
 from spikewright.hdl import core_configs
-from spikewright.hdl.config import node_layouts, shape_of
+from spikewright.hdl.config import shape_of
+from spikewright.hdl.make_configs import node_layouts
 from support.branching import branching, convolution, dense, max_pool
 from support.graphs import plan_for
 

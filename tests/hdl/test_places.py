@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
 from spikewright.golden.spec import Fire, Interval, Mode, Payload, Population, Soma
-from spikewright.hdl.config import HostConfig
+from spikewright.hdl.host_config import HostConfig
 from spikewright.hdl.places import Places
 from spikewright.hdl.token import Axis, TokenLayout, axes_of
 from support.streams import simulate

@@ -217,8 +217,8 @@ def check(soma, dut, decide):
     simulator.run()
 
 
-def combined(*axes):
-    """Legal combinations in which any three entries of different axes meet."""
+def combined(*axes, every):
+    """Legal combinations in which any three entries of different axes meet; or every one."""
     everything = list(itertools.product(*(range(len(axis)) for axis in axes)))
     random.Random(1).shuffle(everything)
     met, kept = set(), []
@@ -228,7 +228,7 @@ def combined(*axes):
             options |= axis[k]
         if legal(options):
             triples = set(itertools.combinations(enumerate(each), 3))
-            if triples - met:
+            if every or triples - met:
                 met |= triples
                 kept.append(pytest.param(options, id="-".join(map(str, each))))
     return kept
@@ -252,7 +252,19 @@ def legal(options):
     return fires or plain
 
 
-@pytest.mark.parametrize("options", combined(FIRES, RESETS, LEAKS, CURRENTS, TIMES))
+COMBINED = {
+    "test_every_state": (FIRES, RESETS, LEAKS, CURRENTS, TIMES),
+    "test_every_burst": (BURSTS, RESETS[:2], LEAKS, CURRENTS, TIMES),
+}
+
+
+def pytest_generate_tests(metafunc):
+    """With ``--all-combinations`` every one."""
+    if axes := COMBINED.get(metafunc.definition.name):
+        every = metafunc.config.getoption("--all-combinations")
+        metafunc.parametrize("options", combined(*axes, every=every))
+
+
 def test_every_state(options):
     when = list(BiasWhen)[len(str(options)) % 2]
     again = options.get("replays", False)
@@ -265,7 +277,6 @@ def test_every_state(options):
     check(soma, lane(soma, replays=again), decide)
 
 
-@pytest.mark.parametrize("options", combined(BURSTS, RESETS[:2], LEAKS, CURRENTS, TIMES))
 def test_every_burst(options):
     again = options.get("replays", False)
     options = {name: value for name, value in options.items() if name != "replays"}

@@ -83,7 +83,9 @@ def test_the_same_spikes(mode, valid, ready, store, banks, lanes):
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.rest) for seed in (2, 3))]
+)
 def test_neurons_that_fire_without_a_spike(mode, seed):
     """Biases above some thresholds, below zero in others, and both signs."""
     rng = np.random.default_rng(seed)

@@ -20,10 +20,12 @@ from spikewright.golden.spec import (
     Soma,
     TokenKind,
 )
-from spikewright.hdl.config import CoreConfig, HostConfig, PortConfig
+from spikewright.hdl.config import CoreConfig
 from spikewright.hdl.geometry import port_schedule
+from spikewright.hdl.host_config import HostConfig
 from spikewright.hdl.make_core import make_core
 from spikewright.hdl.plan import CorePlan, Host, Rows
+from spikewright.hdl.port_config import PortConfig
 from spikewright.hdl.sparse_schedule import sparse_schedule
 from spikewright.hdl.token import TokenLayout, axes_of
 from support.streams import run_stream

@@ -8,8 +8,14 @@ import pytest
 
 from spikewright.flow.area import recording, records
 from spikewright.flow.area.designs import DESIGNS, design
-from spikewright.flow.area.recording import calibrate
-from spikewright.flow.area.records import load_records, package_records, plain_hash, plain_plan
+from spikewright.flow.area.recording import calibrate, fitted
+from spikewright.flow.area.records import (
+    load_records,
+    model_hash,
+    package_records,
+    plain_hash,
+    plain_plan,
+)
 from spikewright.flow.plan_file import PLAN_SCHEMA, plan_from_dict
 from spikewright.golden.errors import ConfigurationError, FileError, ToolError
 
@@ -123,6 +129,27 @@ def test_a_plain_plan_is_the_plan(family):
         plain = plain_plan(plan)
         assert plan_from_dict({"schema": PLAN_SCHEMA, **plain}) == plan
         assert "schema" not in plain and "guards" not in plain
+
+
+@pytest.mark.parametrize("family", DESIGNS)
+def test_what_comes_with_the_package_is_fitted_by_its_code(family):
+    """Where not: spikewright calibrate --family FAMILY."""
+    known = package_records(family)
+    again = fitted(family, known.date, known.versions, known.designs)
+    for name, wanted in known.fitted.items():
+        near = wanted if wanted is None else pytest.approx(wanted, rel=1e-3, abs=1e-3)
+        assert again.fitted[name] == near, name
+
+
+def test_a_model_is_known_by_what_was_fitted(monkeypatch):
+    known = {family: package_records(family) for family in DESIGNS}
+    monkeypatch.setattr(records, "package_records", known.__getitem__)
+    both, one = model_hash({"ecp5", "ice40"}), model_hash(["ice40"])
+    assert both != one and both == model_hash(["ice40", "ecp5"])
+    known["ice40"] = replace(known["ice40"], date="", versions={}, designs=())
+    assert model_hash(["ice40"]) == one
+    known["ice40"] = replace(known["ice40"], spread=known["ice40"].spread + 0.1)
+    assert model_hash(["ice40"]) != one and model_hash(DESIGNS) != both
 
 
 def test_a_sweep_that_is_not_whole_says_nothing(tmp_path, monkeypatch):

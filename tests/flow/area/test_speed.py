@@ -6,7 +6,7 @@ from spikewright.flow.area.designs import DESIGNS, design
 from spikewright.flow.area.records import package_records
 from spikewright.flow.area.speed import Timed, estimate_fmax, fit_delays, left_out, spread_of
 from spikewright.flow.area.stages import Stage, stages
-from spikewright.hdl.config import core_configs
+from spikewright.hdl.make_configs import core_configs
 
 DELAYS = {"stage": 2.0, "level": 1.0, "bit": 0.1, "fan": 0.25}
 

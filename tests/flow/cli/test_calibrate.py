@@ -12,7 +12,9 @@ def test_what_is_recorded_is_shown(tmp_path, monkeypatch):
     recording = "spikewright.flow.area.recording"
     monkeypatch.setattr(f"{recording}.package_versions", lambda *names: dict(records.versions))
     # Where the hardware has changed since, what would be built anew is what was.
-    monkeypatch.setattr(f"{recording}.record_design", lambda name, *rest: records.find(name))
+    monkeypatch.setattr(
+        f"{recording}.record_design", lambda name, *rest, **options: records.find(name)
+    )
     shown = spikewright("calibrate", "--family", "ice40", "--out", path, cwd=tmp_path).stdout
     lines = {line.split()[0]: line for line in shown.splitlines()}
     for record in records.designs:

@@ -14,6 +14,7 @@ import torch
 from spikewright.flow.bench import BENCHMARKS
 from spikewright.flow.importers import import_module
 from spikewright.flow.original import Original
+from spikewright.flow.plan import LARGE_BITS
 from spikewright.flow.project import Project
 from spikewright.flow.samples import Samples
 from support.chains import counting_chain, inputs_for
@@ -72,6 +73,16 @@ def test_help_teaches(tmp_path):
         assert len(text.splitlines()) > 10
         # Each option says what it is.
         assert not re.search(r"Likewise|likewise|As of", text)
+
+
+def test_help_and_pages_name_the_constants_of_the_code(request, monkeypatch, tmp_path):
+    pages = (request.config.rootpath / "docs" / "hardware.md").read_text().split()
+    words = " ".join(pages)
+    assert words.count(f"has more than {LARGE_BITS} bits of them") == 2
+    monkeypatch.setattr("spikewright.flow.plan.LARGE_BITS", 4711)
+    monkeypatch.setattr("spikewright.hdl.plan.LEAST_FANOUT", 4712)
+    shown = spikewright("generate", "--help", cwd=tmp_path).stdout
+    assert (shown.count("4711"), shown.count("4712")) == (2, 1)
 
 
 def test_convert_makes_a_project(project):

@@ -23,7 +23,7 @@ from spikewright.flow.plan import default_plan
 from spikewright.golden.errors import ConfigurationError, RangeError, UnsupportedError
 from spikewright.golden.model import Model
 from spikewright.golden.spec import Encoding, Mode, Network, Payload, int_vector
-from spikewright.hdl.config import core_configs
+from spikewright.hdl.make_configs import core_configs
 
 
 def random_norm(n: int) -> nn.BatchNorm1d:

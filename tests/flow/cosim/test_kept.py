@@ -32,7 +32,14 @@ def made(folder, guards, lanes=2):
     return folder
 
 
-@pytest.mark.parametrize(("simulator", "stalls"), [("icarus", None), ("verilator", "1101110")])
+@pytest.mark.parametrize(
+    ("simulator", "stalls"),
+    [
+        ("icarus", None),
+        ("verilator", "1101110"),
+        pytest.param("icarus", "1101110", marks=pytest.mark.rest),
+    ],
+)
 def test_an_overdriven_input(tmp_path, simulator, stalls):
     made(tmp_path, (GuardPlan(input="x", depth=4),))
     x = inputs_for(NETWORK, 20)

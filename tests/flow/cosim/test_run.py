@@ -61,7 +61,13 @@ def test_spikes_that_were_not_looked_at_are_an_error(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("simulator", "mode"), [*(("icarus", mode) for mode in MODES), ("verilator", Mode.SETTLE)]
+    ("simulator", "mode"),
+    [
+        *(("icarus", mode) for mode in MODES),
+        ("verilator", Mode.SETTLE),
+        pytest.param("verilator", Mode.STEPWISE, marks=pytest.mark.rest),
+        pytest.param("verilator", Mode.COLLAPSED, marks=pytest.mark.rest),
+    ],
 )
 def test_random_chain(tmp_path, simulator, mode):
     # A spread input makes membranes fall again, so that negative spikes happen.

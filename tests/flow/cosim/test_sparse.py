@@ -7,7 +7,7 @@ import pytest
 from spikewright.flow.plan import default_plan
 from spikewright.golden.errors import MismatchError
 from spikewright.golden.spec import Mode
-from spikewright.hdl import config as hdl_config
+from spikewright.hdl import make_configs
 from spikewright.hdl.plan import Products, Rows, WeightStore
 from support.chains import bounded_chain, inputs_for
 from support.fuzz import Case, check
@@ -67,7 +67,7 @@ def test_parts_of_a_population(tmp_path, lanes):
 
 
 def test_a_weight_in_another_group_is_found(tmp_path, monkeypatch):
-    right = hdl_config.sparse_schedule
+    right = make_configs.sparse_schedule
 
     def wrong(*args, **options):
         schedule = right(*args, **options)
@@ -77,13 +77,13 @@ def test_a_weight_in_another_group_is_found(tmp_path, monkeypatch):
         return replace(schedule, groups=groups)
 
     made = case(Mode.COLLAPSED)
-    monkeypatch.setattr(hdl_config, "sparse_schedule", wrong)
+    monkeypatch.setattr(make_configs, "sparse_schedule", wrong)
     with pytest.raises(MismatchError):
         check(made, tmp_path)
 
 
 def test_a_row_that_is_never_fetched_is_found(tmp_path, monkeypatch):
-    right = hdl_config.sparse_schedule
+    right = make_configs.sparse_schedule
 
     def wrong(*args, **options):
         schedule = right(*args, **options)
@@ -92,6 +92,6 @@ def test_a_row_that_is_never_fetched_is_found(tmp_path, monkeypatch):
         return replace(schedule, count=count)
 
     made = case(Mode.COLLAPSED)
-    monkeypatch.setattr(hdl_config, "sparse_schedule", wrong)
+    monkeypatch.setattr(make_configs, "sparse_schedule", wrong)
     with pytest.raises(MismatchError):
         check(made, tmp_path)

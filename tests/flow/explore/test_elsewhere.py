@@ -4,7 +4,9 @@ import pytest
 
 from spikewright.flow.explore.cluster import connect
 from spikewright.flow.explore.front import Cost
-from spikewright.flow.explore.run import Search, directions, failed_points, found_points, search
+from spikewright.flow.explore.job import Search
+from spikewright.flow.explore.outcome import directions, failed_points, found_points
+from spikewright.flow.explore.run import search
 from spikewright.flow.explore.space import Space
 from spikewright.flow.explore.study import open_study
 from spikewright.golden.spec import Mode

@@ -14,14 +14,14 @@ from optuna.trial import TrialState
 from spikewright.flow.explore import cluster
 from spikewright.flow.explore.cluster import connect
 from spikewright.flow.explore.front import Cost
-from spikewright.flow.explore.run import (
-    Search,
+from spikewright.flow.explore.job import Search
+from spikewright.flow.explore.outcome import (
     directions,
     failed_points,
     found_points,
     refused_points,
-    search,
 )
+from spikewright.flow.explore.run import search
 from spikewright.flow.explore.space import Space
 from spikewright.flow.explore.study import open_study
 from spikewright.golden.errors import ConfigurationError, ToolError

@@ -14,7 +14,7 @@ from spikewright.flow.planner.picture import draw_front
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.checks import check_plan
-from spikewright.hdl.config import core_configs
+from spikewright.hdl.make_configs import core_configs
 from spikewright.hdl.plan import MembraneStore, Products, WeightStore
 from support.chains import bounded_chain, inputs_for
 from support.cycles import measured

@@ -1,0 +1,44 @@
+"""One connection into a core, in numbers."""
+
+from dataclasses import dataclass
+
+from spikewright.golden.spec import Connection, Delta, Interval
+
+from .geometry import PortSchedule
+from .sparse_schedule import SparseSchedule
+from .token import TokenLayout
+
+__all__ = ["PortConfig"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PortConfig:
+    """One connection into one host.
+
+    ``source`` are the tokens as they are sent, ``layout`` as the synapses see them: those of the
+    target's own neurons behind a ``delta``, whose X stays within ``x``; ``serial``: bit by bit.
+    ``host`` counts within the core, whose slice of the target are ``channels``.
+    """
+
+    host: int
+    channels: tuple[int, int]
+    connection: Connection
+    source: TokenLayout
+    delta: Delta | None
+    x: Interval
+    layout: TokenLayout
+    serial: bool
+    schedule: PortSchedule | SparseSchedule
+    queue_depth: int
+
+    @property
+    def dense(self) -> PortSchedule:
+        """The schedule of a core whose rows have a weight for every lane."""
+        assert isinstance(self.schedule, PortSchedule)  # whoever asks looked at the plan
+        return self.schedule
+
+    @property
+    def sparse(self) -> SparseSchedule:
+        """The schedule of a core with compressed rows."""
+        assert isinstance(self.schedule, SparseSchedule)  # whoever asks looked at the plan
+        return self.schedule
