@@ -98,8 +98,8 @@ def default_plan(
     weights : where weights live; by default logic where a core has at most 32 words of them for
         each connection, block RAM beyond. Where large RAMs are asked for, cores of up to 32768
         bits of weights are as if nothing were asked for.
-    parameters : where constants of neurons live that differ; by default in registers where sweep
-        lanes, sparse rows or large RAMs are asked for, a memory, or logic up to 16 rows, elsewhere.
+    parameters : where constants of neurons live that differ; by default in registers in cores with
+        sweep lanes or weights in large RAMs, a memory, or logic up to 16 rows, elsewhere.
     rows : how weights lie in rows; sparse ones in the cores where they are possible and cheaper.
     products : what multiplies graded payloads.
     partition : populations that are split over so many cores, each with a part of the channels.

@@ -98,7 +98,9 @@ class SpikeQueue(wiring.Component):
         m.submodules.storage = storage = memory.Memory(
             shape=self.layout.width, depth=words, init=[], attrs={"no_rw_check": "1"}
         )
-        write, read = storage.write_port(), storage.read_port()
+        # Only of a register behind a port that answers at once does Yosys look at the attribute.
+        write, read = storage.write_port(), storage.read_port(domain="comb")
+        word = Signal(self.layout.width, reset_less=True)
         level, full = Signal(range(words + 1)), Signal()
         fetched, waits, takes, reads = Signal(), Signal(), Signal(), Signal()
         head = Signal(self.layout.width, reset_less=True)
@@ -109,7 +111,6 @@ class SpikeQueue(wiring.Component):
             self.i.ready.eq(~full),
             write.data.eq(token),
             write.en.eq(self.i.valid & ~full),
-            read.en.eq(reads),
         ]
         for port, moves in ((write, keeps), (read, reads)):
             with m.If(moves):
@@ -119,9 +120,9 @@ class SpikeQueue(wiring.Component):
         with m.Elif(reads & ~keeps):
             m.d.sync += level.eq(level - 1)
         with m.If(takes):
-            m.d.sync += [waits.eq(fetched), head.eq(read.data)]
+            m.d.sync += [waits.eq(fetched), head.eq(word)]
         with m.If(reads):
-            m.d.sync += fetched.eq(1)
+            m.d.sync += [fetched.eq(1), word.eq(read.data)]
         with m.Elif(takes):
             m.d.sync += fetched.eq(0)
         return waits, head, (level == 0) & ~fetched

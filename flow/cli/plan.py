@@ -113,7 +113,7 @@ def plan(
         typer.Option(
             help="Where neurons' constants live, in all cores: memory, constants (always logic) or "
             "registers.",
-            show_default="registers where neurons decide beside the rows, else memory",
+            show_default="registers with sweep lanes or weights in large RAMs, else memory",
         ),
     ] = None,
     products: Annotated[

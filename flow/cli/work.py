@@ -151,7 +151,7 @@ def generate(
             help="Where thresholds and the like live that differ between groups of lanes: memory "
             "(logic up to 16 groups), constants (always logic), or registers, which cost a "
             "flip-flop a bit and take them off the way on which neurons decide.",
-            show_default="registers with sweep lanes, sparse rows or large RAMs, else memory",
+            show_default="registers with sweep lanes or weights in large RAMs, else memory",
         ),
     ] = None,
     queue_depth: Annotated[

@@ -1,15 +1,21 @@
 """Flip-flops that go into block RAM: which, and that nothing is computed otherwise."""
 
 import copy
+import json
 import re
 
 import pytest
+from amaranth.back import rtlil
 
 from spikewright.flow.plan import default_plan
 from spikewright.flow.synthesize.output_registers import use_output_registers
+from spikewright.flow.synthesize.tools import run, yosys_tool
 from spikewright.golden.errors import MismatchError
 from spikewright.golden.spec import Mode
+from spikewright.hdl.make_configs import node_layouts
 from spikewright.hdl.plan import MembraneStore
+from spikewright.hdl.queue import SpikeQueue
+from spikewright.hdl.token import TokenLayout, axes_of
 from support.chains import bounded_chain, inputs_for
 from support.fuzz import Case, check
 from support.gates import ecp5_gates
@@ -179,8 +185,8 @@ def test_ports_by_themselves():
     assert cells_of(design)["ram"]["parameters"]["REGMODE_B"] == "NOREG"
 
 
-def case(**options):
-    network = bounded_chain((40, 12, 5), seed=3, bits=4)
+def case(sizes=(40, 12, 5), **options):
+    network = bounded_chain(sizes, seed=3, bits=4)
     return Case(
         network=network,
         plan=default_plan(network, Mode.COLLAPSED, **options),
@@ -214,6 +220,31 @@ def test_gates_with_output_registers_and_copies(small, tmp_path):
     check(small, tmp_path, mapped=mapped)
     assert moved == [16]
     assert "$copy" in (tmp_path / "gates.v").read_text()
+
+
+def test_gates_of_a_queue_in_block_ram(tmp_path):
+    """Its words, of which spikes fill many, are read into the RAM's own register."""
+    queued = case((300, 4), lanes=1, queue_depth=200)
+    width = node_layouts(queued.network, queued.plan)["x"].width
+    moved = []
+
+    def mapped(verilog):
+        files, number = ecp5_gates(verilog, tmp_path)
+        moved.append(number)
+        return files
+
+    check(queued, tmp_path, mapped=mapped)
+    assert moved == [width + 4]  # and a weight
+
+
+def test_a_queue_as_it_is_built(tmp_path):
+    """Of RTLIL, in which a port with a register of its own is another cell than in Verilog."""
+    layout = TokenLayout(axes=axes_of((784,)), low=0, high=1)
+    (tmp_path / "top.il").write_text(rtlil.convert(SpikeQueue(layout=layout, depth=400)))
+    script = "read_rtlil top.il; synth_ecp5 -top top; write_json top.json"
+    run(yosys_tool(), ("-q", "-p", script), tmp_path, log="yosys.log")
+    made = json.loads((tmp_path / "top.json").read_text())
+    assert use_output_registers(made, "top") == layout.width
 
 
 def words(gates):
