@@ -161,7 +161,7 @@ _ALL = (
             # What writes to LUT RAM reaches every lane behind a gate; block RAM's is a register.
             membranes=MembraneStore.BLOCK,
             parameters=ParameterStore.REGISTERS,
-            fanout=32,
+            fanout=16,
             samples=500,
             other_modes=_OTHERS,
         ),
