@@ -155,6 +155,8 @@ def _body(config: CoreConfig, others: Iterable[MemoryUse], board: Board) -> Feat
         found["slices"] = config.sweep_lanes * total * _multiplexer(len(config.slices), board)
         found["fresh"] = config.sweep_lanes * total
         found["held"] = lanes * total
+        if config.plan.membranes is MembraneStore.REGISTERS and not config.stateless:
+            found |= _registers(config.sweep_lanes * bits, config.sweep_words, board)
         return found
     if config.skips:
         found["touched"] = groups * (1 if config.divides else 2)
