@@ -1,6 +1,7 @@
 """The break-even of sparse rows for the network of a project, on its own samples."""
 
 from spikewright.flow.break_even import CoreBreakEven, break_even
+from spikewright.flow.chosen_plan import usual_mode
 from spikewright.flow.cosim.golden import golden_streams
 from spikewright.flow.performance import workload
 from spikewright.flow.plan import default_plan
@@ -27,7 +28,7 @@ def break_even_stage(
     """
     network = project.network
     if mode is None:
-        mode = Mode.COLLAPSED if Mode.COLLAPSED in network.modes else network.modes[-1]
+        mode = usual_mode(network)
     if lanes is None and "pruned" in project.summary:
         lanes = (project.summary["pruned"]["lanes"],)
     plan = default_plan(network, mode, lanes=lanes)

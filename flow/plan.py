@@ -36,8 +36,10 @@ from spikewright.hdl.token import axes_of
 __all__ = [
     "DEFAULT_LANES",
     "LARGE_BITS",
+    "against_maps",
     "default_plan",
     "membrane_store",
+    "with_parameters",
     "with_queues",
 ]
 
@@ -146,9 +148,9 @@ def default_plan(
             if sweep_lanes is not None and not against_overlap(network, core, Mode(mode)):
                 words = -(-layout.lanes // sweep_lanes)
                 core = replace(core, sweep_lanes=sweep_lanes, parameters=ParameterStore.REGISTERS)
-            maps = axes_of(network.population(together[0]).shape)[2].size > layout.banks[1]
-            if sweeps is Sweeps.TOUCHED and maps and not against_touched(network, core, Mode(mode)):
-                core = replace(core, sweeps=sweeps)
+            if sweeps is Sweeps.TOUCHED:
+                against = against_maps(network, core) + against_touched(network, core, Mode(mode))
+                core = core if against else replace(core, sweeps=sweeps)
             cores.append(replace(core, membranes=membrane_store(words, membranes)))
     own = (Encoding.EVENTS, Encoding.SPREAD)
     if encoders and all(each.encoding in own for each in network.inputs):
@@ -169,13 +171,28 @@ def default_plan(
             action="leave them out: such weights go into block RAM",
         )
     plan = with_rows(network, _with_spikes(network, plan, spikes), rows, sweep_lanes)
-    if parameters is not None:
-        cores = [replace(core, parameters=ParameterStore(parameters)) for core in plan.cores]
-        plan = replace(plan, cores=tuple(cores))
+    plan = with_parameters(plan, parameters)
     plan = sized(network, plan)
     if membranes is MembraneStore.SPRAM:
         plan = sized(network, with_large_membranes(network, plan, more_than=LARGE_BITS))
     return plan if queue_depth is None else with_queues(network, plan, queue_depth)
+
+
+def with_parameters(plan: HardwarePlan, store: ParameterStore | None) -> HardwarePlan:
+    """The plan with constants of all neurons in ``store``; None leaves them where they are."""
+    if store is None:
+        return plan
+    cores = [replace(core, parameters=ParameterStore(store)) for core in plan.cores]
+    return replace(plan, cores=tuple(cores))
+
+
+def against_maps(network: Network, core: CorePlan) -> list[tuple[str, str]]:
+    """What stands against sweeps of what was touched, as ``against_touched``: one group in a row
+    of positions, which nearly every spike reaches.
+    """
+    columns = axes_of(network.population(core.hosts[0].population).shape)[2].size
+    found = f"{columns} columns in {core.banks[1]} banks"
+    return [("have maps of several groups", found)] * (columns <= core.banks[1])
 
 
 def with_queues(network: Network, plan: HardwarePlan, depth: int) -> HardwarePlan:

@@ -165,8 +165,9 @@ def generate(
     fanout: Annotated[
         int | None,
         typer.Option(
-            help="Pins that a flip-flop reaches at most, {least_fanout} or more: past these there "
-            "are several, each near its own. For cores of many lanes.",
+            help="Pins that a flip-flop (on an ECP5 also a lookup table) reaches at most, "
+            "{least_fanout} or more: past these there are several, each near its own. Wires from "
+            "block RAM get cycles of their own. For cores of many lanes.",
             show_default="any number",
         ),
     ] = None,
@@ -222,7 +223,8 @@ def generate(
 
       spikewright generate p --plan plan.json
     """
-    from spikewright.flow.chosen_plan import choose_plan
+    from spikewright.flow.chosen_plan import check_taken, plan_of_file, usual_mode
+    from spikewright.flow.plan import default_plan
     from spikewright.flow.project import Project
     from spikewright.flow.stages import generate_stage
     from spikewright.golden.spec import Mode
@@ -258,14 +260,20 @@ def generate(
             "--plan says all of it and must be given alone", found=", ".join(beside)
         )
     project = Project(folder)
-    chosen = choose_plan(
-        project,
-        None if mode is None else one_of(Mode, mode, "--mode"),
-        None if lanes is None else integers(lanes, "--lanes"),
+    network = project.network
+    if plan is not None:
+        generate_stage(project, plan_of_file(network, plan), working=working)
+        show_summary(project.summary, "network", "hardware")
+        return
+    asked_sweeps = one_of(Sweeps, sweeps or Sweeps.ALL, "--sweeps")
+    chosen = default_plan(
+        network,
+        usual_mode(network) if mode is None else one_of(Mode, mode, "--mode"),
+        lanes=None if lanes is None else integers(lanes, "--lanes"),
         banks=None if banks is None else pairs(banks, "--banks"),
         sweep_lanes=sweep_lanes,
         spikes=spikes or 1,
-        sweeps=one_of(Sweeps, sweeps or Sweeps.ALL, "--sweeps"),
+        sweeps=asked_sweeps,
         membranes=None if membranes is None else one_of(MembraneStore, membranes, "--membranes"),
         rows=one_of(Rows, rows or Rows.DENSE, "--rows"),
         weights=None if weights is None else one_of(WeightStore, weights, "--weights"),
@@ -277,8 +285,8 @@ def generate(
         products=one_of(Products, products or Products.MULTIPLIER, "--products"),
         encoders=encoders,
         guard=guard,
-        path=plan,
     )
+    check_taken(network, chosen, sweep_lanes, asked_sweeps)
     generate_stage(project, chosen, working=working)
     show_summary(project.summary, "network", "hardware")
 

@@ -3,7 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from spikewright.flow.plan import default_plan, membrane_store, with_queues
+from spikewright.flow.plan import (
+    against_maps,
+    default_plan,
+    membrane_store,
+    with_parameters,
+    with_queues,
+)
 from spikewright.flow.row_choice import sparse_core
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode, Network
@@ -19,7 +25,6 @@ from spikewright.hdl.plan import (
     Sweeps,
     WeightStore,
 )
-from spikewright.hdl.token import axes_of
 
 from .pins import Pins
 
@@ -66,8 +71,9 @@ def build(network: Network, knobs: Knobs, pins: Pins) -> HardwarePlan:
         products=pins.products or Products.MULTIPLIER,
     )
     base = plan
-    for change in (_with_rows, _with_sweeps, _with_overlap, _with_membranes, _with_parameters):
+    for change in (_with_rows, _with_sweeps, _with_overlap, _with_membranes):
         plan = change(network, plan, knobs, pins)
+    plan = with_parameters(plan, pins.parameters)
     if plan != base:
         check_plan(network, plan)
         plan = sized(network, plan)
@@ -94,10 +100,8 @@ def _with_sweeps(network: Network, plan: HardwarePlan, knobs: Knobs, pins: Pins)
         name = core.hosts[0].population
         if not pinned and name not in knobs.touched:
             return core
-        columns = axes_of(network.population(name).shape)[2].size
-        maps = ("have maps of several groups", f"{columns} columns in {core.banks[1]} banks")
-        few = [maps] * (columns <= core.banks[1])
-        for must, found in few + against_touched(network, core, knobs.mode):
+        against = against_maps(network, core) + against_touched(network, core, knobs.mode)
+        for must, found in against:
             raise ConfigurationError(
                 f"a core that sweeps what was touched must {must}", found=found, where=core.where
             )
@@ -106,16 +110,6 @@ def _with_sweeps(network: Network, plan: HardwarePlan, knobs: Knobs, pins: Pins)
     if not pinned:
         return replace(plan, cores=tuple(map(change, plan.cores)))
     return _wherever(plan, change)
-
-
-def _with_parameters(
-    network: Network, plan: HardwarePlan, knobs: Knobs, pins: Pins
-) -> HardwarePlan:
-    """Constants of neurons where they are pinned."""
-    if pins.parameters is None:
-        return plan
-    cores = tuple(replace(core, parameters=pins.parameters) for core in plan.cores)
-    return replace(plan, cores=cores)
 
 
 def _wherever(plan: HardwarePlan, change: Callable[[CorePlan], CorePlan]) -> HardwarePlan:

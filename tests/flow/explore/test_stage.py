@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from spikewright.flow.accuracy import evaluate
-from spikewright.flow.chosen_plan import choose_plan
+from spikewright.flow.chosen_plan import plan_of_file
 from spikewright.flow.conversions import convert_stage
 from spikewright.flow.convert import ConvertConfig, TrainConfig
 from spikewright.flow.explore import stage
@@ -91,7 +91,7 @@ def test_a_point_can_be_built_and_takes_those_cycles(explored):
     each = next(each for each in result.best if each.point.mode is Mode.COLLAPSED)
     folder = out / "points" / f"{each.number:04d}"
     made = Project(folder)
-    plan = choose_plan(made, None, None, path=folder / "plan.json")
+    plan = plan_of_file(made.network, folder / "plan.json")
     assert plan == load_plan(folder / "plan.json")
     generate_stage(made, plan)
     cosim_stage(made, plan.mode, made.samples.spread(8), steps=4)
