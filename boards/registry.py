@@ -31,5 +31,9 @@ def get_board(name: str) -> Board:
     if name.endswith(".json"):
         return load_board(Path(name), BOARDS)
     if name not in BOARDS:
-        raise ConfigurationError(f"the board must be one of {', '.join(BOARDS)}", found=repr(name))
+        raise ConfigurationError(
+            f"the board must be one of {', '.join(BOARDS)}",
+            found=repr(name),
+            action="name a file NAME.json to plan for another one",
+        )
     return BOARDS[name]

@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import asdict
-from pathlib import Path
 
 from spikewright.boards import BOARDS, get_board
 from spikewright.flow.accuracy import evaluate
@@ -16,12 +15,10 @@ from spikewright.flow.cosim import cosimulate
 from spikewright.flow.cosim.manifest import read_manifest
 from spikewright.flow.files import read_json, text_hash
 from spikewright.flow.generate import generate, verilog_text
-from spikewright.flow.lanes import Banks
 from spikewright.flow.memories import core_name
 from spikewright.flow.nir.original import NirOriginal
 from spikewright.flow.performance import performance
-from spikewright.flow.plan import default_plan
-from spikewright.flow.plan_file import load_plan, plan_hash, with_depths
+from spikewright.flow.plan_file import load_plan, plan_hash
 from spikewright.flow.progress import Working, silent
 from spikewright.flow.project import Project
 from spikewright.flow.recurrent import RecurrentNetwork, RecurrentReference
@@ -31,18 +28,12 @@ from spikewright.flow.synthesize import check_fits, memories_of, stored_sample, 
 from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
 from spikewright.golden.spec import Encoding, Mode, Network, ReadoutKind
 from spikewright.hdl.plan import (
+    CorePlan,
     HardwarePlan,
-    MembraneStore,
-    ParameterStore,
-    Products,
-    Rows,
-    Sweeps,
-    WeightStore,
 )
 
 __all__ = [
     "build_stage",
-    "choose_plan",
     "cosim_stage",
     "evaluate_stage",
     "generate_stage",
@@ -118,64 +109,6 @@ def reference_of(project: Project) -> Reference | RecurrentReference | None:
     return None if code_of(project.network) is None else Reference(project.network)
 
 
-def choose_plan(
-    project: Project,
-    mode: Mode | None,
-    lanes: tuple[int, ...] | None,
-    *,
-    banks: tuple[Banks, ...] | None = None,
-    sweep_lanes: int | None = None,
-    spikes: int = 1,
-    sweeps: Sweeps = Sweeps.ALL,
-    queue_depth: int | None = None,
-    fanout: int | None = None,
-    membranes: MembraneStore | None = None,
-    weights: WeightStore | None = None,
-    parameters: ParameterStore | None = None,
-    rows: Rows = Rows.DENSE,
-    products: Products = Products.MULTIPLIER,
-    encoders: bool = False,
-    guard: int | None = None,
-    path: Path | None = None,
-) -> HardwarePlan:
-    """The plan of a file, or the one that suits mode and lanes.
-
-    Without a mode it is collapsed, or the last that a network without collapsed has.
-    """
-    network = project.network
-    if path is not None:
-        plan = load_plan(path)
-        try:
-            return with_depths(network, plan)
-        except ConfigurationError as error:
-            raise ConfigurationError(
-                f"the plan must suit network {network.name!r}: {error.must}",
-                found=error.found,
-                where=f"{path}, {error.where}" if error.where else str(path),
-                action=error.action or "make one for this network: spikewright plan",
-            ) from error
-    if mode is None:
-        mode = Mode.COLLAPSED if Mode.COLLAPSED in network.modes else network.modes[-1]
-    return default_plan(
-        network,
-        mode,
-        lanes=lanes,
-        banks=banks,
-        sweep_lanes=sweep_lanes,
-        spikes=spikes,
-        sweeps=sweeps,
-        queue_depth=queue_depth,
-        fanout=fanout,
-        membranes=membranes,
-        weights=weights,
-        parameters=parameters,
-        rows=rows,
-        products=products,
-        encoders=encoders,
-        guard=guard,
-    )
-
-
 def generate_stage(project: Project, plan: HardwarePlan, *, working: Working = silent) -> None:
     """Write the Verilog; figures of other hardware for the same mode no longer hold."""
     start = time.perf_counter()
@@ -193,11 +126,24 @@ def generate_stage(project: Project, plan: HardwarePlan, *, working: Working = s
                 "membranes": [str(core.membranes) for core in plan.cores],
                 "rows": [str(core.rows) for core in plan.cores],
                 "weights": [str(core.weights) for core in plan.cores],
+                **_more_choices(plan),
                 "verilog": str((folder / "accelerator.v").relative_to(project.root)),
             }
         },
         {f"generate_{plan.mode}": time.perf_counter() - start},
     )
+
+
+def _more_choices(plan: HardwarePlan) -> dict[str, list[str]]:
+    """Those that are not as of a plain core, in some core."""
+    names = ("sweep_lanes", "spikes", "sweeps", "products", "parameters", "fanout")
+    plain = CorePlan(hosts=plan.cores[0].hosts, lanes=1)
+    found = {}
+    for name in names:
+        values = [getattr(core, name) for core in plan.cores]
+        if any(value != getattr(plain, name) for value in values):
+            found[name] = ["-" if value is None else str(value) for value in values]
+    return found
 
 
 def cosim_stage(

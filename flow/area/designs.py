@@ -115,7 +115,9 @@ _ECP5 = (
         sweep_lanes=32,
         spikes=2,
     ),
-    _made("overlap-leaky-few-words", chain(_MIDDLE, soma=leaky), _S, lanes=(64, 10), sweep_lanes=32),
+    _made(
+        "overlap-leaky-few-words", chain(_MIDDLE, soma=leaky), _S, lanes=(64, 10), sweep_lanes=32
+    ),
     _made("sparse-registers", chain(_MIDDLE, kept=(1, 16)), _C, lanes=16, rows=_SPARSE),
     _made("sparse-lutram", chain(_LARGE, kept=(4, 8)), _S, lanes=8, rows=_SPARSE),
     _made("sparse-block", chain(_LARGE, kept=(6, 4)), _T, lanes=4, rows=_SPARSE, membranes=_BLOCK),

@@ -119,7 +119,7 @@ def convert(
     ] = 0,
     learning_rate: Annotated[float, typer.Option(help="Of that training.")] = 2e-3,
     seed: Annotated[
-        int, typer.Option(help="Of that training; the same seed, the same network.")
+        int, typer.Option(min=0, help="Of that training; the same seed, the same network.")
     ] = 0,
     name: Annotated[
         str | None, typer.Option(help="Name of the network.", show_default="the function's")

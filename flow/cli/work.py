@@ -222,8 +222,9 @@ def generate(
 
       spikewright generate p --plan plan.json
     """
+    from spikewright.flow.chosen_plan import choose_plan
     from spikewright.flow.project import Project
-    from spikewright.flow.stages import choose_plan, generate_stage
+    from spikewright.flow.stages import generate_stage
     from spikewright.golden.spec import Mode
     from spikewright.hdl.plan import (
         MembraneStore,

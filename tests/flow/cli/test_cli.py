@@ -237,8 +237,11 @@ def test_the_way_of_convolutions(convolutions):
     spikewright("evaluate", convolutions, "--steps", "2", cwd=convolutions)
     accuracy = summary(convolutions)["accuracy"]
     assert accuracy["settle"] == accuracy["collapsed"] == accuracy["quantised"]
-    spikewright("generate", convolutions, "--lanes", "36", "--banks", "3x3", cwd=convolutions)
+    options = ("--lanes", "36", "--banks", "3x3", "--fanout", "8")
+    result = spikewright("generate", convolutions, *options, cwd=convolutions)
     made = summary(convolutions)["hardware"]
+    assert set(made["fanout"]) == {"8"} and "fanout" in result.stdout
+    assert not {"sweep_lanes", "spikes", "sweeps", "products", "parameters"} & set(made)
     assert made["mode"] == "collapsed"
     assert made["lanes"] == [36, 16, 16, 3]
     assert made["banks"] == ["3x3", "2x2", "2x2", "1x1"]

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from spikewright.flow.accuracy import evaluate
+from spikewright.flow.chosen_plan import choose_plan
 from spikewright.flow.conversions import convert_stage
 from spikewright.flow.convert import ConvertConfig, TrainConfig
 from spikewright.flow.explore import stage
@@ -18,7 +19,7 @@ from spikewright.flow.networks import mlp
 from spikewright.flow.plan_file import load_plan
 from spikewright.flow.project import Project
 from spikewright.flow.samples import Samples
-from spikewright.flow.stages import choose_plan, cosim_stage, generate_stage
+from spikewright.flow.stages import cosim_stage, generate_stage
 from spikewright.golden.errors import ConfigurationError, FileError, ToolError, UnsupportedError
 from spikewright.golden.spec import Mode
 
