@@ -8,7 +8,8 @@ __all__ = ["cheapest"]
 # Costs as of Yosys' libraries of memories: bits of flip-flops are 1, of constants 1/16.
 _CONSTANT_BITS = 16
 _LUTRAM_ROWS, _LUTRAM_BITS, _LUTRAM_COST = 16, 4, 4
-# What is added around one: its own read port; read before write; what that makes transparent.
+# What is added around one: its own read port; what Yosys puts behind that where a word may be read
+# while it is written, which it knows of queues that it is not.
 _PORT, _WRITTEN = 2, 14
 
 
@@ -25,7 +26,7 @@ def cheapest(memory: Memory, board: Board) -> str:
     if not memory.at_once:
         ram = board.block_ram
         cost = ram.total_cost(rows, bits, written=memory.written)
-        cost += _WRITTEN if memory.written else _PORT
+        cost += _WRITTEN if memory.written and memory.kind != "queue" else _PORT
         if cost < best:
             store = "block"
     return store

@@ -17,13 +17,17 @@ def memory(kind, rows, bits):
 @pytest.mark.parametrize(
     ("board", "kind", "rows", "bits", "store"),
     [
-        ("icebreaker", "queue", 13, 6, "registers"),  # 78 bits, and 78 is what a block costs
-        ("icebreaker", "queue", 79, 1, "block"),
+        ("icebreaker", "queue", 11, 6, "registers"),  # 66 bits, and 66 is what a block costs
+        ("icebreaker", "queue", 67, 1, "block"),
+        ("icebreaker", "sums", 13, 6, "registers"),  # 78, since it is read while it is written
+        ("icebreaker", "sums", 79, 1, "block"),
         ("icebreaker", "queue", 3, 40, "registers"),  # read at once
         ("icebreaker", "thresholds", 64, 16, "logic"),  # 64 a block RAM, and its port 2
         ("icebreaker", "thresholds", 67, 16, "block"),
-        ("ulx3s-85f", "queue", 132, 10, "block"),  # 142, of LUT RAM 154
-        ("ulx3s-85f", "queue", 112, 10, "lutram"),
+        ("ulx3s-85f", "queue", 113, 10, "block"),  # 130, of LUT RAM 137
+        ("ulx3s-85f", "queue", 112, 10, "lutram"),  # 121.5
+        ("ulx3s-85f", "sums", 132, 10, "block"),  # 142, of LUT RAM 154
+        ("ulx3s-85f", "sums", 113, 10, "lutram"),
         ("ulx3s-85f", "queue", 2, 3, "registers"),
         ("ulx3s-85f", "queue", 3, 9, "lutram"),
         ("ulx3s-85f", "bias", 32, 65, "logic"),  # LUT RAM holds no constants
