@@ -121,8 +121,8 @@ def mode_accuracy(
 ) -> float:
     """The share of labelled samples, or of their positions, that the golden model gets right."""
     classes = network.population(network.readout.population).channels
-    y = samples.labels("evaluation data", classes)
-    _check(network, samples.x, y, batch)
+    y = samples.labels(classes)
+    _check(network, samples.x, y, batch, samples.source)
     values = encode_samples(network, samples.x)
     model = Model(network)
     parts = _parts(values, batch, _silent, mode)
@@ -194,12 +194,14 @@ def _silent(stage: str, done: int, samples: int) -> None:
     """No progress wanted."""
 
 
-def _check(network: Network, x: torch.Tensor, y: torch.Tensor, batch: int) -> None:
+def _check(
+    network: Network, x: torch.Tensor, y: torch.Tensor, batch: int, where: str = "evaluation data"
+) -> None:
     if len(x) == 0 or len(x) != len(y):
         raise ConfigurationError(
             "evaluation needs as many labels as samples, and at least one",
             found=f"{len(x)} samples and {len(y)} labels",
-            where="evaluation data",
+            where=where,
         )
     if batch < 1:
         raise ConfigurationError("must be at least 1", found=str(batch), where="batch")
@@ -208,5 +210,5 @@ def _check(network: Network, x: torch.Tensor, y: torch.Tensor, batch: int) -> No
         raise ConfigurationError(
             f"a sample must have {positions} labels, one for each position of the readout",
             found=str(y[0].numel()),
-            where="evaluation data",
+            where=where,
         )

@@ -81,7 +81,7 @@ def convert_stage(
         start = time.perf_counter()
         with working("train quantised") as advance:
             module = prepare(module, data.x, config)
-            labels = data.labels("calibration data", n_classes)
+            labels = data.labels(n_classes)
             train(module, data.x, labels, training, epochs(advance), seed=seed)
         seconds["train"] = time.perf_counter() - start
     start = time.perf_counter()
@@ -154,6 +154,7 @@ def convert_spiking_stage(
         raise ConfigurationError(
             "samples of a spiking network must have the shape [N, steps, ...]",
             found=str(list(data.x.shape)),
+            where=data.source,
             action="repeat what is shown for several steps",
         )
     imported = import_spiking(module, tuple(data.x.shape[2:]), samples=data.x)
@@ -211,14 +212,16 @@ def _convert_original(
         raise ConfigurationError(
             f"samples must have the shape [steps, ...], with at most {max_steps} steps",
             found=str(list(values.shape[1:])),
+            where=data.source,
             action="give more --max-steps, or shorter samples",
         )
     wanted = original.reference.shapes[original.input]
     if values[0, 0].numel() != prod(wanted):
         raise ConfigurationError(
-            f"a step must have {prod(wanted)} values, shape {list(wanted)}",
+            f"a step must have {prod(wanted)} values, as input {original.input!r} of shape "
+            f"{list(wanted)}",
             found=f"shape {list(values.shape[2:])}",
-            where=f"input {original.input!r}",
+            where=data.source,
         )
     inputs = values.reshape(*values.shape[:2], *wanted)
     with working("convert"):

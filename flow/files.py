@@ -25,11 +25,11 @@ __all__ = [
 
 
 @contextmanager
-def atomic_folder(target: Path) -> Iterator[Path]:
+def atomic_folder(target: Path, *, aside: Path | None = None) -> Iterator[Path]:
     """Yield an empty folder that replaces ``target`` as a whole when the block ends well.
 
-    After an exception ``target`` is what it was before. Raises FileError where it cannot be
-    written.
+    What was there is removed, or kept as ``aside``. After an exception ``target`` is what it was
+    before. Raises FileError where it cannot be written.
     """
     target = Path(target).absolute()
     with _scratch(target) as scratch:
@@ -43,6 +43,8 @@ def atomic_folder(target: Path) -> Iterator[Path]:
                 target.rename(old / "old")
             scratch.rename(target)
             if old is not None:
+                if aside is not None:
+                    (old / "old").rename(aside)
                 shutil.rmtree(old, ignore_errors=True)
 
 

@@ -19,6 +19,7 @@ from spikewright.hdl.config import CoreConfig, shape_of
 from spikewright.hdl.delta import epoch_bits
 from spikewright.hdl.encoder import encoded, frame_layout
 from spikewright.hdl.filter import filter_memories
+from spikewright.hdl.guard import BEHIND
 from spikewright.hdl.make_configs import node_layouts
 from spikewright.hdl.parameters import in_memory
 from spikewright.hdl.plan import CorePlan, HardwarePlan, MembraneStore, WeightStore
@@ -82,7 +83,8 @@ class Memory:
         nothing.
     parts : (rows, bits) of each. kept : those of weights without bits that are the same in all
         rows, which synthesis makes constants; None elsewhere. reads : rows of each that are read in
-        a cycle.
+        a cycle. at_once : whether they are read in the cycle that asks for them, as those of a
+        shallow queue; no block RAM is.
     """
 
     core: str
@@ -92,17 +94,13 @@ class Memory:
     store: str
     parts: tuple[tuple[int, int], ...]
     reads: int = 1
+    at_once: bool = False
     kept: tuple[tuple[int, int], ...] | None = None
 
     @property
     def written(self) -> bool:
         """Whether it is no table of constants."""
         return self.kind not in _CONSTANTS
-
-    @property
-    def at_once(self) -> bool:
-        """Whether its words are read in the cycle that asks for them: those of a shallow queue."""
-        return self.kind == "queue" and self.parts[0][0] < SHALLOW_QUEUE
 
     @property
     def bits(self) -> int:
@@ -162,8 +160,8 @@ def guard_memories(network: Network, plan: HardwarePlan) -> tuple[Memory, ...]:
             port=None,
             source=None,
             store=ANYWHERE,
-            # The memory holds all places; one is in its output register.
-            parts=((guard.depth - 1, layouts[guard.input].width),),
+            parts=((_stored(guard.depth + BEHIND), layouts[guard.input].width),),
+            at_once=guard.depth + BEHIND <= SHALLOW_QUEUE,
         )
         for guard in plan.guards
     )
@@ -213,6 +211,7 @@ def core_memories(config: CoreConfig) -> tuple[Memory, ...]:
                 store=store,
                 parts=parts,
                 reads=config.plan.spikes if kind == "weights" else 1,
+                at_once=kind == "queue" and port.queue_depth <= SHALLOW_QUEUE,
                 kept=kept_parts(config, port, parts) if kind == "weights" else None,
             )
             for kind, store, parts in _port_memories(config, port)
@@ -247,14 +246,18 @@ def core_memories(config: CoreConfig) -> tuple[Memory, ...]:
     )
 
 
+def _stored(depth: int) -> int:
+    """Words of a queue's memory; the others are in registers of their own."""
+    return depth - (1 if depth <= SHALLOW_QUEUE else 3)
+
+
 _Part = tuple[str, str, tuple[tuple[int, int], ...]]
 
 
 def _port_memories(config: CoreConfig, port: PortConfig) -> list[_Part]:
     """Kind, store and parts of what one port needs."""
-    # Some words of a queue are in registers of their own.
-    stored = port.queue_depth - (1 if port.queue_depth <= SHALLOW_QUEUE else 3)
-    found: list[_Part] = [("queue", ANYWHERE, ((stored, port.source.width),))]
+    rows = _stored(port.queue_depth)
+    found: list[_Part] = [("queue", ANYWHERE, ((rows, port.source.width),))]
     if config.own_groups:
         return found + _sparse_memories(config, port.sparse)
     if port.dense.weights is not None:

@@ -2,7 +2,7 @@
 
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,31 +17,35 @@ __all__ = ["Samples", "load_samples", "save_samples"]
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Samples:
     """``x`` float32 [N, ...]; ``y`` int64 [N], or [N, ...] with a label for each position of a
-    readout that has several, or None.
+    readout that has several, or None. ``source`` : the file, as errors name it.
     """
 
     x: torch.Tensor
     y: torch.Tensor | None = None
+    source: str = "samples"
 
     def __len__(self) -> int:
         return len(self.x)
 
     def first(self, n: int | None) -> "Samples":
         """The first n samples, or all of them."""
-        return Samples(x=self.x[:n], y=None if self.y is None else self.y[:n])
+        return replace(self, x=self.x[:n], y=None if self.y is None else self.y[:n])
 
     def spread(self, n: int) -> "Samples":
         """At most n samples, evenly spread over all: where they are sorted, of every kind."""
         if len(self) <= n:
             return self
         at = torch.arange(n) * len(self) // n
-        return Samples(x=self.x[at], y=None if self.y is None else self.y[at])
+        return replace(self, x=self.x[at], y=None if self.y is None else self.y[at])
 
-    def labels(self, where: str, n_classes: int) -> torch.Tensor:
+    def labels(self, n_classes: int) -> torch.Tensor:
         """The labels; raises ConfigurationError where there are none, or one is no class."""
         if self.y is None:
             raise ConfigurationError(
-                "the data must have labels", found="no array y", where=where, action="add y [N]"
+                "the data must have labels",
+                found="no array y",
+                where=self.source,
+                action="add y [N]",
             )
         flat = self.y.reshape(len(self.y), -1)
         wrong = (flat < 0) | (flat >= n_classes)
@@ -50,7 +54,7 @@ class Samples:
             raise ConfigurationError(
                 f"labels must lie in 0..{n_classes - 1}, one for each output",
                 found=f"{int(flat[at][wrong[at]][0])} at sample {at}",
-                where=where,
+                where=self.source,
             )
         return self.y
 
@@ -101,7 +105,7 @@ def load_samples(path: Path) -> Samples:
         raise ConfigurationError(
             "every value of x must be finite", found=f"NaN or inf in sample {at}", where=where
         )
-    return Samples(x=torch.from_numpy(x), y=_labels(arrays.get("y"), len(x), where))
+    return Samples(x=torch.from_numpy(x), y=_labels(arrays.get("y"), len(x), where), source=where)
 
 
 def _labels(y: np.ndarray | None, n: int, where: str) -> torch.Tensor | None:

@@ -67,7 +67,7 @@ def evaluate_stage(
             where=f"network {network.name!r}",
             action="run: spikewright readout DIR --kind membrane, or count",
         )
-    labels = samples.labels("evaluation data", classes)
+    labels = samples.labels(classes)
     events = network.inputs[0].encoding is Encoding.EVENTS
     if Mode.STEPWISE not in network.modes:
         steps = ()

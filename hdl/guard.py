@@ -12,10 +12,10 @@ from .plan import GuardPlan
 from .queue import SpikeQueue
 from .token import TokenLayout
 
-__all__ = ["GUARD_COUNTERS", "InputGuard"]
+__all__ = ["BEHIND", "GUARD_COUNTERS", "InputGuard"]
 
 GUARD_COUNTERS = ("losses", "waits")
-_BEHIND = 2  # tokens that a queue keeps in registers behind its memory
+BEHIND = 2  # tokens that a queue keeps in registers behind its memory
 
 
 class InputGuard(wiring.Component):
@@ -67,7 +67,7 @@ class InputGuard(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Count places; drop, hold or pass; count that."""
         m = Module()
-        m.submodules.queue = queue = SpikeQueue(layout=self.layout, depth=self.depth + _BEHIND)
+        m.submodules.queue = queue = SpikeQueue(layout=self.layout, depth=self.depth + BEHIND)
         held = Signal(range(self.depth + 1))
         is_spike, full, crowded = Signal(), Signal(), Signal()
         m.d.comb += [

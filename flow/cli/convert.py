@@ -220,14 +220,14 @@ def convert(
             seed=seed,
         )
         return
-    if calibrate is None:
-        raise ConfigurationError("--calibrate must be given", found="none", where=source)
     if qat_epochs < 0:
         raise ConfigurationError(
             "must not be negative", found=str(qat_epochs), where="--qat-epochs"
         )
     check_output(out)
     module = load_module(source, weights)
+    if calibrate is None:
+        raise ConfigurationError("--calibrate must be given", found="none", where=source)
     data = load_samples(calibrate)
     if framework_of(module) is not None:
         if qat_epochs:

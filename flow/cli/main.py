@@ -8,11 +8,11 @@ import typer
 
 from spikewright.flow.cli.break_even import break_even
 from spikewright.flow.cli.calibrate import calibrate
+from spikewright.flow.cli.command import Command
 from spikewright.flow.cli.console import show_error, show_warning
 from spikewright.flow.cli.convert import convert
 from spikewright.flow.cli.events import events
 from spikewright.flow.cli.explore import explore
-from spikewright.flow.cli.figures import WithFigures
 from spikewright.flow.cli.plan import plan
 from spikewright.flow.cli.readout import readout
 from spikewright.flow.cli.speed import speed
@@ -70,10 +70,10 @@ for command in (
 ):
     app.command(
         rich_help_panel="The whole way" if command in (demo, bench) else "Step by step",
-        cls=WithFigures,
+        cls=Command,
     )(command)
-app.command(rich_help_panel="For developers")(calibrate)
-app.command(rich_help_panel="For developers")(speed)
+app.command(rich_help_panel="For developers", cls=Command)(calibrate)
+app.command(rich_help_panel="For developers", cls=Command)(speed)
 
 
 def main() -> None:

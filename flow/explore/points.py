@@ -38,16 +38,14 @@ def write_points(
 
     Where somebody worked in the folder that was there, it is moved beside and its path returned.
     """
-    with atomic_folder(folder) as scratch:
+    aside = _free_name(folder) if _worked_in(folder) else None
+    with atomic_folder(folder, aside=aside) as scratch:
         rows = [each.row(each in best) for each in sorted(found, key=lambda each: each.number)]
         (scratch / "points.csv").write_text(as_csv(rows), encoding="utf-8")
         plot_front(found, best, costs, scratch / "front.png")
         _write_projects(scratch, networks, original, best, held_out)
         index = {"made_of": identity, "versions": package_versions(*_VERSIONS), "points": rows}
         write_json(scratch / _INDEX, {**index, "files": _hashes(scratch)})
-        aside = _free_name(folder) if _worked_in(folder) else None
-        if aside is not None:
-            folder.rename(aside)
     return aside
 
 

@@ -125,9 +125,9 @@ def explore_stage(
     calibration = calibration or project.samples
     held_out = held_out or project.samples
     classes = original.graph.readout.shape[0]
-    held_out.labels("held-out data", classes)
+    held_out.labels(classes)
     if training is not None:
-        calibration.labels("calibration data", classes)
+        calibration.labels(classes)
     config = ConvertConfig(
         name=project.network.name,
         input_levels=input_levels or project.network.inputs[0].high,

@@ -80,7 +80,7 @@ def quantise(payload: Payload, weight_bits: int, levels: int) -> bytes:
     module = prepare(original.graph, calibration.x, config)
     if payload.training is not None:
         classes = original.graph.readout.shape[0]
-        labels = calibration.labels("calibration data", classes)
+        labels = calibration.labels(classes)
         train(module, calibration.x, labels, payload.training, None, seed=payload.seed)
     return _written(lambda path: save(convert(module, calibration.x, config).network, path))
 

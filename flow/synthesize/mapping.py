@@ -22,7 +22,6 @@ def cheapest(memory: Memory, board: Board) -> str:
         cost = _lutram_cost(rows, bits)
         if cost < best:
             best, store = int(cost), "lutram"
-    # Block RAM cannot be read in the cycle that asks.
     if not memory.at_once:
         ram = board.block_ram
         cost = ram.total_cost(rows, bits, written=memory.written)

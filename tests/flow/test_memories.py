@@ -158,13 +158,14 @@ def test_sums_of_sparse_rows_are_counted(mode):
     assert sums.parts == ((10, config.state.total.width),) * 8
 
 
-def test_the_queue_of_a_guard_is_counted():
+@pytest.mark.parametrize(("depth", "rows"), [(4, 3), (20, 19)])
+def test_the_queue_of_a_guard_is_counted(depth, rows):
     network = counting_chain((12, 9, 4), seed=1)
-    plan = default_plan(network, Mode.STEPWISE, guard=20)
+    plan = default_plan(network, Mode.STEPWISE, guard=depth)
     (memory,) = guard_memories(network, plan)
-    assert (memory.core, memory.kind, memory.parts) == ("x", "queue", ((19, 6),))
+    assert (memory.core, memory.kind, memory.parts) == ("x", "queue", ((rows, 6),))
     built = elaborated(network, plan) - elaborated(network, replace(plan, guards=()))
-    assert [part[-2:] for part in built] == [(19, 6)]
+    assert [part[-2:] for part in built] == [(rows, 6)]
 
 
 def test_a_table_of_addresses_is_counted():

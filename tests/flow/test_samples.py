@@ -14,15 +14,15 @@ def test_round_trip(tmp_path):
     save_samples(Samples(x=x, y=y), path)
     loaded = load_samples(path)
     assert torch.equal(loaded.x, x)
-    assert torch.equal(loaded.labels("here", 10), y)
-    assert len(loaded.first(2)) == len(loaded.first(2).labels("here", 10)) == 2
+    assert torch.equal(loaded.labels(10), y)
+    assert len(loaded.first(2)) == len(loaded.first(2).labels(10)) == 2
     assert len(loaded.first(None)) == 5
 
 
 def test_samples_that_are_spread():
     samples = Samples(x=torch.arange(10.0).reshape(10, 1), y=torch.arange(10))
     assert samples.spread(4).x.flatten().tolist() == [0, 2, 5, 7]
-    assert samples.spread(4).labels("here", 10).tolist() == [0, 2, 5, 7]
+    assert samples.spread(4).labels(10).tolist() == [0, 2, 5, 7]
     assert samples.spread(10) is samples
     assert Samples(x=samples.x).spread(3).y is None
 
@@ -33,9 +33,9 @@ def test_labels_may_be_absent(tmp_path):
     loaded = load_samples(path)
     assert loaded.y is None
     with pytest.raises(
-        ConfigurationError, match=r"^here: the data must have labels, found no array y"
+        ConfigurationError, match=r"s\.npz: the data must have labels, found no array y"
     ):
-        loaded.labels("here", 10)
+        loaded.labels(10)
 
 
 @pytest.mark.parametrize(
@@ -94,14 +94,14 @@ def test_labels_of_every_position(tmp_path):
     y = torch.arange(12).reshape(3, 2, 2) % 5
     save_samples(Samples(x=torch.rand(3, 2), y=y), path)
     loaded = load_samples(path)
-    assert torch.equal(loaded.labels("here", 5), y)
+    assert torch.equal(loaded.labels(5), y)
     with pytest.raises(ConfigurationError, match=r"found 4 at sample 1$"):
-        loaded.labels("here", 4)
+        loaded.labels(4)
 
 
 @pytest.mark.parametrize("label", [-1, 3])
 def test_labels_are_classes(label):
-    samples = Samples(x=torch.rand(3, 2), y=torch.tensor([0, label, 2]))
+    samples = Samples(x=torch.rand(3, 2), y=torch.tensor([0, label, 2]), source="here")
     message = rf"^here: labels must lie in 0\.\.2, one for each output, found {label} at sample 1$"
     with pytest.raises(ConfigurationError, match=message):
-        samples.labels("here", 3)
+        samples.labels(3)

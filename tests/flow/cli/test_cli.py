@@ -300,7 +300,7 @@ def test_bad_banks(convolutions, option, text):
 BAD_CONVERSIONS = {
     "no such file": ("none.py:make", {}, 6, "the source file must exist"),
     "no function": ("network.py:other", {}, 2, "must define a function named other"),
-    "weight bits": (None, {"--weight-bits": "9"}, 2, "weight_bits"),
+    "weight bits": (None, {"--weight-bits": "9"}, 2, "error: --weight-bits: must be 2 to 8"),
     "not a number": (None, {"--weight-bits": "4,x"}, 2, "separated by commas"),
     "too many levels": (None, {"--levels": "3,3"}, 2, "levels"),
     "encoding": (None, {"--encoding": "events"}, 2, "once, spread"),

@@ -102,7 +102,8 @@ def test_samples_of_another_sensor(run, files):
     shown = run(
         "convert", "net.nir", "--preset", "lava", "--calibrate", "x.npz", "--out", "p", code=2
     )  # fmt: skip
-    assert "a step must have 56 values, shape [2, 4, 7], found shape [4, 8, 2]" in shown
+    message = "x.npz: a step must have 56 values, as input 'input' of shape [2, 4, 7], found"
+    assert f"{message} shape [4, 8, 2]" in shown
     assert not (files / "p").exists()
 
 

@@ -7,9 +7,15 @@ from spikewright.flow.memories import ANYWHERE, Memory
 from spikewright.flow.synthesize.mapping import cheapest
 
 
-def memory(kind, rows, bits):
+def memory(kind, rows, bits, **options):
     return Memory(
-        core="c", kind=kind, port=None, source=None, store=ANYWHERE, parts=((rows, bits),)
+        core="c",
+        kind=kind,
+        port=None,
+        source=None,
+        store=ANYWHERE,
+        parts=((rows, bits),),
+        **options,
     )
 
 
@@ -21,7 +27,6 @@ def memory(kind, rows, bits):
         ("icebreaker", "queue", 67, 1, "block"),
         ("icebreaker", "sums", 13, 6, "registers"),  # 78, since it is read while it is written
         ("icebreaker", "sums", 79, 1, "block"),
-        ("icebreaker", "queue", 3, 40, "registers"),  # read at once
         ("icebreaker", "thresholds", 64, 16, "logic"),  # 64 a block RAM, and its port 2
         ("icebreaker", "thresholds", 67, 16, "block"),
         ("ulx3s-85f", "queue", 113, 10, "block"),  # 130, of LUT RAM 137
@@ -36,3 +41,7 @@ def memory(kind, rows, bits):
 )
 def test_what_costs_least(board, kind, rows, bits, store):
     assert cheapest(memory(kind, rows, bits), get_board(board)) == store
+
+
+def test_what_is_read_at_once_is_in_no_block_ram():
+    assert cheapest(memory("queue", 67, 1, at_once=True), get_board("icebreaker")) == "registers"
