@@ -81,7 +81,7 @@ def generate(
         str | None,
         typer.Option(
             help="Neurons that a core updates in a cycle, at most: one number, or one for each "
-            "population in order, as in 144,16.",
+            "population in order, as in 144,16; a pooling of its own is one too.",
             show_default="16",
         ),
     ] = None,

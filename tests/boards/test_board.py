@@ -14,7 +14,8 @@ def test_both_boards_are_there():
 def test_an_unknown_board_is_refused():
     with pytest.raises(
         ConfigurationError,
-        match=r"^the board must be one of icebreaker, ulx3s-85f, found 'de10'$",
+        match=r"^the board must be one of icebreaker, ulx3s-85f, found 'de10'; "
+        r"name a file NAME\.json to plan for another one$",
     ):
         get_board("de10")
 
