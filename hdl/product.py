@@ -7,7 +7,7 @@ from amaranth.hdl import Cat, Const, Mux, Value
 
 from .token import TokenLayout
 
-__all__ = ["multiplies", "subtracts", "times_payload"]
+__all__ = ["has_multipliers", "multiplies", "subtracts", "times_payload"]
 
 # A device's multipliers are far away and slow: payloads of so few bits do without.
 _FEW_BITS = 3
@@ -23,14 +23,20 @@ def multiplies(layout: TokenLayout) -> bool:
     return not layout.is_unit and not layout.is_sign
 
 
+def has_multipliers(layout: TokenLayout) -> bool:
+    """Whether ``times_payload`` is for the multipliers of a device, where it has any."""
+    few = layout.payload_shape.width <= _FEW_BITS
+    return multiplies(layout) and not layout.is_shift and not few
+
+
 def times_payload(layout: TokenLayout, operand: Value, payload: Value) -> Value:
     """Signed operand x payload; where it ``subtracts`` the one's complement of what is negative."""
     if layout.is_shift:
         operand = _shifted(layout, operand, payload)
-    elif multiplies(layout) and len(payload) <= _FEW_BITS:
-        return _shifted_and_added(layout, operand, payload)
-    elif multiplies(layout):
+    elif has_multipliers(layout):
         return operand * payload
+    elif multiplies(layout):
+        return _shifted_and_added(layout, operand, payload)
     if subtracts(layout):
         # The one's complement; the adder's carry makes it the two's.
         return (operand.as_unsigned() ^ (payload < 0).replicate(len(operand))).as_signed()

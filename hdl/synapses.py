@@ -16,7 +16,7 @@ from .load import LOAD_SIGNATURE, load_in_turn
 from .loaded_weights import LoadedWeights
 from .pipeline import Flow, delayed
 from .plan import WeightStore
-from .product import multiplies
+from .product import has_multipliers, multiplies
 from .rows import RowTables
 from .sparse_schedule import SparseSchedule
 from .tables import Column, look_up
@@ -69,9 +69,9 @@ def _latency(tables: RowTables, channel_lanes: int, far: bool) -> int:
 def _is_held(layout: TokenLayout, align: int, far: bool) -> bool:
     """Whether words have a cycle for the wire to the lanes that multiply them.
 
-    Alignment has registers anyway.
+    A device's multipliers are far away in any core. Alignment has registers anyway.
     """
-    return far and not align and multiplies(layout)
+    return not align and (has_multipliers(layout) or (far and multiplies(layout)))
 
 
 def _is_masked(schedule: PortSchedule, channel_lanes: int) -> bool:
@@ -89,8 +89,9 @@ class Synapses(wiring.Component):
     channel_lanes : lanes of a bank. operand_shape : shape of an operand, signed. shift : fraction
     bits below an operand, at most the schedule's.
     store : where the weights live. far : far from the lanes that multiply them, which they then
-    have a cycle for. latency : cycles from ``valid`` to the first row, at least
-    ``natural_latency``, which it is by default; all ports of a core must agree.
+    have a cycle for, as they always have to a device's multipliers. latency : cycles from ``valid``
+    to the first row, at least ``natural_latency``, which it is by default; all ports of a core must
+    agree.
 
     Members
     -------
