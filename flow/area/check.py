@@ -10,7 +10,7 @@ from .recording import (
     flip_flop_sample,
     lut_sample,
     record_features,
-    timed_design,
+    timed_designs,
 )
 from .records import Records
 from .speed import left_out
@@ -50,11 +50,7 @@ def check_records(records: Records) -> tuple[DesignCheck, ...]:
     ]
     luts = [lut_sample(*pair) for pair in zip(records.designs, features, strict=True)]
     flip_flops = [flip_flop_sample(*pair) for pair in zip(records.designs, features, strict=True)]
-    timed = {
-        record.name: each
-        for record in records.designs
-        if (each := timed_design(record, design(records.family, record.name))) is not None
-    }
+    timed = timed_designs(records.family, records.designs)
     clocks = dict(zip(timed, left_out(records.family, list(timed.values())), strict=True))
     found = []
     for k, record in enumerate(records.designs):

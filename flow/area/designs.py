@@ -213,8 +213,14 @@ _ICE40 = (
 # Placed and routed as well: small ones, since that takes minutes, of every kind of stage.
 _ROUTED = {
     "ecp5": (
+        "leaky",
+        "maps-serial",
+        "max-pool",
+        "middle-graded",
+        "middle-settle-wide",
         "overlap-small",
         "small-collapsed",
+        "sparse-overlap",
         "sparse-registers",
     ),
     "ice40": (

@@ -9,10 +9,11 @@ from spikewright.golden.spec import Network
 from spikewright.hdl.make_configs import core_configs, node_layouts
 from spikewright.hdl.plan import HardwarePlan
 
-from .features import design_features, dsps
+from .features import design_features, dsps, makes_multipliers
 from .model import predict
 from .records import package_records
 from .speed import estimate_fmax
+from .stages import stages
 
 __all__ = ["Area", "estimate_area", "fits"]
 
@@ -93,7 +94,8 @@ def estimate_area(
     blocks = sum(use.blocks for use in uses)
     if self_test:
         blocks += sum(board.block_ram.blocks(*each) for each in stored)
-    speed = estimate_fmax(configs, records.delays, records.spread)
+    deep = stages(configs, multipliers=makes_multipliers(board))
+    speed = estimate_fmax(deep, records.delays, records.spread)
     return Area(
         luts=luts,
         flip_flops=flip_flops,

@@ -61,5 +61,6 @@ FLIP_FLOPS: Mapping[str, float] = {
     "intake.registers": 1.0,
     "serialiser.held": 2.5,
     "synapses.aligned": 0.5,
+    "synapses.held": 1.0,
     "readout.tally": 1.0,
 }

@@ -11,7 +11,7 @@ from spikewright.golden.spec import Network
 from spikewright.hdl.config import CoreConfig
 from spikewright.hdl.make_configs import node_layouts
 from spikewright.hdl.plan import HardwarePlan, MembraneStore, ParameterStore, WeightStore
-from spikewright.hdl.product import multiplies, subtracts
+from spikewright.hdl.product import has_multipliers, multiplies, subtracts
 from spikewright.hdl.readout import tally_range
 
 from .counted import Features
@@ -21,7 +21,6 @@ from .synapses import synapses
 __all__ = ["design_features", "dsps", "part_of_model"]
 
 _BLOCK = 8  # lanes that a serialiser looks at in a cycle
-_FEW_BITS = 3  # of a payload that is multiplied without a multiplier
 _QUEUED = ("queue", "sums", "samples")
 _PARTS = {name: name for name in ("control", "intake", "synapses", "serialiser")}
 
@@ -70,15 +69,18 @@ def design_features(
     return found
 
 
+def makes_multipliers(board: Board) -> bool:
+    """Whether synthesis makes multiplier blocks of products: only Yosys' flow for ECP5 does."""
+    return board.family == "ecp5"
+
+
 def dsps(configs: Iterable[CoreConfig], board: Board) -> int:
-    """Multiplier blocks; only Yosys' flow for ECP5 makes some of products."""
-    if board.family != "ecp5":
+    """Multiplier blocks."""
+    if not makes_multipliers(board):
         return 0
     found = 0
     for config in configs:
-        payload = config.payload
-        wide = payload.payload_shape.width > _FEW_BITS and not payload.is_shift
-        if multiplies(payload) and wide:
+        if has_multipliers(config.payload):
             found += config.lanes * config.plan.spikes
         found += config.sweep_lanes * multiplied_leaks(config)
     return found
@@ -195,7 +197,7 @@ def _product(config: CoreConfig) -> tuple[float, int]:
     if payload.is_shift:
         places = max(payload.high, -payload.low).bit_length()
         return (operand + places - 1) * places / 2, 0
-    if bits > _FEW_BITS:
+    if has_multipliers(payload):
         return 0, 0
     return (operand + bits) * (bits - 1) + operand / 2, bits - 1
 

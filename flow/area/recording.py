@@ -21,7 +21,7 @@ from spikewright.hdl.plan import HardwarePlan
 from .counted import Features
 from .designs import DESIGNS, Design, design
 from .expected import FLIP_FLOPS, LUTS
-from .features import design_features
+from .features import design_features, makes_multipliers
 from .model import Sample, fit
 from .parts import count_parts, part_of
 from .records import Record, Records, load_records, plain_hash, plain_plan, save_records
@@ -36,7 +36,7 @@ __all__ = [
     "lut_sample",
     "record_design",
     "record_features",
-    "timed_design",
+    "timed_designs",
 ]
 
 
@@ -148,7 +148,7 @@ def fitted(
         for each in designs
         if each.logic_cells is not None
     ]
-    timed = [each for each in map(timed_design, *zip(*known, strict=True)) if each is not None]
+    timed = list(timed_designs(family, designs).values())
     return Records(
         family=family,
         date=date,
@@ -170,12 +170,16 @@ def record_features(record: Record, made: Design, board: Board) -> dict[str, Fea
     return design_features(network, plan, configs, uses, board, record.stored)
 
 
-def timed_design(record: Record, made: Design) -> Timed | None:
-    """The stages and the period of a design; None where it was not routed."""
-    if record.fmax_mhz is None:
-        return None
-    configs = core_configs(made.network(), record.hardware_plan())
-    return Timed(stages=tuple(stages(configs)), period_ns=1e3 / record.fmax_mhz)
+def timed_designs(family: str, designs: Sequence[Record]) -> dict[str, Timed]:
+    """The stages and the periods of the designs that were routed."""
+    blocks = makes_multipliers(calibration_board(family))
+    found = {}
+    for record in designs:
+        if record.fmax_mhz is not None:
+            network = design(family, record.name).network()
+            deep = stages(core_configs(network, record.hardware_plan()), multipliers=blocks)
+            found[record.name] = Timed(stages=tuple(deep), period_ns=1e3 / record.fmax_mhz)
+    return found
 
 
 def lut_sample(record: Record, features: Mapping[str, Features]) -> Sample:

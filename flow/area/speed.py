@@ -7,22 +7,20 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import least_squares
 
-from spikewright.hdl.config import CoreConfig
-
-from .stages import Stage, stages
+from .stages import Stage
 
 __all__ = ["Fmax", "Timed", "estimate_fmax", "fit_delays", "left_out", "spread_of"]
 
 Delays = Mapping[str, float]
-"""Of a period in ns: what every stage takes, a table and its wires, a bit of a carry, and each
-doubling of what hangs on a net.
+"""Of a period in ns: what every stage takes, a table and its wires, a bit of a carry, each doubling
+of what hangs on a net, and a multiplier block, which is far away.
 """
 
-_NAMES = ("stage", "level", "bit", "fan")
+_NAMES = ("stage", "level", "bit", "fan", "block")
 # What they may be by the families' data and a few routed designs; a fit only corrects it.
 _EXPECTED = {
-    "ecp5": (1.5, 1.1, 0.05, 0.2),
-    "ice40": (4.0, 3.2, 0.3, 0.6),
+    "ecp5": (1.5, 1.1, 0.05, 0.2, 6.0),
+    "ice40": (4.0, 3.2, 0.3, 0.6, 6.0),
 }
 _TRUST = 0.15  # of the logarithm of each, against errors of the designs
 _LEAST_SPREAD = 0.1  # seeds of one design differ by as much
@@ -47,9 +45,8 @@ class Timed:
     period_ns: float
 
 
-def estimate_fmax(configs: Sequence[CoreConfig], delays: Delays, spread: float) -> Fmax:
-    """An estimate; only place and route knows."""
-    found = stages(configs)
+def estimate_fmax(found: Sequence[Stage], delays: Delays, spread: float) -> Fmax:
+    """An estimate for a design's stages; only place and route knows."""
     values = np.array([delays[name] for name in _NAMES])
     periods = _rows(found) @ values
     slowest = int(np.argmax(periods))
@@ -94,4 +91,4 @@ def spread_of(shares: Sequence[float]) -> float:
 
 
 def _rows(found: Sequence[Stage]) -> npt.NDArray[np.float64]:
-    return np.array([(1.0, each.levels, each.carried, each.spread) for each in found])
+    return np.array([(1.0, each.levels, each.carried, each.spread, each.blocks) for each in found])

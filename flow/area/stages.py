@@ -7,7 +7,7 @@ from math import ceil, log2, prod
 from spikewright.golden.spec import Fire, Mode, Reset
 from spikewright.hdl.config import CoreConfig
 from spikewright.hdl.plan import MembraneStore, WeightStore
-from spikewright.hdl.product import multiplies, subtracts
+from spikewright.hdl.product import has_multipliers, multiplies, subtracts
 
 from .soma import multiplied_leaks, soma_bits
 
@@ -18,14 +18,15 @@ _LUTRAM_ROWS = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A kind of stage: lookup tables behind each other, bits that a carry goes through, and what
-    hangs on one net of it.
+    """A kind of stage: lookup tables behind each other, bits that a carry goes through, what hangs
+    on one net of it, and multiplier blocks.
     """
 
     kind: str
     levels: float
     carried: float
     fan: int
+    blocks: int = 0
 
     @property
     def spread(self) -> float:
@@ -33,11 +34,15 @@ class Stage:
         return log2(max(1, self.fan))
 
 
-def stages(configs: Sequence[CoreConfig]) -> list[Stage]:
-    """The stages of all cores, any of which may be the slowest."""
+def stages(configs: Sequence[CoreConfig], *, multipliers: bool) -> list[Stage]:
+    """The stages of all cores, any of which may be the slowest; on a device with multiplier blocks
+    or on one whose products are of lookup tables.
+    """
     found = []
     for config in configs:
         found += [_fetch(config), _decide(config), _add(config), _send(config)]
+        if has_multipliers(config.payload):
+            found.append(_multiply(config, blocks=multipliers))
         found += [_recall(config, k) for k in _recalled(config)]
         found += [_change(config, k) for k, port in enumerate(config.ports) if port.delta]
     return found
@@ -100,10 +105,20 @@ def _add(config: CoreConfig) -> Stage:
     elif config.own_groups:
         levels += _read(config)
     carried = float(config.state.total.width)
-    if multiplies(config.payload):
+    if multiplies(config.payload) and not has_multipliers(config.payload):
         bits = config.payload.payload_shape.width
         levels, carried = max(levels, bits / 2), max(carried, config.operand_shape.width + bits)
     return Stage(kind="sum", levels=levels, carried=carried, fan=config.lanes)
+
+
+def _multiply(config: CoreConfig, *, blocks: bool) -> Stage:
+    """A weight times a payload, which all lanes wait for."""
+    fan = config.lanes * config.plan.spikes
+    if blocks:
+        return Stage(kind="product", levels=0, carried=0, fan=fan, blocks=1)
+    bits = config.payload.payload_shape.width
+    carried = float(config.operand_shape.width + bits)
+    return Stage(kind="product", levels=bits / 2, carried=carried, fan=fan)
 
 
 def _send(config: CoreConfig) -> Stage:

@@ -3,12 +3,13 @@
 import pytest
 
 from spikewright.flow.area.designs import DESIGNS, design
+from spikewright.flow.area.recording import timed_designs
 from spikewright.flow.area.records import package_records
 from spikewright.flow.area.speed import Timed, estimate_fmax, fit_delays, left_out, spread_of
 from spikewright.flow.area.stages import Stage, stages
 from spikewright.hdl.make_configs import core_configs
 
-DELAYS = {"stage": 2.0, "level": 1.0, "bit": 0.1, "fan": 0.25}
+DELAYS = {"stage": 2.0, "level": 1.0, "bit": 0.1, "fan": 0.25, "block": 4.0}
 
 
 def deep(levels, carried, fan, kind="sum"):
@@ -43,10 +44,22 @@ def test_a_design_that_stages_do_not_explain_widens_the_spread():
     [("ecp5", "recurrent", "decision"), ("ecp5", "max-pool", "delta")],
 )
 def test_the_slowest_stage_is_named(family, name, slowest):
-    configs = core_configs(*design(family, name).made())
-    assert estimate_fmax(configs, DELAYS, 0.1).slowest == slowest
-    one = {each.kind: each for each in stages(configs)}
-    assert {"decision", "sum", "serialiser"} <= set(one)
+    found = stages(core_configs(*design(family, name).made()), multipliers=True)
+    assert estimate_fmax(found, DELAYS, 0.1).slowest == slowest
+    assert {"decision", "sum", "serialiser"} <= {each.kind for each in found}
+
+
+def test_products_are_of_blocks_where_there_are_any():
+    configs = core_configs(*design("ecp5", "middle-graded").made())
+    for multipliers in (False, True):
+        found = stages(configs, multipliers=multipliers)
+        (product,) = [each for each in found if each.kind == "product"]
+        assert product.blocks == multipliers
+        assert (product.levels == 0) is multipliers
+    slow = {**DELAYS, "block": 90.0}
+    assert estimate_fmax(found, slow, 0.1).hz == pytest.approx(
+        1e9 / (92 + product.spread / 4), rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("family", DESIGNS)
@@ -57,10 +70,9 @@ def test_routed_designs_are_within_the_spread(family):
     assert {record.name for record in routed} >= {
         each.name for each in DESIGNS[family] if each.routes
     }
+    found = timed_designs(family, routed)
     off = []
     for record in routed:
-        network = design(family, record.name).network()
-        configs = core_configs(network, record.hardware_plan())
-        found = estimate_fmax(configs, records.delays, records.spread)
-        off.append(abs(record.fmax_mhz * 1e6 / found.hz - 1) > found.spread)
+        told = estimate_fmax(found[record.name].stages, records.delays, records.spread)
+        off.append(abs(record.fmax_mhz * 1e6 / told.hz - 1) > told.spread)
     assert sum(off) <= len(off) / 4
