@@ -172,7 +172,11 @@ _ALL = (
         data=_MNIST,
         # In the order of the four convolutions, hidden, classes.
         target=Target(
-            board="ulx3s-85f", clock_mhz=100, lanes=(16, 32, 96, 64, 64, 10), samples=100
+            board="ulx3s-85f",
+            clock_mhz=100,
+            lanes=(16, 32, 96, 64, 64, 10),
+            fanout=16,
+            samples=100,
         ),
         # Above the best published of spiking networks, SyncNN's.
         goal=Goal(accuracy=0.996, frames_per_s=13_086),
