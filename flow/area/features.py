@@ -113,8 +113,8 @@ def _body(config: CoreConfig, others: Iterable[MemoryUse], board: Board) -> Feat
     """Lanes, membranes and somas."""
     lanes, bits, groups = config.lanes, config.state.bits, config.groups
     rows, total, operand = config.plan.spikes, config.state.total.width, config.operand_shape.width
-    soma = soma_bits(config, multipliers=board.family == "ecp5")
-    product, products = _product(config)
+    soma = soma_bits(config, multipliers=makes_multipliers(board))
+    product, products = _product(config, blocks=makes_multipliers(board))
     tables, varied = parameter_bits(config)
     found: dict[str, float] = {
         "one": 1,
@@ -188,8 +188,8 @@ def _multiplexer(ways: int, board: Board) -> float:
     return (0.7 if ways <= 8 else 1.0) * ways
 
 
-def _product(config: CoreConfig) -> tuple[float, int]:
-    """Bits that a lane's product takes beside the sum, and its adders."""
+def _product(config: CoreConfig, *, blocks: bool) -> tuple[float, int]:
+    """Bits that a lane's product takes beside the sum and multiplier blocks, and its adders."""
     payload, operand = config.payload, config.operand_shape.width
     bits = payload.payload_shape.width
     if not multiplies(payload):
@@ -197,7 +197,7 @@ def _product(config: CoreConfig) -> tuple[float, int]:
     if payload.is_shift:
         places = max(payload.high, -payload.low).bit_length()
         return (operand + places - 1) * places / 2, 0
-    if has_multipliers(payload):
+    if has_multipliers(payload) and blocks:
         return 0, 0
     return (operand + bits) * (bits - 1) + operand / 2, bits - 1
 

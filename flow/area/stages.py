@@ -40,9 +40,10 @@ def stages(configs: Sequence[CoreConfig], *, multipliers: bool) -> list[Stage]:
     """
     found = []
     for config in configs:
-        found += [_fetch(config), _decide(config), _add(config), _send(config)]
+        deciding = _decide(config, multipliers=multipliers)
+        found += [_fetch(config), deciding, _add(config), _send(config)]
         if has_multipliers(config.payload):
-            found.append(_multiply(config, blocks=multipliers))
+            found.append(_multiply(config, multipliers=multipliers))
         found += [_recall(config, k) for k in _recalled(config)]
         found += [_change(config, k) for k, port in enumerate(config.ports) if port.delta]
     return found
@@ -72,10 +73,10 @@ def _rows(config: CoreConfig, index: int) -> int:
     return 0 if schedule.weights is None else len(schedule.weights)
 
 
-def _decide(config: CoreConfig) -> Stage:
+def _decide(config: CoreConfig, *, multipliers: bool) -> Stage:
     """A word of membranes, with its sums, to spikes and the next word."""
     reads = 1.0 if config.overlaps else _read(config)
-    soma, bits = config.soma, config.v_bits
+    soma, bits, blocks = config.soma, config.v_bits, 0
     if config.divides or config.bursts:
         # One bit of a quotient a cycle.
         counted = soma_bits(config, multipliers=False)
@@ -85,7 +86,9 @@ def _decide(config: CoreConfig) -> Stage:
         fires = soma.fire is not Fire.NONE
         clips = soma.v_min is not None or soma.v_max is not None
         resets = fires and soma.reset is Reset.SUBTRACT
-        added = ("bias" in config.parameters) + 3 * multiplied_leaks(config)
+        leaks = multiplied_leaks(config)
+        blocks = min(1, leaks) * multipliers
+        added = ("bias" in config.parameters) + (0 if blocks else 3 * leaks)
         levels = 1.0 + added + 2 * fires + resets + 2 * clips
         carried = float(bits * (1 + resets + clips))
     return Stage(
@@ -93,6 +96,7 @@ def _decide(config: CoreConfig) -> Stage:
         levels=levels + reads,
         carried=carried,
         fan=config.sweep_lanes * config.state.bits,
+        blocks=blocks,
     )
 
 
@@ -111,10 +115,10 @@ def _add(config: CoreConfig) -> Stage:
     return Stage(kind="sum", levels=levels, carried=carried, fan=config.lanes)
 
 
-def _multiply(config: CoreConfig, *, blocks: bool) -> Stage:
+def _multiply(config: CoreConfig, *, multipliers: bool) -> Stage:
     """A weight times a payload, which all lanes wait for."""
     fan = config.lanes * config.plan.spikes
-    if blocks:
+    if multipliers:
         return Stage(kind="product", levels=0, carried=0, fan=fan, blocks=1)
     bits = config.payload.payload_shape.width
     carried = float(config.operand_shape.width + bits)
