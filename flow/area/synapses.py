@@ -63,8 +63,8 @@ def _words(config: CoreConfig, port: PortConfig, tables: RowTables) -> dict[str,
         found["loaded"] = _bits(rows) + len(column_slices(rows, high * wide * bits, _SPRAM))
         found["words"] = high * wide * bits
     found["aligned"] = y * wide * bits + x * len(tables.loops["y"].options) * bits
-    if has_multipliers(port.layout) and not found["aligned"]:
-        found["held"] = high * wide * bits * config.plan.spikes
+    if has_multipliers(port.layout) and config.plan.spikes == 1 and not found["aligned"]:
+        found["held"] = high * wide * bits
     if port.dense.place is not None and config.channel_lanes > 1:
         found["masked"] = config.lanes * port.dense.weight_bits
     return found
