@@ -12,6 +12,7 @@ from spikewright.golden.spec import BiasWhen, Fire, IntArray, Interval, Mode, So
 from .host_config import HostConfig
 from .plan import CorePlan, Rows, Sweeps
 from .port_config import PortConfig
+from .product import has_multipliers, multiplies
 from .soma import level_shape, needs_pending
 from .state import StateLayout
 from .synapses import operand_shape
@@ -93,6 +94,14 @@ class CoreConfig:
     def far(self) -> bool:
         """Whether wires get cycles of their own, as where a flip-flop's pins are limited."""
         return self.plan.fanout is not None
+
+    @property
+    def holds_words(self) -> bool:
+        """Whether weights have a cycle for the wire to the lanes that multiply them.
+
+        A device's multipliers are far away in any core.
+        """
+        return has_multipliers(self.payload) or (self.far and multiplies(self.payload))
 
     @property
     def sweep_lanes(self) -> int:

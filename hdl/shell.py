@@ -98,7 +98,7 @@ class CoreShell(wiring.Component):
                 schedule=port.dense,
                 first_group=config.hosts[port.host].first_group,
                 channel_lanes=config.channel_lanes,
-                far=config.far,
+                held=config.holds_words,
             )
             for port in config.ports
         )
@@ -112,7 +112,7 @@ class CoreShell(wiring.Component):
                 operand_shape=config.operand_shape,
                 shift=config.shift,
                 store=config.plan.weights,
-                far=config.far,
+                held=config.holds_words,
                 latency=latency,
             )
             for port in config.ports

@@ -16,7 +16,6 @@ from .load import LOAD_SIGNATURE, load_in_turn
 from .loaded_weights import LoadedWeights
 from .pipeline import Flow, delayed
 from .plan import WeightStore
-from .product import has_multipliers, multiplies
 from .rows import RowTables
 from .sparse_schedule import SparseSchedule
 from .tables import Column, look_up
@@ -50,28 +49,19 @@ def natural_latency(
     schedule: PortSchedule,
     first_group: int,
     channel_lanes: int,
-    far: bool,
+    held: bool,
 ) -> int:
     """Cycles from a spike to its first row that ``Synapses`` take by default."""
     tables = RowTables(layout=layout, schedule=schedule, first_group=first_group)
-    return _latency(tables, channel_lanes, far)
+    return _latency(tables, channel_lanes, held)
 
 
-def _latency(tables: RowTables, channel_lanes: int, far: bool) -> int:
+def _latency(tables: RowTables, channel_lanes: int, held: bool) -> int:
     if not tables.weighted:
         return tables.latency + 1
     options = (tables.loops["y"].options, tables.loops["x"].options)
     align = align_latency(*options, masked=_is_masked(tables.schedule, channel_lanes))
-    held = _is_held(tables.layout, align, far)
-    return tables.latency + WeightMemory.latency + align + held
-
-
-def _is_held(layout: TokenLayout, align: int, far: bool) -> bool:
-    """Whether words have a cycle for the wire to the lanes that multiply them.
-
-    A device's multipliers are far away in any core. Alignment has registers anyway.
-    """
-    return not align and (has_multipliers(layout) or (far and multiplies(layout)))
+    return tables.latency + WeightMemory.latency + (align or held)
 
 
 def _is_masked(schedule: PortSchedule, channel_lanes: int) -> bool:
@@ -88,10 +78,9 @@ class Synapses(wiring.Component):
     first neuron. groups : groups of the core.
     channel_lanes : lanes of a bank. operand_shape : shape of an operand, signed. shift : fraction
     bits below an operand, at most the schedule's.
-    store : where the weights live. far : far from the lanes that multiply them, which they then
-    have a cycle for, as they always have to a device's multipliers. latency : cycles from ``valid``
-    to the first row, at least ``natural_latency``, which it is by default; all ports of a core must
-    agree.
+    store : where the weights live. held : whether words have a cycle for the wire to the lanes,
+    unless they are aligned, which has registers anyway. latency : cycles from ``valid`` to the
+    first row, at least ``natural_latency``, which it is by default; all ports of a core must agree.
 
     Members
     -------
@@ -122,7 +111,7 @@ class Synapses(wiring.Component):
         operand_shape: Shape,
         shift: int,
         store: WeightStore,
-        far: bool = False,
+        held: bool = False,
         latency: int | None = None,
     ) -> None:
         if shift > schedule.shift:
@@ -143,14 +132,14 @@ class Synapses(wiring.Component):
         self.operand_shape = operand_shape
         self.shift = shift
         self.store = store
-        self.far = far
+        self.held = held
         self.banks = (schedule.y.banks, schedule.x.banks)
         self.n_banks = schedule.y.banks * schedule.x.banks
         self.lanes = self.n_banks * channel_lanes
         self.group_shape = Shape.cast(range(groups))
         self.masked = _is_masked(schedule, channel_lanes)
         tables = RowTables(layout=layout, schedule=schedule, first_group=first_group)
-        self.natural_latency = _latency(tables, channel_lanes, far)
+        self.natural_latency = _latency(tables, channel_lanes, held)
         self.latency = self.natural_latency if latency is None else latency
         if self.latency < self.natural_latency:
             raise ConfigurationError(
@@ -278,7 +267,7 @@ class Synapses(wiring.Component):
         if self.loads:
             m.d.comb += self.loaded.eq(load_in_turn(m, self.load, self.loads))
         m.d.comb += memory.address.eq(self.address.address)
-        if _is_held(self.layout, align.latency, self.far):
+        if self.held and not align.latency:
             m.d.comb += align.word.eq(delayed(m, memory.row, 1, "word"))
             flow.wait(1)
         else:

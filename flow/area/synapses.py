@@ -7,7 +7,6 @@ from spikewright.hdl.config import CoreConfig
 from spikewright.hdl.plan import WeightStore
 from spikewright.hdl.pointers import pointer_columns
 from spikewright.hdl.port_config import PortConfig
-from spikewright.hdl.product import has_multipliers
 from spikewright.hdl.rows import RowTables
 from spikewright.hdl.tables import Column, ColumnKind
 from spikewright.hdl.weights import column_slices
@@ -63,7 +62,7 @@ def _words(config: CoreConfig, port: PortConfig, tables: RowTables) -> dict[str,
         found["loaded"] = _bits(rows) + len(column_slices(rows, high * wide * bits, _SPRAM))
         found["words"] = high * wide * bits
     found["aligned"] = y * wide * bits + x * len(tables.loops["y"].options) * bits
-    if has_multipliers(port.layout) and config.plan.spikes == 1 and not found["aligned"]:
+    if config.holds_words and config.plan.spikes == 1 and not found["aligned"]:
         found["held"] = high * wide * bits
     if port.dense.place is not None and config.channel_lanes > 1:
         found["masked"] = config.lanes * port.dense.weight_bits

@@ -1,5 +1,7 @@
 """What cores must be is worked out once, from the network and the plan."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from amaranth.hdl import signed, unsigned
@@ -26,6 +28,7 @@ from spikewright.hdl import core_configs
 from spikewright.hdl.config import shape_of
 from spikewright.hdl.make_configs import node_layouts
 from support.branching import branching, convolution, dense, max_pool
+from support.chains import bounded_chain
 from support.graphs import plan_for
 
 
@@ -201,3 +204,27 @@ def test_parameters_of_each_neuron_are_by_group():
     assert len(rows) == core.groups
     # Group 0: rows 0 and 1, columns 0 and 1, channels 0 and 1 fastest.
     assert rows[0] == [0, 16, 1, 17, 4, 20, 5, 21]
+
+
+@pytest.mark.parametrize(("high", "held"), [(1, False), (7, False), (8, True)])
+@pytest.mark.parametrize("fanout", [None, 32])
+def test_weights_that_are_multiplied_wait_for_the_wire(high, held, fanout):
+    network = bounded_chain((6, 4, 3), seed=1, high=high)
+    plan = plan_for(network, Mode.STEPWISE)
+    plan = replace(plan, cores=tuple(replace(core, fanout=fanout) for core in plan.cores))
+    (first, _) = core_configs(network, plan)
+    assert first.holds_words is (held or (high > 1 and fanout is not None))
+
+
+def test_weights_wait_where_any_port_of_a_core_brings_large_payloads():
+    rng = np.random.default_rng(1)
+    wires = [
+        ("x", "a", dense(rng, 4, 5)),
+        ("a", "b", dense(rng, 5, 3)),
+        ("x", "b", dense(rng, 4, 3)),
+    ]
+    network = branching({"x": (4,)}, {"a": (5,), "b": (3,)}, wires, seed=1, high=15)
+    second = core_configs(network, plan_for(network, Mode.STEPWISE))[1]
+    widths = [port.layout.payload_shape.width for port in second.ports]
+    assert min(widths) <= 3 < max(widths)
+    assert second.holds_words

@@ -136,7 +136,7 @@ def run(
     spare: int = 0,
     weights: WeightStore = WeightStore.BLOCK,
     membranes: MembraneStore = MembraneStore.LUTRAM,
-    far: bool = False,
+    held: bool = False,
 ) -> Run:
     """Feed spikes and read all membranes.
 
@@ -154,14 +154,14 @@ def run(
         "operand_shape": shape,
         "shift": shift,
         "store": weights,
-        "far": far,
+        "held": held,
     }
     natural = natural_latency(
         layout=layout,
         schedule=schedule,
         first_group=first_group,
         channel_lanes=target[0].banks,
-        far=far,
+        held=held,
     )
     synapses = Synapses(**options, latency=natural + extra)
     lanes = AccumulatorLanes(
