@@ -25,8 +25,7 @@ class Area:
     ``block_rams``, ``sprams`` and ``dsps`` are exact; ``luts``, ``flip_flops`` and ``logic_cells``
     (iCE40's; None elsewhere) are of a model, and so is ``fmax_hz``, which is rough: small designs
     that it had not seen were off by nearly always less than the share ``fmax_spread``; those that
-    fill a device are slower. ``slowest`` : the
-    kind of stage that is held to limit it.
+    fill a device are slower. ``slowest`` : the kind of stage that is held to limit it.
     """
 
     luts: int
