@@ -141,6 +141,13 @@ def test_a_goal_that_no_plan_meets_tells_the_nearest(network, traces):
     assert re.match(pattern, str(caught.value)), caught.value
 
 
+def test_a_board_without_block_ram_tells_what_the_nearest_plan_misses(network, traces):
+    resources = replace(BOARD.resources, block_rams=0)
+    board = replace(BOARD, resources=resources)
+    with pytest.raises(ConfigurationError, match=r"found 1 block RAMs where \S+ has 0; ask for"):
+        plan_hardware(network, board, traces, objective=Objective.AREA, pins=SMALL)
+
+
 def test_a_clock_that_no_plan_reaches(network, traces):
     with pytest.raises(ConfigurationError, match=r"about \d+ MHz, at most \d+, where 900 are"):
         plan_hardware(network, BOARD, traces, objective=Objective.AREA, clock_hz=900e6, pins=SMALL)
