@@ -175,7 +175,6 @@ _ALL = (
             board="ulx3s-85f",
             clock_mhz=100,
             lanes=(16, 32, 96, 64, 64, 10),
-            fanout=16,
             samples=100,
         ),
         # Above the best published of spiking networks, SyncNN's.

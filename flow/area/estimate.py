@@ -23,9 +23,9 @@ class Area:
     """Counts as of ``BuildReport``.
 
     ``block_rams``, ``sprams`` and ``dsps`` are exact; ``luts``, ``flip_flops`` and ``logic_cells``
-    (iCE40's; None elsewhere) are of a model, and so is ``fmax_hz``, which is rough: designs that it
-    had not seen were off by nearly always less than the share ``fmax_spread``. ``slowest`` : the
-    kind of stage that is held to limit it.
+    (iCE40's; None elsewhere) are of a model, and so is ``fmax_hz``, which is rough: small designs
+    that it had not seen were off by nearly always less than the share ``fmax_spread``; those that
+    fill a device are slower. ``slowest`` : the kind of stage that is held to limit it.
     """
 
     luts: int
@@ -60,10 +60,9 @@ def estimate_area(
     plan: HardwarePlan,
     board: Board,
     *,
-    self_test: bool = True,
     stored: Sequence[tuple[int, int]] | None = None,
 ) -> Area:
-    """Estimate an accelerator on a board of a calibrated family, with or without its self-test.
+    """Estimate an accelerator on a board of a calibrated family, with its self-test.
 
     Parameters
     ----------
@@ -86,14 +85,10 @@ def estimate_area(
         rows = board.block_ram.bits // max(wide for _, wide in board.block_ram.shapes)
         stored = [(rows, layouts[each.name].width) for each in network.inputs]
     features = design_features(network, plan, configs, uses, board, stored)
-    if not self_test:
-        features = {name: each for name, each in features.items() if name != "selftest"}
-        del features["board"]
     luts = round(predict(features, records.luts))
     flip_flops = round(predict(features, records.flip_flops))
     blocks = sum(use.blocks for use in uses)
-    if self_test:
-        blocks += sum(board.block_ram.blocks(*each) for each in stored)
+    blocks += sum(board.block_ram.blocks(*each) for each in stored)
     deep = stages(configs, multipliers=makes_multipliers(board))
     speed = estimate_fmax(deep, records.delays, records.spread)
     return Area(

@@ -147,6 +147,14 @@ def plan(
             min=2, help="Tokens that every queue holds.", show_default="the planner's choice"
         ),
     ] = None,
+    fanout: Annotated[
+        int | None,
+        typer.Option(
+            help="Pins that a flip-flop reaches at most, {least_fanout} or more; what copies of it "
+            "take, and what clock they gain, is not estimated.",
+            show_default="any number",
+        ),
+    ] = None,
     partition: Annotated[
         str | None,
         typer.Option(
@@ -218,7 +226,7 @@ def plan(
     wanted = one_of(Objective, objective, "--objective")
     pins = _pins(
         project.network, mode, lanes, banks, membranes, weights, products, rows, sweeps, partition,
-        share, sweep_lanes=sweep_lanes, spikes=spikes, queue_depth=queue_depth,
+        share, sweep_lanes=sweep_lanes, spikes=spikes, queue_depth=queue_depth, fanout=fanout,
         parameters=parameters,
     )  # fmt: skip
     modes = modes_alike(project.network) if pins.mode is None else (pins.mode,)
@@ -259,6 +267,7 @@ def _pins(
     sweep_lanes: int | None,
     spikes: int | None,
     queue_depth: int | None,
+    fanout: int | None,
     parameters: str | None,
 ) -> "Pins":
     """What the user has chosen."""
@@ -307,6 +316,7 @@ def _pins(
         rows=None if rows is None else one_of(Rows, rows, "--rows"),
         sweeps=None if sweeps is None else one_of(Sweeps, sweeps, "--sweeps"),
         queue_depth=queue_depth,
+        fanout=fanout,
         partition=parts,
         share=groups,
     )

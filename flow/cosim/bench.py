@@ -68,13 +68,13 @@ async def compare_with_golden(dut: HierarchyObject) -> None:
         dut.go.value = index + 1
         while not (dut.done.value.is_resolvable and int(dut.done.value) == index + 1):
             await dut.done.value_change
-        seconds = (time.perf_counter() - began, time.process_time() - worked)
         result = read_batch(folder, manifest)
         if setup.record:
             difference = judge_handshakes(setup, manifest, result, first=first)
             recorded.append([result.streams[place] for place in manifest.guarded])
         else:
             difference = judge(setup, manifest, vectors, result, first=first)
+        seconds = (time.perf_counter() - began, time.process_time() - worked)
         if difference is not None:
             break
         totals.add(result, seconds, last - first)

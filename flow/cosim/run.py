@@ -39,14 +39,14 @@ class CosimReport:
     ``spikes_compared``: spikes of all populations that were found equal; the values of a readout
     are compared too, but are not spikes. ``mismatches``: spikes of the golden model that no equal
     one was found for; a run that has any raises an error. ``cycles``: simulated cycles;
-    ``cycles_per_second``: of wall time in the simulator alone, of the longest of ``jobs`` processes
-    side by side; ``processor_seconds``: that all of them took. ``cycles_per_sample``: between the
-    ENDs of samples sent back to back; ``bound_cycles``: the fewest that the plan's memory ports
-    allow for these samples. ``latency_cycles``: from the first input token of a sample that finds
-    the accelerator empty to its END on the output. ``counters``: by core, which goes by its
-    populations, a mean over samples. ``build_seconds``: of the simulator's compilation.
-    ``guards``: by input that has one, spikes ``sent``, ``kept`` and lost (``losses``), and cycles
-    in which a STEP or END had to wait (``waits``).
+    ``cycles_per_second``: of wall time, from a batch's begin until its spikes are compared, of the
+    longest of ``jobs`` processes side by side; ``processor_seconds``: that all of them took.
+    ``cycles_per_sample``: between the ENDs of samples sent back to back; ``bound_cycles``: the
+    fewest that the plan's memory ports allow for these samples. ``latency_cycles``: from the first
+    input token of a sample that finds the accelerator empty to its END on the output. ``counters``:
+    by core, which goes by its populations, a mean over samples. ``build_seconds``: of the
+    simulator's compilation. ``guards``: by input that has one, spikes ``sent``, ``kept`` and lost
+    (``losses``), and cycles in which a STEP or END had to wait (``waits``).
     """
 
     simulator: str

@@ -69,6 +69,7 @@ def build(network: Network, knobs: Knobs, pins: Pins) -> HardwarePlan:
         partition=knobs.partition,
         share=knobs.share,
         products=pins.products or Products.MULTIPLIER,
+        fanout=pins.fanout,
     )
     base = plan
     for change in (_with_rows, _with_sweeps, _with_overlap, _with_membranes):

@@ -29,7 +29,7 @@ class Pins:
     membranes, weights, parameters, products : of all cores; large RAMs only of those that are
         worth one.
     rows, sweeps : of all cores that can; some must.
-    queue_depth : of all queues.
+    queue_depth : of all queues. fanout : pins that a flip-flop reaches at most, in all cores.
     partition : parts, by population. share : populations that one core hosts together; ``()`` for
         a core each.
     """
@@ -46,6 +46,7 @@ class Pins:
     rows: Rows | None = None
     sweeps: Sweeps | None = None
     queue_depth: int | None = None
+    fanout: int | None = None
     partition: Mapping[str, int] | None = None
     share: tuple[tuple[str, ...], ...] | None = None
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from spikewright.boards import Board
 from spikewright.flow.area import estimate_area
@@ -20,7 +21,7 @@ __all__ = ["plan_hardware"]
 
 _MOST = 160  # plans that are looked at in a mode
 _OVER = 1.3  # how far beyond the board a plan may lie that is still widened
-_VARIED = 6  # plans of the front whose memories are tried elsewhere, and with shorter queues
+_VARIED = 4  # plans of the front whose memories are tried elsewhere, and with shorter queues
 _DEPTHS = (4, 16)  # of queues: in registers, and in few lookup tables
 
 Progress = Callable[[int, str], None]
@@ -42,8 +43,10 @@ def plan_hardware(
     From the fewest lanes on, what keeps the busiest core busy gets more, as long as that makes
     samples follow each other faster and the board has room: lanes, neurons that decide beside the
     rows, spikes a cycle, sparse rows, sweeps of what was touched, cores. Of several ways the one is
-    taken that gives the most speed for its lookup tables. What came by is kept, and of the best of
-    it memories are tried elsewhere and queues shorter.
+    taken that gives the most speed for its lookup tables. What came by is kept. Of what is best by
+    the objective, nearest to the limits, or best by another objective, memories go elsewhere and
+    queues get shorter as long as that makes it better; of a few of the front each of these is tried
+    once.
 
     Parameters
     ----------
@@ -63,13 +66,13 @@ def plan_hardware(
     activities = [activity] if isinstance(activity, Activity) else list(activity)
     pins.check(network, tuple(each.mode for each in activities))
     _check_large(pins, board)
-    search = _Search(network, board, clock_hz, pins, progress)
+    search = _Search(network, board, clock_hz, pins, progress, (objective, limits))
     for each in activities:
         if pins.mode in (None, each.mode):
             search.run(each)
     if not search.found and search.against is not None:
         raise search.against
-    return search.choose(objective, limits)
+    return search.choose()
 
 
 def _check_large(pins: Pins, board: Board) -> None:
@@ -91,12 +94,14 @@ class _Search:
         clock_hz: float | None,
         pins: Pins,
         progress: Progress | None,
+        wanted: tuple[Objective, Limits],
     ) -> None:
         self.network = network
         self.board = board
         self.clock_hz = clock_hz
         self.pins = pins
         self.progress = progress
+        self.objective, self.limits = wanted
         self.found: dict[HardwarePlan, Candidate] = {}
         self.knobs: dict[HardwarePlan, Knobs] = {}
         self.against: SpikewrightError | None = None
@@ -153,26 +158,48 @@ class _Search:
 
     def _vary(self, activity: Activity) -> None:
         """The best plans with their memories elsewhere, where that is left to choose."""
-        own = [each for each in self.found.values() if each.plan.mode is activity.mode]
-        for each in front_of(own)[:_VARIED]:
-            knobs = self.knobs[each.plan]
-            if self.pins.weights is None:
-                for weights in WeightStore:
-                    if weights is WeightStore.SPRAM and not self.board.resources.sprams:
-                        continue
-                    self._look(replace(knobs, weights=weights), activity)
-            if self.pins.membranes is None:
-                for membranes in MembraneStore:
-                    if membranes is MembraneStore.SPRAM and not self.board.resources.sprams:
-                        continue
-                    self._look(replace(knobs, membranes=membranes), activity)
-            if self.pins.queue_depth is None:
-                for depth in _DEPTHS:
-                    self._look(replace(knobs, queue_depth=depth), activity)
+        front = front_of(self._of_mode(activity))
+        for each in front[:: max(1, len(front) // _VARIED)]:
+            self._elsewhere(each, activity)
+        wishes = [(self.objective, self.limits)]
+        # What is fast came by already.
+        wishes += [(objective, Limits()) for objective in (Objective.AREA, Objective.MEMORY)]
+        for wish in dict.fromkeys(wishes):
+            self._improve(partial(self._key, *wish), activity)
 
-    def choose(self, objective: Objective, limits: Limits) -> Planned:
+    def _improve(self, key: Callable[[Candidate], tuple[float, ...]], activity: Activity) -> None:
+        """Go on from what is best, a change at a time, as long as that makes it better."""
+        now = min(self._of_mode(activity), key=key, default=None)
+        while now is not None:
+            best = min((now, *self._elsewhere(now, activity)), key=key)
+            now = None if best is now else best
+
+    def _of_mode(self, activity: Activity) -> list[Candidate]:
+        return [each for each in self.found.values() if each.plan.mode is activity.mode]
+
+    def _key(self, objective: Objective, limits: Limits, each: Candidate) -> tuple[float, ...]:
+        """What fits comes first, by its worth; else what is nearest to it."""
+        excess = each.excess(limits, self.board.resources, self.clock_hz)
+        return (max(1.0, excess), *each.worth(objective))
+
+    def _elsewhere(self, each: Candidate, activity: Activity) -> list[Candidate]:
+        """One memory, or the depth of queues, is another, where that is left to choose."""
+        knobs, large = self.knobs[each.plan], self.board.resources.sprams > 0
+        tried: list[Knobs] = []
+        if self.pins.weights is None:
+            stores = (w for w in WeightStore if large or w is not WeightStore.SPRAM)
+            tried += [replace(knobs, weights=store) for store in stores]
+        if self.pins.membranes is None:
+            kinds = (m for m in MembraneStore if large or m is not MembraneStore.SPRAM)
+            tried += [replace(knobs, membranes=store) for store in kinds]
+        if self.pins.queue_depth is None:
+            tried += [replace(knobs, queue_depth=depth) for depth in _DEPTHS]
+        looked = (self._look(other, activity) for other in tried)
+        return [found for found in looked if found is not None]
+
+    def choose(self) -> Planned:
         """The best that keeps to everything."""
-        resources = self.board.resources
+        resources, limits = self.board.resources, self.limits
         fitting = [
             each
             for each in self.found.values()
@@ -189,7 +216,7 @@ class _Search:
                 where=f"the nearest of {len(self.found)} plans, {describe(near.plan)}",
                 action="ask for less, pin less, or take a larger board",
             )
-        chosen = min(fitting, key=lambda each: each.worth(objective))
+        chosen = min(fitting, key=lambda each: each.worth(self.objective))
         return Planned(
             plan=chosen.plan,
             chosen=chosen,

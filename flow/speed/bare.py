@@ -1,4 +1,4 @@
-"""The accelerator's Verilog alone in Verilator, under a C++ main: what a simulation can at best do.
+"""The accelerator's Verilog alone in Verilator, under a C++ main: co-simulation is held against it.
 
 No testbench, no cocotb and no comparison: it feeds tokens, takes all that comes and counts ENDs.
 """

@@ -107,12 +107,3 @@ def test_what_does_not_fit_is_said():
         f"{area.luts} LUTs where ulx3s-85f has {area.luts - 1}",
         f"{area.block_rams} block RAMs where ulx3s-85f has 0",
     ]
-
-
-def test_without_its_self_test_a_design_is_smaller():
-    network = bounded_chain((64, 32, 10), seed=1)
-    plan = default_plan(network, Mode.COLLAPSED, lanes=8)
-    board = get_board("ulx3s-85f")
-    whole, bare = (estimate_area(network, plan, board, self_test=each) for each in (True, False))
-    assert bare.luts < whole.luts
-    assert bare.block_rams == whole.block_rams - 1
