@@ -12,7 +12,7 @@ from spikewright.golden.spec import BiasWhen, Fire, IntArray, Interval, Mode, So
 from .host_config import HostConfig
 from .plan import CorePlan, Rows, Sweeps
 from .port_config import PortConfig
-from .product import has_multipliers, multiplies
+from .product import multiplies
 from .soma import level_shape, needs_pending
 from .state import StateLayout
 from .synapses import operand_shape
@@ -97,11 +97,8 @@ class CoreConfig:
 
     @property
     def holds_words(self) -> bool:
-        """Whether weights have a cycle for the wire to the lanes that multiply them.
-
-        A device's multipliers are far away in any core.
-        """
-        return has_multipliers(self.payload) or (self.far and multiplies(self.payload))
+        """Whether weights have a cycle for the wire to the lanes that multiply them."""
+        return self.far and multiplies(self.payload)
 
     @property
     def sweep_lanes(self) -> int:

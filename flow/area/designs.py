@@ -75,6 +75,7 @@ _ECP5 = (
     _made("middle-settle-wide", chain(_MIDDLE), _T, lanes=(64, 10)),
     _made("middle-counts", chain(_MIDDLE, soma=binary, counts=True), _S, lanes=16),
     _made("middle-graded", chain(_MIDDLE, high=15, bits=6), _C, lanes=8),
+    _made("graded-wide", chain(_MIDDLE, high=15, bits=6), _C, lanes=(64, 10)),
     _made("middle-serial", chain(_MIDDLE, high=15), _C, lanes=16, products=Products.SERIAL),
     _made("leaky", chain(_MIDDLE, soma=leaky), _S, lanes=16),
     _made("current", chain(_SMALL, soma=current), _S, lanes=8),
@@ -213,6 +214,7 @@ _ICE40 = (
 # Placed and routed as well: small ones, since that takes minutes, of every kind of stage.
 _ROUTED = {
     "ecp5": (
+        "graded-wide",
         "leaky",
         "maps-serial",
         "max-pool",

@@ -13,14 +13,14 @@ __all__ = ["Fmax", "Timed", "estimate_fmax", "fit_delays", "left_out", "spread_o
 
 Delays = Mapping[str, float]
 """Of a period in ns: what every stage takes, a table and its wires, a bit of a carry, each doubling
-of what hangs on a net, and a multiplier block, which is far away.
+of what hangs on a net, and each doubling of multiplier blocks in use.
 """
 
 _NAMES = ("stage", "level", "bit", "fan", "block")
 # What they may be by the families' data and a few routed designs; a fit only corrects it.
 _EXPECTED = {
-    "ecp5": (1.5, 1.1, 0.05, 0.2, 6.0),
-    "ice40": (4.0, 3.2, 0.3, 0.6, 6.0),
+    "ecp5": (1.5, 1.1, 0.05, 0.2, 2.0),
+    "ice40": (4.0, 3.2, 0.3, 0.6, 2.0),
 }
 _TRUST = 0.15  # of the logarithm of each, against errors of the designs
 _LEAST_SPREAD = 0.1  # seeds of one design differ by as much

@@ -19,14 +19,14 @@ _LUTRAM_ROWS = 16
 @dataclass(frozen=True, kw_only=True)
 class Stage:
     """A kind of stage: lookup tables behind each other, bits that a carry goes through, what hangs
-    on one net of it, and multiplier blocks.
+    on one net of it, and multiplier blocks, of which there are few: the more are used, the farther.
     """
 
     kind: str
     levels: float
     carried: float
     fan: int
-    blocks: int = 0
+    blocks: float = 0
 
     @property
     def spread(self) -> float:
@@ -76,7 +76,7 @@ def _rows(config: CoreConfig, index: int) -> int:
 def _decide(config: CoreConfig, *, multipliers: bool) -> Stage:
     """A word of membranes, with its sums, to spikes and the next word."""
     reads = 1.0 if config.overlaps else _read(config)
-    soma, bits, blocks = config.soma, config.v_bits, 0
+    soma, bits, blocks = config.soma, config.v_bits, 0.0
     if config.divides or config.bursts:
         # One bit of a quotient a cycle.
         counted = soma_bits(config, multipliers=False)
@@ -87,7 +87,7 @@ def _decide(config: CoreConfig, *, multipliers: bool) -> Stage:
         clips = soma.v_min is not None or soma.v_max is not None
         resets = fires and soma.reset is Reset.SUBTRACT
         leaks = multiplied_leaks(config)
-        blocks = min(1, leaks) * multipliers
+        blocks = _distance(config.sweep_lanes * leaks) if multipliers else 0
         added = ("bias" in config.parameters) + (0 if blocks else 3 * leaks)
         levels = 1.0 + added + 2 * fires + resets + 2 * clips
         carried = float(bits * (1 + resets + clips))
@@ -115,11 +115,15 @@ def _add(config: CoreConfig) -> Stage:
     return Stage(kind="sum", levels=levels, carried=carried, fan=config.lanes)
 
 
+def _distance(blocks: int) -> float:
+    return log2(1 + blocks)
+
+
 def _multiply(config: CoreConfig, *, multipliers: bool) -> Stage:
     """A weight times a payload, which all lanes wait for."""
     fan = config.lanes * config.plan.spikes
     if multipliers:
-        return Stage(kind="product", levels=0, carried=0, fan=fan, blocks=1)
+        return Stage(kind="product", levels=0, carried=0, fan=fan, blocks=_distance(fan))
     bits = config.payload.payload_shape.width
     carried = float(config.operand_shape.width + bits)
     return Stage(kind="product", levels=bits / 2, carried=carried, fan=fan)
