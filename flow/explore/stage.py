@@ -184,19 +184,20 @@ def explore_stage(
         found = found_points(study, space)
         refused = refused_points(study, space)
         failed = failed_points(study, space)
-    best = front(found, costs)
-    points = out / "points"
-    with working("write"):
-        aside = write_points(
-            points,
-            out / "networks",
-            identity,
-            found,
-            best,
-            costs,
-            original=original,
-            held_out=held_out,
-        )
+        best = front(found, costs)
+        points = out / "points"
+        # While nobody else works on the study: two would choose the same name for what they keep.
+        with working("write"):
+            aside = write_points(
+                points,
+                out / "networks",
+                identity,
+                found,
+                best,
+                costs,
+                original=original,
+                held_out=held_out,
+            )
     if aside is not None:
         warnings.warn(f"{points} was worked in: as it was it is kept as {aside}", stacklevel=2)
     return Explored(

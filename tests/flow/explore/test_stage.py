@@ -2,6 +2,7 @@
 
 import json
 import socket
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -110,6 +111,21 @@ def test_it_goes_on_and_changes_nothing(explored, project):
     assert not (out / "points" / "notes.txt").exists()
     assert (out / "points" / "points.csv").read_text() == before
     assert {each.point for each in again.best} == {each.point for each in result.best}
+
+
+def test_points_are_written_while_nobody_else_works_on_the_study(project, tmp_path, monkeypatch):
+    tried = []
+
+    def write(*_, **__):
+        with pytest.raises(FileError, match="one run at a time may work on a study"):
+            explore_stage(project, tmp_path / "e", SPACE)
+        tried.append(True)
+
+    for name in ("search", "connect"):
+        monkeypatch.setattr(stage, name, lambda *_, **__: nullcontext())
+    monkeypatch.setattr(stage, "write_points", write)
+    explore_stage(project, tmp_path / "e", SPACE)
+    assert tried
 
 
 def test_another_network_or_data_is_refused(explored, project, tmp_path, monkeypatch):

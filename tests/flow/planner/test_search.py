@@ -242,11 +242,6 @@ def test_pins_that_contradict(network, traces, pins, message):
         plan_hardware(network, BOARD, traces, objective=Objective.AREA, pins=pins)
 
 
-def test_a_limit_must_be_above_0():
-    with pytest.raises(ConfigurationError, match=r"^fps must be above 0, found 0$"):
-        Limits(fps=0)
-
-
 def test_the_plan_goes_through_its_file(tmp_path, fastest):
     save_plan(fastest.plan, tmp_path / "plan.json")
     assert plan_hash(load_plan(tmp_path / "plan.json")) == plan_hash(fastest.plan)
