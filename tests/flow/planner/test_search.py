@@ -142,8 +142,7 @@ def test_a_goal_that_no_plan_meets_tells_the_nearest(network, traces):
 
 
 def test_a_board_without_block_ram_tells_what_the_nearest_plan_misses(network, traces):
-    resources = replace(BOARD.resources, block_rams=0)
-    board = replace(BOARD, resources=resources)
+    board = replace(BOARD, block_ram=replace(BOARD.block_ram, count=0))
     with pytest.raises(ConfigurationError, match=r"found 1 block RAMs where \S+ has 0; ask for"):
         plan_hardware(network, board, traces, objective=Objective.AREA, pins=SMALL)
 
