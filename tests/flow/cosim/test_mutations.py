@@ -93,7 +93,7 @@ PARTS = {
     "counters": (chain, "counters_1", 1),
     "windows": (graph, r"core_0\.synapses_0(?:\.address(?:\$\d+)?)?", 4),
     "fork": (crowd, "fork_a", 2),
-    "argmax": (graph, "argmax", 4),
+    "argmax": (graph, "argmax", 3),
 }
 EQUIVALENT = (
     # v < 0 is v <= -threshold_negative where that is 1.
