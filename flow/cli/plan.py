@@ -71,8 +71,8 @@ def plan(
     banks: Annotated[
         str | None,
         typer.Option(
-            help="Rows and columns of neurons that a core's lanes span, at most, as 3x3: once, or "
-            "once for each population.",
+            help="Rows and columns of neurons that a core's lanes span, as 3x3, at most those that "
+            "a population has: once, or once for each. Their product must not be more than --lanes.",
             show_default="as takes the fewest cycles",
         ),
     ] = None,
@@ -96,8 +96,8 @@ def plan(
     membranes: Annotated[
         str | None,
         typer.Option(
-            help="Where membranes live, in all cores: registers, lutram, block, or spram (large "
-            "RAMs).",
+            help="Where membranes live: registers, lutram, block, or spram (large RAMs). Cores of "
+            "up to 4 words keep them in registers where block or spram is asked for.",
             show_default="the planner's choice",
         ),
     ] = None,

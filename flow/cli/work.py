@@ -88,8 +88,9 @@ def generate(
     banks: Annotated[
         str | None,
         typer.Option(
-            help="How many rows and columns of neurons those lanes span, at most, as 3x3: once, or "
-            "once for each population. The other factor of lanes is channels.",
+            help="How many rows and columns of neurons those lanes span, as 3x3, at most those "
+            "that a population has: once, or once for each. Their product must not be more than "
+            "--lanes; the other factor of lanes is channels.",
             show_default="as takes the fewest cycles",
         ),
     ] = None,
@@ -106,8 +107,8 @@ def generate(
         int | None,
         typer.Option(
             min=1,
-            help="Spikes that such a core takes in a cycle, a power of two, where one dense "
-            "connection brings them: its weights get as many read ports.",
+            help="Spikes that a core takes in a cycle, a power of two, where one dense connection "
+            "brings them: its weights get as many read ports. More than one needs --sweep-lanes.",
             show_default="1",
         ),
     ] = None,
@@ -124,7 +125,8 @@ def generate(
         typer.Option(
             help="Where membranes live: registers, lutram, block, or spram: the large RAMs of an "
             "iCE40UP5K, for cores with more than {large_bits} bits of them; a row then takes two "
-            "cycles. An iCE40 has no LUT RAM.",
+            "cycles. Cores of up to 4 words keep them in registers where block or spram is asked "
+            "for. An iCE40 has no LUT RAM.",
             show_default="registers up to 4 words, LUT RAM up to 64, block RAM beyond",
         ),
     ] = None,
@@ -258,6 +260,13 @@ def generate(
     if plan is not None and beside:
         raise ConfigurationError(
             "--plan says all of it and must be given alone", found=", ".join(beside)
+        )
+    if (spikes or 1) > 1 and sweep_lanes is None:
+        raise ConfigurationError(
+            "several spikes a cycle must come with --sweep-lanes",
+            found="none",
+            where="--spikes",
+            action="give --sweep-lanes N, or let it take one spike a cycle",
         )
     project = Project(folder)
     network = project.network
