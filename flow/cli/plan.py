@@ -72,7 +72,7 @@ def plan(
         str | None,
         typer.Option(
             help="Rows and columns of neurons that a core's lanes span, as 3x3, at most those that "
-            "a population has: once, or once for each. Their product must not be more than --lanes.",
+            "a population has: once, or once for each. Lanes that are given must be enough.",
             show_default="as takes the fewest cycles",
         ),
     ] = None,
@@ -96,8 +96,8 @@ def plan(
     membranes: Annotated[
         str | None,
         typer.Option(
-            help="Where membranes live: registers, lutram, block, or spram (large RAMs). Cores of "
-            "up to 4 words keep them in registers where block or spram is asked for.",
+            help="Where membranes live: registers, lutram or block, in all cores; or spram (large "
+            "RAMs), in those that are worth one.",
             show_default="the planner's choice",
         ),
     ] = None,

@@ -1,4 +1,4 @@
-"""The commands that work in a project: ``evaluate``, ``generate``, ``cosim``, ``build``."""
+"""The commands that work in a project: ``evaluate``, ``export``, ``generate``, ``cosim``, ``build``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +31,9 @@ def evaluate(
 ) -> None:
     """Measure accuracy: float, quantised, stepwise at each T, settle and collapsed.
 
+    Without --data on the samples that the project keeps, which are those that convert
+    was given to calibrate on: accuracy on samples that nobody has seen may be less.
+
     [bold]Example[/]
 
       spikewright evaluate p --data test.npz --steps 1,2,4,8,16
@@ -45,6 +48,11 @@ def evaluate(
     wanted = given or usual_steps(project.network, (1, 2, 4, 8))
     evaluate_stage(project, samples, steps=wanted, batch=batch, working=working)
     show_summary(project.summary, "network", "accuracy")
+    if data is None:
+        say(
+            f"On the {len(samples):,} samples that the project keeps: convert keeps those of "
+            "--calibrate. Give --data for others."
+        )
 
 
 def export(
@@ -52,6 +60,10 @@ def export(
     out: Annotated[Path, typer.Option(help="FILE.nir; its discretisation is FILE.json beside it.")],
 ) -> None:
     """Write the integer network as NIR, for other frameworks.
+
+    What came from a NIR file or a spiking module can go out, and what else fires
+    upwards only. NIR has no primitive for the ternary neurons of a plain module's
+    conversion, which also fire downwards, nor for its one-hot and first-spike codes.
 
     A leak goes out without its rounding, which NIR does not know.
 
@@ -89,8 +101,8 @@ def generate(
         str | None,
         typer.Option(
             help="How many rows and columns of neurons those lanes span, as 3x3, at most those "
-            "that a population has: once, or once for each. Their product must not be more than "
-            "--lanes; the other factor of lanes is channels.",
+            "that a population has: once, or once for each. There must be --lanes for them all; "
+            "the other factor of lanes is channels.",
             show_default="as takes the fewest cycles",
         ),
     ] = None,
