@@ -29,8 +29,8 @@ def with_readout(
     kind : what is read. What is not the membrane at the end is a thing of steps: of the modes only
         stepwise is left.
     low_pass : order and cut-off of a Bessel filter of a stream, as ``bessel``; ``shift`` : bits of
-        its poles, 14 by default; ``fraction`` : bits that the filtered values have below the unit; ``block`` :
-        steps that are filtered forwards and backwards together.
+        its poles, 14 by default; ``fraction`` : bits that the filtered values have below the unit;
+        ``block`` : steps that are filtered forwards and backwards together.
 
     Raises
     ------
@@ -56,6 +56,7 @@ def with_readout(
             found=", ".join(network.modes),
             where=f"network {network.name!r}",
         )
+    shift = _SHIFT if shift is None else shift
     decision = Decision.ARGMAX
     if kind is ReadoutKind.STREAM:
         decision = Decision.RAW if low_pass is None else Decision.FILTER
@@ -63,7 +64,7 @@ def with_readout(
         population=network.readout.population,
         kind=kind,
         decision=decision,
-        biquads=() if low_pass is None else bessel(*low_pass, shift=_SHIFT if shift is None else shift),
+        biquads=() if low_pass is None else bessel(*low_pass, shift=shift),
         fraction=fraction,
         block=block,
     )

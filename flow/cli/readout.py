@@ -30,9 +30,7 @@ def readout(
     ] = None,
     shift: Annotated[
         int | None,
-        typer.Option(
-            min=2, max=30, help="Bits of the filter's coefficients.", show_default="14"
-        ),
+        typer.Option(min=2, max=30, help="Bits of the filter's coefficients.", show_default="14"),
     ] = None,
     fraction: Annotated[
         int, typer.Option(min=0, max=16, help="Bits of filtered values below the unit.")

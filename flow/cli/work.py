@@ -1,4 +1,4 @@
-"""The commands that work in a project: ``evaluate``, ``export``, ``generate``, ``cosim``, ``build``."""
+"""The commands that work in a project: ``evaluate`` to ``build``."""
 
 from pathlib import Path
 from typing import Annotated

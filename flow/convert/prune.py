@@ -104,9 +104,7 @@ def pruned_figures(config: ConvertConfig, network: Network) -> dict[str, dict[st
         for operator in operators
         if isinstance(operator, (Dense, Window)) and operator.weights is not None
     )
-    return {
-        "pruned": {"share": config.prune, "lanes": config.prune_lanes, "weights_left": left}
-    }
+    return {"pruned": {"share": config.prune, "lanes": config.prune_lanes, "weights_left": left}}
 
 
 def _size(stage: Stage, branch: Branch, weight: FloatArray) -> FloatArray:
