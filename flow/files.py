@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,32 +28,38 @@ __all__ = [
 def atomic_folder(target: Path, *, aside: Path | None = None) -> Iterator[Path]:
     """Yield an empty folder that replaces ``target`` as a whole when the block ends well.
 
-    What was there is removed, or kept as ``aside``. After an exception ``target`` is what it was
-    before. Raises FileError where it cannot be written.
+    What was there is removed, or kept as ``aside``, which must not exist. After an exception
+    ``target`` is what it was before. Raises FileError where it cannot be written.
     """
     target = Path(target).absolute()
     with _scratch(target) as scratch:
         yield scratch
         with _writing(target):
-            old = None
-            if target.exists():
-                if not target.is_dir():
-                    raise NotADirectoryError(f"{target} is not a folder")
+            if not target.exists():
+                scratch.rename(target)
+            elif not target.is_dir():
+                raise NotADirectoryError(f"{target} is not a folder")
+            elif aside is None:
                 old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old-", dir=target.parent))
-                target.rename(old / "old")
-            scratch.rename(target)
-            if old is not None:
-                if aside is not None:
-                    (old / "old").rename(aside)
+                try:
+                    _exchange(scratch, target, old / "old")
+                except BaseException:
+                    with suppress(OSError):  # where it could not be put back, it stays
+                        old.rmdir()
+                    raise
                 shutil.rmtree(old, ignore_errors=True)
+            else:
+                if os.path.lexists(aside):  # a rename would replace a file or an empty folder
+                    raise FileExistsError(f"{aside} exists already")
+                _exchange(scratch, target, Path(aside))
 
 
 @contextmanager
 def atomic_files(target: Path) -> Iterator[Path]:
     """Yield an empty folder whose files move into ``target`` when the block ends well.
 
-    Other files of ``target`` stay. After an exception nothing in ``target`` has changed, and it is
-    not created. Raises FileError where it cannot be written.
+    Other files of ``target`` stay. After an exception in the block nothing in ``target`` has
+    changed, and it is not created. Raises FileError where it cannot be written.
     """
     target = Path(target).absolute()
     with _scratch(target) as scratch:
@@ -144,6 +150,20 @@ def _writing(target: Path) -> Iterator[None]:
             where=str(target),
             action="choose another output folder",
         ) from error
+
+
+def _exchange(new: Path, target: Path, old: Path) -> None:
+    """Move ``target`` to ``old`` and ``new`` to ``target``, or leave both where they are."""
+    try:
+        target.rename(old)
+        new.rename(target)
+    except BaseException:
+        if os.path.lexists(old) and not target.exists():
+            try:
+                old.rename(target)
+            except OSError as error:
+                raise OSError(f"{error}; what was there is now {old}") from error
+        raise
 
 
 @contextmanager

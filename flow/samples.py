@@ -17,7 +17,7 @@ __all__ = ["Samples", "load_samples", "save_samples"]
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Samples:
     """``x`` float32 [N, ...]; ``y`` int64 [N], or [N, ...] with a label for each position of a
-    readout that has several, or None. ``source`` : the file, as errors name it.
+    readout that has several, or None. ``source`` : the file, or what else errors name.
     """
 
     x: torch.Tensor
@@ -67,10 +67,13 @@ def save_samples(samples: Samples, path: Path | BinaryIO) -> None:
         np.savez_compressed(path, x=samples.x.numpy(), y=samples.y.numpy())
 
 
-def load_samples(path: Path) -> Samples:
-    """Read and check an npz file: numbers only, finite, not empty, as many labels as samples."""
+def load_samples(path: Path, *, source: str | None = None) -> Samples:
+    """Read and check an npz file: numbers only, finite, not empty, as many labels as samples.
+
+    ``source`` : what errors name instead of the path, of a file that is nobody's.
+    """
     path = Path(path)
-    where = str(path)
+    where = str(path) if source is None else source
     try:
         # numpy leaves a file open that it cannot read.
         with path.open("rb") as file:

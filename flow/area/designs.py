@@ -17,6 +17,8 @@ from .networks import (
     leaky,
     maps,
     onehot,
+    onehot_unit,
+    onehot_wide,
     pooled,
     residual,
 )
@@ -115,6 +117,13 @@ _ECP5 = (
         lanes=(128, 10),
         sweep_lanes=32,
         spikes=2,
+    ),
+    *(
+        _made(name, chain(_LARGE, soma=soma), _S, lanes=(128, 10), sweep_lanes=32, spikes=2)
+        for name, soma in (
+            ("overlap-onehot-unit", onehot_unit),
+            ("overlap-onehot-wide", onehot_wide),
+        )
     ),
     _made(
         "overlap-leaky-few-words", chain(_MIDDLE, soma=leaky), _S, lanes=(64, 10), sweep_lanes=32

@@ -113,6 +113,7 @@ def _body(config: CoreConfig, others: Iterable[MemoryUse], board: Board) -> Feat
     """Lanes, membranes and somas."""
     lanes, bits, groups = config.lanes, config.state.bits, config.groups
     rows, total, operand = config.plan.spikes, config.state.total.width, config.operand_shape.width
+    summed = total - config.shift  # what is below has no weights, so it is added once
     soma = soma_bits(config, multipliers=makes_multipliers(board))
     product, products = _product(config, blocks=makes_multipliers(board))
     tables, varied = parameter_bits(config)
@@ -123,7 +124,7 @@ def _body(config: CoreConfig, others: Iterable[MemoryUse], board: Board) -> Feat
         "ram": sum(use.luts for use in others),
         "product": lanes * rows * product,
         "negated": lanes * rows * operand * subtracts(config.payload),
-        "added": lanes * (total - config.shift),
+        "added": lanes * summed,
         "operands": lanes * rows * operand,
         "chains": lanes * (rows + rows * products) + config.sweep_lanes * soma.chains,
         "soma": config.sweep_lanes * config.fires,
@@ -142,11 +143,11 @@ def _body(config: CoreConfig, others: Iterable[MemoryUse], board: Board) -> Feat
         # Two banks, and an adder each.
         found["added"] *= 2
         found["chains"] += lanes * (1 + products)
-        found["slices"] = config.sweep_lanes * total * _multiplexer(len(config.slices), board)
+        found["slices"] = config.sweep_lanes * summed * _multiplexer(len(config.slices), board)
         found["fresh"] = config.sweep_lanes * total
-        found["emptied"] = 2 * lanes * total
+        found["emptied"] = 2 * lanes * summed
         if config.plan.membranes is MembraneStore.REGISTERS:
-            found |= _registers(2 * lanes * total, groups, board)
+            found |= _registers(2 * lanes * summed, groups, board)
             if not config.stateless:
                 words, wide = config.sweep_words, config.sweep_lanes * bits
                 found["stored"] += wide * words
@@ -154,9 +155,9 @@ def _body(config: CoreConfig, others: Iterable[MemoryUse], board: Board) -> Feat
         return found
     if config.overlaps:
         found["pairs"] = lanes * (operand + 1) * (rows - 1)
-        found["slices"] = config.sweep_lanes * total * _multiplexer(len(config.slices), board)
+        found["slices"] = config.sweep_lanes * summed * _multiplexer(len(config.slices), board)
         found["fresh"] = config.sweep_lanes * total
-        found["held"] = lanes * total
+        found["held"] = lanes * summed
         if config.plan.membranes is MembraneStore.REGISTERS and not config.stateless:
             found |= _registers(config.sweep_lanes * bits, config.sweep_words, board)
         return found

@@ -38,6 +38,8 @@ __all__ = [
     "leaky",
     "maps",
     "onehot",
+    "onehot_unit",
+    "onehot_wide",
     "pooled",
     "residual",
 ]
@@ -103,6 +105,27 @@ def onehot(rng: np.random.Generator, n: int) -> Soma:
     )
 
 
+def onehot_unit(rng: np.random.Generator, n: int) -> Soma:
+    """Fires once or not at all, at thresholds and biases as training leaves them."""
+    return _trained_onehot(rng, n, level=1)
+
+
+def onehot_wide(rng: np.random.Generator, n: int) -> Soma:
+    """Fires powers of two, at thresholds and biases as training leaves them."""
+    return _trained_onehot(rng, n, level=4)
+
+
+def _trained_onehot(rng: np.random.Generator, n: int, *, level: int) -> Soma:
+    unit = 15 * level
+    return Soma(
+        fire=Fire.ONEHOT,
+        threshold=rng.integers(unit, 2 * unit, n),
+        bias=rng.integers(-3 * unit, 3 * unit, n),
+        bias_when=BiasWhen.FIRST,
+        max_level=level,
+    )
+
+
 def burst(rng: np.random.Generator, n: int) -> Soma:
     """Fires several times in a step."""
     return Soma(
@@ -120,8 +143,10 @@ def _last(rng: np.random.Generator, n: int) -> Soma:
 _PAYLOADS: Mapping[_Somas, Payload] = {
     _bounded: Payload.SIGN,
     onehot: Payload.SHIFT,
+    onehot_wide: Payload.SHIFT,
     burst: Payload.GRADED,
 }
+_ONE_STEP = (onehot, onehot_unit, onehot_wide)
 
 
 def _network(
@@ -157,7 +182,7 @@ def _network(
                 payload=Payload.UNIT if high == 1 else Payload.GRADED,
                 low=0,
                 high=high,
-                encoding=Encoding.ONCE if bounded or soma is onehot else Encoding.EVENTS,
+                encoding=Encoding.ONCE if bounded or soma in _ONE_STEP else Encoding.EVENTS,
             )
             for name, shape in inputs.items()
         ),
@@ -177,7 +202,7 @@ def _network(
             decision=Decision.ARGMAX,
         ),
         modes=tuple(Mode) if bounded and not counts else (Mode.STEPWISE,),
-        max_steps=1 if soma is onehot else steps,
+        max_steps=1 if soma in _ONE_STEP else steps,
     )
 
 

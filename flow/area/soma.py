@@ -1,6 +1,9 @@
 """What a neuron's decision takes, as bits of adders and of multiplexers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 from spikewright.golden.spec import Fire, Leak, Reset
 from spikewright.hdl.config import CoreConfig
@@ -99,9 +102,14 @@ def parameter_bits(config: CoreConfig) -> tuple[float, float]:
         rows, by_group, shape = config.table(name)
         if config.overlaps:
             rows = config.sliced(rows, by_group=by_group)
-        if all(row == rows[0] for row in rows):
-            continue
-        bits += len(rows[0]) * shape.width
+        varied = sum(_varied(column, shape.width) for column in zip(*rows, strict=True))
+        bits += varied
         if len(rows) > 2 and not in_memory(rows, config.plan.parameters):
-            tables += len(rows[0]) * shape.width * max(1, len(rows) / _TABLE_ROWS)
+            tables += varied * max(1, len(rows) / _TABLE_ROWS)
     return tables, bits
+
+
+def _varied(column: Sequence[int], width: int) -> int:
+    """Bits in which the constants of a lane differ; the others are none of a table's."""
+    differ = reduce(or_, (int(value) ^ int(column[0]) for value in column))
+    return (differ & ((1 << width) - 1)).bit_count()

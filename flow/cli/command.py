@@ -1,5 +1,6 @@
 """What all commands have in common: help that names constants, and errors that name options."""
 
+import math
 from typing import Any
 
 from typer.core import TyperCommand, TyperOption
@@ -13,6 +14,7 @@ class Command(TyperCommand):
     """A command whose options may say ``{large_bits}`` and ``{least_fanout}`` in their help.
 
     What the code calls ``weight_bits`` is ``--weight-bits`` to who typed it, in errors as well.
+    Numbers are finite: NaN would pass every comparison with a least and a most.
     """
 
     def format_help(self, *given: Any, **named: Any) -> None:
@@ -25,10 +27,15 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run it; an error about a parameter names the option."""
+        options = {each.name: each.opts[0] for each in self.params}
+        for name, value in ctx.params.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ConfigurationError(
+                    "must be a finite number", found=str(value), where=options[name]
+                )
         try:
             return super().invoke(ctx)
         except ConfigurationError as error:
-            options = {each.name: each.opts[0] for each in self.params}
             if error.where not in options:
                 raise
             raise ConfigurationError(

@@ -16,6 +16,7 @@ __all__ = [
     "Data",
     "ModeName",
     "ProjectFolder",
+    "above_zero",
     "check_steps",
     "integers",
     "named",
@@ -81,6 +82,13 @@ def named(text: str, where: str) -> dict[str, int]:
             )
         found[name] = integers(number, where)[0]
     return found
+
+
+def above_zero(value: float | None, where: str) -> float | None:
+    """The number, where one is given: as it was typed, before its unit becomes the code's."""
+    if value is not None and not value > 0:
+        raise ConfigurationError("must be above 0", found=f"{value:g}", where=where)
+    return value
 
 
 def one_of(kind: type[Choice], text: str, where: str, *, but: tuple[Choice, ...] = ()) -> Choice:

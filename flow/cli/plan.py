@@ -9,6 +9,7 @@ from spikewright.flow.cli.console import say, working
 from spikewright.flow.cli.options import (
     Data,
     ProjectFolder,
+    above_zero,
     check_steps,
     integers,
     named,
@@ -214,6 +215,13 @@ def plan(
         check_plot(plot)
     if out is not None:
         check_file(out)
+    latency_us = above_zero(at_most_latency, "--at-most-latency")
+    limits = Limits(
+        luts=at_most_luts,
+        block_rams=at_most_block_rams,
+        fps=above_zero(at_least_fps, "--at-least-fps"),
+        latency_s=None if latency_us is None else latency_us * 1e-6,
+    )
     project = Project(folder)
     wanted = one_of(Objective, objective, "--objective")
     pins = _pins(
@@ -223,12 +231,6 @@ def plan(
     )  # fmt: skip
     modes = modes_alike(project.network) if pins.mode is None else (pins.mode,)
     check_steps(project.network, steps, modes)
-    limits = Limits(
-        luts=at_most_luts,
-        block_rams=at_most_block_rams,
-        fps=at_least_fps,
-        latency_s=None if at_most_latency is None else at_most_latency * 1e-6,
-    )
     planned = plan_stage(
         project,
         project.load(data).spread(samples),

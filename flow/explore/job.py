@@ -21,7 +21,7 @@ from .front import Cost
 from .space import Point, Space
 from .task import Payload, Tasks
 
-__all__ = ["Running", "Search", "itself", "network_name", "scheduler", "start"]
+__all__ = ["Running", "Search", "itself", "network_file", "network_name", "scheduler", "start"]
 
 _REPEATS = 20
 
@@ -116,7 +116,9 @@ def _ask(job: Search, known: set[Point]) -> tuple[Trial, Point]:
             return trial, point
         job.study.tell(trial, state=TrialState.FAIL)
     left = [point for point in job.space.points() if point not in taken]
-    chosen = random.Random(len(job.study.get_trials(deepcopy=False))).choice(left)
+    # Another one each time, and the same again for the same seed and study.
+    n_trials = len(job.study.get_trials(deepcopy=False))
+    chosen = random.Random(f"{job.payload.seed}, {n_trials}").choice(left)
     job.study.enqueue_trial(dict(job.space.params(chosen)))
     trial = job.study.ask()
     return trial, job.space.suggest(trial)
@@ -126,7 +128,7 @@ def _network(job: Search, client: Client, trial: Trial, point: Point) -> Future[
     """The network of a point, made once for all that share it."""
     name = network_name(point)
     if name not in job.made:
-        path = job.networks / f"{name}.safetensors"
+        path = network_file(job.networks, point)
         # What was cancelled is never asked for under the same key.
         key = f"{job.name}-network-{name}-{trial.number}"
         kept = path.read_bytes() if path.is_file() else None
@@ -148,6 +150,11 @@ def _network(job: Search, client: Client, trial: Trial, point: Point) -> Future[
 def network_name(point: Point) -> str:
     """Points of the same name have the same network."""
     return f"{point.weight_bits}-{point.levels}"
+
+
+def network_file(networks: Path, point: Point) -> Path:
+    """Where the network of a point is kept in the folder ``networks``."""
+    return networks / f"{network_name(point)}.safetensors"
 
 
 def itself(value: Any) -> Any:

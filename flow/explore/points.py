@@ -14,6 +14,7 @@ from spikewright.golden.errors import FileError
 from spikewright.golden.spec.file import load
 
 from .front import Cost, Found, as_csv
+from .job import network_file
 from .plot import plot_front
 
 __all__ = ["write_points"]
@@ -55,8 +56,7 @@ def _write_projects(
     """A project and a plan for each point of the front."""
     kept = held_out.first(_KEPT_SAMPLES)
     for each in best:
-        point = each.point
-        network = load(networks / f"{point.weight_bits}-{point.levels}.safetensors")
+        network = load(network_file(networks, each.point))
         project = Project.create(folder / f"{each.number:04d}", network, original, kept)
         write_json(project.root / "plan.json", each.figures["plan"])
         project.record({"explored": each.row(True)})

@@ -10,7 +10,7 @@ from spikewright.flow.files import atomic_files
 from spikewright.flow.progress import Advance
 from spikewright.golden.errors import ToolError
 
-from .job import Search, itself, network_name, scheduler, start
+from .job import Search, itself, network_file, network_name, scheduler, start
 from .outcome import found_points, refused_points
 from .space import Point
 from .study import FAILED, restart
@@ -104,7 +104,7 @@ def _finish(job: Search, future: Future[Any]) -> Point:
         _give_up(job, trial, answer)
         _forget_failed(job, running.parts)
         return point
-    path = job.networks / f"{network_name(point)}.safetensors"
+    path = network_file(job.networks, point)
     if not path.is_file():
         with scheduler(job):
             network = job.made[network_name(point)].result()

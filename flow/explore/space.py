@@ -68,10 +68,10 @@ class Space:
             choices = getattr(self, each.name)
             if len(set(choices)) != len(choices):
                 raise ConfigurationError(
-                    f"{each.name} must name every choice once", found=_listed(choices)
+                    "must name every choice once", found=_listed(choices), where=each.name
                 )
             if not choices and each.name != "steps":
-                raise ConfigurationError(f"{each.name} must have a choice", found="none")
+                raise ConfigurationError("must have a choice", found="none", where=each.name)
         for name, low, high in (
             ("weight_bits", 2, 8),
             ("levels", 1, 255),
@@ -80,11 +80,14 @@ class Space:
         ):
             wrong = [n for n in getattr(self, name) if not low <= n <= high]
             if wrong:
-                raise ConfigurationError(f"{name} must lie in {low}..{high}", found=_listed(wrong))
+                raise ConfigurationError(
+                    f"must lie in {low}..{high}", found=_listed(wrong), where=name
+                )
         if (Mode.STEPWISE in self.modes) != bool(self.steps):
             raise ConfigurationError(
-                "steps must be given with the mode stepwise, and only with it",
+                "must be given with the mode stepwise, and only with it",
                 found=f"steps {_listed(self.steps) or 'none'}, modes {_listed(self.modes)}",
+                where="steps",
             )
         for name in self.boards:
             get_board(name)

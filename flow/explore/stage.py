@@ -201,6 +201,7 @@ def explore_stage(
         failed = failed_points(study, space)
         best = front(found, costs)
         points = out / "points"
+        # While nobody else works on the study: two would choose the same name for what they keep.
         with working("write"):
             aside = write_points(
                 points,

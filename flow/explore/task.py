@@ -31,7 +31,8 @@ class Payload:
     ----------
     original : the network in floating point, as a project keeps it. calibration, held_out : samples
         as npz. config : of the conversion; a point changes its bits and levels.
-    training : of each network after it was quantised; None is calibration alone. seed : of that.
+    training : of each network after it was quantised; None is calibration alone. seed : of that,
+        and of points that are drawn.
     """
 
     original: bytes

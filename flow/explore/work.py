@@ -140,14 +140,18 @@ def _read(payload: Payload) -> tuple[Original, Samples, Samples]:
     with TemporaryDirectory() as folder:
         (Path(folder) / "original.safetensors").write_bytes(payload.original)
         original = Original.load(Path(folder))
-    return original, _samples(payload.calibration), _samples(payload.held_out)
+    return (
+        original,
+        _samples(payload.calibration, "calibration data"),
+        _samples(payload.held_out, "held-out data"),
+    )
 
 
-def _samples(data: bytes) -> Samples:
+def _samples(data: bytes, source: str) -> Samples:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "samples.npz"
         path.write_bytes(data)
-        return load_samples(path)
+        return load_samples(path, source=source)
 
 
 def _network(data: bytes) -> Network:

@@ -1,6 +1,7 @@
 """What a plan is chosen for, and what it must keep to."""
 
 import enum
+import math
 from dataclasses import dataclass
 
 from spikewright.golden.errors import ConfigurationError
@@ -26,6 +27,11 @@ class Limits:
     Parameters
     ----------
     luts, block_rams : at most. fps : results a second, at least. latency_s : seconds, at most.
+
+    Raises
+    ------
+    ConfigurationError
+        If one is not above 0 and finite.
     """
 
     luts: int | None = None
@@ -35,5 +41,5 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if value is not None and value <= 0:
-                raise ConfigurationError(f"{name} must be above 0", found=str(value))
+            if value is not None and not 0 < value < math.inf:
+                raise ConfigurationError("must be above 0 and finite", found=str(value), where=name)

@@ -52,7 +52,7 @@ def starts(network: Network, knobs: Knobs, pins: Pins) -> Iterator[Knobs]:
         partition=dict(parts),
         share=pins.share or (),
         membranes=pins.membranes or knobs.membranes,
-        weights=pins.weights,
+        weights=pins.weights or knobs.weights,
         queue_depth=pins.queue_depth,
     )
     yield base

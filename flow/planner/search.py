@@ -110,8 +110,12 @@ class _Search:
         """All that one mode allows."""
         before = len(self.found)
         # Where there is no LUT RAM, what is too much for registers goes into block RAM.
-        large = None if self.board.resources.lut_ram else MembraneStore.BLOCK
-        first = Knobs(mode=activity.mode, lanes={}, membranes=large)
+        blocks = self.board.resources.block_rams > 0
+        large = None
+        if not self.board.resources.lut_ram:
+            large = MembraneStore.BLOCK if blocks else MembraneStore.REGISTERS
+        weights = None if blocks else WeightStore.LOGIC
+        first = Knobs(mode=activity.mode, lanes={}, membranes=large, weights=weights)
         for knobs in starts(self.network, first, self.pins):
             now = self._look(knobs, activity)
             while now is not None and len(self.found) - before < _MOST:

@@ -1,5 +1,6 @@
 """Plans for a project's network, from traces of its own samples."""
 
+import math
 from collections.abc import Sequence
 
 from spikewright.boards import get_board
@@ -45,7 +46,16 @@ def plan_stage(
     ----------
     samples : whose activity counts. steps : T of a stepwise run. The others as of
         ``plan_hardware``.
+
+    Raises
+    ------
+    ConfigurationError
+        If the clock is not above 0 and finite, a choice is not legal, or no plan keeps to all.
     """
+    if clock_hz is not None and not 0 < clock_hz < math.inf:
+        raise ConfigurationError(
+            "must be above 0 and finite", found=f"{clock_hz}", where="clock_hz"
+        )
     network, found, pins = project.network, get_board(board), pins or Pins()
     modes = modes_alike(network) if pins.mode is None else (pins.mode,)
     if modes[0] not in network.modes:

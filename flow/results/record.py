@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spikewright.flow.files import atomic_files, read_json, write_bytes, write_json
-from spikewright.golden.errors import FileError
+from spikewright.golden.errors import FileError, MismatchError
 
 from .metrics import figures
 from .table import page, replace_table, short_table
@@ -40,7 +40,9 @@ _COSIM = (
     "simulator", "samples", "steps", "lanes", "spikes_compared", "mismatches", "cycles_per_second",
     "cycles_per_sample", "bound_cycles", "latency_cycles", "estimated_cycles", "estimate_error",
 )  # fmt: skip
-_NEEDED = ("accuracy", "cosim", "cosim_modes", "build", "performance", "measured")
+_NEEDED = (
+    "accuracy", "golden", "hardware", "cosim", "cosim_modes", "build", "performance", "measured",
+)  # fmt: skip
 
 
 def name_of(summary: Summary) -> str:
@@ -49,7 +51,15 @@ def name_of(summary: Summary) -> str:
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
-    """What a run in ``folder`` left; raises FileError where it did not go the whole way."""
+    """What a run in ``folder`` left.
+
+    Raises
+    ------
+    FileError
+        If it did not go the whole way, or lacks what is held or shown.
+    MismatchError
+        If its hardware is not the golden model's equal.
+    """
     summary = read_json(Path(folder) / "summary.json")
     missing = [name for name in _NEEDED if name not in summary]
     if missing:
@@ -61,15 +71,25 @@ def read_summary(folder: Path) -> dict[str, Any]:
         )
     try:
         figures(summary)
-        name_of(summary)
-        _trimmed(summary)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        page({name_of(summary): _trimmed(summary)})
+        differ = [
+            f"{each['mismatches']} of {each['spikes_compared']} spikes that differ, {mode}"
+            for mode, each in summary["cosim_modes"].items()
+            if each["mismatches"]
+        ]
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise FileError(
             "a summary must be of a run of this version",
             found=f"{type(error).__name__}: {error}",
             where=str(folder),
             action="run it again: spikewright bench NAME, or demo",
         ) from error
+    if differ:
+        raise MismatchError(
+            "hardware must send the spikes of the golden model",
+            found="; ".join(differ),
+            where=str(folder),
+        )
     return summary
 
 

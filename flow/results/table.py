@@ -65,6 +65,7 @@ _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("LUTs, block RAMs, by the planner's model", lambda s: _modelled_area(s["build"])),
     ("fmax", lambda s: f"{s['build']['fmax_mhz']:.1f} MHz"),
     ("that of each seed", lambda s: _seeds(s["build"])),
+    ("fmax, by the planner's model", lambda s: _modelled_clock(s["build"])),
     ("frames a sequence, each a sample", lambda s: _frames(s["cosim"])),
     ("cycles a sample, mean", lambda s: _number(s["performance"]["cycles_per_sample"])),
     ("cycles, by the planner's model", lambda s: _modelled(s["cosim_modes"])),
@@ -140,6 +141,13 @@ def _modelled_area(build: Summary) -> str:
         return "not recorded"
     found = build["estimated"]
     return f"{found['lut']:,} ({100 * found['lut_error']:+.1f} %), {found['bram']}"
+
+
+def _modelled_clock(build: Summary) -> str:
+    if "estimated" not in build:
+        return "not recorded"
+    told, routed = build["estimated"]["fmax_mhz"], build["fmax_mhz"]
+    return f"{told:.1f} MHz ({100 * (told / routed - 1):+.0f} %)"
 
 
 def _bound(performance: Summary) -> str:

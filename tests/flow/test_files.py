@@ -1,6 +1,8 @@
+import errno
 import json
 import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +50,86 @@ def test_failure_keeps_what_was_there(tmp_path, helper):
         write_and_fail(helper, target)
     assert (target / "a").read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.fixture
+def full(monkeypatch):
+    """A folder cannot be moved to its place."""
+    rename = Path.rename
+
+    def fail(self, target):
+        if self.name.startswith(".out-"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+
+
+def replace_folder(target, aside):
+    with atomic_folder(target, aside=aside) as folder:
+        (folder / "a").write_text("new")
+
+
+@pytest.fixture
+def old(tmp_path):
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "a").write_text("old")
+    return target
+
+
+def test_what_was_there_is_kept_aside(tmp_path, old):
+    replace_folder(old, tmp_path / "out-1")
+    assert (old / "a").read_text() == "new"
+    assert (tmp_path / "out-1" / "a").read_text() == "old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "out-1"]
+
+
+@pytest.mark.parametrize("aside", [None, "out-1"])
+def test_a_folder_that_cannot_be_moved_leaves_the_old_one(tmp_path, old, full, aside):
+    with pytest.raises(FileError, match=r"out: the output must be writable, found No space left"):
+        replace_folder(old, aside and tmp_path / aside)
+    assert (old / "a").read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_old_folder_that_cannot_be_moved_aside_stays(tmp_path, old):
+    with pytest.raises(FileError, match="the output must be writable, found No such file"):
+        replace_folder(old, tmp_path / "none" / "out-1")
+    assert (old / "a").read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("kind", ["file", "empty folder", "folder", "link to nothing"])
+def test_what_is_aside_already_is_not_replaced(tmp_path, old, kind):
+    aside = tmp_path / "out-1"
+    if kind == "file":
+        aside.write_text("mine")
+    elif kind == "link to nothing":
+        aside.symlink_to(tmp_path / "none")
+    else:
+        aside.mkdir()
+        if kind == "folder":
+            (aside / "mine").touch()
+    with pytest.raises(FileError, match=f"found {re.escape(str(aside))} exists already"):
+        replace_folder(old, aside)
+    assert (old / "a").read_text() == "old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "out-1"]
+    assert aside.is_dir() == kind.endswith("folder") and aside.is_symlink() == ("link" in kind)
+
+
+def test_what_cannot_be_put_back_is_told(tmp_path, old, full, monkeypatch):
+    once = Path.rename
+
+    def fail(self, target):
+        if self.name == "out-1":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return once(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(FileError, match=r"what was there is now .*/out-1; choose another"):
+        replace_folder(old, tmp_path / "out-1")
+    assert (tmp_path / "out-1" / "a").read_text() == "old"
 
 
 def test_files_join_others_and_keep_subfolders(tmp_path):

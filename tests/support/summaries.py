@@ -61,7 +61,13 @@ SUMMARY = {
         "spram": 0,
         "dsp": 0,
         "fmax_mhz": 101.26,
-        "estimated": {"lut": 4278, "bram": 12, "lut_error": -0.01, "bram_error": 0},
+        "estimated": {
+            "lut": 4278,
+            "bram": 12,
+            "fmax_mhz": 50.0,
+            "lut_error": -0.01,
+            "bram_error": 0,
+        },
         "seed": 3,
         "seeds": [
             {"seed": 1, "fmax_mhz": 99.5, "router": "router1", "seconds": 1.0},

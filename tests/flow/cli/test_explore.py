@@ -25,9 +25,11 @@ def test_help_teaches():
         (("--local-fallback",), "--local-fallback must come with --scheduler"),
         (("--scheduler", "tcp://a:1", "--workers", "2"), "--workers must be left out"),
         (("--modes", "fast"), "--modes: must be one of stepwise, settle, collapsed"),
-        (("--modes", "settle", "--steps", "4"), "steps must be given with the mode stepwise"),
+        (("--modes", "settle", "--steps", "4"), "--steps: must be given with the mode stepwise"),
         (("--boards", "de10"), "the board must be one of"),
         (("--levels", "0"), "--levels: must be at least 1"),
+        (("--weight-bits", "9"), "--weight-bits: must lie in 2..8, found 9"),
+        (("--lanes", "8,8"), "--lanes: must name every choice once, found 8, 8"),
         (("--lanes", "x"), "--lanes: must be integers"),
     ],
 )

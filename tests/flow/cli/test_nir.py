@@ -266,7 +266,7 @@ def test_options_of_files_that_do_nothing_for_modules(tmp_path, options, names):
 @pytest.mark.parametrize(
     ("options", "code", "text"),
     [
-        (("--agreement", "nan"), 2, "--agreement must be 0 to 1, found nan"),
+        (("--agreement", "nan"), 2, "--agreement: must be a finite number, found nan"),
         (("--agreement", 7), 2, "--agreement must be 0 to 1, found 7"),
         (("--weight-bits", 1), 2, "--weight-bits must be 2 to 16, found 1"),
         (("--weight-bits", "4,4"), 2, "--weight-bits must be one number for a NIR file"),

@@ -37,12 +37,15 @@ def test_what_optuna_calls_a_point_is_that_point():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"levels": ()}, r"^levels must have a choice, found none$"),
-        ({"lanes": (8, 8)}, r"^lanes must name every choice once, found 8, 8$"),
-        ({"weight_bits": (1, 4)}, r"^weight_bits must lie in 2\.\.8, found 1$"),
-        ({"levels": (0,)}, r"^levels must lie in 1\.\.255, found 0$"),
-        ({"steps": ()}, r"^steps must be given with the mode stepwise, .* found steps none, modes"),
-        ({"modes": (Mode.SETTLE,)}, r"^steps must be given .* found steps 2, 8, modes settle$"),
+        ({"levels": ()}, r"^levels: must have a choice, found none$"),
+        ({"lanes": (8, 8)}, r"^lanes: must name every choice once, found 8, 8$"),
+        ({"weight_bits": (1, 4)}, r"^weight_bits: must lie in 2\.\.8, found 1$"),
+        ({"levels": (0,)}, r"^levels: must lie in 1\.\.255, found 0$"),
+        (
+            {"steps": ()},
+            r"^steps: must be given with the mode stepwise, .* found steps none, m",
+        ),
+        ({"modes": (Mode.SETTLE,)}, r"^steps: must be given .* found steps 2, 8, modes settle$"),
         ({"boards": ("de10",)}, r"^the board must be one of"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -120,6 +121,21 @@ def test_what_is_stopped_says_what_it_keeps(explored, project):
 
     with pytest.raises(Stopped, match="^8 of 8 trials are kept$"):
         explore_stage(project, out, SPACE, trials=100, where=WHERE, working=interrupted)
+
+
+def test_points_are_written_while_nobody_else_works_on_the_study(project, tmp_path, monkeypatch):
+    tried = []
+
+    def write(*_, **__):
+        with pytest.raises(FileError, match="one run at a time may work on a study"):
+            explore_stage(project, tmp_path / "e", SPACE)
+        tried.append(True)
+
+    for name in ("search", "connect"):
+        monkeypatch.setattr(stage, name, lambda *_, **__: nullcontext())
+    monkeypatch.setattr(stage, "write_points", write)
+    explore_stage(project, tmp_path / "e", SPACE)
+    assert tried
 
 
 def test_another_network_or_data_is_refused(explored, project, tmp_path, monkeypatch):

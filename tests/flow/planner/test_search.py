@@ -141,6 +141,12 @@ def test_a_goal_that_no_plan_meets_tells_the_nearest(network, traces):
     assert re.match(pattern, str(caught.value)), caught.value
 
 
+def test_a_board_without_block_ram_tells_what_the_nearest_plan_misses(network, traces):
+    board = replace(BOARD, block_ram=replace(BOARD.block_ram, count=0))
+    with pytest.raises(ConfigurationError, match=r"found 1 block RAMs where \S+ has 0; ask for"):
+        plan_hardware(network, board, traces, objective=Objective.AREA, pins=SMALL)
+
+
 def test_a_clock_that_no_plan_reaches(network, traces):
     with pytest.raises(ConfigurationError, match=r"about \d+ MHz, at most \d+, where 900 are"):
         plan_hardware(network, BOARD, traces, objective=Objective.AREA, clock_hz=900e6, pins=SMALL)
@@ -233,11 +239,6 @@ def test_a_mode_is_chosen_or_pinned(network, inputs, traces):
 def test_pins_that_contradict(network, traces, pins, message):
     with pytest.raises(ConfigurationError, match=f"^{re.escape(message)}"):
         plan_hardware(network, BOARD, traces, objective=Objective.AREA, pins=pins)
-
-
-def test_a_limit_must_be_above_0():
-    with pytest.raises(ConfigurationError, match=r"^fps must be above 0, found 0$"):
-        Limits(fps=0)
 
 
 def test_the_plan_goes_through_its_file(tmp_path, fastest):

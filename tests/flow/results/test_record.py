@@ -8,7 +8,7 @@ from spikewright.flow.results.__main__ import main
 from spikewright.flow.results.metrics import figures
 from spikewright.flow.results.record import load_record, name_of, read_summary, take_over
 from spikewright.flow.results.table import BEGIN, END, page, short_table
-from spikewright.golden.errors import ConfigurationError, FileError
+from spikewright.golden.errors import ConfigurationError, FileError, MismatchError
 from support.summaries import SUMMARY
 
 
@@ -59,7 +59,13 @@ def test_a_text_without_a_place_changes_nothing(tmp_path, text, capsys):
 
 @pytest.mark.parametrize(
     ("changes", "found"),
-    [({"build": {}}, "KeyError: 'lut'"), ({"network": []}, "TypeError"), ({"accuracy": 1}, "Att")],
+    [
+        ({"build": {}}, "KeyError: 'lut'"),
+        ({"network": []}, "TypeError"),
+        ({"accuracy": 1}, "Att"),
+        ({"golden": {}}, "KeyError: 'steps'"),  # what is only shown
+        ({"hardware": {"lanes": [2]}}, "KeyError: 'banks'"),
+    ],
 )
 def test_a_summary_of_something_else_is_refused(tmp_path, changes, found):
     message = rf"run: a summary must be of a run of this version, found {found}"
@@ -69,10 +75,31 @@ def test_a_summary_of_something_else_is_refused(tmp_path, changes, found):
 
 def test_a_run_that_stopped_on_the_way_is_refused(tmp_path):
     (tmp_path / "summary.json").write_text(json.dumps({"network": {}, "accuracy": {}}))
-    with pytest.raises(
-        FileError, match=r"found no cosim, cosim_modes, build, performance, measured; run it again"
-    ):
+    missing = "golden, hardware, cosim, cosim_modes, build, performance, measured"
+    with pytest.raises(FileError, match=f"found no {missing}; run it again"):
         read_summary(tmp_path)
+
+
+@pytest.mark.parametrize("part", ["golden", "hardware"])
+def test_a_run_without_what_the_table_shows_is_refused(tmp_path, text, capsys, part):
+    folder = run(tmp_path / "run")
+    summary = {name: each for name, each in SUMMARY.items() if name != part}
+    (tmp_path / "run" / "summary.json").write_text(json.dumps(summary))
+    assert main(["record", str(tmp_path / "docs"), str(text), folder]) == FileError.exit_code
+    assert f"gone the whole way, found no {part}; run it again" in capsys.readouterr().err
+    assert not (tmp_path / "docs").exists()
+
+
+@pytest.mark.parametrize("command", ["record", "regress"])
+def test_a_run_whose_hardware_differs_is_refused(tmp_path, text, capsys, command):
+    modes = SUMMARY["cosim_modes"]
+    modes = modes | {"settle": modes["settle"] | {"mismatches": 2}}
+    folder = run(tmp_path / "run", cosim_modes=modes)
+    texts = [str(text)] if command == "record" else []
+    status = main([command, str(tmp_path / "docs"), *texts, folder])
+    assert status == MismatchError.exit_code
+    assert "found 2 of 2000000 spikes that differ, settle" in capsys.readouterr().err
+    assert not (tmp_path / "docs").exists()
 
 
 @pytest.mark.parametrize("content", ['{"schema": 0, "runs": {}}', '{"schema": 1}', "[1]", "{"])

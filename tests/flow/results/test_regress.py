@@ -43,7 +43,7 @@ PLANTED = [
     ("accuracy/stepwise/8", 0.9, "accuracy, stepwise T = 8", "worse", True),
     ("cosim_modes/settle/samples", 999, "samples compared, settle", "worse", True),
     ("cosim_modes/settle/spikes_compared", 1, "spikes compared, settle", "worse", True),
-    ("cosim_modes/settle/mismatches", 1, "differences, settle", "worse", True),
+    ("cosim_modes/settle/mismatches", 1, "differences, settle", "too much", True),
     ("cosim_modes/collapsed/latency_cycles", 351.0, "latency cycles, collapsed", "worse", True),
     ("cosim_modes/settle/estimate_error", 0.02, "model of cycles off by, settle", "within", False),
     (
@@ -97,11 +97,18 @@ def test_a_figure_that_is_gone_fails_and_a_new_one_does_not():
     assert {(move.verdict, move.too_far) for move in found} == {("new", False)}
 
 
-def test_a_model_of_cycles_that_is_off_fails_in_new_runs_and_old():
-    far = changed("cosim_modes/settle/estimate_error", 0.05)
+@pytest.mark.parametrize(
+    ("figure", "value", "name"),
+    [
+        ("estimate_error", 0.05, "model of cycles off by, settle"),
+        ("mismatches", 1, "differences, settle"),
+    ],
+)
+def test_what_is_above_its_limit_fails_in_new_runs_and_old(figure, value, name):
+    far = changed(f"cosim_modes/settle/{figure}", value)
     for record in ({}, {"tiny-bench": far}):
         (move,), _ = compare(record, {"tiny-bench": far})
-        assert (move.figure, move.verdict) == ("model of cycles off by, settle", "too much")
+        assert (move.figure, move.verdict) == (name, "too much")
         assert move.too_far
 
 
