@@ -18,7 +18,7 @@ from support.fuzz import check, random_case
 from support.random_graphs import random_graph
 from support.random_networks import Drawn
 
-NETWORKS = int(os.environ.get("FUZZ_N", "120"))
+NETWORKS = int(os.environ.get("FUZZ_N", "60"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 SHARDS = 20
 

@@ -91,9 +91,9 @@ PARTS = {
     "soma": (chain, r"core_0\.sweep(?:\$\d+)?\.soma_1", 1),
     "address": (chain, r"core_0\.synapses_0\.address(?:\$\d+)?", 1),
     "counters": (chain, "counters_1", 1),
-    "windows": (graph, r"core_0\.synapses_0(?:\.address(?:\$\d+)?)?", 2),
+    "windows": (graph, r"core_0\.synapses_0(?:\.address(?:\$\d+)?)?", 4),
     "fork": (crowd, "fork_a", 2),
-    "argmax": (graph, "argmax", 2),
+    "argmax": (graph, "argmax", 4),
 }
 EQUIVALENT = (
     # v < 0 is v <= -threshold_negative where that is 1.
