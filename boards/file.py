@@ -60,12 +60,15 @@ def load_board(path: Path, boards: Mapping[str, Board]) -> Board:
         )
     like = boards[data["like"]]
     counts = {name: data[name] for name in _COUNTS}
-    checked = Resources(
-        name=data["name"],
-        block_ram_bits=like.block_ram.bits,
-        lut_ram=like.lut_ram,
-        **counts,
-    )
+    try:
+        checked = Resources(
+            name=data["name"],
+            block_ram_bits=like.block_ram.bits,
+            lut_ram=like.lut_ram,
+            **counts,
+        )
+    except ConfigurationError as error:
+        raise ConfigurationError(error.must, found=error.found, where=where) from error
     if checked.sprams and like.large_ram is None:
         raise ConfigurationError(
             f"sprams must be 0, as on {like.name}", found=str(checked.sprams), where=where

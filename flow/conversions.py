@@ -18,6 +18,7 @@ from spikewright.flow.convert import (
     TrainConfig,
     convert,
     prepare,
+    pruned_figures,
     train,
 )
 from spikewright.flow.frameworks import import_spiking
@@ -89,7 +90,7 @@ def convert_stage(
         conversion = convert(module, data.x, config)
         project = Project.create(out, conversion.network, original, data.first(KEPT_SAMPLES))
     seconds["convert"] = time.perf_counter() - start
-    project.record(config.pruned, seconds)
+    project.record(pruned_figures(config, conversion.network), seconds)
     return project
 
 

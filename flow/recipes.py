@@ -18,6 +18,7 @@ from spikewright.flow.convert import (
     TrainConfig,
     convert,
     prepare,
+    pruned_figures,
     train,
 )
 from spikewright.flow.datasets import N_CLASSES, Dataset
@@ -85,7 +86,7 @@ class Recipe:
             held_out = Samples(x=data.x_test, y=data.y_test)
             project = Project.create(out, conversion.network, original, held_out)
         seconds = {"train": train_seconds, "convert": time.perf_counter() - start}
-        project.record(self.convert.pruned, seconds)
+        project.record(pruned_figures(self.convert, conversion.network), seconds)
         return project
 
 

@@ -25,6 +25,7 @@ from spikewright.flow.recurrent import RecurrentNetwork, RecurrentReference
 from spikewright.flow.samples import Samples
 from spikewright.flow.sequences import encode_samples, frames_of, unrolled
 from spikewright.flow.synthesize import check_fits, memories_of, stored_sample, synthesize
+from spikewright.flow.tools import check_simulator
 from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
 from spikewright.golden.spec import Encoding, Mode, Network, ReadoutKind
 from spikewright.hdl.plan import (
@@ -160,6 +161,7 @@ def cosim_stage(
     working: Working = silent,
 ) -> None:
     """Compare the Verilog with the golden model, spike by spike, and count its cycles."""
+    check_simulator(simulator)
     start = time.perf_counter()
     network = project.network
     plan = hardware_plan(project, mode)

@@ -13,6 +13,7 @@ from spikewright.golden.errors import ConfigurationError, ToolError
 __all__ = [
     "INSTALL",
     "SIMULATORS",
+    "check_simulator",
     "find_tool",
     "package_versions",
     "simulator_environment",
@@ -73,11 +74,20 @@ def verilator_root() -> Path:
     )
 
 
+def check_simulator(simulator: str) -> None:
+    """Refuse a name that is no simulator's."""
+    if simulator not in SIMULATORS:
+        raise ConfigurationError(
+            f"the simulator must be one of {', '.join(SIMULATORS)}", found=repr(simulator)
+        )
+
+
 def simulator_environment(simulator: str, *, optimise: str = "-O3") -> dict[str, str]:
     """Return the environment in which a simulator builds and runs; raises ToolError.
 
     ``optimise`` is the C++ optimisation of the simulated model (verilator only).
     """
+    check_simulator(simulator)
     environment = dict(os.environ)
     # A simulation started from within pytest must not think that it is part of that run.
     for name in ("PYTEST_CURRENT_TEST", "COCOTB_TEST_FILTER", "COCOTB_TESTCASE"):
@@ -91,13 +101,9 @@ def simulator_environment(simulator: str, *, optimise: str = "-O3") -> dict[str,
         environment["MAKEFLAGS"] = " ".join(
             (*_MAKE_FLAGS, f"OPT_FAST={optimise}", f"OPT_GLOBAL={_runtime_level(optimise)}")
         )
-    elif simulator == "icarus":
+    else:
         for tool in ("iverilog", "vvp"):
             find_tool(tool)
-    else:
-        raise ConfigurationError(
-            f"the simulator must be one of {', '.join(SIMULATORS)}", found=repr(simulator)
-        )
     return environment
 
 

@@ -229,8 +229,15 @@ def _check_spikes(network: Network, plan: HardwarePlan, core: CorePlan) -> None:
     (host,) = core.hosts if len(core.hosts) == 1 else (None,)
     heard = () if host is None else network.sources(host.population)
     dense = len(heard) == 1 and isinstance(heard[0].operator, Dense) and not heard[0].delay
+    one = "let it take one spike a cycle"
+    if core.sweep_lanes is None:
+        raise ConfigurationError(
+            "a core that takes several spikes a cycle must have sweep_lanes",
+            found="none",
+            where=core.where,
+            action=f"give it sweep_lanes, and a lane for each neuron, or {one}",
+        )
     for holds, must, found in (
-        (core.sweep_lanes is not None, "have sweep_lanes", "none"),
         (dense, "have one connection, dense and without delay", _connections(heard)),
         (core.banks == (1, 1), "have banks 1x1", f"{core.banks[0]}x{core.banks[1]}"),
         (core.products is Products.MULTIPLIER, "make products at once", str(core.products)),
@@ -245,7 +252,7 @@ def _check_spikes(network: Network, plan: HardwarePlan, core: CorePlan) -> None:
                 f"a core that takes several spikes a cycle must {must}",
                 found=found,
                 where=core.where,
-                action="let it take one spike a cycle",
+                action=one,
             )
     _check_source(network, plan, core, heard[0].source)
 

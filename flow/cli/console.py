@@ -45,6 +45,7 @@ _SECTIONS = (
         ),
     ),
     ("Network", "network", ("name", "shapes", "weight_bits", "weights", "modes", "hash")),
+    ("Pruned", "pruned", ("share", "lanes", "weights_left")),
     ("From NIR", "nir", ("reads", "silent", "agreement", "precision", "discretisation")),
     ("Accuracy", "accuracy", _ACCURACY),
     (

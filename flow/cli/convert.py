@@ -271,7 +271,7 @@ def convert(
     project = convert_stage(
         out, module, data, config, training=training, seed=seed, working=working
     )
-    show_summary(project.summary, "network")
+    show_summary(project.summary, "network", "pruned")
 
 
 def _given(context: typer.Context) -> set[str]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spikewright.flow.cli.console import OUT, say, working
+from spikewright.flow.cli.console import ERR, OUT, say, working
 from spikewright.flow.cli.options import Data, ProjectFolder, integers, one_of
 from spikewright.golden.errors import ConfigurationError
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from spikewright.flow.explore.stage import Explored
 
 __all__ = ["explore"]
+
+_INTERRUPTED = 130  # as a shell has it
 
 
 def explore(
@@ -113,9 +115,10 @@ def explore(
     say everything of every point; NUMBER, a project with its plan.json for each point
     of the front. A folder that you worked in is kept beside it, as OUT/points-1.
 
-    In OUT, study.journal, with which the same command goes on where it ended. A worker
-    that dies takes nothing away: what it was at is tried again. Where a machine fails
-    for good, by a full disk or too little memory, the next run tries the point again.
+    In OUT, study.journal, with which the same command goes on where it ended, or where
+    Ctrl-C ended it. A worker that dies takes nothing away: what it was at is tried
+    again. Where a machine fails for good, by a full disk or too little memory, the next
+    run tries the point again.
 
     Accuracies are measured on the samples that points are chosen by: measure the one
     that you take on others.
@@ -141,7 +144,7 @@ def explore(
     from spikewright.flow.convert import TrainConfig
     from spikewright.flow.explore.front import Cost
     from spikewright.flow.explore.space import Space
-    from spikewright.flow.explore.stage import Where, explore_stage
+    from spikewright.flow.explore.stage import Stopped, Where, explore_stage
     from spikewright.flow.project import Project
     from spikewright.flow.samples import load_samples
     from spikewright.golden.spec import Mode
@@ -165,28 +168,32 @@ def explore(
         lanes=integers(lanes, "--lanes"),
         boards=tuple(boards.split(",")),
     )
-    found = explore_stage(
-        Project(folder),
-        out,
-        space,
-        costs=tuple(one_of(Cost, each, "--costs") for each in costs.split(",")),
-        trials=trials,
-        calibration=None if calibrate is None else load_samples(calibrate),
-        held_out=None if data is None else load_samples(data),
-        input_levels=input_levels,
-        training=TrainConfig(epochs=qat_epochs, learning_rate=learning_rate)
-        if qat_epochs
-        else None,
-        seed=seed,
-        where=Where(
-            scheduler=scheduler,
-            workers=workers,
-            timeout_s=timeout,
-            local_fallback=local_fallback,
-            trial_timeout_s=trial_timeout,
-        ),
-        working=working,
-    )
+    try:
+        found = explore_stage(
+            Project(folder),
+            out,
+            space,
+            costs=tuple(one_of(Cost, each, "--costs") for each in costs.split(",")),
+            trials=trials,
+            calibration=None if calibrate is None else load_samples(calibrate),
+            held_out=None if data is None else load_samples(data),
+            input_levels=input_levels,
+            training=TrainConfig(epochs=qat_epochs, learning_rate=learning_rate)
+            if qat_epochs
+            else None,
+            seed=seed,
+            where=Where(
+                scheduler=scheduler,
+                workers=workers,
+                timeout_s=timeout,
+                local_fallback=local_fallback,
+                trial_timeout_s=trial_timeout,
+            ),
+            working=working,
+        )
+    except Stopped as stopped:
+        ERR.print(f"stopped: {stopped}; the same command goes on", highlight=False)
+        raise typer.Exit(_INTERRUPTED) from stopped
     _show(found)
     say(f"\nAll of it is in {out / 'points'}")
 

@@ -38,11 +38,12 @@ app = typer.Typer(
     [bold]spikewright plan[/] p --board ulx3s-85f      the hardware that suits a board\n
     [bold]spikewright generate[/] p                    Verilog\n
     [bold]spikewright cosim[/] p                       the Verilog against the golden model\n
-    [bold]spikewright build[/] p --board ulx3s-85f     bitstream\n
-    [bold]spikewright export[/] p --out net.nir        the network for other frameworks
+    [bold]spikewright build[/] p --board ulx3s-85f     bitstream
 
-    Networks of other frameworks come in as NIR:
-    [bold]spikewright convert[/] net.nir --preset snntorch --out p
+    Networks of other frameworks come in as NIR; they and spiking modules go out as NIR:
+
+    [bold]spikewright convert[/] net.nir --preset snntorch --out p\n
+    [bold]spikewright export[/] p --out net.nir        not the ternary neurons of a plain module
 
     What else the network could be, on which board, and at what cost:
     [bold]spikewright explore[/] p --out e

@@ -72,8 +72,8 @@ def plan(
     banks: Annotated[
         str | None,
         typer.Option(
-            help="Rows and columns of neurons that a core's lanes span, at most, as 3x3: once, or "
-            "once for each population.",
+            help="Rows and columns of neurons that a core's lanes span, as 3x3, at most those that "
+            "a population has: once, or once for each. Lanes that are given must be enough.",
             show_default="as takes the fewest cycles",
         ),
     ] = None,
@@ -97,8 +97,8 @@ def plan(
     membranes: Annotated[
         str | None,
         typer.Option(
-            help="Where membranes live, in all cores: registers, lutram, block, or spram (large "
-            "RAMs).",
+            help="Where membranes live: registers, lutram or block, in all cores; or spram (large "
+            "RAMs), in those that are worth one.",
             show_default="the planner's choice",
         ),
     ] = None,

@@ -29,8 +29,9 @@ def readout(
         ),
     ] = None,
     shift: Annotated[
-        int, typer.Option(min=2, max=30, help="Bits of the filter's coefficients.")
-    ] = 14,
+        int | None,
+        typer.Option(min=2, max=30, help="Bits of the filter's coefficients.", show_default="14"),
+    ] = None,
     fraction: Annotated[
         int, typer.Option(min=0, max=16, help="Bits of filtered values below the unit.")
     ] = 0,
@@ -40,6 +41,11 @@ def readout(
     ] = None,
 ) -> None:
     """Read a project's network in another way; its hardware must be generated again.
+
+    The project itself is changed, and what was made of it is removed: take a copy
+    of the folder to keep both. Every kind but membrane is a thing of steps: the
+    network then has the mode stepwise only, and [bold]readout --kind membrane[/] does not
+    bring the others back; [bold]convert[/] does.
 
     [bold]Examples[/]
 

@@ -1,4 +1,4 @@
-"""The commands that work in a project: ``evaluate``, ``generate``, ``cosim``, ``build``."""
+"""The commands that work in a project: ``evaluate`` to ``build``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +31,9 @@ def evaluate(
 ) -> None:
     """Measure accuracy: float, quantised, stepwise at each T, settle and collapsed.
 
+    Without --data on the samples that the project keeps, which are those that convert
+    was given to calibrate on: accuracy on samples that nobody has seen may be less.
+
     [bold]Example[/]
 
       spikewright evaluate p --data test.npz --steps 1,2,4,8,16
@@ -45,6 +48,11 @@ def evaluate(
     wanted = given or usual_steps(project.network, (1, 2, 4, 8))
     evaluate_stage(project, samples, steps=wanted, batch=batch, working=working)
     show_summary(project.summary, "network", "accuracy")
+    if data is None:
+        say(
+            f"On the {len(samples):,} samples that the project keeps: convert keeps those of "
+            "--calibrate. Give --data for others."
+        )
 
 
 def export(
@@ -52,6 +60,10 @@ def export(
     out: Annotated[Path, typer.Option(help="FILE.nir; its discretisation is FILE.json beside it.")],
 ) -> None:
     """Write the integer network as NIR, for other frameworks.
+
+    What came from a NIR file or a spiking module can go out, and what else fires
+    upwards only. NIR has no primitive for the ternary neurons of a plain module's
+    conversion, which also fire downwards, nor for its one-hot and first-spike codes.
 
     A leak goes out without its rounding, which NIR does not know.
 
@@ -88,8 +100,9 @@ def generate(
     banks: Annotated[
         str | None,
         typer.Option(
-            help="How many rows and columns of neurons those lanes span, at most, as 3x3: once, or "
-            "once for each population. The other factor of lanes is channels.",
+            help="How many rows and columns of neurons those lanes span, as 3x3, at most those "
+            "that a population has: once, or once for each. There must be --lanes for them all; "
+            "the other factor of lanes is channels.",
             show_default="as takes the fewest cycles",
         ),
     ] = None,
@@ -106,8 +119,8 @@ def generate(
         int | None,
         typer.Option(
             min=1,
-            help="Spikes that such a core takes in a cycle, a power of two, where one dense "
-            "connection brings them: its weights get as many read ports.",
+            help="Spikes that a core takes in a cycle, a power of two, where one dense connection "
+            "brings them: its weights get as many read ports. More than one needs --sweep-lanes.",
             show_default="1",
         ),
     ] = None,
@@ -124,7 +137,8 @@ def generate(
         typer.Option(
             help="Where membranes live: registers, lutram, block, or spram: the large RAMs of an "
             "iCE40UP5K, for cores with more than {large_bits} bits of them; a row then takes two "
-            "cycles. An iCE40 has no LUT RAM.",
+            "cycles. Cores of up to 4 words keep them in registers where block or spram is asked "
+            "for. An iCE40 has no LUT RAM.",
             show_default="registers up to 4 words, LUT RAM up to 64, block RAM beyond",
         ),
     ] = None,
@@ -258,6 +272,13 @@ def generate(
     if plan is not None and beside:
         raise ConfigurationError(
             "--plan says all of it and must be given alone", found=", ".join(beside)
+        )
+    if (spikes or 1) > 1 and sweep_lanes is None:
+        raise ConfigurationError(
+            "several spikes a cycle must come with --sweep-lanes",
+            found="none",
+            where="--spikes",
+            action="give --sweep-lanes N, or let it take one spike a cycle",
         )
     project = Project(folder)
     network = project.network

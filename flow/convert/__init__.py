@@ -4,6 +4,7 @@ from spikewright.flow.convert.code import Code
 from spikewright.flow.convert.config import ConvertConfig, MaxPool, TrainConfig
 from spikewright.flow.convert.layers import QatRelay, QatStage
 from spikewright.flow.convert.pipeline import Conversion, convert
+from spikewright.flow.convert.prune import pruned_figures
 from spikewright.flow.convert.qat import QatNetwork, prepare
 from spikewright.flow.convert.reference import Reference, code_of, encode_input
 from spikewright.flow.convert.train import Epoch, Progress, train
@@ -26,5 +27,6 @@ __all__ = [
     "convert",
     "encode_input",
     "prepare",
+    "pruned_figures",
     "train",
 ]

@@ -157,11 +157,6 @@ class ConvertConfig:
             return 1
         return MAX_STEPS if self.max_steps is None else self.max_steps
 
-    @property
-    def pruned(self) -> dict[str, dict[str, float]]:
-        """What a project records of pruning: nothing, or its share and the lanes."""
-        return {"pruned": {"share": self.prune, "lanes": self.prune_lanes}} if self.prune else {}
-
     def layer_bits(self, n_layers: int) -> tuple[int, ...]:
         """Weight bits of each layer with weights."""
         return _spread(self.weight_bits, n_layers, "weight_bits", "layers")

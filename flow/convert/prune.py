@@ -8,8 +8,11 @@ import numpy.typing as npt
 
 from spikewright.flow.importers import Branch, BranchKind, FloatArray, Graph, Node, Stage
 from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.spec import Dense, Network, Window
 
-__all__ = ["Mask", "Pruned", "balanced_mask", "prune"]
+from .config import ConvertConfig
+
+__all__ = ["Mask", "Pruned", "balanced_mask", "prune", "pruned_figures"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -87,6 +90,21 @@ def prune(graph: Graph, *, share: float, lanes: int) -> Pruned:
             action="give fewer lanes to balance for",
         )
     return Pruned(graph=replace(graph, stages=tuple(stages)), masks=masks)
+
+
+def pruned_figures(config: ConvertConfig, network: Network) -> dict[str, dict[str, float]]:
+    """What a project records of pruning: nothing, or its share, the lanes, and how many weights of
+    the integer network are not 0.
+    """
+    if not config.prune:
+        return {}
+    operators = [connection.operator for connection in network.connections]
+    left = sum(
+        int(np.count_nonzero(operator.weights))
+        for operator in operators
+        if isinstance(operator, (Dense, Window)) and operator.weights is not None
+    )
+    return {"pruned": {"share": config.prune, "lanes": config.prune_lanes, "weights_left": left}}
 
 
 def _size(stage: Stage, branch: Branch, weight: FloatArray) -> FloatArray:

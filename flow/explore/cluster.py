@@ -1,10 +1,13 @@
 """Where trials run: a Dask cluster on this machine, or one that the user has."""
 
+import signal
 import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.resource_tracker import ensure_running
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -72,7 +75,12 @@ def connect(
 
 
 def _local(workers: int | None, folder: str) -> LocalCluster:
-    try:
+    def begin() -> LocalCluster:
+        # A terminal sends Ctrl-C to workers too, which are to be ended by the cluster. They inherit
+        # what is blocked here, as do those that take the place of one that died. Python's own
+        # helper unblocks it where it starts, so that is done before.
+        ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         return LocalCluster(
             n_workers=workers or available_cores(),
             threads_per_worker=1,
@@ -81,6 +89,15 @@ def _local(workers: int | None, folder: str) -> LocalCluster:
             local_directory=folder,
             silence_logs=50,
         )
+
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            begun = thread.submit(begin)
+            try:
+                return begun.result()
+            except KeyboardInterrupt:
+                begun.result().close()
+                raise
     except (RuntimeError, OSError) as error:
         raise ToolError(
             "workers must start on this machine",

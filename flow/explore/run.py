@@ -212,5 +212,5 @@ def _threads(job: Search, client: Client) -> int:
 
 def _note(job: Search, known: int, total: int) -> str:
     done = job.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    best = max((trial.values[0] for trial in done), default=0.0)
-    return f"{known} of {total}, best {100 * best:.2f} %"
+    best = max((trial.values[0] for trial in done), default=None)
+    return f"{known} of {total}" + ("" if best is None else f", best {100 * best:.2f} %")

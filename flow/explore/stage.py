@@ -4,10 +4,13 @@ import hashlib
 import json
 import secrets
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from optuna.study import Study
 
 from spikewright.boards import get_board
 from spikewright.flow.area import model_hash
@@ -31,7 +34,7 @@ from .study import JOURNAL, open_study
 from .task import Payload, Tasks
 from .work import cost, measure, packed, quantise
 
-__all__ = ["Explored", "Where", "explore_stage"]
+__all__ = ["Explored", "Stopped", "Where", "explore_stage"]
 
 TASKS = Tasks(quantise=quantise, measure=measure, cost=cost)
 _LEAST_MAX_STEPS = 64
@@ -65,6 +68,13 @@ class Explored:
     why: str
     failed: int
     failure: str
+
+
+class Stopped(KeyboardInterrupt):
+    """Somebody stopped the search: ``kept`` trials of ``wanted`` are known, and stay so."""
+
+    def __init__(self, kept: int, wanted: int) -> None:
+        super().__init__(f"{kept} of {wanted} trials are kept")
 
 
 def explore_stage(
@@ -107,6 +117,8 @@ def explore_stage(
         If ``out`` holds something else, such as the study of another network.
     ToolError
         If the scheduler does not answer.
+    Stopped
+        If it was interrupted.
     """
     where = where or Where()
     original = _original(project)
@@ -158,7 +170,10 @@ def explore_stage(
         },
     }
     _check_folder(out)
-    with open_study(out, identity, directions(costs), seed=seed) as study:
+    with (
+        open_study(out, identity, directions(costs), seed=seed) as study,
+        _stoppable(study, space, trials),
+    ):
         job = Search(
             study=study,
             space=space,
@@ -208,6 +223,16 @@ def explore_stage(
         failed=len(failed),
         failure=failed[0][1] if failed else "",
     )
+
+
+@contextmanager
+def _stoppable(study: Study, space: Space, trials: int) -> Iterator[None]:
+    """Say what an interrupted search leaves."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        kept = len(found_points(study, space)) + len(refused_points(study, space))
+        raise Stopped(kept, min(trials, sum(1 for _ in space.points()))) from stop
 
 
 def _original(project: Project) -> Original:

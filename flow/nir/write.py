@@ -183,7 +183,12 @@ def _neuron(population: Population) -> nir.NIRNode:
     reason = next((text for text, holds in reasons.items() if holds), None)
     if reason is not None:
         raise UnsupportedError(
-            "NIR has no such population", found=f"one that {reason}", where=where
+            "NIR has no such population",
+            found=f"one that {reason}",
+            where=where,
+            action="export networks that came from NIR or from spiking modules, or that fire "
+            "upwards only; of a plain module, whose integer neurons fire both ways, other "
+            "frameworks take the module itself",
         )
 
     def full(value: float) -> Floats:

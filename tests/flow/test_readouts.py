@@ -67,10 +67,11 @@ def test_a_low_pass_comes_to_rest_at_the_value_itself():
 @pytest.mark.parametrize(
     ("network", "kind", "options", "message"),
     [
-        (SILENT, "count", {}, "readout count must read a population that fires, found fire none"),
-        (FIRING, "maximum", {}, "readout maximum must read fire none, found fire binary"),
+        (SILENT, "count", {}, "must read a population that fires, found fire none; take one"),
+        (FIRING, "maximum", {}, "that never fires, found fire binary; take one of count, first"),
         (SILENT, "maximum", {"low_pass": (2, 0.2)}, "a filter must come with a stream, found read"),
-        (SILENT, "stream", {"block": 4}, "fraction and block must come with a filter, found none"),
+        (SILENT, "stream", {"block": 4}, "shift, fraction and block must come with a filter"),
+        (SILENT, "stream", {"shift": 14}, "shift, fraction and block must come with a filter"),
         (SILENT, "stream", {"low_pass": (3, 0.2)}, "the order must be even, from 2, found 3"),
         (SILENT, "stream", {"low_pass": (2, 1.2)}, "the cut-off must be between 0 and 1, half the"),
     ],

@@ -244,7 +244,8 @@ def test_several_spikes_a_cycle_are_legal():
         (
             {"a": {"sweep_lanes": None}},
             r"^core of 'a': a core that takes several spikes a cycle must "
-            r"have sweep_lanes, found none; let it take one spike a cycle$",
+            r"have sweep_lanes, found none; give it sweep_lanes, and a lane for each neuron, or "
+            r"let it take one spike a cycle$",
         ),
         ({"a": {"products": "serial"}}, r"must make products at once, found serial;"),
         (

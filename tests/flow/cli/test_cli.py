@@ -129,6 +129,9 @@ def test_the_way_of_a_network(project, data):
     # Other hardware for the same mode makes those figures void.
     spikewright("generate", project, "--mode", "settle", "--lanes", "9", cwd=project)
     assert "cosim" not in summary(project)
+    result = spikewright("cosim", project, "--simulator", "modelsim", cwd=project, ok=False)
+    assert "must be one of verilator, icarus" in failure(result, 2)
+    assert "co-simulate" not in result.stderr, "told before the work"
     # A plan file says all.
     plan = project / "generated/settle/plan.json"
     spikewright("generate", project, "--plan", plan, cwd=project)
@@ -370,6 +373,8 @@ def test_steps_out_of_order_say_what_comes_first(project, tmp_path):
     assert "spikewright convert" in failure(result, 6)
     result = spikewright("generate", project, "--mode", "quick", cwd=tmp_path, ok=False)
     assert "--mode: must be one of stepwise, settle, collapsed" in failure(result, 2)
+    result = spikewright("generate", project, "--spikes", "2", cwd=tmp_path, ok=False)
+    assert "give --sweep-lanes N, or let it take one spike a cycle" in failure(result, 2)
 
 
 def test_a_plan_is_given_alone(project, tmp_path):

@@ -4,6 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from spikewright.flow.cli.main import app
+from spikewright.flow.explore.stage import Stopped
 from spikewright.golden.errors import ConfigurationError, FileError
 
 
@@ -37,6 +38,17 @@ def test_refused(options, message, tmp_path):
     assert isinstance(found.exception, ConfigurationError)
     assert message in str(found.exception)
     assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupt_says_what_is_kept(tmp_path, monkeypatch):
+    def stop(*given, **named):
+        raise Stopped(3, 8)
+
+    monkeypatch.setattr("spikewright.flow.explore.stage.explore_stage", stop)
+    (tmp_path / "summary.json").write_text('{"schema": 1}')
+    found = invoke(tmp_path, "--out", tmp_path / "e")
+    assert found.exit_code == 130
+    assert found.stderr == "stopped: 3 of 8 trials are kept; the same command goes on\n"
 
 
 def test_no_project(tmp_path):

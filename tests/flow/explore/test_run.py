@@ -1,5 +1,6 @@
 """A search on real workers with tasks that pretend: nothing is lost, nothing is done twice."""
 
+import signal
 import subprocess
 import sys
 import threading
@@ -187,6 +188,13 @@ def test_a_trial_is_not_late_while_it_waits_for_a_worker(run, client):
     run.search(1, space=ONE, trial_timeout_s=1.0)
     assert run.failed == () and len(run.found) == 1
     del others
+
+
+def test_workers_leave_an_interrupt_to_who_started_them(client):
+    """A terminal sends it to them too."""
+    blocked = client.run(signal.pthread_sigmask, signal.SIG_BLOCK, ())
+    assert len(blocked) == 2 and all(signal.SIGINT in each for each in blocked.values())
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def test_a_mistake_of_our_own_is_no_answer(run):

@@ -15,7 +15,7 @@ from spikewright.flow.convert import ConvertConfig, TrainConfig
 from spikewright.flow.explore import stage
 from spikewright.flow.explore.front import Cost
 from spikewright.flow.explore.space import Space
-from spikewright.flow.explore.stage import Where, explore_stage
+from spikewright.flow.explore.stage import Stopped, Where, explore_stage
 from spikewright.flow.networks import mlp
 from spikewright.flow.plan_file import load_plan
 from spikewright.flow.project import Project
@@ -111,6 +111,16 @@ def test_it_goes_on_and_changes_nothing(explored, project):
     assert not (out / "points" / "notes.txt").exists()
     assert (out / "points" / "points.csv").read_text() == before
     assert {each.point for each in again.best} == {each.point for each in result.best}
+
+
+def test_what_is_stopped_says_what_it_keeps(explored, project):
+    out, _ = explored
+
+    def interrupted(_title):
+        raise KeyboardInterrupt
+
+    with pytest.raises(Stopped, match="^8 of 8 trials are kept$"):
+        explore_stage(project, out, SPACE, trials=100, where=WHERE, working=interrupted)
 
 
 def test_points_are_written_while_nobody_else_works_on_the_study(project, tmp_path, monkeypatch):
