@@ -192,6 +192,7 @@ def test_a_trial_is_not_late_while_it_waits_for_a_worker(run, client):
 
 def test_workers_leave_an_interrupt_to_who_started_them(client):
     """A terminal sends it to them too."""
+    client.wait_for_workers(2, timeout=60)  # one that was killed comes back
     blocked = client.run(signal.pthread_sigmask, signal.SIG_BLOCK, ())
     assert len(blocked) == 2 and all(signal.SIGINT in each for each in blocked.values())
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())

@@ -73,7 +73,10 @@ def test_nobody_beats_the_front(fastest):
     ("board", "objective"),
     [
         ("icebreaker", Objective.MEMORY),
-        *(("ulx3s-85f", objective) for objective in Objective),
+        ("ulx3s-85f", Objective.AREA),
+        ("ulx3s-85f", Objective.THROUGHPUT),
+        pytest.param("ulx3s-85f", Objective.LATENCY, marks=pytest.mark.rest),
+        pytest.param("ulx3s-85f", Objective.MEMORY, marks=pytest.mark.rest),
     ],
 )
 def test_no_plan_of_a_grid_is_better(network, traces, board, objective):
