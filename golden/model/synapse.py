@@ -130,6 +130,9 @@ class DenseSynapses:
         else:
             blocks = levels.chunk(len(weights), dim=1)
             charge = torch.cat([product(*pair) for pair in zip(blocks, weights, strict=True)], 1)
+        if charge.dtype != self.dtype and charge.dtype.itemsize == self.dtype.itemsize:
+            # In the same place: memory that is new costs more than the conversion.
+            return charge.view(self.dtype).copy_(charge)
         return charge.to(self.dtype)
 
 
