@@ -26,6 +26,9 @@ _SCHEMES = ("tcp", "tls")
 _SETTINGS = {
     # The data come with the first task: a worker that dies takes nothing away.
     "distributed.admin.large-graph-warning-threshold": "1GB",
+    # Workers are brought back by their nannies. Dask looks 15 s after a worker was lost whether
+    # it is there, and closes its nanny for good if it is just then away for a second time.
+    "distributed.deploy.lost-worker-timeout": "365 days",
     "distributed.logging.distributed": "error",
 }
 

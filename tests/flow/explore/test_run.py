@@ -190,12 +190,26 @@ def test_a_trial_is_not_late_while_it_waits_for_a_worker(run, client):
     del others
 
 
-def test_workers_leave_an_interrupt_to_who_started_them(client):
+def test_workers_leave_an_interrupt_to_who_started_them():
     """A terminal sends it to them too."""
-    client.wait_for_workers(2, timeout=60)  # one that was killed comes back
-    blocked = client.run(signal.pthread_sigmask, signal.SIG_BLOCK, ())
-    assert len(blocked) == 2 and all(signal.SIGINT in each for each in blocked.values())
+    with connect(None, workers=1) as client:
+        blocked = client.run(signal.pthread_sigmask, signal.SIG_BLOCK, ())
+    assert len(blocked) == 1 and all(signal.SIGINT in each for each in blocked.values())
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_a_worker_that_is_lost_twice_within_seconds_comes_back():
+    """At 15 s too, when Dask looks after the first loss: the worker is away for a second time."""
+    with connect(None, workers=1) as client:
+        begun = time.monotonic()
+        client.restart_workers(list(client.nthreads()), timeout=30)
+        time.sleep(max(0, begun + 13 - time.monotonic()))
+        busy = client.submit(time.sleep, 120)  # its worker is killed 4 s after it is asked to end
+        while busy.key not in client.processing()[next(iter(client.nthreads()))]:
+            time.sleep(0.05)
+        client.cancel(busy, force=True)
+        client.restart_workers(list(client.nthreads()), timeout=30)
+        assert len(client.nthreads()) == 1
 
 
 def test_a_mistake_of_our_own_is_no_answer(run):
