@@ -125,25 +125,27 @@ def _telling(title: str) -> Iterator[Advance]:
     start = last = time.perf_counter()
     said = ""
 
-    def line(text: str) -> None:
-        ERR.print(f"{title}{text}", highlight=False, markup=False, soft_wrap=True)
-
     def tell(share: float, note: str = "") -> None:
         nonlocal last, said
         now = time.perf_counter()
         text = f": {share:.0%}" + (f", {note}" if note else "")
         if now - last >= _LINE_SECONDS and text != said:
             last, said = now, text
-            line(text)
+            show_note(f"{title}{text}")
 
-    line(" ...")
+    show_note(f"{title} ...")
     yield tell
-    line(f": {time.perf_counter() - start:.1f} s")
+    show_note(f"{title}: {time.perf_counter() - start:.1f} s")
 
 
 def show_error(error: SpikewrightError) -> None:
     """One message on standard error."""
     ERR.print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
+
+
+def show_note(text: str) -> None:
+    """A line on standard error, as it is."""
+    ERR.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def show_warning(
