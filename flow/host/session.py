@@ -170,9 +170,9 @@ class Session:
         """
         now = self.transport.now()
         away = now - self._left  # nobody looked meanwhile: it does not count
-        self._heard, self._progress, self._alarm = (
-            each + away for each in (self._heard, self._progress, self._alarm)
-        )
+        self._heard += away
+        self._progress += away
+        self._alarm += away
         self._fill()
         frames = self._exchange(min(timeout, self._alarm - now) if self.waiting else timeout)
         damaged = self._decoder.bad > self.statistics.bad

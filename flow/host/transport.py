@@ -159,8 +159,9 @@ def _cannot_open(port: str, error: Exception) -> LinkError:
             "the port must exist",
             found="none of that name",
             where=port,
-            action=f"give one of those there are: {there}" if there else "plug the board in: there"
-            " are no serial ports",
+            action=f"give one of those there are: {there}"
+            if there
+            else "plug the board in: there are no serial ports",
         )
     if code in (errno.EBUSY, errno.EAGAIN) or "lock" in str(error):
         return LinkError(

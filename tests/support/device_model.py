@@ -309,9 +309,7 @@ class DeviceModel:
             there = [k for k in range(8 * len(body[2:])) if bits >> k & 1]
             return [port.word(SPIKE, first + k, 1) for k in there]
         size = -(-port.payload_bits // 8)
-        values = [
-            int.from_bytes(body[k : k + size], "little") for k in range(2, len(body), size)
-        ]
+        values = [int.from_bytes(body[k : k + size], "little") for k in range(2, len(body), size)]
         return [port.word(SPIKE, first + k, value) for k, value in enumerate(values) if value]
 
     def _load(self, payload: bytes, tag: bytes, now: float):
