@@ -17,7 +17,7 @@ from spikewright.flow.host.output import OutputReader, Result
 from spikewright.flow.host.samples import Given, Samples, prepare
 from spikewright.flow.host.session import Session, Statistics
 from spikewright.flow.host.target import Target, find_target
-from spikewright.flow.host.transport import DEFAULT_BAUD, Port, Transport
+from spikewright.flow.host.transport import Port, Transport
 from spikewright.golden.errors import (
     ConfigurationError,
     FileError,
@@ -25,11 +25,17 @@ from spikewright.golden.errors import (
     RangeError,
     UnsupportedError,
 )
-from spikewright.golden.link import INBOX_OVERHEAD, LINK_COUNTERS, FrameType, Loaded
+from spikewright.golden.link import (
+    DEFAULT_BAUD,
+    DEFAULT_TIMEOUT_S,
+    INBOX_OVERHEAD,
+    LINK_COUNTERS,
+    FrameType,
+    Loaded,
+)
 
-__all__ = ["DEFAULT_TIMEOUT", "Device"]
+__all__ = ["Device"]
 
-DEFAULT_TIMEOUT = 5.0
 _FIRST, _LAST = 1, 2
 _TAG_BYTES = 4
 
@@ -63,7 +69,7 @@ class Device:
         transport: Transport,
         folder: Path | str | None = None,
         *,
-        timeout: float = DEFAULT_TIMEOUT,
+        timeout: float = DEFAULT_TIMEOUT_S,
     ) -> None:
         self._transport = transport
         self._commands = Commands(Session(transport, timeout=timeout))
@@ -79,7 +85,7 @@ class Device:
         folder: Path | str | None = None,
         *,
         baud: int = DEFAULT_BAUD,
-        timeout: float = DEFAULT_TIMEOUT,
+        timeout: float = DEFAULT_TIMEOUT_S,
     ) -> Self:
         """The device at a port: a path such as ``/dev/ttyUSB1``, or ``socket://host:port``.
 
@@ -125,6 +131,10 @@ class Device:
         """The accelerator's clock; None where the link does not say it."""
         return self.identity.clock_hz(self._transport.baud)
 
+    def now(self) -> float:
+        """Seconds of the line's clock, since any moment."""
+        return self._transport.now()
+
     def identify(self) -> Identity:
         """Ask the device who it is."""
         return self._commands.identify()
@@ -148,6 +158,16 @@ class Device:
         LinkError
             If the device stops answering, or is another one all at once.
         """
+        return self.infer_levels(self.levels(samples), steps=steps, depth=depth)
+
+    def levels(self, samples: Given) -> Samples:
+        """Samples as ``infer`` takes them, made ready once; raises as it does."""
+        return prepare(self._project().network, samples)
+
+    def infer_levels(
+        self, samples: Samples, *, steps: int | None = None, depth: int | None = None
+    ) -> Iterator[Result]:
+        """As ``infer``, of samples that are ready."""
         if depth is not None and depth < 1:
             raise ConfigurationError("depth must be at least 1", found=str(depth))
         return self._results(samples, steps, depth, stateful=False)
@@ -160,7 +180,7 @@ class Device:
         LinkError
             Also if the device is reset in between, with the sample: its state is lost.
         """
-        return self._results(samples, steps, None, stateful=True)
+        return self._results(self.levels(samples), steps, None, stateful=True)
 
     def counters(self, *, clear: bool = False) -> Counters:
         """What was counted; ``clear`` begins anew. Raises UnsupportedError where nothing counts."""
@@ -242,9 +262,9 @@ class Device:
         return min(self.identity.longest, self.identity.inbox - INBOX_OVERHEAD)
 
     def _results(
-        self, given: Given, steps: int | None, depth: int | None, *, stateful: bool
+        self, samples: Samples, steps: int | None, depth: int | None, *, stateful: bool
     ) -> Iterator[Result]:
-        samples = prepare(self._project().network, given)
+        self._project()
         made = self._encoded(samples, steps, stateful=stateful)
         run = Inference(self._commands, self._reader, made, depth=depth, stateful=stateful)
         return run.results()

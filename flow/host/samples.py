@@ -27,6 +27,17 @@ class Samples:
     def __len__(self) -> int:
         return len(next(iter(self.levels.values()))) // self.frames
 
+    def first(self, n: int) -> "Samples":
+        """The first n samples."""
+        return self.part(0, n)
+
+    def part(self, start: int, stop: int) -> "Samples":
+        """Samples from ``start`` to ``stop``, as a list's."""
+        rows = slice(start * self.frames, stop * self.frames)
+        return Samples(
+            levels={name: values[rows] for name, values in self.levels.items()}, frames=self.frames
+        )
+
     def __iter__(self) -> Iterator[list[Levels]]:
         """The frames of each sample."""
         for start in range(0, len(self) * self.frames, self.frames):

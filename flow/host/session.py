@@ -15,6 +15,7 @@ from spikewright.flow.host.transport import Transport
 from spikewright.golden.errors import LinkError
 from spikewright.golden.link import (
     CRC_BYTES,
+    DEFAULT_TIMEOUT_S,
     FLAG,
     HEADER_BYTES,
     INBOX_OVERHEAD,
@@ -99,7 +100,7 @@ class Session:
         self,
         transport: Transport,
         *,
-        timeout: float = 5.0,
+        timeout: float = DEFAULT_TIMEOUT_S,
         draw: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self.transport = transport

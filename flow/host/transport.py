@@ -16,10 +16,10 @@ import serial.tools.list_ports
 import serial.tools.list_ports_common
 
 from spikewright.golden.errors import ConfigurationError, LinkError
+from spikewright.golden.link import DEFAULT_BAUD
 
-__all__ = ["DEFAULT_BAUD", "Port", "Transport", "ports"]
+__all__ = ["Port", "Transport", "ports"]
 
-DEFAULT_BAUD = 3_000_000
 _CHUNK = 1 << 16
 
 

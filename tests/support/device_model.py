@@ -32,11 +32,14 @@ class Port:
 class Accelerator:
     """What is behind the link: words of each input in, words of the output out.
 
-    ``answer`` gets the words of a sample by input, the T of its frames and what END kept of the
-    sample before (None after a reset), and returns the words of the output.
+    ``answer`` gets the words of a sample by input, the T of its frames and what the sample before
+    left where its END kept it (None after a reset); it returns the words of the output, and what
+    this sample leaves.
     """
 
-    def __init__(self, inputs: list[Port], output: Port, answer: Callable[..., list[int]]) -> None:
+    def __init__(
+        self, inputs: list[Port], output: Port, answer: Callable[..., tuple[list[int], object]]
+    ) -> None:
         self.inputs, self.output, self.answer = inputs, output, answer
         self.reset()
 
@@ -44,7 +47,7 @@ class Accelerator:
         self.words: list[list[int]] = [[] for _ in self.inputs]
         self.ended: deque[int] = deque()
         self.steps = [0] * len(self.inputs)
-        self.kept: list[list[int]] | None = None
+        self.kept: object = None
         self.under_way = False
 
     def take(self, port: int, word: int, steps: int) -> list[int] | None:
@@ -55,8 +58,8 @@ class Accelerator:
         if any(not words or words[-1] & 3 != END for words in self.words):
             return None
         sample, self.words = self.words, [[] for _ in self.inputs]
-        found = self.answer(sample, self.steps, self.kept)
-        self.kept = sample if sample[0][-1] >> 2 & 1 else None
+        found, left = self.answer(sample, self.steps, self.kept)
+        self.kept = left if sample[0][-1] >> 2 & 1 else None
         self.under_way = False
         return found
 
@@ -199,11 +202,11 @@ class DeviceModel:
 
     # --- commands -------------------------------------------------------------------------------
 
-    def next_event(self) -> float | None:
-        """When something happens by itself."""
+    def next_event(self, now: float) -> list[float]:
+        """When something happens by itself, if anything does after now."""
         times = [self.busy[0]] if self.busy else []
         times += [self.results[0][0]] if self.results else []
-        return min(times, default=None)
+        return [] if self.stuck else [time for time in times if time > now]
 
     def run(self, now: float) -> None:
         """Do what can be done until now."""

@@ -60,9 +60,7 @@ class Line:
             if found or size < len(out) or self.time >= deadline:
                 return size, found
             times = [queue[0][0] for queue in (self._up, self._down) if queue]
-            event = None if self.device.stuck else self.device.next_event()
-            times += [event] if event is not None and event > self.time else []
-            self.time = min([deadline, *times])
+            self.time = min([deadline, *times, *self.device.next_event(self.time)])
 
     def close(self) -> None:
         pass
