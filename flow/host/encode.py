@@ -11,7 +11,7 @@ from spikewright.flow.cosim.manifest import Manifest
 from spikewright.flow.host.levels import input_steps, payloads
 from spikewright.golden.errors import UnsupportedError
 from spikewright.golden.link import Spikes
-from spikewright.golden.spec import Network
+from spikewright.golden.spec import Encoding, Mode, Network
 
 __all__ = ["SampleEncoder", "SpikeWriter"]
 
@@ -138,6 +138,9 @@ class SampleEncoder:
         UnsupportedError
             If an encoder would have to make more steps than a command can say.
         """
+        if steps is None and self.manifest.mode is Mode.STEPWISE:
+            events = [each for each in self.network.inputs if each.encoding is Encoding.EVENTS]
+            steps = max((len(levels[each.name]) for each in events), default=None)
         parts = [
             self._pieces(number, levels[each.name], steps)
             for number, each in enumerate(self.manifest.inputs)

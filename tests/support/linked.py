@@ -10,7 +10,7 @@ from spikewright.flow.cosim.golden import golden_streams
 from spikewright.flow.cosim.manifest import Manifest, read_manifest
 from spikewright.flow.cosim.streams import OUTPUT
 from spikewright.flow.files import file_hash
-from spikewright.flow.generate import build_manifest
+from spikewright.flow.generate import build_manifest, image_bytes
 from spikewright.golden.spec import Network
 from spikewright.golden.spec.file import save
 from spikewright.hdl import Accelerator as Hardware
@@ -27,9 +27,10 @@ def make_project(folder: Path, network: Network, plan: HardwarePlan) -> Manifest
     save(network, folder / "network.safetensors")
     verilog = generated / "accelerator.v"
     verilog.write_text("// none\n")
-    manifest = build_manifest(
-        network, plan, Hardware(network=network, plan=plan), file_hash(verilog)
-    )
+    hardware = Hardware(network=network, plan=plan)
+    manifest = build_manifest(network, plan, hardware, file_hash(verilog))
+    if manifest["load"] is not None:
+        (generated / manifest["load"]["file"]).write_bytes(image_bytes(hardware.image))
     (generated / "manifest.json").write_text(json.dumps(manifest))
     return read_manifest(generated)
 
