@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spikewright.flow.cli.console import OUT, say, show_table, working
+from spikewright.flow.cli.console import OUT, say, show_pairs, working
 from spikewright.flow.cli.options import Data, ProjectFolder, check_steps
 from spikewright.golden.errors import FileError
 from spikewright.golden.link import DEFAULT_BAUD, DEFAULT_TIMEOUT_S
@@ -48,7 +48,7 @@ def ports() -> None:
 
     rows = found()
     if rows:
-        show_table("Ports", ("port", "what is there"), rows)
+        show_pairs("Ports", rows)
     else:
         say("There are no serial ports.")
 
@@ -114,7 +114,7 @@ def run(
         "mode": str(device.target.manifest.mode),
         "steps": chosen,
     }
-    show_table("Run", ("", ""), [*_about(about), *_rows(found, labels)])
+    show_pairs("Run", [*_about(about), *_rows(found, labels)])
     if out is not None:
         write_json(out, about | found.as_dict())
     found.check(port)

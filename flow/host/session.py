@@ -33,7 +33,8 @@ _TAG_BYTES = 4
 _FIRST_RTT = 0.1
 _LEAST_WAIT, _MOST_WAIT = 0.02, 1.0
 _BITS_OF_BYTE = 10  # on a UART
-_QUIET_SHARE = 4
+_QUIET_SHARE = 4  # of the timeout, until a device counts as gone
+_POLLS = 3  # before it does
 
 
 @dataclass(kw_only=True)
@@ -347,7 +348,12 @@ class Session:
         return line * _BITS_OF_BYTE / self.transport.baud
 
     def _rearm(self) -> None:
-        self._alarm = self.transport.now() + self._backoff * self._wait()
+        self._alarm = self.transport.now() + self._pause()
+
+    def _pause(self) -> float:
+        """Seconds until the device is asked; longer each time, but while it counts as there."""
+        most = self.timeout / _QUIET_SHARE / _POLLS
+        return min(self._backoff * self._wait(), _MOST_WAIT, most)
 
     def _watch(self) -> None:
         """Ask where nothing came, connect anew where nothing comes, give up where it is no use."""
@@ -369,7 +375,7 @@ class Session:
             self._put(FrameType.NAK)
             self._polled = True
             self._backoff *= 2
-            self._alarm = now + min(self._backoff * self._wait(), _MOST_WAIT)
+            self._alarm = now + self._pause()
 
     def _nobody(self, bad: int) -> LinkError:
         if bad:

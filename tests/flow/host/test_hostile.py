@@ -16,7 +16,7 @@ from support.line import Hostility, Line
 from support.linked import golden_device, make_project
 
 HOSTILE = Hostility(
-    flip=4e-4, drop=2e-4, repeat=2e-4, burst=1e-4, reset=2e-3, delay_s=2e-3, pieces=300
+    flip=4e-4, drop=2e-4, repeat=2e-4, burst=1e-4, reset=6e-3, delay_s=2e-3, pieces=300
 )
 SEEDS = [0, 1, *(pytest.param(seed, marks=pytest.mark.rest) for seed in range(2, 30))]
 
