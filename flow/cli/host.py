@@ -109,14 +109,13 @@ def run(
     about = {
         "board": identity.board,
         "network": device.target.network.name,
-        "network_hash": identity.network_hash,
-        "plan_hash": identity.plan_hash,
         "mode": str(device.target.manifest.mode),
         "steps": chosen,
     }
     show_pairs("Run", [*_about(about), *_rows(found, labels)])
     if out is not None:
-        write_json(out, about | found.as_dict())
+        hashes = {"network_hash": identity.network_hash, "plan_hash": identity.plan_hash}
+        write_json(out, about | hashes | found.as_dict())
     found.check(port)
 
 

@@ -52,7 +52,7 @@ def shown(
             core.name,
             *(f"{counts[name] / samples:,.1f}" for name in ("spikes_in", "spikes_out")),
             f"{counts['spikes_out'] / seconds if seconds else 0:,.0f}",
-            *(f"{counts[name] / samples:,.1f}" for name in ("rows")),
+            f"{counts['rows'] / samples:,.1f}",
             _share(busy, cycles),
             _share(counts["stalls"], cycles),
             _share(counts["rows"], busy * core.rows_per_cycle),
