@@ -6,6 +6,7 @@ from .registry import BOARDS, get_board
 from .reset import PowerOnReset
 from .resources import Resources
 from .selftest import SelfTest
+from .selftest_top import SelfTestTop
 from .top import BoardTop
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "BlockRam",
     "Board",
     "BoardTop",
+    "SelfTestTop",
     "Flash",
     "FlashLoader",
     "LargeRam",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from spikewright.boards import Board, BoardTop, get_board
+from spikewright.boards import Board, SelfTestTop, get_board
 from spikewright.boards.pll import Pll
 from spikewright.flow.files import atomic_files
 from spikewright.flow.generate import image_bytes
@@ -223,7 +223,7 @@ def _flash_image(job: Job, folder: Path) -> str | None:
 
 def _elaborate(job: Job, pll: Pll, folder: Path) -> None:
     """RTLIL, constraints and scripts."""
-    top = BoardTop(
+    top = SelfTestTop(
         board=job.board,
         pll=pll,
         constraint_mhz=job.constraint_mhz,

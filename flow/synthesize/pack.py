@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spikewright.boards import Board, BoardTop
+from spikewright.boards import Board, SelfTestTop
 from spikewright.golden.errors import ToolError
 from spikewright.golden.spec import Network
 from spikewright.hdl.accelerator import Accelerator
@@ -64,7 +64,7 @@ def pack(
         If a tool is missing or failed.
     """
     yosys, nextpnr = yosys_tool(), nextpnr_tool(board.family)
-    top = BoardTop(
+    top = SelfTestTop(
         board=board,
         pll=board.pll_below(board.default_mhz) or board.plls[0],
         constraint_mhz=board.goal_mhz,

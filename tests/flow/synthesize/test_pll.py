@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from spikewright.boards import BoardTop, get_board
+from spikewright.boards import SelfTestTop, get_board
 from spikewright.boards.pll import Direct
 from spikewright.flow.synthesize import tools
 from spikewright.flow.synthesize.pll import set_pll
@@ -14,7 +14,7 @@ from spikewright.hdl.accelerator import Accelerator
 def netlist(case, board, pll, folder):
     """What Yosys writes, before it maps anything."""
     folder.mkdir()
-    top = BoardTop(
+    top = SelfTestTop(
         board=board,
         pll=pll,
         constraint_mhz=100,

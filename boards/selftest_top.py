@@ -1,0 +1,76 @@
+"""A board's design that works on a stored sample over and over."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from amaranth.hdl import Const, Module
+from amaranth.lib import io, wiring
+from amaranth.lib.cdc import FFSynchronizer
+
+from spikewright.hdl.accelerator import Accelerator
+
+from .board import Board
+from .pll import Pll
+from .selftest import SelfTest, Tokens
+from .top import BoardTop
+
+__all__ = ["SelfTestTop"]
+
+_PAUSE_SECONDS = 0.25
+
+
+class SelfTestTop(BoardTop):
+    """An accelerator that shows on LEDs whether all that it answers is right.
+
+    Parameters
+    ----------
+    board, pll, constraint_mhz, accelerator : as ``BoardTop``.
+    tokens, expected : as ``SelfTest``. steps : T of frames.
+    """
+
+    def __init__(
+        self,
+        *,
+        board: Board,
+        pll: Pll,
+        constraint_mhz: float,
+        accelerator: Accelerator,
+        tokens: Sequence[Tokens],
+        expected: Tokens,
+        steps: int = 1,
+    ) -> None:
+        super().__init__(
+            board=board, pll=pll, constraint_mhz=constraint_mhz, accelerator=accelerator
+        )
+        self.steps = steps
+        self.selftest = SelfTest(
+            input_layouts=[each.layout for each in accelerator.inputs],
+            output_layout=accelerator.output_layout,
+            tokens=tokens,
+            expected=expected,
+            pause=round(_PAUSE_SECONDS * board.goal_mhz * 1e6),
+        )
+
+    def work(self, m: Module, platform: Any) -> None:
+        """The sample's tokens in, its answers compared."""
+        m.submodules.selftest = test = self.selftest
+        m.submodules.accelerator = accelerator = self.accelerator
+        for sender, port in zip(test.outputs, accelerator.inputs, strict=True):
+            wiring.connect(m, sender, getattr(accelerator, port.member))
+        wiring.connect(m, accelerator.o, test.i)
+        m.d.comb += accelerator.clear.eq(0)
+        if "steps" in accelerator.signature.members:
+            m.d.comb += accelerator.steps.eq(self.steps)
+        button = platform.request(self.board.button.name, self.board.button.number, dir="-")
+        m.submodules.button = pad = io.Buffer(io.Direction.Input, button)
+        m.submodules.button_sync = FFSynchronizer(pad.i, test.start)
+        lights = [(self.board.match, test.match)]
+        if self.board.mismatch is not None:
+            lights.append((self.board.mismatch, test.mismatch))
+        if self.board.beat is not None:
+            lights.append((self.board.beat, test.beat))
+        bits = [test.label[k] if k < len(test.label) else Const(0, 1) for k in range(64)]
+        lights += zip(self.board.label, bits, strict=False)
+        for light, value in lights:
+            port = platform.request(light.name, light.number, dir="-")
+            self.drive(m, f"{light.name}_{light.number}", port, value)
