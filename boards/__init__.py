@@ -2,6 +2,7 @@
 
 from .board import BlockRam, Board, Flash, LargeRam, Light
 from .flash import FlashLoader
+from .link_top import LinkTop
 from .registry import BOARDS, get_board
 from .reset import PowerOnReset
 from .resources import Resources
@@ -18,6 +19,7 @@ __all__ = [
     "Flash",
     "FlashLoader",
     "LargeRam",
+    "LinkTop",
     "Light",
     "PowerOnReset",
     "Resources",

@@ -7,7 +7,7 @@ from typing import Any
 from .pll import Pll
 from .resources import Resources
 
-__all__ = ["BlockRam", "Board", "Flash", "LargeRam", "Light"]
+__all__ = ["BlockRam", "Board", "Flash", "LargeRam", "Light", "Uart"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +107,25 @@ class Light:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Uart:
+    """The serial link to a host.
+
+    Parameters
+    ----------
+    resource, number : on the platform, with rx and tx as the FPGA sees them.
+    bridge : the board's own USB bridge; None where an adapter of one's own goes on ``pins``.
+    rates : baud that the bridge makes, descending; of an adapter, what all common ones make.
+    pins : where rx and tx are, for who wires an adapter.
+    """
+
+    resource: str = "uart"
+    number: int = 0
+    bridge: str | None
+    rates: tuple[int, ...]
+    pins: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Board:
     """A development board.
 
@@ -153,6 +172,7 @@ class Board:
     beat: Light | None
     button: Light
     flash: Flash | None = None
+    uart: Uart | None = None
 
     @property
     def resources(self) -> Resources:

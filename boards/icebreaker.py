@@ -2,7 +2,7 @@
 
 from amaranth_boards.icebreaker import ICEBreakerPlatform
 
-from .board import BlockRam, Board, Flash, LargeRam, Light
+from .board import BlockRam, Board, Flash, LargeRam, Light, Uart
 from .pll import ice40_plls
 
 __all__ = ["ICEBREAKER"]
@@ -42,4 +42,8 @@ ICEBREAKER = Board(
     button=Light(name="button", number=0),
     # A bitstream has 104,090 bytes.
     flash=Flash(resource="spi_flash_1x", offset=0x20000, size=1 << 24),
+    uart=Uart(
+        bridge="FT2232H",
+        rates=(12_000_000, 6_000_000, 4_000_000, 3_000_000, 2_000_000, 1_000_000, 115_200),
+    ),
 )

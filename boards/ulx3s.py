@@ -2,7 +2,7 @@
 
 from amaranth_boards.ulx3s import ULX3S_85F_Platform
 
-from .board import BlockRam, Board, Light
+from .board import BlockRam, Board, Light, Uart
 from .pll import ecp5_plls
 
 __all__ = ["ULX3S_85F"]
@@ -43,4 +43,5 @@ ULX3S_85F = Board(
     mismatch=None,
     beat=Light(name="led", number=6),
     button=Light(name="button_fire", number=0),
+    uart=Uart(bridge="FT231X", rates=(3_000_000, 2_000_000, 1_000_000, 115_200)),
 )

@@ -1,0 +1,153 @@
+"""A board's design that does what a host says."""
+
+from typing import Any
+
+from amaranth.hdl import Const, Module, ResetInserter, Signal
+from amaranth.lib import io, wiring
+
+from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.link import INCREMENT_BITS
+from spikewright.golden.spec import TokenKind
+from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.counters import COUNTERS
+from spikewright.hdl.guard import GUARD_COUNTERS
+from spikewright.hdl.link import HostLink, LinkPlan, UartReceiver, UartTransmitter
+from spikewright.hdl.link.uart import increment_of
+
+from .board import Board, Uart
+from .pll import Pll
+from .strap import Strap
+from .top import BoardTop
+
+__all__ = ["LinkTop", "baud_at"]
+
+
+def baud_at(board: Board, pll: Pll) -> int:
+    """The fastest rate that a board's bridge and a clock make.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is none, or no bridge.
+    """
+    uart = _uart(board)
+    for rate in uart.rates:
+        if increment_of(rate, pll.mhz * 1e6) is not None:
+            return rate
+    raise ConfigurationError(
+        f"the clock of {board.name} must be fast enough for {uart.rates[-1]} baud",
+        found=f"{pll.mhz:g} MHz",
+    )
+
+
+class LinkTop(BoardTop):
+    """An accelerator behind a host link on the board's UART.
+
+    Parameters
+    ----------
+    board, pll, constraint_mhz, accelerator : as ``BoardTop``. plan_hash : of 32 bytes, of the plan.
+    sizes : of the link's buffers.
+    """
+
+    def __init__(
+        self,
+        *,
+        board: Board,
+        pll: Pll,
+        constraint_mhz: float,
+        accelerator: Accelerator,
+        plan_hash: bytes,
+        sizes: LinkPlan,
+    ) -> None:
+        super().__init__(
+            board=board, pll=pll, constraint_mhz=constraint_mhz, accelerator=accelerator
+        )
+        self.baud = baud_at(board, pll)
+        self.increment = increment_of(self.baud, pll.mhz * 1e6) or 0
+        framed = any(each.encoder is not None for each in accelerator.inputs)
+        self.counters = _counters(accelerator)
+        self.link = HostLink(
+            layouts=[each.layout for each in accelerator.inputs],
+            framed=[each.encoder is not None for each in accelerator.inputs],
+            output=accelerator.output_layout,
+            steps_bits=accelerator.network.max_steps.bit_length() if framed else 0,
+            counters=len(self.counters),
+            network=bytes.fromhex(accelerator.network.content_hash),
+            plan=plan_hash,
+            board=board.name,
+            sizes=sizes,
+        )
+
+    def work(self, m: Module, platform: Any) -> None:
+        """Wires, bytes, the link, and the accelerator that it may reset."""
+        m.submodules.link = link = self.link
+        m.submodules.accelerator = ResetInserter(link.restart)(self.accelerator)
+        accelerator = self.accelerator
+        m.submodules.increment = strap = Strap(
+            family=self.board.family, value=self.increment, bits=INCREMENT_BITS
+        )
+        m.submodules.receiver = receiver = UartReceiver()
+        m.submodules.transmitter = transmitter = UartTransmitter()
+        uart = _uart(self.board)
+        parts = [each.name for each in platform.lookup(uart.resource, uart.number).ios]
+        pins = platform.request(uart.resource, uart.number, dir=dict.fromkeys(parts, "-"))
+        m.submodules.rx = rx = io.Buffer(io.Direction.Input, pins.rx)
+        self.drive(m, "tx", pins.tx, transmitter.tx)
+        wiring.connect(m, receiver.o, link.rx)
+        wiring.connect(m, link.tx, transmitter.i)
+        for sender, port in zip(link.outputs, accelerator.inputs, strict=True):
+            wiring.connect(m, sender, getattr(accelerator, port.member))
+        wiring.connect(m, accelerator.o, link.i)
+        m.d.comb += [
+            receiver.rx.eq(rx.i),
+            receiver.increment.eq(strap.o),
+            transmitter.increment.eq(strap.o),
+            link.increment.eq(strap.o),
+            accelerator.clear.eq(link.clear),
+            link.ready.eq(accelerator.loaded if accelerator.loading else 1),
+        ]
+        for k in range(link.counted):
+            m.d.comb += getattr(link, f"count_{k}").eq(self.counters[k])
+        if link.steps_bits:
+            m.d.comb += accelerator.steps.eq(link.steps)
+        self._show(m, platform)
+
+    def _show(self, m: Module, platform: Any) -> None:
+        """The last label, whether somebody is connected, and a light that changes with results."""
+        output = self.accelerator.o
+        ends = Signal()
+        m.d.comb += ends.eq(
+            output.valid & output.ready & (output.payload.kind == TokenKind.END.value)
+        )
+        label, beat = Signal.like(output.payload.address), Signal()
+        with m.If(ends):
+            m.d.sync += [label.eq(output.payload.address), beat.eq(~beat)]
+        lights = [(self.board.match, self.link.connected)]
+        if self.board.beat is not None:
+            lights.append((self.board.beat, beat))
+        bits = [label[k] if k < len(label) else Const(0, 1) for k in range(64)]
+        lights += zip(self.board.label, bits, strict=False)
+        for light, value in lights:
+            port = platform.request(light.name, light.number, dir="-")
+            self.drive(m, f"{light.name}_{light.number}", port, value)
+
+
+def _uart(board: Board) -> Uart:
+    if board.uart is None:
+        raise ConfigurationError(
+            "the board must have a serial link to a host",
+            found=f"none on {board.name}",
+            action="build it without --link: it then works on a stored sample",
+        )
+    return board.uart
+
+
+def _counters(accelerator: Accelerator) -> list[Any]:
+    """In the manifest's order: cycles, those of the cores, those of the guards."""
+    ports = accelerator.counters
+    cores = [getattr(ports, f"core{k}") for k in range(len(accelerator.cores))]
+    guards = [getattr(ports, f"guard{k}") for k in range(len(accelerator.guarded))]
+    found = [ports.cycles]
+    found += [getattr(core, name) for core in cores for name in COUNTERS]
+    found += [getattr(guard, name) for guard in guards for name in GUARD_COUNTERS]
+    return found
