@@ -1,8 +1,9 @@
 """A board's design that does what a host says."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Const, Module, ResetInserter, Signal
+from amaranth.hdl import Const, Module, Mux, ResetInserter, Signal
 from amaranth.lib import io, wiring
 
 from spikewright.golden.errors import ConfigurationError
@@ -16,6 +17,7 @@ from spikewright.hdl.link.uart import increment_of
 
 from .board import Board, Uart
 from .pll import Pll
+from .selftest import SelfTest, Tokens
 from .strap import Strap
 from .top import BoardTop
 
@@ -41,12 +43,12 @@ def baud_at(board: Board, pll: Pll) -> int:
 
 
 class LinkTop(BoardTop):
-    """An accelerator behind a host link on the board's UART.
+    """An accelerator behind a host link on the board's UART, with a sample to test itself.
 
     Parameters
     ----------
     board, pll, constraint_mhz, accelerator : as ``BoardTop``. plan_hash : of 32 bytes, of the plan.
-    sizes : of the link's buffers.
+    sizes : of the link's buffers. tokens, expected, steps : as ``SelfTestTop``.
     """
 
     def __init__(
@@ -58,6 +60,9 @@ class LinkTop(BoardTop):
         accelerator: Accelerator,
         plan_hash: bytes,
         sizes: LinkPlan,
+        tokens: Sequence[Tokens],
+        expected: Tokens,
+        steps: int = 1,
     ) -> None:
         super().__init__(
             board=board, pll=pll, constraint_mhz=constraint_mhz, accelerator=accelerator
@@ -76,6 +81,15 @@ class LinkTop(BoardTop):
             plan=plan_hash,
             board=board.name,
             sizes=sizes,
+            tests=True,
+        )
+        self.steps = steps
+        self.selftest = SelfTest(
+            input_layouts=[each.layout for each in accelerator.inputs],
+            output_layout=accelerator.output_layout,
+            tokens=tokens,
+            expected=expected,
+            pause=None,
         )
 
     def work(self, m: Module, platform: Any) -> None:
@@ -95,9 +109,7 @@ class LinkTop(BoardTop):
         self.drive(m, "tx", pins.tx, transmitter.tx)
         wiring.connect(m, receiver.o, link.rx)
         wiring.connect(m, link.tx, transmitter.i)
-        for sender, port in zip(link.outputs, accelerator.inputs, strict=True):
-            wiring.connect(m, sender, getattr(accelerator, port.member))
-        wiring.connect(m, accelerator.o, link.i)
+        self._join(m)
         m.d.comb += [
             receiver.rx.eq(rx.i),
             receiver.increment.eq(strap.o),
@@ -108,9 +120,34 @@ class LinkTop(BoardTop):
         ]
         for k in range(link.counted):
             m.d.comb += getattr(link, f"count_{k}").eq(self.counters[k])
-        if link.steps_bits:
-            m.d.comb += accelerator.steps.eq(link.steps)
         self._show(m, platform)
+
+    def _join(self, m: Module) -> None:
+        """Tokens of the host or of the self-test, whoever has the accelerator."""
+        link, accelerator = self.link, self.accelerator
+        m.submodules.selftest = ResetInserter(link.restart & ~link.test_start)(self.selftest)
+        test = self.selftest
+        testing = link.testing
+        for ours, theirs, port in zip(link.outputs, test.outputs, accelerator.inputs, strict=True):
+            sink = getattr(accelerator, port.member)
+            m.d.comb += [
+                sink.valid.eq(Mux(testing, theirs.valid, ours.valid)),
+                sink.payload.eq(Mux(testing, theirs.payload.as_value(), ours.payload.as_value())),
+                theirs.ready.eq(sink.ready & testing),
+                ours.ready.eq(sink.ready & ~testing),
+            ]
+        m.d.comb += [
+            link.i.payload.eq(accelerator.o.payload),
+            test.i.payload.eq(accelerator.o.payload),
+            link.i.valid.eq(accelerator.o.valid & ~testing),
+            test.i.valid.eq(accelerator.o.valid & testing),
+            accelerator.o.ready.eq(Mux(testing, test.i.ready, link.i.ready)),
+            test.start.eq(link.test_start),
+            link.test_done.eq(test.judged),
+            link.test_right.eq(test.match),
+        ]
+        if link.steps_bits:
+            m.d.comb += accelerator.steps.eq(Mux(testing, self.steps, link.steps))
 
     def _show(self, m: Module, platform: Any) -> None:
         """The last label, whether somebody is connected, and a light that changes with results."""
