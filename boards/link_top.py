@@ -43,12 +43,13 @@ def baud_at(board: Board, pll: Pll) -> int:
 
 
 class LinkTop(BoardTop):
-    """An accelerator behind a host link on the board's UART, with a sample to test itself.
+    """An accelerator behind a host link on the board's UART, and maybe a sample to test itself.
 
     Parameters
     ----------
     board, pll, constraint_mhz, accelerator : as ``BoardTop``. plan_hash : of 32 bytes, of the plan.
-    sizes : of the link's buffers. tokens, expected, steps : as ``SelfTestTop``.
+    sizes : of the link's buffers.
+    tokens, expected, steps : as ``SelfTestTop``; without tokens there is no self-test.
     """
 
     def __init__(
@@ -60,8 +61,8 @@ class LinkTop(BoardTop):
         accelerator: Accelerator,
         plan_hash: bytes,
         sizes: LinkPlan,
-        tokens: Sequence[Tokens],
-        expected: Tokens,
+        tokens: Sequence[Tokens] | None = None,
+        expected: Tokens | None = None,
         steps: int = 1,
     ) -> None:
         super().__init__(
@@ -81,23 +82,25 @@ class LinkTop(BoardTop):
             plan=plan_hash,
             board=board.name,
             sizes=sizes,
-            tests=True,
+            tests=tokens is not None,
         )
         self.steps = steps
-        self.selftest = SelfTest(
-            input_layouts=[each.layout for each in accelerator.inputs],
-            output_layout=accelerator.output_layout,
-            tokens=tokens,
-            expected=expected,
-            pause=None,
-        )
+        self.selftest: SelfTest | None = None
+        if tokens is not None and expected is not None:
+            self.selftest = SelfTest(
+                input_layouts=[each.layout for each in accelerator.inputs],
+                output_layout=accelerator.output_layout,
+                tokens=tokens,
+                expected=expected,
+                pause=None,
+            )
 
     def work(self, m: Module, platform: Any) -> None:
         """Wires, bytes, the link, and the accelerator that it may reset."""
         m.submodules.link = link = self.link
         m.submodules.accelerator = ResetInserter(link.restart)(self.accelerator)
         accelerator = self.accelerator
-        m.submodules.increment = strap = Strap(
+        m.submodules.baud_strap = strap = Strap(
             family=self.board.family, value=self.increment, bits=INCREMENT_BITS
         )
         m.submodules.receiver = receiver = UartReceiver()
@@ -123,13 +126,24 @@ class LinkTop(BoardTop):
         self._show(m, platform)
 
     def _join(self, m: Module) -> None:
+        """The accelerator and the host, or the self-test while it has it."""
+        link, accelerator = self.link, self.accelerator
+        sinks = [getattr(accelerator, port.member) for port in accelerator.inputs]
+        if self.selftest is not None:
+            self._share(m, self.selftest, sinks)
+            return
+        for sender, sink in zip(link.outputs, sinks, strict=True):
+            wiring.connect(m, sender, sink)
+        wiring.connect(m, accelerator.o, link.i)
+        if link.steps_bits:
+            m.d.comb += accelerator.steps.eq(link.steps)
+
+    def _share(self, m: Module, test: SelfTest, sinks: list[Any]) -> None:
         """Tokens of the host or of the self-test, whoever has the accelerator."""
         link, accelerator = self.link, self.accelerator
-        m.submodules.selftest = ResetInserter(link.restart & ~link.test_start)(self.selftest)
-        test = self.selftest
+        m.submodules.selftest = ResetInserter(link.restart & ~link.test_start)(test)
         testing = link.testing
-        for ours, theirs, port in zip(link.outputs, test.outputs, accelerator.inputs, strict=True):
-            sink = getattr(accelerator, port.member)
+        for ours, theirs, sink in zip(link.outputs, test.outputs, sinks, strict=True):
             m.d.comb += [
                 sink.valid.eq(Mux(testing, theirs.valid, ours.valid)),
                 sink.payload.eq(Mux(testing, theirs.payload.as_value(), ours.payload.as_value())),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from spikewright.boards import Board, SelfTestTop, get_board
+from spikewright.boards import Board, BoardTop, LinkTop, get_board
 from spikewright.boards.pll import Pll
 from spikewright.flow.files import atomic_files
 from spikewright.flow.generate import image_bytes
@@ -14,17 +14,19 @@ from spikewright.flow.tools import package_versions
 from spikewright.golden.errors import ConfigurationError, RangeError, ToolError
 from spikewright.golden.spec import Network
 from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.link import LinkPlan
 from spikewright.hdl.plan import HardwarePlan
 
 from .fit import check_fits
 from .job import Job, run_tool
 from .netlist import NAME, elaborate, synthesise
-from .pll import set_pll
 from .report import BuildReport
 from .results import overflow, sizes
+from .retime import set_clock
 from .route import keep, log_name, route
 from .sample import StoredSample, memories_of
 from .tools import ToolStop, nextpnr_tool, packer_tool, yosys_tool
+from .top import make_top
 
 __all__ = ["synthesize"]
 
@@ -47,12 +49,14 @@ def synthesize(
     board: Board | str,
     folder: Path,
     *,
-    sample: StoredSample,
+    sample: StoredSample | None,
+    link: LinkPlan | None = None,
     clock_mhz: float | None = None,
     seeds: Sequence[int] = (1,),
     progress: Advance | None = None,
 ) -> BuildReport:
-    """Build a bitstream that works on a stored sample on a board and judges every output token.
+    """Build a bitstream that works on a stored sample on a board and judges every output token, or
+    one that does what a host says.
 
     Where the slowest path is too slow for the clock asked for, the bitstream gets the fastest clock
     that its PLL can make below it: a bitstream is written only if it works.
@@ -64,7 +68,8 @@ def synthesize(
     ----------
     board : a board or its name. folder : where bitstream, ``timing.txt``, ``report.json`` and logs
         go; all of them or none.
-    sample : as ``stored_sample`` gives it.
+    sample : as ``stored_sample`` gives it. link : the buffers of a link to a host; with one the
+        sample is worked on when the host asks for it, and may be None.
     clock_mhz : the clock asked for; by default the board's. seeds : of place and route.
     progress : is told the share that is done.
 
@@ -90,11 +95,13 @@ def synthesize(
             found=", ".join(map(repr, seeds)) or "none",
         )
     requested = _requested(board, clock_mhz)
-    check_fits(network, plan, board, stored=memories_of(sample, network, plan))
+    stored = [] if sample is None else memories_of(sample, network, plan)
+    check_fits(network, plan, board, stored=[*stored, *(link.memories if link else ())])
     job = Job(
         accelerator=Accelerator(network=network, plan=plan),
         board=board,
         sample=sample,
+        link=link,
         requested=requested,
         constraint_mhz=max(board.goal_mhz, requested.mhz),
         seeds=seeds,
@@ -191,6 +198,7 @@ def _build(job: Job, folder: Path) -> BuildReport:
         router=chosen.timing.router,
         bitstream=_BITSTREAM[job.board.family],
         flash=flash,
+        link=_link(job, pll),
         critical_path=chosen.path,
         versions=versions,
         seconds={name: round(value, 2) for name, value in job.seconds.items()},
@@ -201,6 +209,15 @@ def _build(job: Job, folder: Path) -> BuildReport:
         (folder / name).unlink(missing_ok=True)
     job.tell(1.0, "done")
     return result
+
+
+def _link(job: Job, pll: Pll) -> dict[str, int] | None:
+    """Rate and buffers of the link to a host."""
+    top = _top(job, pll)
+    if not isinstance(top, LinkTop):
+        return None
+    sizes = top.link.sizes
+    return {"baud": top.baud, "inbox": sizes.inbox, "outbox": sizes.outbox}
 
 
 def _flash_image(job: Job, folder: Path) -> str | None:
@@ -223,16 +240,18 @@ def _flash_image(job: Job, folder: Path) -> str | None:
 
 def _elaborate(job: Job, pll: Pll, folder: Path) -> None:
     """RTLIL, constraints and scripts."""
-    top = SelfTestTop(
+    elaborate(_top(job, pll), job.board, folder)
+
+
+def _top(job: Job, pll: Pll) -> BoardTop:
+    return make_top(
         board=job.board,
         pll=pll,
         constraint_mhz=job.constraint_mhz,
         accelerator=job.accelerator,
-        tokens=job.sample.inputs,
-        expected=job.sample.output,
-        steps=job.sample.steps,
+        sample=job.sample,
+        link=job.link,
     )
-    elaborate(top, job.board, folder)
 
 
 def _synthesize(job: Job, folder: Path) -> None:
@@ -250,7 +269,7 @@ def _slow_down(job: Job, old: Pll, new: Pll, folder: Path) -> None:
     """Another clock in the netlist, and in the RTLIL that is kept beside the bitstream."""
     _elaborate(job, new, folder)
     netlist = _read_netlist(folder)
-    if set_pll(netlist, NAME, old, new):
+    if set_clock(netlist, NAME, _top(job, old), _top(job, new)):
         _write_netlist(netlist, folder)
     else:
         _synthesize(job, folder)

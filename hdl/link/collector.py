@@ -110,4 +110,3 @@ class Collector(wiring.Component):
                     m.d.sync += [size.eq(0), ends.eq(0)]
                     m.next = "TAKE"
         return m
-

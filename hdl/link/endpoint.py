@@ -98,9 +98,7 @@ class Endpoint(wiring.Component):
                 m.d.comb += self.connect.eq(1)
                 m.d.sync += [hello_tag.eq(self.tag), next_seq.eq(0), self.connected.eq(1)]
                 m.d.sync += self.send_ack.eq(0)
-                m.d.sync += [
-                    flag.eq(kind is FrameType.HELLO) for kind, flag in wanted.items()
-                ]
+                m.d.sync += [flag.eq(kind is FrameType.HELLO) for kind, flag in wanted.items()]
             with m.Elif(~self.connected):
                 m.d.sync += wanted[FrameType.DOWN].eq(1)
             with m.Else():

@@ -75,8 +75,9 @@ class Feeder(wiring.Component):
         m = Module()
         index, spikes = Signal(range(len(self.layouts))), Signal(2)
         end, keep, left = Signal(), Signal(), Signal(8)
-        sizes = [max(_bytes(layout.width), _bytes(layout.payload_shape.width)) for layout in
-                 self.layouts]
+        sizes = [
+            max(_bytes(layout.width), _bytes(layout.payload_shape.width)) for layout in self.layouts
+        ]
         word = Signal(8 * max(sizes))
         have, need = Signal(range(max(sizes) + 1)), Signal(range(max(sizes) + 1))
         address, bit = Signal(16), Signal(range(8))

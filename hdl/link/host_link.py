@@ -8,7 +8,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.golden.errors import ConfigurationError
-from spikewright.golden.link import INBOX_OVERHEAD, INCREMENT_BITS
+from spikewright.golden.link import IDENTITY_BYTES, INBOX_OVERHEAD, INCREMENT_BITS
 from spikewright.golden.spec import TokenKind
 from spikewright.hdl.token import TokenLayout
 
@@ -57,6 +57,11 @@ class LinkPlan:
                 raise ConfigurationError(
                     f"{name} must be a power of two in 128..{1 << 15}", found=str(size)
                 )
+
+    @property
+    def memories(self) -> list[tuple[int, int]]:
+        """(rows, bits) of the buffers, and of what says who the device is."""
+        return [(self.inbox, 8), (self.outbox, 8), (IDENTITY_BYTES, 8)]
 
     @property
     def longest(self) -> int:

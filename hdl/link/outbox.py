@@ -83,9 +83,7 @@ class Outbox(wiring.Component):
         self._read(m, mem.read_port(), oldest, next_seq)
         return m
 
-    def _write(
-        self, m: Module, port: Any, oldest: Signal, end: Signal, next_seq: Signal
-    ) -> None:
+    def _write(self, m: Module, port: Any, oldest: Signal, end: Signal, next_seq: Signal) -> None:
         """A payload goes behind room for its header, which is written when it is committed."""
         length = Signal(self.length_bits)
         place, used = Signal.like(end), Signal.like(end)

@@ -83,9 +83,7 @@ class UartTransmitter(wiring.Component):
     """
 
     def __init__(self) -> None:
-        super().__init__(
-            {"i": In(BYTES), "increment": In(INCREMENT_BITS), "tx": Out(1, init=1)}
-        )
+        super().__init__({"i": In(BYTES), "increment": In(INCREMENT_BITS), "tx": Out(1, init=1)})
 
     def elaborate(self, platform: object) -> Module:
         """A shift register that fills with ones."""

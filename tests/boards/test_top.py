@@ -7,7 +7,7 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 
-from spikewright.boards import BOARDS, SelfTestTop, FlashLoader, SelfTest, get_board
+from spikewright.boards import BOARDS, FlashLoader, SelfTest, SelfTestTop, get_board
 from spikewright.flow.generate import image_bytes
 from spikewright.flow.plan import default_plan
 from spikewright.flow.synthesize import stored_sample

@@ -118,7 +118,7 @@ def test_identity():
 
 def test_echo_and_acks():
     body = bytes(range(100)) + b"\x7d\x7e"
-    hello, *rest = talk(line(HI, *numbered((ECHO, body), (ECHO, b""), (ECHO, b"\x7e"))))
+    _, *rest = talk(line(HI, *numbered((ECHO, body), (ECHO, b""), (ECHO, b"\x7e"))))
     answers = [each for each in rest if each.kind == 150]
     assert [each.payload for each in answers] == [body, b"", b"\x7e"]
     assert [each.seq for each in answers] == [0, 1, 2]
@@ -140,23 +140,27 @@ SPIKE, STEP, END = (int(kind) for kind in (TokenKind.SPIKE, TokenKind.STEP, Toke
 @pytest.mark.parametrize(
     ("sent", "expected"),
     [
-        (b"\x40\x02" + words((SPIKE, 3, -2), (STEP, 0, 0), (SPIKE, 49, 7)),
-         [(SPIKE, 3, -2), (STEP, 0, 0), (SPIKE, 49, 7), (STEP, 0, 1), (STEP, 0, 1), (END, 0, 1)]),
-        (b"\xd0\x00" + b"\x08\x00" + b"\x05\x00\x81",
-         [(SPIKE, 8, 1), (SPIKE, 10, 1), (SPIKE, 24, 1), (SPIKE, 31, 1), (END, 1, 1)]),
-        (b"\x60\x01" + b"\x02\x00" + b"\x00\xff\x07\x00",
-         [(SPIKE, 3, -1), (SPIKE, 4, 7), (STEP, 0, 1), (END, 0, 1)]),
+        (
+            b"\x40\x02" + words((SPIKE, 3, -2), (STEP, 0, 0), (SPIKE, 49, 7)),
+            [(SPIKE, 3, -2), (STEP, 0, 0), (SPIKE, 49, 7), (STEP, 0, 1), (STEP, 0, 1), (END, 0, 1)],
+        ),
+        (
+            b"\xd0\x00" + b"\x08\x00" + b"\x05\x00\x81",
+            [(SPIKE, 8, 1), (SPIKE, 10, 1), (SPIKE, 24, 1), (SPIKE, 31, 1), (END, 1, 1)],
+        ),
+        (
+            b"\x60\x01" + b"\x02\x00" + b"\x00\xff\x07\x00",
+            [(SPIKE, 3, -1), (SPIKE, 4, 7), (STEP, 0, 1), (END, 0, 1)],
+        ),
         (b"\x40\x00", [(END, 0, 1)]),
     ],
 )
 @pytest.mark.parametrize("stall", ["1", "0001", "1" * 40 + "0" * 60])
 def test_tokens(sent, expected, stall):
-    hello, *rest = talk(line(HI, *numbered((TOKENS, sent))), stall=stall)
+    _, *rest = talk(line(HI, *numbered((TOKENS, sent))), stall=stall)
     (result,) = (each for each in rest if each.kind == 146)
     body, stamps = result.payload[:-8], result.payload[-8:]
-    assert [body[k:k+2] for k in range(0, len(body), 2)] == [
-        words(each) for each in expected
-    ]
+    assert [body[k : k + 2] for k in range(0, len(body), 2)] == [words(each) for each in expected]
     took = int.from_bytes(stamps[4:], "little")
     assert 0 < took < 400 and rest[-1].ack == 1
 
@@ -164,9 +168,20 @@ def test_tokens(sent, expected, stall):
 def test_results_in_parts():
     """An answer of another command waits for no sample; nothing is out of order."""
     many = b"\x00\x00" + words(*((SPIKE, k, 1) for k in range(50)))
-    heard = talk(line(HI, *numbered((TOKENS, many), (ECHO, b"a"), (TOKENS, many), (TOKENS, many),
-                                    (TOKENS, b"\x40\x01"), (ECHO, b"b"))),
-                 sizes=LinkPlan(inbox=256, outbox=1024))
+    heard = talk(
+        line(
+            HI,
+            *numbered(
+                (TOKENS, many),
+                (ECHO, b"a"),
+                (TOKENS, many),
+                (TOKENS, many),
+                (TOKENS, b"\x40\x01"),
+                (ECHO, b"b"),
+            ),
+        ),
+        sizes=LinkPlan(inbox=256, outbox=1024),
+    )
     numbered_frames = [each for each in heard if each.kind >= 16]
     assert [each.seq for each in numbered_frames] == list(range(len(numbered_frames)))
     kinds = [each.kind for each in numbered_frames]
@@ -207,8 +222,14 @@ def test_another_network():
 
 
 def test_counters():
-    heard = talk(line(HI, frame(ECHO, b"", seq=5), frame(ACK, crc=1),
-                      *numbered((RESET, b""), (COUNTERS, b"\x00"))))
+    heard = talk(
+        line(
+            HI,
+            frame(ECHO, b"", seq=5),
+            frame(ACK, crc=1),
+            *numbered((RESET, b""), (COUNTERS, b"\x00")),
+        )
+    )
     counted = [each for each in heard if each.kind == 148]
     values = [int.from_bytes(counted[0].payload[4 * k : 4 * k + 4], "little") for k in range(5)]
     # Reset by the connection and by the command; one frame bad, one too early.
@@ -228,8 +249,13 @@ def test_a_frame_that_is_lost_or_comes_twice():
 def test_answers_are_sent_again():
     three = numbered((ECHO, b"1"), (ECHO, b"2"), (ECHO, b"3"))
     quiet = b"\x7e" * 400
-    heard = talk(line(HI, *three) + quiet + line(frame(NAK, ack=1)) + quiet
-                 + line(frame(ACK, ack=3), frame(NAK, ack=3)))
+    heard = talk(
+        line(HI, *three)
+        + quiet
+        + line(frame(NAK, ack=1))
+        + quiet
+        + line(frame(ACK, ack=3), frame(NAK, ack=3))
+    )
     answers = [each.payload for each in heard if each.kind >= 16]
     assert answers == [b"1", b"2", b"3", b"2", b"3"]
     assert heard[-1].kind == ACK and heard[-1].ack == 3
@@ -244,8 +270,14 @@ def test_an_ack_of_what_was_never_sent():
 
 def test_other_versions_and_long_frames():
     longest = LinkPlan(inbox=256, outbox=256).longest
-    heard = talk(line(HI, frame(ECHO, b"x", version=2), frame(ECHO, bytes(longest + 1)),
-                      *numbered((ECHO, bytes(longest)))))
+    heard = talk(
+        line(
+            HI,
+            frame(ECHO, b"x", version=2),
+            frame(ECHO, bytes(longest + 1)),
+            *numbered((ECHO, bytes(longest))),
+        )
+    )
     assert [each.kind for each in heard if each.kind != ACK] == [HELLO, VERSION, OVERSIZED, 150]
     assert heard[1].version == 1
 
