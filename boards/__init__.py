@@ -1,7 +1,8 @@
 """Development boards: devices, clocks, pins, and a self-test that runs on them."""
 
-from .board import BlockRam, Board, Flash, LargeRam, Light
+from .board import Board, Flash, Light, Programmer, Uart
 from .flash import FlashLoader
+from .rams import BlockRam, LargeRam
 from .registry import BOARDS, get_board
 from .reset import PowerOnReset
 from .resources import Resources
@@ -18,7 +19,9 @@ __all__ = [
     "LargeRam",
     "Light",
     "PowerOnReset",
+    "Programmer",
     "Resources",
     "SelfTest",
+    "Uart",
     "get_board",
 ]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from amaranth.build import Subsignal
 from amaranth.hdl import ClockDomain, Const, Elaboratable, Module, Signal
 from amaranth.lib import io, wiring
 from amaranth.lib.cdc import FFSynchronizer
@@ -89,18 +90,11 @@ class BoardTop(Elaboratable):
         if self.loader is not None and self.board.flash is not None:
             self._load(m, platform, self.loader, self.board.flash)
 
-        button = platform.request(self.board.button.name, self.board.button.number, dir="-")
-        m.submodules.button = pad = io.Buffer(io.Direction.Input, button)
-        m.submodules.button_sync = FFSynchronizer(pad.i, test.start)
-        lights = [(self.board.match, test.match)]
-        if self.board.mismatch is not None:
-            lights.append((self.board.mismatch, test.mismatch))
-        if self.board.beat is not None:
-            lights.append((self.board.beat, test.beat))
-        bits = [test.label[k] if k < len(test.label) else Const(0, 1) for k in range(64)]
-        lights += zip(self.board.label, bits, strict=False)
-        for light, value in lights:
-            self._show(m, platform, light, value)
+        if self.board.button is not None:
+            button = platform.request(self.board.button.name, self.board.button.number, dir="-")
+            m.submodules.button = pad = io.Buffer(io.Direction.Input, button)
+            m.submodules.button_sync = FFSynchronizer(pad.i, test.start)
+        self._show(m, platform)
         return m
 
     def _clock(self, m: Module, platform: Any) -> None:
@@ -142,9 +136,32 @@ class BoardTop(Elaboratable):
                 m.d.comb += pad.o.eq(getattr(loader, name))
             # Write protection and hold stay off.
 
+    def _show(self, m: Module, platform: Any) -> None:
+        """What the self-test says, on the LEDs that there are; parts of one that say nothing are
+        dark.
+        """
+        test = self.selftest
+        wanted = [
+            (self.board.match, test.match),
+            (self.board.mismatch, test.mismatch),
+            (self.board.beat, test.beat),
+        ]
+        bits = [test.label[k] if k < len(test.label) else Const(0, 1) for k in range(64)]
+        wanted += zip(self.board.label, bits, strict=False)
+        values = {light: value for light, value in wanted if light is not None}
+        for name, number in dict.fromkeys((light.name, light.number) for light in values):
+            first = platform.lookup(name, number).ios[0]
+            if not isinstance(first, Subsignal):
+                port = platform.request(name, number, dir="-")
+                self._drive(m, f"{name}_{number}", port, values[Light(name=name, number=number)])
+                continue
+            parts = [each.name for each in platform.lookup(name, number).ios]
+            pins = platform.request(name, number, dir=dict.fromkeys(parts, "-"))
+            for part in parts:
+                value = values.get(Light(name=name, number=number, part=part), Const(0, 1))
+                self._drive(m, f"{name}_{number}_{part}", getattr(pins, part), value)
+
     @staticmethod
-    def _show(m: Module, platform: Any, light: Light, value: Any) -> None:
-        port = platform.request(light.name, light.number, dir="-")
-        name = f"{light.name}_{light.number}"
+    def _drive(m: Module, name: str, port: Any, value: Any) -> None:
         m.submodules[name] = pad = io.Buffer(io.Direction.Output, port)
         m.d.comb += pad.o.eq(value)

@@ -13,8 +13,9 @@ from spikewright.golden.spec import Network
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.plan import HardwarePlan
 
+from .device import NAME, nextpnr_part
 from .job import ROUTERS
-from .netlist import DEVICE, NAME, elaborate, synthesise
+from .netlist import elaborate, synthesise
 from .report import CriticalPath
 from .results import read_packed, read_path, read_speed, sizes
 from .sample import StoredSample
@@ -79,14 +80,14 @@ def pack(
         def run_yosys(arguments: Sequence[str]) -> None:
             run(yosys, arguments, folder, log="yosys.log")
 
-        arguments = (*DEVICE[board.family], "--json", f"{NAME}.json", "--pack-only")
+        arguments = (*nextpnr_part(board), "--json", f"{NAME}.json", "--pack-only")
         try:
             elaborate(top, board, folder)
             synthesise(board, folder, run_yosys, plan.fanouts)
             packed = run(nextpnr, arguments, folder, log="nextpnr.log")
             if routes:
                 arguments = (
-                    *DEVICE[board.family],
+                    *nextpnr_part(board),
                     *("--json", f"{NAME}.json", "--report", _REPORT, "--seed", "1"),
                     *("--freq", f"{board.goal_mhz:g}", "--timing-allow-fail"),
                     *("--router", ROUTERS[0]),
