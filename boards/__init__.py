@@ -1,8 +1,9 @@
 """Development boards: devices, clocks, pins, and a self-test that runs on them."""
 
-from .board import BlockRam, Board, Flash, LargeRam, Light
+from .board import Board, Flash, Light, Programmer, Uart
 from .flash import FlashLoader
 from .link_top import LinkTop
+from .rams import BlockRam, LargeRam
 from .registry import BOARDS, get_board
 from .reset import PowerOnReset
 from .resources import Resources
@@ -22,7 +23,9 @@ __all__ = [
     "LinkTop",
     "Light",
     "PowerOnReset",
+    "Programmer",
     "Resources",
     "SelfTest",
+    "Uart",
     "get_board",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Const, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Module, Mux, ResetInserter, Signal, ValueLike
 from amaranth.lib import io, wiring
 
 from spikewright.golden.errors import ConfigurationError
@@ -15,7 +15,7 @@ from spikewright.hdl.guard import GUARD_COUNTERS
 from spikewright.hdl.link import HostLink, LinkPlan, UartReceiver, UartTransmitter
 from spikewright.hdl.link.uart import increment_of
 
-from .board import Board, Uart
+from .board import Board, Light, Uart
 from .pll import Pll
 from .selftest import SelfTest, Tokens
 from .strap import Strap
@@ -123,7 +123,8 @@ class LinkTop(BoardTop):
         ]
         for k in range(link.counted):
             m.d.comb += getattr(link, f"count_{k}").eq(self.counters[k])
-        self._show(m, platform)
+        if not uart.shared:
+            self._show(m, platform)
 
     def _join(self, m: Module) -> None:
         """The accelerator and the host, or the self-test while it has it."""
@@ -173,14 +174,10 @@ class LinkTop(BoardTop):
         label, beat = Signal.like(output.payload.address), Signal()
         with m.If(ends):
             m.d.sync += [label.eq(output.payload.address), beat.eq(~beat)]
-        lights = [(self.board.match, self.link.connected)]
+        lights: dict[Light, ValueLike] = {self.board.match: self.link.connected}
         if self.board.beat is not None:
-            lights.append((self.board.beat, beat))
-        bits = [label[k] if k < len(label) else Const(0, 1) for k in range(64)]
-        lights += zip(self.board.label, bits, strict=False)
-        for light, value in lights:
-            port = platform.request(light.name, light.number, dir="-")
-            self.drive(m, f"{light.name}_{light.number}", port, value)
+            lights[self.board.beat] = beat
+        self.show(m, platform, lights | self.label(label))
 
 
 def _uart(board: Board) -> Uart:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Const, Module
+from amaranth.hdl import Module
 from amaranth.lib import io, wiring
 from amaranth.lib.cdc import FFSynchronizer
 
@@ -61,16 +61,11 @@ class SelfTestTop(BoardTop):
         m.d.comb += accelerator.clear.eq(0)
         if "steps" in accelerator.signature.members:
             m.d.comb += accelerator.steps.eq(self.steps)
-        button = platform.request(self.board.button.name, self.board.button.number, dir="-")
-        m.submodules.button = pad = io.Buffer(io.Direction.Input, button)
-        m.submodules.button_sync = FFSynchronizer(pad.i, test.start)
-        lights = [(self.board.match, test.match)]
-        if self.board.mismatch is not None:
-            lights.append((self.board.mismatch, test.mismatch))
-        if self.board.beat is not None:
-            lights.append((self.board.beat, test.beat))
-        bits = [test.label[k] if k < len(test.label) else Const(0, 1) for k in range(64)]
-        lights += zip(self.board.label, bits, strict=False)
-        for light, value in lights:
-            port = platform.request(light.name, light.number, dir="-")
-            self.drive(m, f"{light.name}_{light.number}", port, value)
+        board = self.board
+        if board.button is not None:
+            button = platform.request(board.button.name, board.button.number, dir="-")
+            m.submodules.button = pad = io.Buffer(io.Direction.Input, button)
+            m.submodules.button_sync = FFSynchronizer(pad.i, test.start)
+        says = ((board.match, test.match), (board.mismatch, test.mismatch), (board.beat, test.beat))
+        lights = {light: value for light, value in says if light is not None}
+        self.show(m, platform, lights | self.label(test.label))

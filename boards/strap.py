@@ -10,11 +10,16 @@ from spikewright.golden.errors import ConfigurationError
 
 __all__ = ["STRAP_CELLS", "Strap", "strap_cell"]
 
-STRAP_CELLS = {"ecp5": ("LUT4", "INIT"), "ice40": ("SB_LUT4", "LUT_INIT")}
+STRAP_CELLS = {
+    "ecp5": ("LUT4", "INIT"),
+    "gowin": ("LUT4", "INIT"),
+    "ice40": ("SB_LUT4", "LUT_INIT"),
+}
 """The lookup table of a family, and its parameter."""
 
-_INPUTS = {"ecp5": "ABCD", "ice40": ("I0", "I1", "I2", "I3")}
-_OUTPUT = {"ecp5": "Z", "ice40": "O"}
+_NUMBERED = ("I0", "I1", "I2", "I3")
+_INPUTS = {"ecp5": "ABCD", "gowin": _NUMBERED, "ice40": _NUMBERED}
+_OUTPUT = {"ecp5": "Z", "gowin": "F", "ice40": "O"}
 
 
 def strap_cell(family: str, bit: int) -> tuple[str, dict[str, int]]:

@@ -1,14 +1,16 @@
 """What every board's design has: a clock, a reset, an accelerator, and what fills its memories."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from amaranth.hdl import ClockDomain, Elaboratable, Module, Signal
+from amaranth.build import Subsignal
+from amaranth.hdl import ClockDomain, Const, Elaboratable, Module, Signal, Value, ValueLike
 from amaranth.lib import io, wiring
 
 from spikewright.golden.errors import ConfigurationError
 from spikewright.hdl.accelerator import Accelerator
 
-from .board import Board, Flash
+from .board import Board, Flash, Light
 from .flash import FlashLoader
 from .pll import Pll
 from .reset import PowerOnReset
@@ -105,6 +107,25 @@ class BoardTop(Elaboratable):
             elif name in ("cs", "clk", "copi"):
                 m.d.comb += pad.o.eq(getattr(loader, name))
             # Write protection and hold stay off.
+
+    def label(self, value: Value) -> dict[Light, ValueLike]:
+        """The LEDs of a label, as many as there are."""
+        bits = [value[k] if k < len(value) else Const(0, 1) for k in range(len(self.board.label))]
+        return dict(zip(self.board.label, bits, strict=True))
+
+    def show(self, m: Module, platform: Any, values: Mapping[Light, ValueLike]) -> None:
+        """Values on LEDs; parts of one that say nothing are dark."""
+        for name, number in dict.fromkeys((light.name, light.number) for light in values):
+            first = platform.lookup(name, number).ios[0]
+            if not isinstance(first, Subsignal):
+                port = platform.request(name, number, dir="-")
+                self.drive(m, f"{name}_{number}", port, values[Light(name=name, number=number)])
+                continue
+            parts = [each.name for each in platform.lookup(name, number).ios]
+            pins = platform.request(name, number, dir=dict.fromkeys(parts, "-"))
+            for part in parts:
+                value = values.get(Light(name=name, number=number, part=part), Const(0, 1))
+                self.drive(m, f"{name}_{number}_{part}", getattr(pins, part), value)
 
     @staticmethod
     def drive(m: Module, name: str, port: Any, value: Any) -> None:

@@ -157,7 +157,7 @@ def _files(top: LinkTop) -> dict[str, str]:
     return {
         "top.v": text,
         "bench.v": bench,
-        "cells.v": package.joinpath("cells.v").read_text("utf-8"),
+        "cells.v": package.joinpath(f"cells_{top.board.family}.v").read_text("utf-8"),
         "bench.cpp": package.joinpath("bench.cpp").read_text("utf-8"),
     }
 

@@ -17,9 +17,10 @@ from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.link import LinkPlan
 from spikewright.hdl.plan import HardwarePlan
 
+from .device import BITSTREAM, NAME, ROUTED, packing
 from .fit import check_fits
 from .job import Job, run_tool
-from .netlist import NAME, elaborate, synthesise
+from .netlist import elaborate, synthesise
 from .report import BuildReport
 from .results import overflow, sizes
 from .retime import set_clock
@@ -31,14 +32,9 @@ from .top import make_top
 __all__ = ["synthesize"]
 
 _ATTEMPTS = 4
-_BITSTREAM = {"ecp5": f"{NAME}.bit", "ice40": f"{NAME}.bin"}
 _FLASH = "flash.bin"
-_PACK = {
-    "ecp5": ("--compress", "--input", f"{NAME}.config", "--bit", f"{NAME}.bit"),
-    "ice40": (f"{NAME}.asc", f"{NAME}.bin"),
-}
 # Large, and made again by the same command.
-_NOT_KEPT = (f"{NAME}.json", f"{NAME}.config", f"{NAME}.asc", f"{NAME}.debug.v")
+_NOT_KEPT = (f"{NAME}.json", f"{NAME}.debug.v", *(name for _, name in ROUTED.values()))
 # Of the clock asked for; the rest is what the median's seed takes again at a slower one.
 _FROM, _TO = 0.25, 0.9
 
@@ -171,7 +167,7 @@ def _build(job: Job, folder: Path) -> BuildReport:
         attempts += 1
     keep(job, chosen, folder)
     job.tell(0.95, "pack")
-    run_tool(job, job.packer, _PACK[job.board.family], folder)
+    run_tool(job, job.packer, packing(job.board), folder)
     flash = _flash_image(job, folder)
     log = (folder / log_name(job, chosen.timing.seed)).read_text(encoding="utf-8", errors="replace")
     names = sizes(job.board.family, chosen.used, log)
@@ -196,7 +192,7 @@ def _build(job: Job, folder: Path) -> BuildReport:
         seed=chosen.timing.seed,
         seeds=tuple(run.timing for run in runs),
         router=chosen.timing.router,
-        bitstream=_BITSTREAM[job.board.family],
+        bitstream=BITSTREAM[job.board.family],
         flash=flash,
         link=_link(job, pll),
         critical_path=chosen.path,
@@ -225,7 +221,7 @@ def _flash_image(job: Job, folder: Path) -> str | None:
     flash = job.board.flash
     if not job.accelerator.loading or flash is None:
         return None
-    bitstream = (folder / _BITSTREAM[job.board.family]).read_bytes()
+    bitstream = (folder / BITSTREAM[job.board.family]).read_bytes()
     weights = image_bytes(job.accelerator.image)
     if len(bitstream) > flash.offset or flash.offset + len(weights) > flash.size:
         raise RangeError(
