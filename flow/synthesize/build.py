@@ -7,8 +7,9 @@ from typing import Any
 
 from spikewright.boards import Board, BoardTop, LinkTop, get_board
 from spikewright.boards.pll import Pll
-from spikewright.flow.files import atomic_files
+from spikewright.flow.files import atomic_files, write_json
 from spikewright.flow.generate import image_bytes
+from spikewright.flow.plan_file import plan_hash
 from spikewright.flow.progress import Advance
 from spikewright.flow.tools import package_versions
 from spikewright.golden.errors import ConfigurationError, RangeError, ToolError
@@ -29,7 +30,10 @@ from .sample import StoredSample, memories_of
 from .tools import ToolStop, nextpnr_tool, packer_tool, yosys_tool
 from .top import make_top
 
-__all__ = ["synthesize"]
+__all__ = ["BUILD", "synthesize"]
+
+BUILD = "build.json"
+"""Of a build's folder: its report, and what it is a build of."""
 
 _ATTEMPTS = 4
 _FLASH = "flash.bin"
@@ -62,8 +66,8 @@ def synthesize(
 
     Parameters
     ----------
-    board : a board or its name. folder : where bitstream, ``timing.txt``, ``report.json`` and logs
-        go; all of them or none.
+    board : a board or its name. folder : where bitstream, ``build.json`` (the report),
+        ``timing.txt``, nextpnr's ``report.json`` and logs go; all of them or none.
     sample : as ``stored_sample`` gives it. link : the buffers of a link to a host; with one the
         sample is worked on when the host asks for it, and may be None.
     clock_mhz : the clock asked for; by default the board's. seeds : of place and route.
@@ -201,6 +205,9 @@ def _build(job: Job, folder: Path) -> BuildReport:
         logs=tuple(job.logs),
     )
     (folder / "timing.txt").write_text(_timing(result), encoding="utf-8")
+    plan, network = job.accelerator.plan, job.accelerator.network
+    of = {"plan": plan_hash(plan), "network": network.content_hash, "mode": str(plan.mode)}
+    write_json(folder / BUILD, of | result.as_dict())
     for name in _NOT_KEPT:
         (folder / name).unlink(missing_ok=True)
     job.tell(1.0, "done")
