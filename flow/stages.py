@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from spikewright.boards import BOARDS, get_board
 from spikewright.flow.accuracy import evaluate
-from spikewright.flow.area import estimate_area
+from spikewright.flow.area import calibrated, estimate_area
 from spikewright.flow.convert import (
     Code,
     Reference,
@@ -311,13 +311,14 @@ def build_stage(
             seeds=seeds,
             progress=advance,
         )
-    memories = memories_of(stored, network, plan)
-    area = estimate_area(network, plan, get_board(board), stored=memories)
     figures = {"mode": str(mode), **report.as_dict()}
-    figures["estimated"] = area.as_dict() | {
-        "lut_error": area.luts / figures["lut"] - 1,
-        "bram_error": area.block_rams - figures["bram"],
-    }
+    if calibrated(get_board(board).family):
+        memories = memories_of(stored, network, plan)
+        area = estimate_area(network, plan, get_board(board), stored=memories)
+        figures["estimated"] = area.as_dict() | {
+            "lut_error": area.luts / figures["lut"] - 1,
+            "bram_error": area.block_rams - figures["bram"],
+        }
     for name in ("bitstream", "flash"):
         if figures[name] is not None:
             figures[name] = str((folder / figures[name]).relative_to(project.root))

@@ -73,8 +73,7 @@ def estimate_area(
     ------
     ConfigurationError
         If a memory is to live in LUT RAM or large RAMs where the board has none.
-    FileError
-        If the board's family was not calibrated.
+        Or if the board's family was not calibrated.
     """
     records = package_records(board.family)
     configs = core_configs(network, plan)

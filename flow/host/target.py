@@ -89,7 +89,7 @@ def _generated(root: Path, identity: Identity, where: str) -> Path:
 def _check_board(root: Path, identity: Identity, where: str) -> None:
     """Where it was built for boards, the device is one of them."""
     boards = [
-        read_json(path).get("board") for path in sorted((root / "build").glob("*/report.json"))
+        read_json(path).get("board") for path in sorted((root / "build").glob("*/build.json"))
     ]
     if boards and identity.board not in boards:
         raise LinkError(

@@ -8,22 +8,12 @@ from spikewright.boards import Board, BoardTop
 from spikewright.flow.generate import uninitialised_rtlil
 from spikewright.golden.errors import ConfigurationError
 
+from .device import NAME, synthesis_options
 from .fanout import limit_fanout
+from .gowin import make_timed
 from .output_registers import use_output_registers
 
-__all__ = ["DEVICE", "NAME", "elaborate", "synthesise"]
-
-NAME = "top"
-"""Of the top module, and of the files."""
-
-DEVICE = {
-    "ecp5": ("--85k", "--package", "CABGA381", "--speed", "6", "--lpf", f"{NAME}.lpf"),
-    "ice40": ("--up5k", "--package", "sg48", "--pcf", f"{NAME}.pcf"),
-}
-"""Arguments of nextpnr that say the part and its pins, by family."""
-
-# Yosys takes an iCE40 for the faster HX, whose delays are others.
-_SYNTHESIS = {"ice40": {"synth_opts": "-device u"}}
+__all__ = ["elaborate", "synthesise"]
 
 
 def elaborate(top: BoardTop, board: Board, folder: Path) -> None:
@@ -42,8 +32,7 @@ def elaborate(top: BoardTop, board: Board, folder: Path) -> None:
             where=f"board {board.name!r}",
             action="plan for a board of a file, and build for one of the list",
         )
-    options = _SYNTHESIS.get(board.family, {})
-    prepared = platform.prepare(top, NAME, debug_verilog=False, **options)
+    prepared = platform.prepare(top, NAME, debug_verilog=False, **synthesis_options(board))
     for name, content in prepared.files.items():
         if not name.startswith("build_"):
             data = content if isinstance(content, bytes) else content.encode()
@@ -63,10 +52,12 @@ def synthesise(
     ``fanouts``: as ``limit_fanout`` takes them.
     """
     yosys((f"{NAME}.ys",))
-    if board.family != "ecp5" and not fanouts:
+    if board.family == "ice40" and not fanouts:
         return
     netlist = json.loads((folder / f"{NAME}.json").read_text(encoding="utf-8"))
     if board.family == "ecp5":
         use_output_registers(netlist, NAME)
     limit_fanout(netlist, NAME, fanouts)
+    if board.family == "gowin":
+        make_timed(netlist, NAME)
     (folder / f"{NAME}.json").write_text(json.dumps(netlist), encoding="utf-8")

@@ -7,7 +7,7 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 
-from spikewright.boards import BOARDS, BoardTop, FlashLoader, SelfTest, get_board
+from spikewright.boards import BOARDS, FlashLoader, SelfTest, SelfTestTop, get_board
 from spikewright.flow.generate import image_bytes
 from spikewright.flow.plan import default_plan
 from spikewright.flow.synthesize import stored_sample
@@ -32,7 +32,7 @@ def test_files_for_place_and_route(name):
     board = get_board(name)
     network, _, accelerator = parts()
     sample = stored_sample(network, Mode.COLLAPSED, inputs_for(network, 1))
-    top = BoardTop(
+    top = SelfTestTop(
         board=board,
         pll=board.pll_below(board.default_mhz),
         constraint_mhz=77.0,
@@ -59,7 +59,7 @@ def test_an_oscillator_can_be_the_clock():
     board = get_board("icebreaker")
     network, _, accelerator = parts()
     sample = stored_sample(network, Mode.COLLAPSED, inputs_for(network, 1))
-    top = BoardTop(
+    top = SelfTestTop(
         board=board,
         pll=board.plls[0],
         constraint_mhz=48.0,
@@ -163,7 +163,7 @@ def test_weights_that_are_loaded_need_a_flash():
     board = get_board("icebreaker")
 
     def top(board):
-        return BoardTop(
+        return SelfTestTop(
             board=board,
             pll=board.plls[0],
             constraint_mhz=48.0,

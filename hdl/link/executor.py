@@ -1,0 +1,364 @@
+"""Executes the commands of the inbox, one after the other."""
+
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.link import IDENTITY_BYTES, INCREMENT_BITS, Fault, FrameType
+
+from .uart import BYTES
+
+__all__ = ["Executor"]
+
+_TOKENS_HEADER = 2
+_DYNAMIC_BYTES = 4  # of IDENTITY: flags and the increment
+_COUNTER_BYTES = 4
+_ANSWERS = {
+    FrameType.IDENTIFY: FrameType.IDENTITY,
+    FrameType.LOAD: FrameType.LOADED,
+    FrameType.COUNTERS: FrameType.COUNTED,
+    FrameType.RESET: FrameType.DONE,
+    FrameType.ECHO: FrameType.ECHOED,
+    FrameType.SELFTEST: FrameType.TESTED,
+}
+
+
+class Executor(wiring.Component):
+    """Reads a command, does it, answers, says that it is done with.
+
+    Parameters
+    ----------
+    identity : the answer to IDENTIFY behind its first four bytes. inputs : of the network.
+    longest : bytes of a payload.
+    counters : bits of each, in their order. loads : whether networks can be loaded. tests : whether
+    there is a self-test.
+
+    Members
+    -------
+    i : In(stream), bytes of the inbox: type, length with the tag's bit on top, payload. executed :
+    Out, for a cycle. number : In, of the command.
+    o : Out(stream), bytes for the outbox; wants : Out, it has some; free : In, it may write;
+    commit, kind : Out, obeyed while ``open`` : In.
+    ready : In, the network is there. increment : In, of the UART. count_0, count_1, ... : In,
+    counters; clear : Out, zeroes them. restart : Out, resets the accelerator.
+    begin, index, spikes, end, keep, steps, bytes, last, done : to and from ``Feeder``.
+    load, load_first, load_last : Out, and load_done, load_result : In, of ``Loader``, where it
+    loads. test_start : Out, test_done, test_right : In, where it tests; the accelerator is reset in
+    the cycle before.
+
+    Timing
+    ------
+    interval : 2 cycles a byte, and some ten a command; of TOKENS what the accelerator needs. A
+    stall of the outbox stops it.
+
+    Storage: the identity, a counter's value. Reset forgets a command in the middle.
+    """
+
+    interval = 2
+
+    def __init__(
+        self,
+        *,
+        identity: bytes,
+        inputs: int,
+        longest: int,
+        counters: list[int],
+        loads: bool,
+        tests: bool,
+    ) -> None:
+        if len(identity) != IDENTITY_BYTES - _DYNAMIC_BYTES:
+            raise ConfigurationError(
+                f"what is fixed of the identity must have {IDENTITY_BYTES - _DYNAMIC_BYTES} bytes",
+                found=str(len(identity)),
+            )
+        self.identity = identity
+        self.inputs = inputs
+        self.longest = longest
+        self.counters = tuple(counters)
+        self.loads = loads
+        self.tests = tests
+        members = {
+            "i": In(BYTES),
+            "executed": Out(1),
+            "number": In(8),
+            "o": Out(BYTES),
+            "wants": Out(1),
+            "free": In(1),
+            "commit": Out(1),
+            "kind": Out(8),
+            "open": In(1),
+            "ready": In(1),
+            "increment": In(INCREMENT_BITS),
+            **{f"count_{k}": In(bits) for k, bits in enumerate(counters)},
+            "clear": Out(1),
+            "restart": Out(1),
+            "begin": Out(1),
+            "index": Out(4),
+            "spikes": Out(2),
+            "end": Out(1),
+            "keep": Out(1),
+            "steps": Out(8),
+            "bytes": Out(BYTES),
+            "last": Out(1),
+            "done": In(1),
+        }
+        if loads:
+            members |= {
+                "load": Out(BYTES),
+                "load_first": Out(1),
+                "load_last": Out(1),
+                "load_done": In(1),
+                "load_result": In(2),
+            }
+        if tests:
+            members |= {"test_start": Out(1), "test_done": In(1), "test_right": In(1)}
+        super().__init__(members)
+
+    def elaborate(self, platform: object) -> Module:
+        """A state for each thing that a command has to do."""
+        m = Module()
+        kind, left, own = Signal(8), Signal(range(self.longest + 1)), Signal()
+        fault, first = Signal(8), Signal(8)
+        place = Signal(range(max(IDENTITY_BYTES, _COUNTER_BYTES * len(self.counters), 4) + 1))
+        takes = Signal()
+        m.d.comb += [
+            takes.eq(self.i.valid & self.i.ready),
+            self.index.eq(first[:4]),
+            self.spikes.eq(first[4:6]),
+            self.end.eq(first[6]),
+            self.keep.eq(first[7]),
+            self.steps.eq(self.i.payload),
+            self.last.eq(left == 0),
+            self.bytes.payload.eq(self.i.payload),
+        ]
+        with m.FSM():
+            self._read(m, kind, left, own, place)
+            with m.State("CHOOSE"):
+                self._choose(m, kind, left, own, fault)
+            self._tokens(m, left, first, fault, takes)
+            if self.loads:
+                self._load(m, left, first, takes)
+            with m.State("COUNTERS"):
+                m.d.comb += self.i.ready.eq(1)
+                with m.If(takes):
+                    m.d.sync += [first.eq(self.i.payload), left.eq(left - 1)]
+                    m.next = "SKIP"
+            with m.State("SKIP"):
+                # What a payload has that nobody asked for.
+                m.d.comb += self.i.ready.eq((left != 0) & (kind != FrameType.ECHO))
+                with m.If(takes):
+                    m.d.sync += left.eq(left - 1)
+                with m.If((left == 0) | (kind == FrameType.ECHO)):
+                    m.next = "CLAIM"
+            with m.State("CLAIM"):
+                m.d.comb += self.wants.eq(1)
+                with m.If(self.free):
+                    m.next = "ANSWER"
+            with m.State("ANSWER"):
+                m.d.comb += self.wants.eq(1)
+                self._answer(m, kind, left, fault, first, place, takes)
+            if self.tests:
+                with m.State("BEGIN"):
+                    m.d.comb += self.test_start.eq(1)
+                    m.next = "TEST"
+                with m.State("TEST"), m.If(self.test_done):
+                    m.d.sync += first.eq(self.test_right)
+                    m.next = "SKIP"
+            with m.State("COMMIT"):
+                m.d.comb += [self.wants.eq(1), self.commit.eq(1)]
+                for command, answer in _ANSWERS.items():
+                    with m.If(kind == command):
+                        m.d.comb += self.kind.eq(answer)
+                with m.If(fault != 0):
+                    m.d.comb += self.kind.eq(FrameType.ERROR)
+                with m.If(self.open):
+                    m.next = "FINISH"
+            with m.State("FINISH"):
+                m.d.comb += self.executed.eq(1)
+                m.next = "TYPE"
+        return m
+
+    def _read(self, m: Module, kind: Signal, left: Signal, own: Signal, place: Signal) -> None:
+        """The three bytes before a payload."""
+        with m.State("TYPE"):
+            m.d.comb += self.i.ready.eq(1)
+            m.d.sync += [kind.eq(self.i.payload), place.eq(0)]
+            with m.If(self.i.valid):
+                m.next = "LOW"
+        with m.State("LOW"):
+            m.d.comb += self.i.ready.eq(1)
+            m.d.sync += left.eq(self.i.payload)
+            with m.If(self.i.valid):
+                m.next = "HIGH"
+        with m.State("HIGH"):
+            m.d.comb += self.i.ready.eq(1)
+            with m.If(self.i.valid):
+                m.d.sync += [left[8:].eq(self.i.payload), own.eq(self.i.payload[7])]
+                m.next = "CHOOSE"
+
+    def _choose(self, m: Module, kind: Value, left: Value, own: Value, fault: Signal) -> None:
+        """Whether the command can be executed, and where that begins."""
+        m.d.sync += fault.eq(0)
+        m.next = "SKIP"
+
+        def refuse(reason: Fault) -> None:
+            m.d.sync += fault.eq(reason)
+            m.next = "SKIP"
+
+        with m.Switch(kind):
+            with m.Case(FrameType.TOKENS):
+                m.next = "FIRST"
+                with m.If(~own):
+                    refuse(Fault.NETWORK)
+                with m.Elif(~self.ready):
+                    refuse(Fault.NOT_READY)
+                with m.Elif(left < _TOKENS_HEADER):
+                    refuse(Fault.SHORT)
+            with m.Case(FrameType.COUNTERS):
+                m.next = "COUNTERS"
+                with m.If(left == 0):
+                    refuse(Fault.SHORT)
+            with m.Case(FrameType.LOAD):
+                if self.loads:
+                    m.next = "LOAD"
+                    with m.If(left == 0):
+                        refuse(Fault.SHORT)
+                else:
+                    refuse(Fault.WITHOUT)
+            with m.Case(FrameType.SELFTEST):
+                if self.tests:
+                    m.d.comb += self.restart.eq(1)
+                    m.next = "BEGIN"
+                else:
+                    refuse(Fault.WITHOUT)
+            with m.Case(FrameType.IDENTIFY, FrameType.RESET, FrameType.ECHO):
+                pass
+            with m.Default():
+                refuse(Fault.COMMAND)
+
+    def _tokens(self, m: Module, left: Signal, first: Signal, fault: Signal, takes: Value) -> None:
+        """Two bytes that say what comes, then what comes."""
+        with m.State("FIRST"):
+            m.d.comb += self.i.ready.eq(1)
+            with m.If(takes):
+                m.d.sync += [first.eq(self.i.payload), left.eq(left - 1)]
+                m.next = "SECOND"
+        with m.State("SECOND"):
+            m.d.comb += self.i.ready.eq(1)
+            with m.If(takes):
+                m.d.sync += left.eq(left - 1)
+                with m.If(self.index < self.inputs):
+                    m.d.comb += self.begin.eq(1)
+                    m.next = "FEED"
+                with m.Else():
+                    m.d.sync += fault.eq(Fault.INPUT)
+                    m.next = "SKIP"
+        with m.State("FEED"):
+            m.d.comb += [
+                self.bytes.valid.eq(self.i.valid & ~self.last),
+                self.i.ready.eq(self.bytes.ready & ~self.last),
+            ]
+            with m.If(takes):
+                m.d.sync += left.eq(left - 1)
+            with m.If(self.done):
+                m.next = "FINISH"
+
+    def _load(self, m: Module, left: Signal, first: Signal, takes: Value) -> None:
+        """A byte that says where this is in the image, then some of it."""
+        with m.State("LOAD"):
+            m.d.comb += self.i.ready.eq(1)
+            with m.If(takes):
+                m.d.comb += self.load_first.eq(self.i.payload[0])
+                m.d.sync += [first.eq(self.i.payload), left.eq(left - 1)]
+                m.next = "FILL"
+        with m.State("FILL"):
+            m.d.comb += [
+                self.load.payload.eq(self.i.payload),
+                self.load.valid.eq(self.i.valid & (left != 0)),
+                self.i.ready.eq(self.load.ready & (left != 0)),
+            ]
+            with m.If(takes):
+                m.d.sync += left.eq(left - 1)
+            with m.If(left == 0):
+                m.next = "FINISH"
+                with m.If(first[1]):
+                    m.d.comb += self.load_last.eq(1)
+                    m.next = "LOADED"
+        with m.State("LOADED"), m.If(self.load_done):
+            m.d.sync += first.eq(self.load_result)
+            m.next = "SKIP"
+
+    def _answer(
+        self,
+        m: Module,
+        kind: Value,
+        left: Signal,
+        fault: Value,
+        first: Signal,
+        place: Signal,
+        takes: Value,
+    ) -> None:
+        """The bytes of the answer."""
+
+        def give(byte: Value | Signal, count: int) -> None:
+            m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(byte)]
+            with m.If(self.o.ready):
+                m.d.sync += place.eq(place + 1)
+                with m.If(place == count - 1):
+                    m.next = "COMMIT"
+
+        with m.If(fault != 0):
+            give(Mux(place == 0, self.number, fault), 2)
+        with m.Else(), m.Switch(kind):
+            with m.Case(FrameType.IDENTIFY):
+                give(self._identity(m, place), IDENTITY_BYTES)
+            with m.Case(FrameType.ECHO):
+                m.d.comb += [
+                    self.o.valid.eq(self.i.valid & (left != 0)),
+                    self.o.payload.eq(self.i.payload),
+                    self.i.ready.eq(self.o.ready & (left != 0)),
+                ]
+                with m.If(takes):
+                    m.d.sync += left.eq(left - 1)
+                with m.If(left == 0):
+                    m.next = "COMMIT"
+            with m.Case(FrameType.COUNTERS):
+                self._counters(m, place, first)
+            with m.Case(FrameType.RESET):
+                m.d.comb += self.restart.eq(1)
+                m.next = "COMMIT"
+            with m.Default():
+                give(first, 1)  # how a load or a test ended
+
+    def _identity(self, m: Module, place: Signal) -> Value:
+        """Four bytes that may change, then those of a memory, which is a cycle behind."""
+        m.submodules.identity = mem = memory.Memory(
+            shape=8, depth=len(self.identity), init=self.identity
+        )
+        read = mem.read_port()
+        after = Mux(self.o.ready & self.o.valid, place + 1, place)
+        flags = Cat(self.ready, Const(self.loads, 1), Const(self.tests, 1))
+        changing = Cat(flags, Const(0, 5), self.increment, Const(0, 24 - INCREMENT_BITS))
+        m.d.comb += read.addr.eq((after - _DYNAMIC_BYTES)[: len(read.addr)])
+        return Mux(place < _DYNAMIC_BYTES, changing.word_select(place[:2], 8), read.data)
+
+    def _counters(self, m: Module, place: Signal, first: Signal) -> None:
+        """Each is kept while its four bytes go, so that they belong together."""
+        held, fresh = Signal(8 * _COUNTER_BYTES), Signal()
+        values = Array(getattr(self, f"count_{k}") for k in range(len(self.counters)))
+        total = _COUNTER_BYTES * len(self.counters)
+        m.d.comb += self.o.payload.eq(held[:8])
+        with m.If(~fresh):
+            m.d.sync += [held.eq(values[place[2:]]), fresh.eq(1)]
+        with m.Else():
+            m.d.comb += self.o.valid.eq(1)
+            with m.If(self.o.ready):
+                m.d.sync += [
+                    held.eq(held >> 8),
+                    place.eq(place + 1),
+                    fresh.eq(place[:2] != _COUNTER_BYTES - 1),
+                ]
+                with m.If(place == total - 1):
+                    m.d.comb += self.clear.eq(first[0])
+                    m.next = "COMMIT"

@@ -1,0 +1,87 @@
+"""Keeps frames that came until they are executed; one that turns out to be bad never was there."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.golden.errors import ConfigurationError
+
+from .uart import BYTES
+
+__all__ = ["Inbox"]
+
+
+class Inbox(wiring.Component):
+    """A queue of bytes in a block RAM, into which only what is committed goes.
+
+    Parameters
+    ----------
+    depth : bytes, a power of two, at least 64.
+
+    Members
+    -------
+    write : In, the byte ``data`` : In is added to what is not committed; where there is no room it
+    is lost, and ``crowded`` : Out until the next commit or abort. commit, abort : In, what was
+    written is there, or was never. o : Out(stream) of bytes.
+
+    Timing
+    ------
+    latency : cycles from commit to the first byte's offer. interval : 2 cycles a byte.
+
+    Storage: depth bytes. Reset clears.
+    """
+
+    latency = 2
+    interval = 2
+
+    def __init__(self, *, depth: int) -> None:
+        if depth < 64 or depth & (depth - 1):
+            raise ConfigurationError(
+                "the depth of an inbox must be a power of two, at least 64", found=str(depth)
+            )
+        self.depth = depth
+        super().__init__(
+            {
+                "write": In(1),
+                "data": In(8),
+                "commit": In(1),
+                "abort": In(1),
+                "crowded": Out(1),
+                "o": Out(BYTES),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Three places go round: the next to be read, the end of what is there, and of what came."""
+        m = Module()
+        m.submodules.bytes = mem = memory.Memory(
+            shape=8, depth=self.depth, init=[], attrs={"ram_style": "block"}
+        )
+        write, read = mem.write_port(), mem.read_port()
+        # One bit more than a place has, so that full and empty differ.
+        size = (2 * self.depth - 1).bit_length()
+        first, end, last = Signal(size), Signal(size), Signal(size)
+        held, room = Signal(size), Signal()
+        m.d.comb += [
+            held.eq(last - first),
+            room.eq(~held[-1]),
+            write.addr.eq(last),
+            write.data.eq(self.data),
+            write.en.eq(self.write & room & ~self.crowded),
+            read.addr.eq(first),
+            read.en.eq(1),
+            self.o.payload.eq(read.data),
+        ]
+        with m.If(write.en):
+            m.d.sync += last.eq(last + 1)
+        with m.Elif(self.write):
+            m.d.sync += self.crowded.eq(1)
+        with m.If(self.commit):
+            m.d.sync += [end.eq(last), self.crowded.eq(0)]
+        with m.If(self.abort):
+            m.d.sync += [last.eq(end), self.crowded.eq(0)]
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += [first.eq(first + 1), self.o.valid.eq(0)]
+        with m.Else():
+            m.d.sync += self.o.valid.eq(first != end)
+        return m

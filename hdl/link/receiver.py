@@ -1,0 +1,126 @@
+"""Takes frames apart: header, payload, and whether all of it came as it was sent."""
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.link import CRC_BYTES, HEADER_BYTES, NUMBERED
+
+from .crc import SerialCrc
+from .deframer import SYMBOLS
+
+__all__ = ["FrameReceiver"]
+
+
+class FrameReceiver(wiring.Component):
+    """Gives the bytes of numbered frames for the inbox as they come, and judges at their end.
+
+    What it writes of a frame: its type, its length in two bytes, in whose highest bit is whether
+    the frame's tag was ``own``, and its payload.
+
+    Parameters
+    ----------
+    longest : bytes of a payload, below 2**15.
+
+    Members
+    -------
+    i : In(stream) of symbols. own : In, the tag of the device's network. write, data : Out, to the
+    inbox. good : Out, for a cycle at the end of a frame that is whole; bad : Out, of one that is
+    not. version, kind, seq, ack, tag, oversized : Out, of the header, valid with good: oversized
+    is one of which nothing but the header was kept.
+
+    Timing
+    ------
+    latency : 1 cycle from a frame's end to good or bad. interval : 9 cycles a byte.
+
+    Storage: the header and a CRC. Reset begins a frame.
+    """
+
+    latency = 1
+    interval = 9
+
+    def __init__(self, *, longest: int) -> None:
+        if not 1 <= longest < 1 << 15:
+            raise ConfigurationError(
+                f"the longest payload must lie in 1..{(1 << 15) - 1}", found=str(longest)
+            )
+        self.longest = longest
+        super().__init__(
+            {
+                "i": In(SYMBOLS),
+                "own": In(32),
+                "write": Out(1),
+                "data": Out(8),
+                "good": Out(1),
+                "bad": Out(1),
+                "version": Out(8),
+                "kind": Out(8),
+                "seq": Out(8),
+                "ack": Out(8),
+                "tag": Out(32),
+                "oversized": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Byte by byte; ``place`` counts the header, ``left`` the payload, ``tail`` the crc."""
+        m = Module()
+        m.submodules.crc = crc = SerialCrc()
+        symbol = self.i.payload
+        place = Signal(range(HEADER_BYTES + 1))
+        left = Signal(16)
+        tail = Signal(range(CRC_BYTES + 2))
+        takes, ended, cut, began = Signal(), Signal(), Signal(), Signal()
+        numbered, header = Signal(), Signal()
+        m.d.comb += [
+            self.i.ready.eq(~crc.busy & ~ended),
+            takes.eq(self.i.valid & self.i.ready & ~symbol.end),
+            crc.byte.eq(symbol.byte),
+            crc.start.eq(takes),
+            header.eq(place != HEADER_BYTES),
+            numbered.eq(self.kind >= NUMBERED),
+            began.eq(place != 0),
+            self.data.eq(symbol.byte),
+        ]
+        with m.If(takes):
+            with m.If(header):
+                m.d.sync += place.eq(place + 1)
+            with m.Elif(left != 0):
+                m.d.sync += left.eq(left - 1)
+                m.d.comb += self.write.eq(numbered & ~self.oversized)
+            with m.Elif(tail != CRC_BYTES + 1):
+                m.d.sync += tail.eq(tail + 1)
+            with m.Switch(place):
+                with m.Case(0):
+                    m.d.sync += self.version.eq(symbol.byte)
+                with m.Case(1):
+                    m.d.sync += self.kind.eq(symbol.byte)
+                    m.d.comb += self.write.eq(symbol.byte >= NUMBERED)
+                with m.Case(2):
+                    m.d.sync += self.seq.eq(symbol.byte)
+                with m.Case(3):
+                    m.d.sync += self.ack.eq(symbol.byte)
+                with m.Case(4, 5, 6, 7):
+                    m.d.sync += self.tag.eq(Cat(self.tag[8:], symbol.byte))
+                with m.Case(8):
+                    m.d.sync += left[:8].eq(symbol.byte)
+                    m.d.comb += self.write.eq(numbered)
+                with m.Case(9):
+                    m.d.sync += left[8:].eq(symbol.byte)
+                    m.d.sync += self.oversized.eq(Cat(left[:8], symbol.byte) > self.longest)
+                    m.d.comb += [
+                        self.write.eq(numbered),
+                        self.data.eq(Cat(symbol.byte[:7], self.tag == self.own)),
+                    ]
+        with m.If(self.i.valid & self.i.ready & symbol.end):
+            m.d.sync += [ended.eq(1), cut.eq(symbol.cut)]
+        whole = (left == 0) & (tail == CRC_BYTES) & crc.right & ~cut
+        m.d.comb += [
+            self.good.eq(ended & whole),
+            self.bad.eq(ended & ~whole & (began | cut)),
+        ]
+        with m.If(ended):
+            m.d.comb += crc.clear.eq(1)
+            m.d.sync += [ended.eq(0), place.eq(0), left.eq(0), tail.eq(0), self.oversized.eq(0)]
+        return m

@@ -1,0 +1,105 @@
+"""Bytes over two wires: a start bit, 8 bits, a stop bit, no parity."""
+
+from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.cdc import FFSynchronizer
+from amaranth.lib.wiring import In, Out
+
+from spikewright.golden.link import INCREMENT_BITS
+
+__all__ = ["BYTES", "UartReceiver", "UartTransmitter", "increment_of"]
+
+BYTES = stream.Signature(8)
+
+_FRAME_BITS = 10  # start, 8 bits, stop
+_LEAST_CYCLES = 4  # of a bit, so that its middle is met within an eighth of it
+
+
+def increment_of(baud: float, clock_hz: float) -> int | None:
+    """What makes ``baud`` of a clock; None where a bit has too few of its cycles."""
+    if clock_hz < _LEAST_CYCLES * baud:
+        return None
+    return round(baud / clock_hz * (1 << INCREMENT_BITS))
+
+
+class UartReceiver(wiring.Component):
+    """Samples each bit in its middle and gives the bytes whose stop bit is 1.
+
+    Members
+    -------
+    rx : In, asynchronous; 1 while nothing is sent. increment : In, 2**20 bits a cycle. o :
+    Out(stream) of bytes; one that is not taken until the next one has come is lost.
+
+    Timing
+    ------
+    latency : 3 cycles from the middle of the stop bit, two of them to synchronise. interval : ten
+    bits. A consumer that needs fewer cycles a byte than that never loses one.
+
+    Storage: a byte, the phase of a bit. Reset waits for a start bit.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({"rx": In(1), "increment": In(INCREMENT_BITS), "o": Out(BYTES)})
+
+    def elaborate(self, platform: object) -> Module:
+        """From the falling edge on half a bit, then whole ones."""
+        m = Module()
+        line = Signal(init=1)
+        m.submodules.cross = FFSynchronizer(self.rx, line, init=1)
+        phase = Signal(INCREMENT_BITS + 1)
+        bits = Signal(_FRAME_BITS)
+        left = Signal(range(_FRAME_BITS + 1))
+        tick = phase[-1]
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(left == 0):
+            with m.If(~line):
+                # What the line said a cycle ago counts, too.
+                m.d.sync += [left.eq(_FRAME_BITS), phase.eq(Cat(Const(0, INCREMENT_BITS - 1), 1))]
+        with m.Else():
+            m.d.sync += phase.eq(phase[:-1] + self.increment)
+            with m.If(tick):
+                m.d.sync += [bits.eq(Cat(bits[1:], line)), left.eq(left - 1)]
+                with m.If((left == _FRAME_BITS) & line):
+                    m.d.sync += left.eq(0)  # a glitch, no start bit
+                with m.If((left == 1) & line):
+                    m.d.sync += [self.o.payload.eq(bits[2:]), self.o.valid.eq(1)]
+        return m
+
+
+class UartTransmitter(wiring.Component):
+    """Sends bytes one after the other, without a pause where the next one is there.
+
+    Members
+    -------
+    i : In(stream) of bytes. increment : In, 2**20 bits a cycle. tx : Out, from a flip-flop; 1 while
+    nothing is sent.
+
+    Timing
+    ------
+    latency : up to a bit from a byte's acceptance to its start bit. interval : ten bits.
+
+    Storage: a byte, the phase of a bit. Reset sends nothing.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({"i": In(BYTES), "increment": In(INCREMENT_BITS), "tx": Out(1, init=1)})
+
+    def elaborate(self, platform: object) -> Module:
+        """A shift register that fills with ones."""
+        m = Module()
+        phase = Signal(INCREMENT_BITS + 1)
+        bits = Signal(_FRAME_BITS, init=(1 << _FRAME_BITS) - 1)
+        left = Signal(range(_FRAME_BITS + 1))
+        m.d.sync += phase.eq(phase[:-1] + self.increment)
+        m.d.comb += self.i.ready.eq(left == 0)
+        with m.If(self.i.ready):
+            with m.If(self.i.valid):
+                m.d.sync += [bits.eq(Cat(0, self.i.payload, 1)), left.eq(_FRAME_BITS)]
+        with m.Elif(phase[-1]):
+            m.d.sync += [
+                self.tx.eq(bits[0]),
+                bits.eq(Cat(bits[1:], 1)),
+                left.eq(left - 1),
+            ]
+        return m

@@ -1,0 +1,310 @@
+"""The whole link in front of a device that answers each sample with what it was sent."""
+
+import pytest
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.golden.spec import TokenKind
+from spikewright.hdl.link.host_link import HostLink, LinkPlan
+from spikewright.hdl.link.uart import BYTES
+from spikewright.hdl.queue import SpikeQueue
+from spikewright.hdl.token import TokenLayout, axes_of
+from support.link import Listener, frame, line
+from support.streams import simulate
+
+NETWORK, PLAN = bytes(range(7, 39)), bytes(range(100, 132))
+TAG = int.from_bytes(NETWORK[:4], "little")
+LAYOUT = TokenLayout(axes=axes_of((50,)), low=-3, high=7)
+CONNECT, ACK, NAK, HELLO, DOWN, VERSION, OVERSIZED = range(1, 8)
+IDENTIFY, TOKENS, LOAD, COUNTERS, RESET, ECHO, SELFTEST = range(16, 23)
+ERROR = 159
+
+
+class Mirror(wiring.Component):
+    """A link whose accelerator sends back all that it gets, and counts what it was reset."""
+
+    def __init__(self, sizes=None):
+        self.link = HostLink(
+            layouts=[LAYOUT],
+            framed=[False],
+            output=LAYOUT,
+            steps_bits=0,
+            counters=2,
+            network=NETWORK,
+            plan=PLAN,
+            board="none",
+            sizes=sizes or LinkPlan(inbox=256, outbox=256),
+        )
+        super().__init__({"rx": In(BYTES), "tx": Out(BYTES), "ready": In(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.link = link = self.link
+        wiring.connect(m, wiring.flipped(self.rx), link.rx)
+        wiring.connect(m, link.tx, wiring.flipped(self.tx))
+        m.submodules.queue = queue = SpikeQueue(layout=LAYOUT, depth=2)
+        wiring.connect(m, link.o_0, queue.i)
+        wiring.connect(m, queue.o, link.i)
+        resets = Signal(32)
+        m.d.sync += resets.eq(resets + link.restart)
+        m.d.comb += [
+            link.increment.eq(0x12345),
+            link.count_0.eq(0xDEADBEEF),
+            link.count_1.eq(resets),
+            link.ready.eq(self.ready),
+        ]
+        return m
+
+
+def talk(sent, *, sizes=None, ready=1, stall="1", limit=40_000, pace=10, cut=0):
+    """Frames heard for the bytes sent, one in ``pace`` cycles; ``cut`` of them are not whole."""
+    mirror = Mirror(sizes)
+    listener = Listener()
+
+    async def bench(ctx):
+        ctx.set(mirror.ready, ready)
+        data = list(sent)
+        wait, quiet = 0, 0
+        for now in range(limit):
+            ctx.set(mirror.rx.valid, 0)
+            if wait:
+                wait -= 1
+            elif data:
+                ctx.set(mirror.rx.valid, 1)
+                ctx.set(mirror.rx.payload, data.pop(0))
+                assert ctx.get(mirror.rx.ready), "a byte of the line was lost"
+                wait = pace - 1
+            takes = stall[now % len(stall)] == "1"
+            ctx.set(mirror.tx.ready, takes)
+            quiet = 0 if data else quiet + 1
+            if takes and ctx.get(mirror.tx.valid):
+                listener.hear(ctx.get(mirror.tx.payload))
+                quiet = 0
+            if quiet > 1500:
+                return
+            await ctx.tick()
+        raise AssertionError("it never ends")
+
+    simulate(mirror, bench)
+    assert listener.bad == cut
+    return listener.frames
+
+
+def numbered(*commands, start=0):
+    return [frame(kind, body, seq=start + k, tag=TAG) for k, (kind, body) in enumerate(commands)]
+
+
+HI = frame(CONNECT, tag=0xCAFE7D7E)
+
+
+def test_nobody_has_connected():
+    (answer,) = talk(line(frame(IDENTIFY)))
+    assert (answer.kind, answer.payload) == (DOWN, b"")
+
+
+def test_identity():
+    hello, identity = talk(line(HI, *numbered((IDENTIFY, b""))))
+    assert (hello.kind, hello.tag, hello.ack, hello.payload) == (HELLO, 0xCAFE7D7E, 0, b"")
+    assert (identity.kind, identity.seq, identity.tag) == (144, 0, TAG)
+    sizes = LinkPlan(inbox=256, outbox=256)
+    expected = bytes([1, 0x45, 0x23, 0x01])
+    for number in (256, 256, sizes.longest):
+        expected += number.to_bytes(2, "little")
+    expected += bytes([1, 5]) + NETWORK + PLAN + b"none".ljust(16, b"\0")
+    assert identity.payload == expected
+    assert identity.ack in (0, 1)
+
+
+def test_echo_and_acks():
+    body = bytes(range(100)) + b"\x7d\x7e"
+    _, *rest = talk(line(HI, *numbered((ECHO, body), (ECHO, b""), (ECHO, b"\x7e"))))
+    answers = [each for each in rest if each.kind == 150]
+    assert [each.payload for each in answers] == [body, b"", b"\x7e"]
+    assert [each.seq for each in answers] == [0, 1, 2]
+    assert rest[-1].ack == 3
+    assert {each.kind for each in rest} <= {150, ACK}
+
+
+def words(*tokens):
+    """Of the mirror's layout, which has 2 + 6 + 4 bits."""
+    found = b""
+    for kind, address, payload in tokens:
+        found += (kind | address << 2 | (payload & 15) << 8).to_bytes(2, "little")
+    return found
+
+
+SPIKE, STEP, END = (int(kind) for kind in (TokenKind.SPIKE, TokenKind.STEP, TokenKind.END))
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (
+            b"\x40\x02" + words((SPIKE, 3, -2), (STEP, 0, 0), (SPIKE, 49, 7)),
+            [(SPIKE, 3, -2), (STEP, 0, 0), (SPIKE, 49, 7), (STEP, 0, 1), (STEP, 0, 1), (END, 0, 1)],
+        ),
+        (
+            b"\xd0\x00" + b"\x08\x00" + b"\x05\x00\x81",
+            [(SPIKE, 8, 1), (SPIKE, 10, 1), (SPIKE, 24, 1), (SPIKE, 31, 1), (END, 1, 1)],
+        ),
+        (
+            b"\x60\x01" + b"\x02\x00" + b"\x00\xff\x07\x00",
+            [(SPIKE, 3, -1), (SPIKE, 4, 7), (STEP, 0, 1), (END, 0, 1)],
+        ),
+        (b"\x40\x00", [(END, 0, 1)]),
+    ],
+)
+@pytest.mark.parametrize("stall", ["1", "0001", "1" * 40 + "0" * 60])
+def test_tokens(sent, expected, stall):
+    _, *rest = talk(line(HI, *numbered((TOKENS, sent))), stall=stall)
+    (result,) = (each for each in rest if each.kind == 146)
+    body, stamps = result.payload[:-8], result.payload[-8:]
+    assert [body[k : k + 2] for k in range(0, len(body), 2)] == [words(each) for each in expected]
+    took = int.from_bytes(stamps[4:], "little")
+    assert 0 < took < 400 and rest[-1].ack == 1
+
+
+def test_results_in_parts():
+    """An answer of another command waits for no sample; nothing is out of order."""
+    many = b"\x00\x00" + words(*((SPIKE, k, 1) for k in range(50)))
+    heard = talk(
+        line(
+            HI,
+            *numbered(
+                (TOKENS, many),
+                (ECHO, b"a"),
+                (TOKENS, many),
+                (TOKENS, many),
+                (TOKENS, b"\x40\x01"),
+                (ECHO, b"b"),
+            ),
+        ),
+        sizes=LinkPlan(inbox=256, outbox=1024),
+    )
+    numbered_frames = [each for each in heard if each.kind >= 16]
+    assert [each.seq for each in numbered_frames] == list(range(len(numbered_frames)))
+    kinds = [each.kind for each in numbered_frames]
+    assert kinds[:2] == [145, 150] and kinds[-2:] == [146, 150] and len(kinds) >= 5
+    tokens = b"".join(each.payload for each in numbered_frames if each.kind in (145, 146))
+    assert tokens[:-8] == words(*((SPIKE, k, 1) for k in range(50))) * 3 + words(
+        (STEP, 0, 1), (END, 0, 1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("commands", "ready", "code"),
+    [
+        ([(TOKENS, b"\x40")], 1, 5),
+        ([(TOKENS, b"\x41\x01abc")], 1, 4),
+        ([(TOKENS, b"\x40\x01abc")], 0, 3),
+        ([(COUNTERS, b"")], 1, 5),
+        ([(LOAD, b"\x01abc")], 1, 6),
+        ([(SELFTEST, b"xy")], 1, 6),
+        ([(40, b"xyz")], 1, 1),
+        ([(200, b"")], 1, 1),
+    ],
+)
+def test_commands_that_are_refused(commands, ready, code):
+    """And the next one is not."""
+    heard = talk(line(HI, *numbered((ECHO, b"1"), *commands, (ECHO, b"2"))), ready=ready)
+    answers = [each for each in heard if each.kind >= 16]
+    assert [each.kind for each in answers] == [150, ERROR, 150]
+    assert answers[1].payload == bytes([1, code])
+
+
+def test_another_network():
+    other = frame(TOKENS, b"\x40\x01", seq=0, tag=TAG ^ 1)
+    heard = talk(line(HI, other, frame(ECHO, b"2", seq=1)))
+    answers = [each for each in heard if each.kind >= 16]
+    assert [each.kind for each in answers] == [ERROR, 150]
+    assert answers[0].payload == bytes([0, 2])
+
+
+def test_counters():
+    heard = talk(
+        line(
+            HI,
+            frame(ECHO, b"", seq=5),
+            frame(ACK, crc=1),
+            *numbered((RESET, b""), (COUNTERS, b"\x00")),
+        )
+    )
+    counted = [each for each in heard if each.kind == 148]
+    values = [int.from_bytes(counted[0].payload[4 * k : 4 * k + 4], "little") for k in range(5)]
+    # Reset by the connection and by the command; one frame bad, one too early.
+    assert values == [0xDEADBEEF, 2, 1, 1, 0]
+    assert [each.kind for each in heard if each.kind >= 16] == [149, 148]
+    assert [each.kind for each in heard].count(NAK) in (1, 2)
+
+
+def test_a_frame_that_is_lost_or_comes_twice():
+    first, second, third = numbered((ECHO, b"1"), (ECHO, b"2"), (ECHO, b"3"))
+    heard = talk(line(HI, first, third, second, second, third, first))
+    answers = [each.payload for each in heard if each.kind >= 16]
+    assert answers == [b"1", b"2", b"3"]
+    assert NAK in {each.kind for each in heard} and heard[-1].ack == 3
+
+
+def test_answers_are_sent_again():
+    three = numbered((ECHO, b"1"), (ECHO, b"2"), (ECHO, b"3"))
+    quiet = b"\x7e" * 400
+    heard = talk(
+        line(HI, *three)
+        + quiet
+        + line(frame(NAK, ack=1))
+        + quiet
+        + line(frame(ACK, ack=3), frame(NAK, ack=3))
+    )
+    answers = [each.payload for each in heard if each.kind >= 16]
+    assert answers == [b"1", b"2", b"3", b"2", b"3"]
+    assert heard[-1].kind == ACK and heard[-1].ack == 3
+
+
+def test_an_ack_of_what_was_never_sent():
+    three = numbered((ECHO, b"1"), (ECHO, b"2"))
+    quiet = b"\x7e" * 400
+    heard = talk(line(HI, *three) + quiet + line(frame(ACK, ack=9), frame(NAK, ack=0)) + quiet)
+    assert [each.payload for each in heard if each.kind >= 16] == [b"1", b"2", b"1", b"2"]
+
+
+def test_other_versions_and_long_frames():
+    longest = LinkPlan(inbox=256, outbox=256).longest
+    heard = talk(
+        line(
+            HI,
+            frame(ECHO, b"x", version=2),
+            frame(ECHO, bytes(longest + 1)),
+            *numbered((ECHO, bytes(longest))),
+        )
+    )
+    assert [each.kind for each in heard if each.kind != ACK] == [HELLO, VERSION, OVERSIZED, 150]
+    assert heard[1].version == 1
+
+
+def test_more_than_the_inbox_holds():
+    """While the outbox is full; it is asked for again, and nothing is lost."""
+    sizes = LinkPlan(inbox=128, outbox=128)
+    longest = sizes.longest
+    bodies = [bytes([k]) * longest for k in range(6)]
+    frames = numbered(*((ECHO, body) for body in bodies))
+    quiet = b"\x7e" * 700
+    data = line(HI, *frames) + quiet
+    for _ in range(5):
+        data += line(frame(ACK, ack=_ + 1)) + quiet + line(*frames) + quiet
+    heard = talk(data, limit=400_000, sizes=sizes)
+    answers = [each.payload for each in heard if each.kind >= 16]
+    assert answers[:6] == bodies[:6]
+
+
+def test_connecting_again_forgets():
+    busy = numbered((TOKENS, b"\x00\x00" + words((SPIKE, 1, 1))), (ECHO, b"1"))
+    heard = talk(line(HI, *busy, HI, *numbered((TOKENS, b"\x40\x01"))), cut=1)
+    result = next(each for each in heard if each.kind == 146)
+    assert result.seq == 0 and result.payload[:-8] == words((STEP, 0, 1), (END, 0, 1))
+
+
+def test_rubbish_between_frames():
+    junk = bytes(k % 251 for k in range(300)).replace(b"\x7e", b"")
+    heard = talk(line(HI) + junk + b"\x7d\x7e" + line(*numbered((ECHO, b"1"))))
+    assert [each.payload for each in heard if each.kind >= 16] == [b"1"]
