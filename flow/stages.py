@@ -3,9 +3,7 @@
 import time
 from dataclasses import asdict
 
-from spikewright.boards import BOARDS, get_board
 from spikewright.flow.accuracy import evaluate
-from spikewright.flow.area import calibrated, estimate_area
 from spikewright.flow.convert import (
     Code,
     Reference,
@@ -24,9 +22,8 @@ from spikewright.flow.project import Project
 from spikewright.flow.recurrent import RecurrentNetwork, RecurrentReference
 from spikewright.flow.samples import Samples
 from spikewright.flow.sequences import encode_samples, frames_of, unrolled
-from spikewright.flow.synthesize import check_fits, memories_of, stored_sample, synthesize
 from spikewright.flow.tools import check_simulator
-from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
+from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.spec import Encoding, Mode, Network, ReadoutKind
 from spikewright.hdl.plan import (
     CorePlan,
@@ -34,7 +31,6 @@ from spikewright.hdl.plan import (
 )
 
 __all__ = [
-    "build_stage",
     "cosim_stage",
     "evaluate_stage",
     "generate_stage",
@@ -253,74 +249,3 @@ def record_performance(project: Project) -> None:
     # A run that was made to wait says nothing of the hardware's speed.
     elif not cosim["stalled"]:
         project.record({"performance": performance(cosim, build)})
-
-
-def build_stage(
-    project: Project,
-    mode: Mode,
-    board: str,
-    *,
-    clock_mhz: float | None = None,
-    seeds: tuple[int, ...] = (1,),
-    sample: int = 0,
-    steps: int = 8,
-    working: Working = silent,
-) -> None:
-    """Make a bitstream that works on one of the project's samples, or on its first frame."""
-    if get_board(board).name not in BOARDS:
-        raise ConfigurationError(
-            f"a board that is built for must be one of {', '.join(BOARDS)}, whose pins are known",
-            found=f"{get_board(board).name!r} of a file",
-            where="--board",
-            action="plan for it: spikewright plan, or explore",
-        )
-    start = time.perf_counter()
-    network, samples = project.network, project.samples
-    if not 0 <= sample < len(samples):
-        raise ConfigurationError(
-            f"the sample must be one of the project's {len(samples)}", found=str(sample)
-        )
-    check_fits(network, hardware_plan(project, mode), get_board(board))
-    check_verilog(project, mode)
-    values = unrolled(network, encode_samples(network, samples.x[sample : sample + 1]))[0][:1]
-    plan = hardware_plan(project, mode)
-    if plan.guards:
-        raise UnsupportedError(
-            "a bitstream that tests itself must have inputs that wait: what a guard drops, no"
-            " stored answer knows",
-            found=", ".join(f"a guard of {guard.input!r}" for guard in plan.guards),
-            action="generate without --guard, or put the Verilog in a design of your own",
-        )
-    events = network.inputs[0].encoding is Encoding.EVENTS
-    folder = project.build(board)
-    with working(f"build {board}") as advance:
-        stored = stored_sample(
-            network,
-            mode,
-            values.numpy(),
-            steps=None if events or mode is not Mode.STEPWISE else steps,
-            encoders=plan.encoders,
-        )
-        report = synthesize(
-            network,
-            plan,
-            board,
-            folder,
-            sample=stored,
-            clock_mhz=clock_mhz,
-            seeds=seeds,
-            progress=advance,
-        )
-    figures = {"mode": str(mode), **report.as_dict()}
-    if calibrated(get_board(board).family):
-        memories = memories_of(stored, network, plan)
-        area = estimate_area(network, plan, get_board(board), stored=memories)
-        figures["estimated"] = area.as_dict() | {
-            "lut_error": area.luts / figures["lut"] - 1,
-            "bram_error": area.block_rams - figures["bram"],
-        }
-    for name in ("bitstream", "flash"):
-        if figures[name] is not None:
-            figures[name] = str((folder / figures[name]).relative_to(project.root))
-    project.record({"build": figures}, {"build": time.perf_counter() - start})
-    record_performance(project)

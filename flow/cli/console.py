@@ -75,6 +75,11 @@ _SECTIONS = (
     ),
     ("Build", "build", ("board", "lut", "ff", "bram", "fmax_mhz", "bitstream")),
     (
+        "Behind a link",
+        "link",
+        ("board", "lut", "ff", "bram", "fmax_mhz", "clock_mhz", "link", "bitstream"),
+    ),
+    (
         "Performance",
         "performance",
         (
@@ -186,7 +191,7 @@ def say(text: str) -> None:
 
 
 def _text(section: str, value: Any) -> str:
-    if section == "nir" and isinstance(value, dict):
+    if section in ("nir", "link") and isinstance(value, dict):
         return "  ".join(f"{name} {_text(section, each)}" for name, each in value.items())
     if section == "guards":
         return "  ".join(
@@ -212,7 +217,7 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
     """Figures in columns; the first column names the rows."""
     table = Table(box=None, title=title, title_justify="left", pad_edge=False)
     for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if index else "left", no_wrap=True)
+        table.add_column(column, justify="right" if index else "left", overflow="fold")
     for row in rows:
         table.add_row(*row)
     OUT.print(table)

@@ -397,6 +397,12 @@ def build(
     folder: ProjectFolder,
     board: Annotated[str, typer.Option(help="icebreaker or ulx3s-85f.")],
     mode: ModeName = None,
+    link: Annotated[
+        bool,
+        typer.Option(
+            "--link", help="For spikewright run: samples come over the board's serial port."
+        ),
+    ] = False,
     clock: Annotated[
         float | None, typer.Option(help="MHz to aim at.", show_default="the board's")
     ] = None,
@@ -408,7 +414,7 @@ def build(
         ),
     ] = "1",
     sample: Annotated[
-        int, typer.Option(min=0, help="Which of the project's samples the board works on.")
+        int, typer.Option(min=0, help="Which of the project's samples the board tests itself with.")
     ] = 0,
     steps: Annotated[
         int | None,
@@ -417,19 +423,23 @@ def build(
         ),
     ] = None,
 ) -> None:
-    """Make a bitstream that works on a stored sample, judges every token that comes out and shows
-    the label on the LEDs.
+    """Make a bitstream: one that works on a stored sample, judges every token that comes out and
+    shows the label on the LEDs; or, with --link, one that a host gives samples.
 
-    Written into DIR/build/BOARD with utilisation, timing and the tools' logs.
+    Written into DIR/build/BOARD (or BOARD-link) with utilisation, timing and the
+    tools' logs.
 
     [bold]Examples[/]
 
       spikewright build p --board icebreaker
 
+      spikewright build p --board icebreaker --link
+
       spikewright build p --board ulx3s-85f --clock 120 --seeds 1,2,3
     """
+    from spikewright.flow.build_stage import build_stage
     from spikewright.flow.project import Project
-    from spikewright.flow.stages import build_stage, usual_steps
+    from spikewright.flow.stages import usual_steps
     from spikewright.golden.spec import Mode
 
     project = Project(folder)
@@ -439,10 +449,12 @@ def build(
         project,
         chosen,
         board,
+        link=link,
         clock_mhz=clock,
         seeds=integers(seeds, "--seeds"),
         sample=sample,
         steps=steps or usual_steps(project.network, (8,))[0],
         working=working,
     )
-    show_summary(project.summary, "network", "build", "performance")
+    sections = ("link",) if link else ("build", "performance")
+    show_summary(project.summary, "network", *sections)

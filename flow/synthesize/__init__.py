@@ -4,6 +4,7 @@ from .build import synthesize
 from .fit import MemoryUse, check_fits, memory_use
 from .report import BuildReport, CriticalPath, PathSegment
 from .sample import StoredSample, memories_of, stored_sample
+from .top import make_top
 
 __all__ = [
     "BuildReport",
@@ -12,6 +13,7 @@ __all__ = [
     "PathSegment",
     "StoredSample",
     "check_fits",
+    "make_top",
     "memories_of",
     "memory_use",
     "stored_sample",

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from spikewright.boards import Resources, get_board
-from spikewright.flow.stages import build_stage
+from spikewright.flow.build_stage import build_stage
 from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.spec import Mode
 
