@@ -6,6 +6,7 @@ import warnings
 
 import typer
 
+from spikewright.flow.cli.boards import boards
 from spikewright.flow.cli.break_even import break_even
 from spikewright.flow.cli.calibrate import calibrate
 from spikewright.flow.cli.command import Command
@@ -14,6 +15,7 @@ from spikewright.flow.cli.convert import convert
 from spikewright.flow.cli.events import events
 from spikewright.flow.cli.explore import explore
 from spikewright.flow.cli.plan import plan
+from spikewright.flow.cli.program import program
 from spikewright.flow.cli.readout import readout
 from spikewright.flow.cli.speed import speed
 from spikewright.flow.cli.whole import bench, demo
@@ -38,7 +40,10 @@ app = typer.Typer(
     [bold]spikewright plan[/] p --board ulx3s-85f      the hardware that suits a board\n
     [bold]spikewright generate[/] p                    Verilog\n
     [bold]spikewright cosim[/] p                       the Verilog against the golden model\n
-    [bold]spikewright build[/] p --board ulx3s-85f     bitstream
+    [bold]spikewright build[/] p --board ulx3s-85f     bitstream\n
+    [bold]spikewright program[/] ulx3s-85f --bitstream p/build/ulx3s-85f
+
+    [bold]spikewright boards[/] lists them.
 
     Networks of other frameworks come in as NIR; they and spiking modules go out as NIR:
 
@@ -62,6 +67,8 @@ for command in (
     generate,
     cosim,
     build,
+    program,
+    boards,
     export,
     events,
     break_even,

@@ -7,7 +7,7 @@ from typing import Any
 
 from spikewright.boards import Board, BoardTop, get_board
 from spikewright.boards.pll import Pll
-from spikewright.flow.files import atomic_files
+from spikewright.flow.files import atomic_files, write_json
 from spikewright.flow.generate import image_bytes
 from spikewright.flow.progress import Advance
 from spikewright.flow.tools import package_versions
@@ -16,13 +16,13 @@ from spikewright.golden.spec import Network
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.plan import HardwarePlan
 
-from .device import BITSTREAM, NAME, ROUTED, packing
+from .device import BITSTREAM, BUILD, NAME, ROUTED, packing
 from .fit import check_fits
 from .job import Job, run_tool
 from .netlist import elaborate, synthesise
 from .pll import set_pll
 from .report import BuildReport
-from .results import overflow, sizes
+from .results import crowded, overflow, sizes
 from .route import keep, log_name, route
 from .sample import StoredSample, memories_of
 from .tools import ToolStop, nextpnr_tool, packer_tool, yosys_tool
@@ -59,7 +59,7 @@ def synthesize(
     Parameters
     ----------
     board : a board or its name. folder : where bitstream, ``timing.txt``, ``report.json`` and logs
-        go; all of them or none.
+        go, and the report as ``build.json``; all of them or none.
     sample : as ``stored_sample`` gives it.
     clock_mhz : the clock asked for; by default the board's. seeds : of place and route.
     progress : is told the share that is done.
@@ -192,6 +192,7 @@ def _build(job: Job, folder: Path) -> BuildReport:
         seconds={name: round(value, 2) for name, value in job.seconds.items()},
         logs=tuple(job.logs),
     )
+    write_json(folder / BUILD, result.as_dict())
     (folder / "timing.txt").write_text(_timing(result), encoding="utf-8")
     for name in _NOT_KEPT:
         (folder / name).unlink(missing_ok=True)
@@ -292,14 +293,15 @@ class _Failed(Exception):  # noqa: N818 - becomes one of the project's errors
         """Too large for the board, or a failure whose log is kept."""
         where = f"network {network.name!r} on {job.board.name}"
         too_much = overflow(self.text) if self.tool is job.nextpnr else {}
-        if too_much:
-            found = (
+        full = self.tool is job.nextpnr and crowded(self.text)
+        if too_much or full:
+            found = [
                 f"{used} of {all_} {name}, {used - all_} too many"
                 for name, (used, all_) in too_much.items()
-            )
+            ]
             return RangeError(
                 "the design must fit the board",
-                found="; ".join(found),
+                found="; ".join(found) or "no place for some of its cells",
                 where=where,
                 action="use fewer lanes, weights of fewer bits, or a larger board",
             )
