@@ -35,9 +35,8 @@ def flip_flop(taken, output=60, kind="DFFE"):
 def value(cell, given):
     """What a table puts out; its first input is the lowest of the address."""
     bits = [cell["connections"][f"I{k}"][0] for k in range(int(cell["type"][-1]))]
-    address = sum(
-        (given[bit] if isinstance(bit, int) else int(bit)) << k for k, bit in enumerate(bits)
-    )
+    known = [given[bit] if isinstance(bit, int) else int(bit) for bit in bits]
+    address = sum(bit << k for k, bit in enumerate(known))
     return int(cell["parameters"]["INIT"][::-1][address])
 
 
