@@ -395,7 +395,7 @@ def cosim(
 
 def build(
     folder: ProjectFolder,
-    board: Annotated[str, typer.Option(help="icebreaker or ulx3s-85f.")],
+    board: Annotated[str, typer.Option(help="As spikewright boards names it.")],
     mode: ModeName = None,
     link: Annotated[
         bool,

@@ -2,10 +2,13 @@
 
 from spikewright.boards import Board
 
-__all__ = ["BITSTREAM", "NAME", "ROUTED", "nextpnr_part", "packing", "synthesis_options"]
+__all__ = ["BITSTREAM", "BUILD", "NAME", "ROUTED", "nextpnr_part", "packing", "synthesis_options"]
 
 NAME = "top"
 """Of the top module, and of the files."""
+
+BUILD = "build.json"
+"""What a build says of itself, in its folder."""
 
 BITSTREAM = {"ecp5": f"{NAME}.bit", "ice40": f"{NAME}.bin", "gowin": f"{NAME}.fs"}
 """The file that a packer writes, by family."""
