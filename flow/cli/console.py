@@ -13,7 +13,15 @@ from rich.text import Text
 from spikewright.flow.progress import Advance
 from spikewright.golden.errors import SpikewrightError
 
-__all__ = ["say", "show_error", "show_summary", "show_table", "show_warning", "working"]
+__all__ = [
+    "say",
+    "show_error",
+    "show_pairs",
+    "show_summary",
+    "show_table",
+    "show_warning",
+    "working",
+]
 
 OUT = Console()
 ERR = Console(stderr=True)
@@ -211,6 +219,16 @@ def _text(section: str, value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return str(value)
+
+
+def show_pairs(title: str, rows: Sequence[tuple[str, str]]) -> None:
+    """Names and what they are, one a line."""
+    table = Table(box=None, title=title, title_justify="left", show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, Text(value))
+    OUT.print(table)
 
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spikewright.flow.cli.console import OUT, say, show_table, working
+from spikewright.flow.cli.console import OUT, say, show_pairs, working
 from spikewright.flow.cli.options import Data, ProjectFolder, check_steps
 from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.link import DEFAULT_BAUD, DEFAULT_TIMEOUT_S
@@ -88,7 +88,7 @@ def ports() -> None:
 
     rows = found()
     if rows:
-        show_table("Ports", ("port", "what is there"), rows)
+        show_pairs("Ports", rows)
     else:
         say("There are no serial ports.")
 
@@ -154,14 +154,13 @@ def run(
     about = {
         "board": identity.board,
         "network": device.target.network.name,
-        "network_hash": identity.network_hash,
-        "plan_hash": identity.plan_hash,
         "mode": str(device.target.manifest.mode),
         "steps": chosen,
     }
-    show_table("Run", ("", ""), [*_about(about), *_rows(found, labels)])
+    show_pairs("Run", [*_about(about), *_rows(found, labels)])
     if out is not None:
-        write_json(out, about | found.as_dict())
+        hashes = {"network_hash": identity.network_hash, "plan_hash": identity.plan_hash}
+        write_json(out, about | hashes | found.as_dict())
     found.check(port)
 
 

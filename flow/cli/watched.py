@@ -41,7 +41,7 @@ def shown(
     counters: Counters, manifest: "Manifest", samples: int, seconds: float, caption: str
 ) -> Table:
     """What each core did for so many samples, in so many seconds."""
-    columns = ("core", "spikes in", "spikes out", "out a second", "rows", "synops")
+    columns = ("core", "spikes in", "spikes out", "out a second", "rows")
     table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
     for index, column in enumerate((*columns, "busy", "stalled", "efficiency")):
         table.add_column(column, justify="right" if index else "left", no_wrap=True)
@@ -52,7 +52,7 @@ def shown(
             core.name,
             *(f"{counts[name] / samples:,.1f}" for name in ("spikes_in", "spikes_out")),
             f"{counts['spikes_out'] / seconds if seconds else 0:,.0f}",
-            *(f"{counts[name] / samples:,.1f}" for name in ("rows", "synops")),
+            f"{counts['rows'] / samples:,.1f}",
             _share(busy, cycles),
             _share(counts["stalls"], cycles),
             _share(counts["rows"], busy * core.rows_per_cycle),

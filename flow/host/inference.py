@@ -14,8 +14,6 @@ from spikewright.golden.link import FrameType
 
 __all__ = ["Inference"]
 
-_QUEUED = 4  # commands that wait for room: the line is never idle for want of one
-
 
 @dataclass
 class _Flight:
@@ -99,7 +97,7 @@ class Inference:
 
     def _fill(self) -> bool:
         """Send samples while the line has nothing to wait for; whether any is under way."""
-        while self._more and self._session.queued < _QUEUED:
+        while self._more and self._session.hungry:
             if self._depth is not None and len(self._flying) >= self._depth:
                 break
             index, frames = next(self._coming, (0, None))

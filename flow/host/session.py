@@ -33,7 +33,8 @@ _TAG_BYTES = 4
 _FIRST_RTT = 0.1
 _LEAST_WAIT, _MOST_WAIT = 0.02, 1.0
 _BITS_OF_BYTE = 10  # on a UART
-_QUIET_SHARE = 4
+_QUIET_SHARE = 4  # of the timeout, until a device counts as gone
+_POLLS = 3  # before it does
 
 
 @dataclass(kw_only=True)
@@ -76,9 +77,10 @@ class _Sent:
     at: float = 0.0
     times: int = 0
 
-    @property
-    def room(self) -> int:
-        return len(self.payload) + INBOX_OVERHEAD
+
+def _room(payload: bytes) -> int:
+    """Bytes of the inbox that a command takes."""
+    return len(payload) + INBOX_OVERHEAD
 
 
 class Session:
@@ -123,9 +125,9 @@ class Session:
         return bool(self._sent or self._queue or self._answers)
 
     @property
-    def queued(self) -> int:
-        """Frames that have not been sent once."""
-        return len(self._queue)
+    def hungry(self) -> bool:
+        """Whether all that was given is on its way, and more may be, or nearly so."""
+        return self._load <= self.inbox and len(self._sent) + len(self._queue) <= _BEHIND
 
     def send(self, kind: FrameType, payload: bytes = b"", *, answers: int = 1) -> None:
         """Send a command when there is room for it, and expect so many answers."""
@@ -133,6 +135,7 @@ class Session:
             self._heard = self._progress = self._left = self.transport.now()
             self._rearm()
         self._queue.append((kind, payload))
+        self._load += _room(payload)
         self._answers += answers
 
     def connect(self) -> None:
@@ -147,18 +150,18 @@ class Session:
         self.epoch += 1
         tag = self._draw(_TAG_BYTES)
         start, bad = self.transport.now(), self._decoder.bad
-        wait, next_try = _FIRST_RTT, start
+        wait, next_try, last_try = _FIRST_RTT, start, start
         while True:
             now = self.transport.now()
             if now - start >= self.timeout:
                 raise self._nobody(self._decoder.bad - bad)
             if now >= next_try:
                 self._out += bytes([FLAG]) + encode(Frame(FrameType.CONNECT, tag=tag))
-                next_try, wait = now + wait, min(2 * wait, _MOST_WAIT)
+                next_try, last_try, wait = now + wait, now, min(2 * wait, _MOST_WAIT)
             for frame in self._exchange(min(next_try, start + self.timeout) - now):
                 if frame.type == FrameType.HELLO and frame.tag == tag:
                     self._heard = self._progress = self._left = self.transport.now()
-                    self._rtt, self._rtt_spread = self._heard - start, 0.0
+                    self._rtt, self._rtt_spread = self._heard - last_try, 0.0
                     return
 
     def pump(self, timeout: float) -> None:
@@ -194,11 +197,12 @@ class Session:
         """Numbers begin at 0; nothing is under way."""
         self._queue: deque[tuple[FrameType, bytes]] = deque()
         self._sent: deque[_Sent] = deque()
+        self._load = 0  # bytes of the inbox that both take
         self._gone = 0  # of the frames in _sent, those that are on their way
         self._next_out = self._next_in = 0
         self._answers = 0
         self._owe_ack = False
-        self._asked = self._went_back = self._polled_at = float("-inf")
+        self._asked = self._went_back = float("-inf")
         self._polled = False
         self._backoff = 1
         self._heard = self._progress = self._alarm = self._left = self.transport.now()
@@ -230,20 +234,20 @@ class Session:
 
     def _fill(self) -> None:
         """Make bytes of what may go: first what goes again, then what there is room for."""
-        room = self.inbox - sum(each.room for each in self._sent)
+        room = self.inbox - self._load + sum(_room(payload) for _, payload in self._queue)
         while len(self._out) < _CHUNK:
             if self._gone == len(self._sent):
                 if not self._queue or len(self._sent) >= _BEHIND:
                     break
                 kind, payload = self._queue[0]
                 # A frame that fills more than the inbox would wait for ever: the device says so.
-                if self._sent and len(payload) + INBOX_OVERHEAD > room:
+                if self._sent and _room(payload) > room:
                     break
                 self._queue.popleft()
                 each = _Sent(self._next_out, kind, payload)
                 self._next_out = (self._next_out + 1) % _NUMBERS
                 self._sent.append(each)
-                room -= each.room
+                room -= _room(payload)
                 self.statistics.sent += 1
             each = self._sent[self._gone]
             self._gone += 1
@@ -311,11 +315,13 @@ class Session:
             return  # as young as what is known, or older
         for _ in range(done):
             last = self._sent.popleft()
+            self._load -= _room(last.payload)
         self._gone = max(0, self._gone - done)
-        # Of what waited behind a loss the time says nothing.
-        if last.times == 1 and last.at > max(self._asked, self._went_back, self._polled_at):
-            took = self._heard - last.at
-            self._backoff = 1
+        took = self._heard - last.at
+        # Of what waited behind a loss the time says nothing, unless it is short.
+        calm = last.at > max(self._asked, self._went_back)
+        if last.times == 1 and (calm or took < self._rtt):
+            self._backoff = 1 if calm else self._backoff
             self._rtt_spread += (abs(took - self._rtt) - self._rtt_spread) / 4
             self._rtt += (took - self._rtt) / 8
         self._went_on()
@@ -338,11 +344,16 @@ class Session:
         if not self.transport.baud:
             return 0.0
         frame = HEADER_BYTES + CRC_BYTES + 2 - INBOX_OVERHEAD
-        line = len(self._out) + sum(each.room + frame for each in self._sent)
+        line = len(self._out) + self._load + frame * len(self._sent)
         return line * _BITS_OF_BYTE / self.transport.baud
 
     def _rearm(self) -> None:
-        self._alarm = self.transport.now() + self._backoff * self._wait()
+        self._alarm = self.transport.now() + self._pause()
+
+    def _pause(self) -> float:
+        """Seconds until the device is asked; longer each time, but while it counts as there."""
+        most = self.timeout / _QUIET_SHARE / _POLLS
+        return min(self._backoff * self._wait(), _MOST_WAIT, most)
 
     def _watch(self) -> None:
         """Ask where nothing came, connect anew where nothing comes, give up where it is no use."""
@@ -362,9 +373,9 @@ class Session:
         elif now >= self._alarm:
             self.statistics.polls += 1
             self._put(FrameType.NAK)
-            self._polled, self._polled_at = True, now
+            self._polled = True
             self._backoff *= 2
-            self._alarm = now + min(self._backoff * self._wait(), _MOST_WAIT)
+            self._alarm = now + self._pause()
 
     def _nobody(self, bad: int) -> LinkError:
         if bad:

@@ -84,6 +84,7 @@ class DeviceModel:
     ready: bool = True
     stored: bool | None = None
     counts: list[int] = field(default_factory=lambda: [0])
+    after_clear: list[int] | None = None
     command_s: float = 1e-6
     token_s: float = 1e-7
     latency_s: float = 1e-5
@@ -339,7 +340,7 @@ class DeviceModel:
             return 5
         found = struct.pack(f"<{len(self.counts) + 3}I", *self.counts, *self.line)
         if payload[0] & 1:
-            self.counts = [0] * len(self.counts)
+            self.counts = list(self.after_clear or [0] * len(self.counts))
             self.line = [0, 0, 0]
         return 148, found
 

@@ -65,6 +65,10 @@ class Line:
     def close(self) -> None:
         pass
 
+    def bring(self, data: bytes, at: float) -> None:
+        """Bytes that are on their way to the host already."""
+        self._up.append((at, data))
+
     def _run(self) -> None:
         """Let the device do what it does until now."""
         while self._down and self._down[0][0] <= self.time:
