@@ -41,7 +41,7 @@ app = typer.Typer(
     [bold]spikewright plan[/] p --board ulx3s-85f      the hardware that suits a board\n
     [bold]spikewright generate[/] p                    Verilog\n
     [bold]spikewright cosim[/] p                       the Verilog against the golden model\n
-    [bold]spikewright build[/] p --board ulx3s-85f     bitstream\n
+    [bold]spikewright build[/] p --board ulx3s-85f     bitstream; with --link for spikewright run\n
     [bold]spikewright program[/] ulx3s-85f --bitstream p/build/ulx3s-85f-link\n
     [bold]spikewright run[/] p --port /dev/ttyUSB1     samples on the board, and how long they take
 

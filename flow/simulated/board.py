@@ -92,8 +92,10 @@ class RunningBoard:
         self.process.send_signal(signal.SIGUSR1)
 
 
-def simulate_board(top: LinkTop, folder: Path) -> SimulatedBoard:
+def simulate_board(top: LinkTop, folder: Path, *, optimise: str = "-O2") -> SimulatedBoard:
     """Make the program in ``folder``, or take the one there if it is of the same design.
+
+    ``optimise``: the C++ optimisation of the simulated model.
 
     Raises
     ------
@@ -118,7 +120,7 @@ def simulate_board(top: LinkTop, folder: Path) -> SimulatedBoard:
     stamp = {"design": digest, "board": top.board.name}
     if _read(folder / _STAMP) == stamp and board.program.is_file():
         return board
-    environment = simulator_environment("verilator", optimise="-O2")
+    environment = simulator_environment("verilator", optimise=optimise)
     with atomic_folder(folder) as scratch:
         for name, text in files.items():
             (scratch / name).write_text(text, encoding="utf-8")
