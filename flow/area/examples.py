@@ -32,13 +32,18 @@ class Example:
 class Fit:
     """What an example takes of a board, and what the board is short of; nothing where it fits.
 
-    ``large`` : whether its weights are in large RAMs.
+    ``cells`` : lookup tables, or an iCE40's logic cells. ``large`` : whether its weights are in
+    large RAMs. ``close`` : whether it fills the board so far that the model's error decides.
     """
 
     area: Area
+    cells: int
     short: tuple[str, ...]
     large: bool
+    close: bool
 
+
+_ERROR = 0.15  # of lookup tables, at the most, in all designs that were recorded
 
 EXAMPLES = (
     Example(name="digits 64-32-10, 8 lanes", network=chain((64, 32, 10)), lanes=(8, 8)),
@@ -91,4 +96,11 @@ def _plan(
 def _fit(network: Network, plan: HardwarePlan, board: Board) -> Fit:
     area = estimate_area(network, plan, board)
     large = any(core.weights is WeightStore.SPRAM for core in plan.cores)
-    return Fit(area=area, short=tuple(fits(area, board.resources)), large=large)
+    cells = area.luts if area.logic_cells is None else area.logic_cells
+    return Fit(
+        area=area,
+        cells=cells,
+        short=tuple(fits(area, board.resources)),
+        large=large,
+        close=(1 - _ERROR) * board.luts < cells <= board.luts,
+    )

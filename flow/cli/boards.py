@@ -152,10 +152,10 @@ def _show_fits(board: "Board") -> None:
         return
     for each in EXAMPLES:
         fit = fit_of(each, board)
-        cells = fit.area.luts if fit.area.logic_cells is None else fit.area.logic_cells
         where = ", weights in large RAMs" if fit.large else ""
         if fit.short:
             say(f"too large  {each.name}: {'; '.join(fit.short)}")
         else:
-            taken = f"about {cells:,} LUTs, {fit.area.block_rams} block RAMs"
-            say(f"fits       {each.name}: {taken}{where}")
+            what = "LUTs" if fit.area.logic_cells is None else "logic cells"
+            taken = f"about {fit.cells:,} {what}, {fit.area.block_rams} block RAMs"
+            say(f"{'may fit' if fit.close else 'fits':9s}  {each.name}: {taken}{where}")

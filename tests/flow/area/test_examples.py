@@ -24,6 +24,10 @@ def test_weights_go_to_large_rams_where_they_fit_nothing_else():
 
 def test_a_small_board_holds_little():
     assert fit_of(DIGITS, get_board("icestick")).short
+    # 1,318 cells it was in the end.
+    least = fit_of(BY_NAME["digits 64-32-10, 1 lane"], get_board("icestick"))
+    assert not least.short and least.close
+    assert not fit_of(DIGITS, get_board("icebreaker")).close
 
 
 def test_what_was_not_calibrated_is_refused_by_name():
