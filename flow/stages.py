@@ -1,9 +1,9 @@
 """The stages that work in a project: accuracy, hardware, co-simulation, bitstream."""
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
-from spikewright.boards import BOARDS, get_board
+from spikewright.boards import BOARDS, Board, get_board
 from spikewright.flow.accuracy import evaluate
 from spikewright.flow.area import estimate_area
 from spikewright.flow.convert import (
@@ -14,6 +14,7 @@ from spikewright.flow.convert import (
 from spikewright.flow.cosim import cosimulate
 from spikewright.flow.cosim.manifest import read_manifest
 from spikewright.flow.files import read_json, text_hash
+from spikewright.flow.gates import Gates, map_gates
 from spikewright.flow.generate import generate, verilog_text
 from spikewright.flow.memories import core_name
 from spikewright.flow.nir.original import NirOriginal
@@ -158,9 +159,14 @@ def cosim_stage(
     stall_input: str | None = None,
     stall_output: str | None = None,
     jobs: int | None = None,
+    gates: str | None = None,
     working: Working = silent,
 ) -> None:
-    """Compare the Verilog with the golden model, spike by spike, and count its cycles."""
+    """Compare the Verilog with the golden model, spike by spike, and count its cycles.
+
+    ``gates``: a board, as whose cells it is synthesised and simulated; figures of the Verilog stay
+    what they are.
+    """
     check_simulator(simulator)
     start = time.perf_counter()
     network = project.network
@@ -177,7 +183,12 @@ def cosim_stage(
     values, _ = unrolled(network, values)
     events = network.inputs[0].encoding is Encoding.EVENTS
     n_steps = steps if mode is Mode.STEPWISE and not events else None
-    with working(f"co-simulate {mode}") as advance:
+    netlist = None
+    if gates is not None:
+        with working(f"synthesise for {gates}"):
+            netlist = _gates(project, mode, gates)
+    title = f"co-simulate {mode}" + ("" if gates is None else f", cells of {gates}")
+    with working(title) as advance:
         report = cosimulate(
             network,
             project.generated(mode),
@@ -188,19 +199,48 @@ def cosim_stage(
             stall_input=stall_input,
             stall_output=stall_output,
             jobs=jobs,
+            gates=netlist,
             progress=lambda done, total: advance(done / total, f"{done:,} of {total:,} samples"),
         )
-    figures = asdict(report)
+    figures = asdict(replace(report, gates=None))
+    figures["gates"] = None if netlist is None else netlist.as_dict()
     figures["lanes"] = [core.lanes for core in plan.cores]
     figures["steps"] = n_steps
     figures["reset_every"] = reset_every or 1
     figures["frames"] = frames
     figures["stalled"] = stall_input is not None or stall_output is not None
+    seconds = time.perf_counter() - start
+    if gates is not None:
+        runs = project.summary.get("gates_modes", {})
+        runs = {**runs, str(mode): {**runs.get(str(mode), {}), gates: figures}}
+        project.record({"gates": figures, "gates_modes": runs}, {f"gates_{mode}_{gates}": seconds})
+        return
     modes = {**project.summary.get("cosim_modes", {}), str(mode): figures}
-    project.record(
-        {"cosim": figures, "cosim_modes": modes}, {f"cosim_{mode}": time.perf_counter() - start}
-    )
+    project.record({"cosim": figures, "cosim_modes": modes}, {f"cosim_{mode}": seconds})
     record_performance(project)
+
+
+def _gates(project: Project, mode: Mode, board: str) -> Gates:
+    """The netlist of the generated hardware, beside it."""
+    check_fits(project.network, hardware_plan(project, mode), _built_for(board))
+    check_verilog(project, mode)
+    folder = project.generated(mode) / "gates"
+    folder.mkdir(exist_ok=True)
+    plan = hardware_plan(project, mode)
+    return map_gates(project.network, plan, get_board(board), folder / board)
+
+
+def _built_for(name: str) -> Board:
+    """The board of that name; raises ConfigurationError where its pins are not known."""
+    board = get_board(name)
+    if board.name not in BOARDS:
+        raise ConfigurationError(
+            f"a board that is built for must be one of {', '.join(BOARDS)}, whose pins are known",
+            found=f"{board.name!r} of a file",
+            where="--board",
+            action="plan for it: spikewright plan, or explore",
+        )
+    return board
 
 
 def hardware_plan(project: Project, mode: Mode) -> HardwarePlan:
@@ -267,20 +307,14 @@ def build_stage(
     working: Working = silent,
 ) -> None:
     """Make a bitstream that works on one of the project's samples, or on its first frame."""
-    if get_board(board).name not in BOARDS:
-        raise ConfigurationError(
-            f"a board that is built for must be one of {', '.join(BOARDS)}, whose pins are known",
-            found=f"{get_board(board).name!r} of a file",
-            where="--board",
-            action="plan for it: spikewright plan, or explore",
-        )
+    built_for = _built_for(board)
     start = time.perf_counter()
     network, samples = project.network, project.samples
     if not 0 <= sample < len(samples):
         raise ConfigurationError(
             f"the sample must be one of the project's {len(samples)}", found=str(sample)
         )
-    check_fits(network, hardware_plan(project, mode), get_board(board))
+    check_fits(network, hardware_plan(project, mode), built_for)
     check_verilog(project, mode)
     values = unrolled(network, encode_samples(network, samples.x[sample : sample + 1]))[0][:1]
     plan = hardware_plan(project, mode)
@@ -312,7 +346,7 @@ def build_stage(
             progress=advance,
         )
     memories = memories_of(stored, network, plan)
-    area = estimate_area(network, plan, get_board(board), stored=memories)
+    area = estimate_area(network, plan, built_for, stored=memories)
     figures = {"mode": str(mode), **report.as_dict()}
     figures["estimated"] = area.as_dict() | {
         "lut_error": area.luts / figures["lut"] - 1,
