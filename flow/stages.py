@@ -222,22 +222,23 @@ def cosim_stage(
 
 def _gates(project: Project, mode: Mode, board: str) -> Gates:
     """The netlist of the generated hardware, beside it."""
-    check_fits(project.network, hardware_plan(project, mode), _built_for(board))
+    built_for = _built_for(board, "--gates")
+    plan = hardware_plan(project, mode)
+    check_fits(project.network, plan, built_for)
     check_verilog(project, mode)
     folder = project.generated(mode) / "gates"
     folder.mkdir(exist_ok=True)
-    plan = hardware_plan(project, mode)
-    return map_gates(project.network, plan, get_board(board), folder / board)
+    return map_gates(project.network, plan, built_for, folder / board)
 
 
-def _built_for(name: str) -> Board:
+def _built_for(name: str, option: str) -> Board:
     """The board of that name; raises ConfigurationError where its pins are not known."""
     board = get_board(name)
     if board.name not in BOARDS:
         raise ConfigurationError(
             f"a board that is built for must be one of {', '.join(BOARDS)}, whose pins are known",
             found=f"{board.name!r} of a file",
-            where="--board",
+            where=option,
             action="plan for it: spikewright plan, or explore",
         )
     return board
@@ -307,7 +308,7 @@ def build_stage(
     working: Working = silent,
 ) -> None:
     """Make a bitstream that works on one of the project's samples, or on its first frame."""
-    built_for = _built_for(board)
+    built_for = _built_for(board, "--board")
     start = time.perf_counter()
     network, samples = project.network, project.samples
     if not 0 <= sample < len(samples):

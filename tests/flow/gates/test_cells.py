@@ -78,8 +78,7 @@ def test_block_ram_of_an_ice40(tmp_path, meet):
     wires = {"wdata": 16, "mask": 16, "re": 1, "rclke": 1, "we": 1, "wclke": 1}
     values = {
         name: [
-            rng.getrandbits(width) if width > 1 else int(rng.random() < 0.8)
-            for _ in range(CYCLES)
+            rng.getrandbits(width) if width > 1 else int(rng.random() < 0.8) for _ in range(CYCLES)
         ]
         for name, width in wires.items()
     }

@@ -1,4 +1,4 @@
-"""The model of an ECP5's block RAM against a naive one, in all widths, with and without register."""
+"""The model of an ECP5's block RAM against a naive one: all widths, with and without register."""
 
 import random
 from itertools import product
@@ -56,7 +56,7 @@ class Naive:
             old, new = ([rows[row][bit] for row, bit in places] for rows in (before, self.rows))
             if pins[k]["oce"]:
                 self.held[k] = self.read[k]
-            if on and width != 36 or on and wide_b:
+            if on and (width != 36 or wide_b):
                 shown = {"NORMAL": None, "READBEFOREWRITE": old, "WRITETHROUGH": new}
                 word = shown[self.modes[k]] if writes else old
                 if word is not None:
