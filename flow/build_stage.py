@@ -4,13 +4,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from spikewright.boards import BOARDS, Board, LinkTop, get_board, usual_link
+from spikewright.boards import LinkTop, usual_link
 from spikewright.flow.area import calibrated, estimate_area
 from spikewright.flow.progress import Working, silent
 from spikewright.flow.project import Project
 from spikewright.flow.sequences import encode_samples, unrolled
 from spikewright.flow.simulated import RunningBoard, simulate_board
-from spikewright.flow.stages import check_verilog, hardware_plan, record_performance
+from spikewright.flow.stages import (
+    built_for,
+    check_verilog,
+    hardware_plan,
+    record_performance,
+)
 from spikewright.flow.synthesize import (
     StoredSample,
     check_fits,
@@ -41,7 +46,7 @@ def build_stage(
     """Make a bitstream that works on one of the project's samples, or on its first frame; or one
     behind a ``link``, which does what a host says.
     """
-    chosen = _known(board)
+    chosen = built_for(board, "--board")
     start = time.perf_counter()
     network, plan = project.network, hardware_plan(project, mode)
     check_fits(network, plan, chosen)
@@ -116,7 +121,7 @@ def simulated_board(
     ToolError
         If the simulator is missing or failed.
     """
-    chosen = _known(board)
+    chosen = built_for(board, "--port")
     network, plan = project.network, hardware_plan(project, mode)
     with working(f"simulate {board}"):
         stored = _stored(project, mode, sample, steps)
@@ -132,19 +137,6 @@ def simulated_board(
         program = simulate_board(top, project.build(f"{board}-simulated"))
     with program.running(seed=seed, flip=flip, drop=drop, repeat=repeat) as running:
         yield running
-
-
-def _known(board: str) -> Board:
-    found = get_board(board)
-    if found.name not in BOARDS:
-        raise ConfigurationError(
-            "a board that is built for must be one that spikewright boards lists, whose pins are"
-            " known",
-            found=f"{found.name!r} of a file",
-            where="--board",
-            action="plan for it: spikewright plan, or explore",
-        )
-    return found
 
 
 def _stored(project: Project, mode: Mode, sample: int, steps: int) -> StoredSample | None:

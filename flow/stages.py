@@ -1,8 +1,9 @@
 """The stages that work in a project: accuracy, hardware, co-simulation, bitstream."""
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
+from spikewright.boards import BOARDS, Board, get_board
 from spikewright.flow.accuracy import evaluate
 from spikewright.flow.convert import (
     Code,
@@ -12,6 +13,7 @@ from spikewright.flow.convert import (
 from spikewright.flow.cosim import cosimulate
 from spikewright.flow.cosim.manifest import read_manifest
 from spikewright.flow.files import read_json, text_hash
+from spikewright.flow.gates import Gates, map_gates
 from spikewright.flow.generate import generate, verilog_text
 from spikewright.flow.memories import core_name
 from spikewright.flow.nir.original import NirOriginal
@@ -154,9 +156,14 @@ def cosim_stage(
     stall_input: str | None = None,
     stall_output: str | None = None,
     jobs: int | None = None,
+    gates: str | None = None,
     working: Working = silent,
 ) -> None:
-    """Compare the Verilog with the golden model, spike by spike, and count its cycles."""
+    """Compare the Verilog with the golden model, spike by spike, and count its cycles.
+
+    ``gates``: a board, as whose cells it is synthesised and simulated; figures of the Verilog stay
+    what they are.
+    """
     check_simulator(simulator)
     start = time.perf_counter()
     network = project.network
@@ -173,7 +180,12 @@ def cosim_stage(
     values, _ = unrolled(network, values)
     events = network.inputs[0].encoding is Encoding.EVENTS
     n_steps = steps if mode is Mode.STEPWISE and not events else None
-    with working(f"co-simulate {mode}") as advance:
+    netlist = None
+    if gates is not None:
+        with working(f"synthesise for {gates}"):
+            netlist = _gates(project, mode, gates)
+    title = f"co-simulate {mode}" + ("" if gates is None else f", cells of {gates}")
+    with working(title) as advance:
         report = cosimulate(
             network,
             project.generated(mode),
@@ -184,19 +196,50 @@ def cosim_stage(
             stall_input=stall_input,
             stall_output=stall_output,
             jobs=jobs,
+            gates=netlist,
             progress=lambda done, total: advance(done / total, f"{done:,} of {total:,} samples"),
         )
-    figures = asdict(report)
+    figures = asdict(replace(report, gates=None))
+    figures["gates"] = None if netlist is None else netlist.as_dict()
     figures["lanes"] = [core.lanes for core in plan.cores]
     figures["steps"] = n_steps
     figures["reset_every"] = reset_every or 1
     figures["frames"] = frames
     figures["stalled"] = stall_input is not None or stall_output is not None
+    seconds = time.perf_counter() - start
+    if gates is not None:
+        runs = project.summary.get("gates_modes", {})
+        runs = {**runs, str(mode): {**runs.get(str(mode), {}), gates: figures}}
+        project.record({"gates": figures, "gates_modes": runs}, {f"gates_{mode}_{gates}": seconds})
+        return
     modes = {**project.summary.get("cosim_modes", {}), str(mode): figures}
-    project.record(
-        {"cosim": figures, "cosim_modes": modes}, {f"cosim_{mode}": time.perf_counter() - start}
-    )
+    project.record({"cosim": figures, "cosim_modes": modes}, {f"cosim_{mode}": seconds})
     record_performance(project)
+
+
+def _gates(project: Project, mode: Mode, board: str) -> Gates:
+    """The netlist of the generated hardware, beside it."""
+    chosen = built_for(board, "--gates")
+    plan = hardware_plan(project, mode)
+    check_fits(project.network, plan, chosen)
+    check_verilog(project, mode)
+    folder = project.generated(mode) / "gates"
+    folder.mkdir(exist_ok=True)
+    return map_gates(project.network, plan, chosen, folder / board)
+
+
+def built_for(name: str, option: str) -> Board:
+    """The board of that name; raises ConfigurationError where its pins are not known."""
+    board = get_board(name)
+    if board.name not in BOARDS:
+        raise ConfigurationError(
+            "a board that is built for must be one that spikewright boards lists, whose pins are"
+            " known",
+            found=f"{board.name!r} of a file",
+            where=option,
+            action="plan for it: spikewright plan, or explore",
+        )
+    return board
 
 
 def hardware_plan(project: Project, mode: Mode) -> HardwarePlan:

@@ -81,6 +81,7 @@ _SECTIONS = (
         "cosim",
         _COSIM,
     ),
+    ("Gate level", "gates", (*_COSIM, "gates")),
     ("Build", "build", ("board", "lut", "ff", "bram", "fmax_mhz", "bitstream")),
     (
         "Behind a link",
@@ -206,6 +207,11 @@ def _text(section: str, value: Any) -> str:
             f"{name}: " + ", ".join(f"{count:,} {what}" for what, count in counts.items())
             for name, counts in value.items()
         )
+    if section == "gates" and isinstance(value, dict):
+        cells = ", ".join(f"{count:,} {cell}" for cell, count in value["cells"].items())
+        own = ", ".join(value["models"]["spikewright"])
+        models = "Yosys'" + (f", but our own of {own}" if own else "")
+        return f"{value['board']}: {cells}; models are {models}"
     if section == "spikes_per_neuron":
         return "  ".join(f"{name} {mean:.3f}" for name, mean in value.items())
     if section == "accuracy" and isinstance(value, dict):

@@ -355,15 +355,30 @@ def cosim(
             show_default="one for each core that there is work for",
         ),
     ] = None,
+    gates: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BOARD",
+            help="Simulate the netlist that synthesis for this board (icebreaker, ulx3s-85f) makes "
+            "of it, with models of the device's cells.",
+            show_default="the Verilog",
+        ),
+    ] = None,
 ) -> None:
     """Simulate the Verilog and compare every spike with the golden model.
 
     Neuron, payload and step of every spike of every population, the readout
     and the counters; the first difference ends it.
 
+    With --gates the same comparison is of lookup tables, flip-flops and RAMs of
+    a device, as bitstreams are made of them: that synthesis has changed nothing.
+    It is some tens of times slower.
+
     [bold]Examples[/]
 
       spikewright cosim p --samples 100
+
+      spikewright cosim p --gates ulx3s-85f --samples 20
 
       spikewright cosim p --simulator icarus --samples 5 --stall-input 01
     """
@@ -384,8 +399,12 @@ def cosim(
         stall_input=stall_input,
         stall_output=stall_output,
         jobs=jobs,
+        gates=gates,
         working=working,
     )
+    if gates is not None:
+        show_summary(project.summary, "network", "gates")
+        return
     # Performance is of a run that nobody made to wait, in the mode of the build if there is one.
     summary = project.summary
     same = summary.get("performance", {}).get("mode") == chosen
