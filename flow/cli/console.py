@@ -66,6 +66,8 @@ _SECTIONS = (
             "parameters",
             "fanout",
             "verilog",
+            "interface",
+            "block",
         ),
     ),
     (

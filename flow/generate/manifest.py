@@ -30,7 +30,15 @@ from spikewright.hdl.port_config import PortConfig
 from spikewright.hdl.replay import replayed_inputs
 from spikewright.hdl.sparse_schedule import SparseSchedule
 
-__all__ = ["IMAGE", "MANIFEST_SCHEMA", "TOP", "VERILOG", "build_manifest", "image_bytes", "ports_of"]
+__all__ = [
+    "IMAGE",
+    "MANIFEST_SCHEMA",
+    "TOP",
+    "VERILOG",
+    "build_manifest",
+    "image_bytes",
+    "ports_of",
+]
 
 MANIFEST_SCHEMA = 7
 TOP = "accelerator"
@@ -105,7 +113,7 @@ def build_manifest(
     return plain
 
 
-def ports_of(component: wiring.Component, *, clock: bool = True) -> list[dict[str, Any]]:
+def ports_of(component: "wiring.Component[Any]", *, clock: bool = True) -> list[dict[str, Any]]:
     """Ports as Amaranth names them in Verilog: the path's parts joined by two underscores.
 
     ``clock`` : whether clk and rst, of the domain, are beside those of the signature.

@@ -20,7 +20,8 @@ def _lines(block: Wrapped) -> Iterator[str]:
     assert block.registers is not None
     accelerator = block.accelerator
     guard = f"{block.top.upper()}_H"
-    yield f"/* Registers and tokens of {block.top}, network {accelerator.network.name}. Generated. */"
+    name = accelerator.network.name
+    yield f"/* Registers and tokens of {block.top}, network {name}. Generated. */"
     yield f"#ifndef {guard}\n#define {guard}\n"
     for register in block.registers.registers:
         name = f"{_PREFIX}_{register.name}"

@@ -8,12 +8,10 @@ from amaranth.back import verilog
 
 from spikewright.flow.generate.manifest import TOP, VERILOG, ports_of
 from spikewright.flow.plan_file import plan_hash
-from spikewright.golden.spec import Network
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.interfaces import AxiAccelerator, RegisterMap, WishboneAccelerator
 from spikewright.hdl.interfaces.axi_stream import bytes_of
 from spikewright.hdl.interfaces.token_words import words_of
-from spikewright.hdl.plan import HardwarePlan
 
 __all__ = ["Interface", "Wrapped", "wrapped"]
 
@@ -75,16 +73,16 @@ class Wrapped:
         }
 
 
-def wrapped(network: Network, plan: HardwarePlan, interface: Interface) -> Wrapped:
-    """The accelerator of a plan with an interface.
+def wrapped(accelerator: Accelerator, interface: Interface) -> Wrapped:
+    """An accelerator with an interface.
 
     Raises
     ------
-    ConfigurationError, UnsupportedError
-        If plan or network are not what the hardware, or the interface, offers.
+    UnsupportedError
+        If the interface has no room for so many inputs or cores.
     """
-    accelerator = Accelerator(network=network, plan=plan)
     inputs, output = accelerator.inputs, accelerator.output_layout
+    identity = plan_hash(accelerator.plan)
     if interface is Interface.STREAM:
         return Wrapped(
             interface=interface,
@@ -97,7 +95,7 @@ def wrapped(network: Network, plan: HardwarePlan, interface: Interface) -> Wrapp
         )
     top: AxiAccelerator | WishboneAccelerator
     if interface is Interface.AXI_STREAM:
-        top = AxiAccelerator(accelerator=accelerator, module=TOP, plan_hash=plan_hash(plan))
+        top = AxiAccelerator(accelerator=accelerator, module=TOP, plan_hash=identity)
         name = f"{TOP}_axi"
         streams = {
             "inputs": {
@@ -108,7 +106,7 @@ def wrapped(network: Network, plan: HardwarePlan, interface: Interface) -> Wrapp
         }
         ports = ports_of(top, clock=False)
     else:
-        top = WishboneAccelerator(accelerator=accelerator, module=TOP, plan_hash=plan_hash(plan))
+        top = WishboneAccelerator(accelerator=accelerator, module=TOP, plan_hash=identity)
         name = f"{TOP}_wishbone"
         streams = {
             "inputs": {

@@ -46,7 +46,8 @@ def _render(wrapped: Wrapped, counts: list[int], expected: int, steps: int) -> s
     accelerator = wrapped.accelerator
     network = accelerator.network
     registers = wrapped.registers
-    neurons = sum(each.n for each in (*network.inputs, *network.populations))
+    neurons = sum(each.n for each in network.inputs) + sum(each.n for each in network.populations)
+    losses: list[str | None]
     guarded = [k for k, each in enumerate(accelerator.inputs) if each.guard is not None]
     if registers is None:
         losses = [f"counters__guard{k}__{GUARD_COUNTERS[0]}" for k in range(len(guarded))]

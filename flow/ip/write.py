@@ -3,11 +3,10 @@
 import shutil
 from pathlib import Path
 
-from spikewright.flow.files import atomic_folder, read_json, text_hash, write_json
+from spikewright.flow.files import atomic_folder, text_hash, write_json
+from spikewright.flow.generate import Generated
 from spikewright.flow.generate.manifest import IMAGE, VERILOG, image_bytes
 from spikewright.flow.synthesize.sample import StoredSample
-from spikewright.golden.spec import Network
-from spikewright.hdl.plan import HardwarePlan
 
 from .core_file import core_file
 from .header import header
@@ -19,14 +18,8 @@ from .testbench import testbench_files
 __all__ = ["write_ip"]
 
 
-def write_ip(
-    network: Network,
-    plan: HardwarePlan,
-    generated: Path,
-    interface: Interface,
-    sample: StoredSample,
-) -> Path:
-    """Write ``ip`` in the folder of a generated accelerator, and return its path.
+def write_ip(generated: Generated, interface: Interface, sample: StoredSample) -> Path:
+    """Write ``ip`` in a generated folder, and return its path.
 
     It holds all that a system needs: the accelerator's Verilog, the very file that co-simulation
     compares, the interface's, a testbench with a sample, a FuseSoC core, the manifest; where there
@@ -40,9 +33,8 @@ def write_ip(
     FileError
         If the folder cannot be written.
     """
-    block = wrapped(network, plan, interface)
-    folder = Path(generated) / "ip"
-    manifest = read_json(Path(generated) / "manifest.json")
+    block = wrapped(generated.accelerator, interface)
+    folder = generated.folder / "ip"
     texts = testbench_files(block, sample)
     stimuli = [name for name in texts if name != "testbench.v"]
     if block.text is not None:
@@ -53,14 +45,13 @@ def write_ip(
     if interface is Interface.WISHBONE:
         texts[f"{block.top}_litex.py"] = litex_example(block)
     texts[f"{block.top}.core"] = core_file(block, stimuli)
-    manifest["interface"] = block.as_dict() | {
-        "hashes": {name: text_hash(text) for name, text in texts.items()}
-    }
+    hashes = {name: text_hash(text) for name, text in texts.items()}
+    section = block.as_dict() | {"hashes": hashes}
     with atomic_folder(folder) as scratch:
-        shutil.copyfile(Path(generated) / VERILOG, scratch / VERILOG)
+        shutil.copyfile(generated.verilog, scratch / VERILOG)
         if block.accelerator.loading:
             (scratch / IMAGE).write_bytes(image_bytes(block.accelerator.image))
         for name, text in texts.items():
             (scratch / name).write_text(text, encoding="utf-8")
-        write_json(scratch / "manifest.json", manifest)
+        write_json(scratch / "manifest.json", {**generated.manifest, "interface": section})
     return folder

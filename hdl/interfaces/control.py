@@ -41,11 +41,11 @@ class Control(wiring.Component):
     Members
     -------
     bus : In(``REGISTER_BUS``). clear : Out, zeroes the counters. reset : Out, 1 in the cycle after
-    a reset was asked for. counters : In, those of ``counters_of``, the first lowest. steps : Out, T,
-    where inputs are frames. load : Out(stream), loaded : In, where weights are loaded. result,
+    a reset was asked for. counters : In, those of ``counters_of``, the first lowest. steps : Out,
+    T, where inputs are frames. load : Out(stream), loaded : In, where weights are loaded. result,
     framing : In, for STATUS: an output waits; a transfer was framed otherwise than its token. irq :
-    Out, a result waits and the host wants to know. data : Out, what a host writes. of :
-    the registers of tokens, as ``RegisterFile`` has them.
+    Out, a result waits and the host wants to know. data : Out, what a host writes. of : the
+    registers of tokens, as ``RegisterFile`` has them.
 
     Timing
     ------

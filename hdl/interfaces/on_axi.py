@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Cat, ClockDomain, Module
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In
 
 from spikewright.hdl.accelerator import Accelerator
 

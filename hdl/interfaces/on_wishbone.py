@@ -80,9 +80,7 @@ class WishboneAccelerator(wiring.Component):
             mine, its = getattr(self, f"wb_{name}"), getattr(slave, name)
             m.d.comb += its.eq(mine) if member.flow is wiring.In else mine.eq(its)
         wiring.connect(m, slave.bus, control.bus)
-        for k, (each, writer) in enumerate(
-            zip(core.accelerator.inputs, self.writers, strict=True)
-        ):
+        for k, (each, writer) in enumerate(zip(core.accelerator.inputs, self.writers, strict=True)):
             m.submodules[f"writer_{k}"] = ResetInserter(again)(writer)
             wiring.connect(m, writer.o, getattr(core, each.member))
             data, free = getattr(control.of, f"in{k}_data"), getattr(control.of, f"in{k}_free")

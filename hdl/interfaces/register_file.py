@@ -27,9 +27,7 @@ REGISTER_BUS = Signature(
 ``value`` for one cycle. ``address`` counts words; ``whole``: all four bytes are meant.
 """
 
-REGISTER = Signature(
-    {"value": In(DATA_BITS), "refuse": In(1), "read": Out(1), "written": Out(1)}
-)
+REGISTER = Signature({"value": In(DATA_BITS), "refuse": In(1), "read": Out(1), "written": Out(1)})
 
 
 class RegisterFile(wiring.Component):
@@ -42,9 +40,9 @@ class RegisterFile(wiring.Component):
     Members
     -------
     bus : In(``REGISTER_BUS``). data : Out, what is written. of : for each register, by its name in
-    lower letters: value : In, what a read gets; refuse : In, in this cycle any access to it is an error;
-    read, written : Out, 1 in the cycle in which it is accessed without one. refused : Out, 1 in the
-    cycle in which an access is found to be an error.
+    lower letters: value : In, what a read gets; refuse : In, any access to it in this cycle is an
+    error; read, written : Out, 1 in the cycle in which it is accessed without one. refused : Out, 1
+    in the cycle in which an access is found to be an error.
 
     Timing
     ------

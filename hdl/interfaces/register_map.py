@@ -283,8 +283,8 @@ _OUTPUT = Block(
             address=0x0,
             access=Access.READ,
             when=When.TOKENS,
-            text="the next word of a token, the lowest bits first, which reading takes away; refused"
-            " while LEVEL is 0",
+            text="the next word of a token, the lowest bits first, which reading takes away;"
+            " refused while LEVEL is 0",
         ),
         Register(
             name="OUT_LEVEL",
@@ -299,9 +299,7 @@ _CYCLES = Block(
     title="Counters, of the last SNAPSHOT",
     base=0x400,
     registers=(
-        Register(
-            name="CYCLES", address=0x0, access=Access.READ, text="clock cycles, modulo 2**32"
-        ),
+        Register(name="CYCLES", address=0x0, access=Access.READ, text="clock cycles, modulo 2**32"),
     ),
 )
 _COUNTER_TEXTS = {
@@ -372,13 +370,13 @@ def register_map(accelerator: Accelerator, *, plan_hash: str, tokens: bool) -> R
     UnsupportedError
         If it has more inputs or cores than the table has room for.
     """
-    for what, found, block in (
+    for what, number, block in (
         ("inputs", len(accelerator.inputs), _INPUTS),
         ("cores", len(accelerator.cores), _CORES),
     ):
-        if found > block.most:
+        if number > block.most:
             raise UnsupportedError(
-                f"an accelerator on a bus must have at most {block.most} {what}", found=str(found)
+                f"an accelerator on a bus must have at most {block.most} {what}", found=str(number)
             )
     framed = any(each.encoder is not None for each in accelerator.inputs)
     loaded = bool(accelerator.loading)

@@ -58,7 +58,7 @@ class TokenWriter(wiring.Component):
             {
                 "word": In(DATA_BITS),
                 "written": In(1),
-                "free": Out(range(depth + 1), init=depth),
+                "free": Out(range(depth + 1)),
                 "o": Out(layout.signature),
             }
         )
@@ -76,8 +76,10 @@ class TokenWriter(wiring.Component):
         words = words_of(self.layout)
         kept = Signal((words - 1) * DATA_BITS)
         index = Signal(range(words))
+        held = Signal(range(self.depth + 1))
         last = Signal()
         m.d.comb += [
+            self.free.eq(self.depth - held),
             last.eq(index == words - 1),
             queue.i.valid.eq(self.written & last),
             queue.i.payload.as_value().eq(Cat(kept, self.word)),
@@ -87,7 +89,7 @@ class TokenWriter(wiring.Component):
                 kept.eq(Cat(kept, self.word)[DATA_BITS:]),
                 index.eq(Mux(last, 0, index + 1)),
             ]
-        m.d.sync += self.free.eq(self.free - queue.i.valid + (self.o.valid & self.o.ready))
+        m.d.sync += held.eq(held + queue.i.valid - (self.o.valid & self.o.ready))
         return m
 
 
