@@ -59,7 +59,7 @@ class AxiLiteSlave(wiring.Component):
     """
 
     latency = 4
-    interval = 5
+    interval = 4
 
     def __init__(self) -> None:
         super().__init__({**AXI_LITE, "bus": Out(REGISTER_BUS)})

@@ -14,6 +14,7 @@ from .register_map import DATA_BITS
 __all__ = ["TokenReader", "TokenWriter", "words_of"]
 
 _BEHIND = 2  # tokens that a queue keeps in registers behind its memory
+_THROUGH = 4  # cycles from a queue's input to its output: memory and three registers
 
 
 def words_of(layout: TokenLayout) -> int:
@@ -104,18 +105,19 @@ class TokenReader(wiring.Component):
     -------
     i : In(stream). word : Out, the next of the first token, the lowest bits first, valid where
     ``level`` is not 0; bits beyond the token are 0. taken : In, it was read, which must not be
-    while ``level`` is 0. level : Out, tokens that wait. result : Out, an END is among them, or
-    there is no room for more.
+    while ``level`` is 0. level : Out, tokens that can be read, one after the other. result : Out,
+    an END is among them, or there is no room for more.
 
     Timing
     ------
-    latency : cycles from a token's acceptance to its first word. interval : cycles between tokens,
+    latency : cycles from a token's acceptance until ``level`` has it, as many as the queue takes at
+    the most, also behind others. interval : cycles between tokens,
     a word each. What finds no room waits.
 
     Model: the identity on tokens. Storage: depth tokens; cleared by reset.
     """
 
-    latency = SpikeQueue.latency
+    latency = _THROUGH
 
     def __init__(self, *, layout: TokenLayout, depth: int) -> None:
         _check(depth)
@@ -143,9 +145,12 @@ class TokenReader(wiring.Component):
         words = words_of(self.layout)
         bits = queue.o.payload.as_value()
         index, ends = Signal(range(words)), Signal(range(self.depth + 1))
+        held = Signal(range(self.depth + 1))
         full, comes, leaves = Signal(), Signal(), Signal()
+        # On their way through the queue: whether there is a token, and whether it is an END.
+        tokens, markers = Signal(self.latency - 1), Signal(self.latency - 1)
         m.d.comb += [
-            full.eq(self.level == self.depth),
+            full.eq(held == self.depth),
             self.i.ready.eq(~full),
             queue.i.valid.eq(self.i.valid & ~full),
             queue.i.payload.eq(self.i.payload),
@@ -158,7 +163,12 @@ class TokenReader(wiring.Component):
         with m.If(self.taken):
             m.d.sync += index.eq(Mux(leaves, 0, index + 1))
         end = TokenKind.END.value
-        more = comes & (self.i.payload.kind == end)
         fewer = leaves & (queue.o.payload.kind == end)
-        m.d.sync += [self.level.eq(self.level + comes - leaves), ends.eq(ends + more - fewer)]
+        m.d.sync += [
+            tokens.eq(Cat(comes, tokens)),
+            markers.eq(Cat(comes & (self.i.payload.kind == end), markers)),
+            held.eq(held + comes - leaves),
+            self.level.eq(self.level + tokens[-1] - leaves),
+            ends.eq(ends + markers[-1] - fewer),
+        ]
         return m

@@ -43,7 +43,9 @@ def in_order(words, layout):
         if kind == SPIKE:
             spikes.append(word)
         else:
-            steps.append((sorted(spikes), word & ((1 << layout["end_bits"]) - 1) if kind == END else STEP))
+            steps.append(
+                (sorted(spikes), word & ((1 << layout["end_bits"]) - 1) if kind == END else STEP)
+            )
             spikes = []
     assert not spikes, "spikes without a marker"
     return steps
@@ -102,9 +104,7 @@ class OnWishbone(Host):
         super().__init__(dut, job)
         names = {"cyc": "cyc", "stb": "stb", "we": "we", "adr": "adr", "datwr": "dat_w",
                  "datrd": "dat_r", "ack": "ack", "err": "err", "sel": "sel"}  # fmt: skip
-        self.bus = WishboneMaster(
-            dut, "wb", dut.clk, width=32, timeout=20, signals_dict=names
-        )
+        self.bus = WishboneMaster(dut, "wb", dut.clk, width=32, timeout=20, signals_dict=names)
 
     async def reset(self):
         self.dut.rst.value = 1
@@ -143,7 +143,9 @@ class OnWishbone(Host):
 
     async def run(self, samples):
         """Send samples and return the tokens that come."""
-        queues = [[t for s in samples for t in s["inputs"][k]] for k in range(len(self.job["inputs"]))]
+        queues = [
+            [t for s in samples for t in s["inputs"][k]] for k in range(len(self.job["inputs"]))
+        ]
         found = []
         wanted = sum(len(s["output"]) for s in samples)
         while len(found) < wanted:
@@ -267,7 +269,12 @@ async def every_token_is_the_golden_model_s(dut):
     assert (await host.counters())["CYCLES"] < before["CYCLES"]
     assert await host.get("REFUSED") == 0
     for way in ("register", "pin"):
-        half = [{**samples[0], "inputs": [tokens[: len(tokens) // 2] for tokens in samples[0]["inputs"]]}]
+        half = [
+            {
+                **samples[0],
+                "inputs": [tokens[: len(tokens) // 2] for tokens in samples[0]["inputs"]],
+            }
+        ]
         job = cocotb.start_soon(host.run(half))
         await ClockCycles(dut.clk if hasattr(dut, "clk") else dut.aclk, 150)
         job.cancel()

@@ -137,5 +137,7 @@ def simulate_bus(case, folder, interface, *, seed=1):
     )  # fmt: skip
     log = place / "run.log"
     tail = log.read_text()[-6000:] if log.is_file() else done.stderr
-    assert done.stdout.split()[-2:] == ["3", "0"], f"{done.stdout[-200:]}{done.stderr[-800:]}\n{tail}"
+    assert done.stdout.split()[-2:] == ["3", "0"], (
+        f"{done.stdout[-200:]}{done.stderr[-800:]}\n{tail}"
+    )
     return job
