@@ -8,25 +8,25 @@ from spikewright.boards import LinkTop, usual_link
 from spikewright.flow.area import calibrated, estimate_area
 from spikewright.flow.progress import Working, silent
 from spikewright.flow.project import Project
-from spikewright.flow.sequences import encode_samples, unrolled
 from spikewright.flow.simulated import RunningBoard, simulate_board
 from spikewright.flow.stages import (
     built_for,
     check_verilog,
     hardware_plan,
     record_performance,
+    sample_of,
 )
 from spikewright.flow.synthesize import (
     StoredSample,
     check_fits,
     make_top,
     memories_of,
-    stored_sample,
     synthesize,
 )
-from spikewright.golden.errors import ConfigurationError, UnsupportedError
-from spikewright.golden.spec import Encoding, Mode
+from spikewright.golden.errors import UnsupportedError
+from spikewright.golden.spec import Mode
 from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.plan import HardwarePlan
 
 __all__ = ["build_stage", "simulated_board"]
 
@@ -62,7 +62,7 @@ def build_stage(
     name = f"{board}-link" if link else board
     folder = project.build(name)
     with working(f"build {name}") as advance:
-        stored = _stored(project, mode, sample, steps)
+        stored = _stored(project, plan, sample, steps)
         report = synthesize(
             network,
             plan,
@@ -124,7 +124,7 @@ def simulated_board(
     chosen = built_for(board, "--port")
     network, plan = project.network, hardware_plan(project, mode)
     with working(f"simulate {board}"):
-        stored = _stored(project, mode, sample, steps)
+        stored = _stored(project, plan, sample, steps)
         top = make_top(
             board=chosen,
             pll=chosen.pll_below(chosen.default_mhz) or chosen.plls[0],
@@ -139,21 +139,6 @@ def simulated_board(
         yield running
 
 
-def _stored(project: Project, mode: Mode, sample: int, steps: int) -> StoredSample | None:
+def _stored(project: Project, plan: HardwarePlan, sample: int, steps: int) -> StoredSample | None:
     """One of the project's samples and its answer; None where a guard may drop some of it."""
-    network, samples, plan = project.network, project.samples, hardware_plan(project, mode)
-    if not 0 <= sample < len(samples):
-        raise ConfigurationError(
-            f"the sample must be one of the project's {len(samples)}", found=str(sample)
-        )
-    if plan.guards:
-        return None
-    values = unrolled(network, encode_samples(network, samples.x[sample : sample + 1]))[0][:1]
-    events = network.inputs[0].encoding is Encoding.EVENTS
-    return stored_sample(
-        network,
-        mode,
-        values.numpy(),
-        steps=None if events or mode is not Mode.STEPWISE else steps,
-        encoders=plan.encoders,
-    )
+    return None if plan.guards else sample_of(project, plan, sample, steps=steps)

@@ -15,6 +15,7 @@ from spikewright.flow.cosim.manifest import read_manifest
 from spikewright.flow.files import read_json, text_hash
 from spikewright.flow.gates import Gates, map_gates
 from spikewright.flow.generate import generate, verilog_text
+from spikewright.flow.ip import Interface, write_ip
 from spikewright.flow.memories import core_name
 from spikewright.flow.nir.original import NirOriginal
 from spikewright.flow.performance import performance
@@ -24,6 +25,7 @@ from spikewright.flow.project import Project
 from spikewright.flow.recurrent import RecurrentNetwork, RecurrentReference
 from spikewright.flow.samples import Samples
 from spikewright.flow.sequences import encode_samples, frames_of, unrolled
+from spikewright.flow.synthesize import StoredSample, check_fits, stored_sample
 from spikewright.flow.tools import check_simulator
 from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.spec import Encoding, Mode, Network, ReadoutKind
@@ -108,12 +110,22 @@ def reference_of(project: Project) -> Reference | RecurrentReference | None:
     return None if code_of(project.network) is None else Reference(project.network)
 
 
-def generate_stage(project: Project, plan: HardwarePlan, *, working: Working = silent) -> None:
-    """Write the Verilog; figures of other hardware for the same mode no longer hold."""
+def generate_stage(
+    project: Project,
+    plan: HardwarePlan,
+    *,
+    interface: Interface = Interface.STREAM,
+    working: Working = silent,
+) -> None:
+    """Write the Verilog, and the block with its interface, which a testbench tries on the project's
+    first sample; figures of other hardware for the same mode no longer hold.
+    """
     start = time.perf_counter()
     folder = project.generated(plan.mode)
     with working(f"generate {plan.mode}"):
-        generate(project.network, plan, folder)
+        generated = generate(project.network, plan, folder)
+        sample = sample_of(project, plan, 0, steps=usual_steps(project.network, (8,))[0])
+        block = write_ip(generated, interface, sample)
     project.drop_hardware(plan.mode)
     project.record(
         {
@@ -127,9 +139,36 @@ def generate_stage(project: Project, plan: HardwarePlan, *, working: Working = s
                 "weights": [str(core.weights) for core in plan.cores],
                 **_more_choices(plan),
                 "verilog": str((folder / "accelerator.v").relative_to(project.root)),
+                "interface": str(interface),
+                "block": str(block.relative_to(project.root)),
             }
         },
         {f"generate_{plan.mode}": time.perf_counter() - start},
+    )
+
+
+def sample_of(project: Project, plan: HardwarePlan, index: int, *, steps: int) -> StoredSample:
+    """One of the project's samples, or its first frame, and what must come of it.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such sample.
+    """
+    network = project.network
+    if not 0 <= index < len(project.samples):
+        raise ConfigurationError(
+            f"the sample must be one of the project's {len(project.samples)}", found=str(index)
+        )
+    x = project.samples.x[index : index + 1]
+    values = unrolled(network, encode_samples(network, x))[0][:1]
+    events = network.inputs[0].encoding is Encoding.EVENTS
+    return stored_sample(
+        network,
+        plan.mode,
+        values.numpy(),
+        steps=None if events or plan.mode is not Mode.STEPWISE else steps,
+        encoders=plan.encoders,
     )
 
 

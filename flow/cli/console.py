@@ -74,6 +74,8 @@ _SECTIONS = (
             "parameters",
             "fanout",
             "verilog",
+            "interface",
+            "block",
         ),
     ),
     (

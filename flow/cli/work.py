@@ -213,8 +213,19 @@ def generate(
         Path | None,
         typer.Option(help="A plan.json instead of all of these."),
     ] = None,
+    interface: Annotated[
+        str,
+        typer.Option(
+            help="What the block in DIR/generated/MODE/ip is joined to a system by: stream (valid, "
+            "ready and payload of each token), axi-stream (AXI4-Stream, with registers on "
+            "AXI4-Lite), or wishbone (B4 classic: tokens, too, go through registers)."
+        ),
+    ] = "stream",
 ) -> None:
-    """Write the Verilog, its plan and its manifest into DIR/generated/MODE.
+    """Write the Verilog, its plan and its manifest into DIR/generated/MODE, and in its folder ip
+    all that another system needs: that Verilog behind an interface, a testbench that
+    checks itself with a sample, a FuseSoC core, the registers as text and C header, and
+    for wishbone an example for LiteX. docs/ip.md says how to use it.
 
     A core applies a row of weights a cycle. For a convolution of 3x3, 9 lanes in
     banks of 3x3 update all taps of a spike at once; 144 do so for 16 channels.
@@ -236,8 +247,11 @@ def generate(
       spikewright generate p --lanes 4 --membranes spram   # large maps
 
       spikewright generate p --plan plan.json
+
+      spikewright generate p --interface wishbone
     """
     from spikewright.flow.chosen_plan import check_taken, plan_of_file, usual_mode
+    from spikewright.flow.ip import Interface
     from spikewright.flow.plan import default_plan
     from spikewright.flow.project import Project
     from spikewright.flow.stages import generate_stage
@@ -280,10 +294,12 @@ def generate(
             where="--spikes",
             action="give --sweep-lanes N, or let it take one spike a cycle",
         )
+    joined_by = one_of(Interface, interface, "--interface")
     project = Project(folder)
     network = project.network
     if plan is not None:
-        generate_stage(project, plan_of_file(network, plan), working=working)
+        from_file = plan_of_file(network, plan)
+        generate_stage(project, from_file, interface=joined_by, working=working)
         show_summary(project.summary, "network", "hardware")
         return
     asked_sweeps = one_of(Sweeps, sweeps or Sweeps.ALL, "--sweeps")
@@ -308,7 +324,7 @@ def generate(
         guard=guard,
     )
     check_taken(network, chosen, sweep_lanes, asked_sweeps)
-    generate_stage(project, chosen, working=working)
+    generate_stage(project, chosen, interface=joined_by, working=working)
     show_summary(project.summary, "network", "hardware")
 
 
