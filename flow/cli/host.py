@@ -27,7 +27,14 @@ PortName = Annotated[
         "sim:BOARD is that board in the simulator, pin by pin; sim the one that was built for.",
     ),
 ]
-Baud = Annotated[int, typer.Option(min=1, help="Bits a second, as the bitstream was built for.")]
+Baud = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Bits a second, as the bitstream was built for.",
+        show_default=f"that of the project's build, or {DEFAULT_BAUD:,}",
+    ),
+]
 Timeout = Annotated[
     float, typer.Option(min=0.01, help="Seconds in which a board that lives must have gone on.")
 ]
@@ -49,11 +56,11 @@ _SLOWER = 20.0  # a simulation is so much slower than a board, and more
 
 
 @contextmanager
-def _line(folder: Path, port: str, baud: int, timeout: float) -> "Iterator[_Line]":
+def _line(folder: Path, port: str, baud: int | None, timeout: float) -> "Iterator[_Line]":
     """Where the board is, or a simulated one that runs as long as this."""
     kind, _, board = port.partition(":")
     if kind != _SIMULATED:
-        yield _Line(port=port, baud=baud, timeout=timeout)
+        yield _Line(port=port, baud=baud or _built_baud(folder), timeout=timeout)
         return
     from spikewright.flow.build_stage import simulated_board
     from spikewright.flow.project import Project
@@ -70,6 +77,16 @@ def _line(folder: Path, port: str, baud: int, timeout: float) -> "Iterator[_Line
         )
     with simulated_board(project, project.main_mode(), board, working=working) as running:
         yield _Line(port=running.port, baud=running.baud, timeout=_SLOWER * timeout)
+
+
+def _built_baud(folder: Path) -> int:
+    """The rate of the project's last build behind a link, or the usual one."""
+    from spikewright.flow.files import read_json
+
+    summary = folder / "summary.json"
+    built = read_json(summary).get("link", {}) if summary.is_file() else {}
+    baud = built.get("link", {}).get("baud")
+    return baud if isinstance(baud, int) else DEFAULT_BAUD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +119,7 @@ def run(
         bool, typer.Option("--check", help="Compare every token with the golden model.")
     ] = False,
     steps: Steps = None,
-    baud: Baud = DEFAULT_BAUD,
+    baud: Baud = None,
     timeout: Timeout = DEFAULT_TIMEOUT_S,
     out: Annotated[
         Path | None, typer.Option(help="JSON for labels and figures.", show_default="none")
@@ -171,7 +188,7 @@ def watch(
     samples: Annotated[int, typer.Option(min=1, help="Between two looks.")] = 64,
     steps: Steps = None,
     once: Annotated[bool, typer.Option("--once", help="Look once, for scripts.")] = False,
-    baud: Baud = DEFAULT_BAUD,
+    baud: Baud = None,
     timeout: Timeout = DEFAULT_TIMEOUT_S,
 ) -> None:
     """Show what a board's cores do, live, while it works through samples again and again.
@@ -211,7 +228,7 @@ def load(
         Path, typer.Argument(metavar="IMAGE", help="Weights of a network, made by generate.")
     ],
     port: PortName,
-    baud: Baud = DEFAULT_BAUD,
+    baud: Baud = None,
     timeout: Timeout = DEFAULT_TIMEOUT_S,
 ) -> None:
     """Put another network into the memories of the bitstream that a board has.
@@ -231,7 +248,7 @@ def load(
         raise FileError(
             "the image must be readable", found=error.strerror or str(error), where=str(image)
         ) from error
-    with Device.open(port, baud=baud, timeout=timeout) as device:
+    with Device.open(port, baud=baud or DEFAULT_BAUD, timeout=timeout) as device:
         with working("load"):
             device.load(content, name=str(image))
         say(f"The board has network {device.identity.network_hash}.")
