@@ -2,7 +2,7 @@
 
 from .board import Board, Flash, Light, Programmer, Uart
 from .flash import FlashLoader
-from .link_top import LinkTop
+from .link_top import LinkTop, usual_link
 from .rams import BlockRam, LargeRam
 from .registry import BOARDS, get_board
 from .reset import PowerOnReset
@@ -28,4 +28,5 @@ __all__ = [
     "SelfTest",
     "Uart",
     "get_board",
+    "usual_link",
 ]

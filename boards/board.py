@@ -82,7 +82,8 @@ class Board:
     Parameters
     ----------
     name : what a user types. title : what a user reads.
-    family : ``ecp5``, ``ice40`` or ``gowin``. device, package, speed : as the vendor writes them.
+    family : ``ecp5``, ``ice40`` or ``gowin``. device, package, speed : as the vendor writes them;
+    the speed of an iCE40 is that of its series, UP, HX or LP.
     luts, ffs : 4-input lookup tables (iCE40: logic cells) and flip-flops.
     block_ram : the block RAMs. lut_ram : whether lookup tables can be memory.
     large_ram : large RAMs; None where there are none.

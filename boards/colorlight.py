@@ -37,6 +37,7 @@ class _I5Platform(_Base):  # type: ignore[misc]
     speed = "6"
     default_clk = "clk25"
     resources = _resources("U16")
+    connectors = ()
 
 
 class _I9Platform(_I5Platform):

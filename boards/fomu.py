@@ -13,7 +13,7 @@ FOMU = Board(
     title="Fomu PVT (Lattice iCE40UP5K)",
     **ICE40UP5K.fields,
     package="UWG30",
-    speed="",
+    speed="UP",
     clock="clk48",
     clock_mhz=48.0,
     default_mhz=24.0,

@@ -15,7 +15,7 @@ ICESUGAR = Board(
     title="iCESugar 1.5 (Lattice iCE40UP5K)",
     **ICE40UP5K.fields,
     package="SG48",
-    speed="",
+    speed="UP",
     clock="clk12",
     clock_mhz=12.0,
     default_mhz=24.0,

@@ -21,7 +21,9 @@ from .selftest import SelfTest, Tokens
 from .strap import Strap
 from .top import BoardTop
 
-__all__ = ["LinkTop", "baud_at"]
+__all__ = ["LinkTop", "baud_at", "usual_link"]
+
+_INBOX, _OUTBOX = 1024, 512
 
 
 def baud_at(board: Board, pll: Pll) -> int:
@@ -40,6 +42,13 @@ def baud_at(board: Board, pll: Pll) -> int:
         f"the clock of {board.name} must be fast enough for {uart.rates[-1]} baud",
         found=f"{pll.mhz:g} MHz",
     )
+
+
+def usual_link(board: Board) -> LinkPlan:
+    """Buffers of a link: a block RAM each where one is large enough."""
+    shapes = board.block_ram.shapes
+    block = max((deep for deep, wide in shapes if wide in (8, 9)), default=0)
+    return LinkPlan(inbox=max(_INBOX, block), outbox=max(_OUTBOX, block))
 
 
 class LinkTop(BoardTop):

@@ -1,6 +1,7 @@
 """Every board that is offered, by name."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 
@@ -56,6 +57,12 @@ _ALL = (
 BOARDS: Mapping[str, Board] = MappingProxyType({board.name: board for board in _ALL})
 
 
+def _nearest(name: str) -> str:
+    """Those that may be meant, for an error."""
+    found = get_close_matches(name, BOARDS, n=4, cutoff=0.5)
+    return f"try {', '.join(found)}; " if found else ""
+
+
 def get_board(name: str) -> Board:
     """Return a board, or the one that a file NAME.json describes, to plan for.
 
@@ -70,8 +77,8 @@ def get_board(name: str) -> Board:
         return load_board(Path(name), BOARDS)
     if name not in BOARDS:
         raise ConfigurationError(
-            f"the board must be one of {', '.join(BOARDS)}",
+            "the board must be one of those that spikewright boards lists",
             found=repr(name),
-            action="name a file NAME.json to plan for another one",
+            action=f"{_nearest(name)}name a file NAME.json to plan for another one",
         )
     return BOARDS[name]

@@ -28,7 +28,7 @@ def strap_cell(family: str, bit: int) -> tuple[str, dict[str, int]]:
     return cell, {parameter: 0xFFFF if bit else 0}
 
 
-class Strap(wiring.Component):
+class Strap(wiring.Component):  # type: ignore[type-arg]  # generic only in its stubs
     """A number made of lookup tables of its family, one a bit, which synthesis leaves alone.
 
     Parameters

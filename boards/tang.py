@@ -1,7 +1,5 @@
 """Sipeed Tang Nano 9K and 20K: Gowin GW1NR-9C and GW2AR-18C, 27 MHz oscillator, six LEDs."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from amaranth.build import Attrs, Clock, Pins, PinsN, Resource
@@ -28,12 +26,12 @@ class _Platform(_Base):  # type: ignore[misc]
         return str(self.family)
 
     @property
-    def file_templates(self) -> Mapping[str, str]:
+    def file_templates(self) -> dict[str, str]:
         """Amaranth's, with another file name."""
         name = "{{name}}.ys"
         templates = dict(super().file_templates)
         templates[name] = templates[name].replace("{{name}}.syn.json", "{{name}}.json")
-        return MappingProxyType(templates)
+        return templates
 
 
 class _Nano9k(_Platform, TangNano9kPlatform):  # type: ignore[misc]
@@ -54,6 +52,7 @@ class _Nano20k(_Platform):
         Resource("button", 0, Pins("88", dir="i"), _lvcmos(PULL_MODE="DOWN")),
         uart_on(rx="70", tx="69", IO_TYPE="LVCMOS33", PULL_MODE="UP"),
     )
+    connectors = ()
 
 
 def _lights() -> dict[str, Any]:

@@ -24,7 +24,7 @@ TINYFPGA_BX = Board(
     title="TinyFPGA BX (Lattice iCE40LP8K)",
     **ICE40LP8K.fields,
     package="CM81",
-    speed="",
+    speed="LP",
     clock="clk16",
     clock_mhz=16.0,
     default_mhz=32.0,

@@ -24,7 +24,7 @@ UPDUINO3 = Board(
     title="UPduino 3 (Lattice iCE40UP5K)",
     **ICE40UP5K.fields,
     package="SG48",
-    speed="",
+    speed="UP",
     clock="clk12",
     clock_mhz=12.0,
     default_mhz=24.0,

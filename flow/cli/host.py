@@ -1,5 +1,8 @@
 """The commands that talk to a board: ``ports``, ``run``, ``watch`` and ``load``."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,7 +10,7 @@ import typer
 
 from spikewright.flow.cli.console import OUT, say, show_pairs, working
 from spikewright.flow.cli.options import Data, ProjectFolder, check_steps
-from spikewright.golden.errors import FileError
+from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.link import DEFAULT_BAUD, DEFAULT_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -20,10 +23,18 @@ PortName = Annotated[
     str,
     typer.Option(
         "--port",
-        help="Of the board: /dev/ttyUSB1, or socket://host:port; spikewright ports lists them.",
+        help="Of the board: /dev/ttyUSB1, or socket://host:port; spikewright ports lists them. "
+        "sim:BOARD is that board in the simulator, pin by pin; sim the one that was built for.",
     ),
 ]
-Baud = Annotated[int, typer.Option(min=1, help="Bits a second, as the bitstream was built for.")]
+Baud = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Bits a second, as the bitstream was built for.",
+        show_default=f"that of the project's build, or {DEFAULT_BAUD:,}",
+    ),
+]
 Timeout = Annotated[
     float, typer.Option(min=0.01, help="Seconds in which a board that lives must have gone on.")
 ]
@@ -37,6 +48,52 @@ Steps = Annotated[
     ),
 ]
 _MICRO = 1e6
+_SHOWN = 16
+
+
+_SIMULATED = "sim"
+_SLOWER = 20.0  # a simulation is so much slower than a board, and more
+
+
+@contextmanager
+def _line(folder: Path, port: str, baud: int | None, timeout: float) -> "Iterator[_Line]":
+    """Where the board is, or a simulated one that runs as long as this."""
+    kind, _, board = port.partition(":")
+    if kind != _SIMULATED:
+        yield _Line(port=port, baud=baud or _built_baud(folder), timeout=timeout)
+        return
+    from spikewright.flow.build_stage import simulated_board
+    from spikewright.flow.project import Project
+
+    project = Project(folder)
+    known = [project.summary.get(name, {}).get("board") for name in ("link", "build")]
+    board = board or next((name for name in known if name), "")
+    if not board:
+        raise ConfigurationError(
+            "the board that is simulated must be named where none was built for",
+            found="none",
+            where="--port",
+            action="give it as sim:BOARD; spikewright boards lists them",
+        )
+    with simulated_board(project, project.main_mode(), board, working=working) as running:
+        yield _Line(port=running.port, baud=running.baud, timeout=_SLOWER * timeout)
+
+
+def _built_baud(folder: Path) -> int:
+    """The rate of the project's last build behind a link, or the usual one."""
+    from spikewright.flow.files import read_json
+
+    summary = folder / "summary.json"
+    built = read_json(summary).get("link", {}) if summary.is_file() else {}
+    baud = built.get("link", {}).get("baud")
+    return baud if isinstance(baud, int) else DEFAULT_BAUD
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Line:
+    port: str
+    baud: int
+    timeout: float
 
 
 def ports() -> None:
@@ -62,7 +119,7 @@ def run(
         bool, typer.Option("--check", help="Compare every token with the golden model.")
     ] = False,
     steps: Steps = None,
-    baud: Baud = DEFAULT_BAUD,
+    baud: Baud = None,
     timeout: Timeout = DEFAULT_TIMEOUT_S,
     out: Annotated[
         Path | None, typer.Option(help="JSON for labels and figures.", show_default="none")
@@ -79,6 +136,8 @@ def run(
       spikewright run p --port /dev/ttyUSB1 --data test.npz --check
 
       spikewright run p --port /dev/ttyUSB1 --baud 115200 --samples 100 --out r.json
+
+      spikewright run p --port sim:icebreaker --samples 100 --check
     """
     from spikewright.flow.files import check_file, write_json
     from spikewright.flow.host import Device
@@ -87,7 +146,10 @@ def run(
 
     if out is not None:
         check_file(out)
-    with Device.open(port, folder, baud=baud, timeout=timeout) as device:
+    with (
+        _line(folder, port, baud, timeout) as line,
+        Device.open(line.port, folder, baud=line.baud, timeout=line.timeout) as device,
+    ):
         assert device.target is not None  # it was opened with a folder
         chosen = _steps(device, steps)
         given, labels = _samples(device, data, samples)
@@ -126,7 +188,7 @@ def watch(
     samples: Annotated[int, typer.Option(min=1, help="Between two looks.")] = 64,
     steps: Steps = None,
     once: Annotated[bool, typer.Option("--once", help="Look once, for scripts.")] = False,
-    baud: Baud = DEFAULT_BAUD,
+    baud: Baud = None,
     timeout: Timeout = DEFAULT_TIMEOUT_S,
 ) -> None:
     """Show what a board's cores do, live, while it works through samples again and again.
@@ -147,7 +209,10 @@ def watch(
     from spikewright.flow.cli.watched import looks
     from spikewright.flow.host import Device
 
-    with Device.open(port, folder, baud=baud, timeout=timeout) as device:
+    with (
+        _line(folder, port, baud, timeout) as line,
+        Device.open(line.port, folder, baud=line.baud, timeout=line.timeout) as device,
+    ):
         given, _ = _samples(device, data, None)
         tables = looks(device, given, samples, _steps(device, steps))
         if once:
@@ -163,7 +228,7 @@ def load(
         Path, typer.Argument(metavar="IMAGE", help="Weights of a network, made by generate.")
     ],
     port: PortName,
-    baud: Baud = DEFAULT_BAUD,
+    baud: Baud = None,
     timeout: Timeout = DEFAULT_TIMEOUT_S,
 ) -> None:
     """Put another network into the memories of the bitstream that a board has.
@@ -183,7 +248,7 @@ def load(
         raise FileError(
             "the image must be readable", found=error.strerror or str(error), where=str(image)
         ) from error
-    with Device.open(port, baud=baud, timeout=timeout) as device:
+    with Device.open(port, baud=baud or DEFAULT_BAUD, timeout=timeout) as device:
         with working("load"):
             device.load(content, name=str(image))
         say(f"The board has network {device.identity.network_hash}.")
@@ -214,7 +279,11 @@ def _steps(device: "Device", asked: int | None) -> int | None:
 
 
 def _about(about: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(name.replace("_", " "), str(value)) for name, value in about.items() if value]
+    return [
+        (name.replace("_", " "), str(value)[:_SHOWN] if "hash" in name else str(value))
+        for name, value in about.items()
+        if value
+    ]
 
 
 def _rows(found: "Measured", labels: Any) -> list[tuple[str, str]]:

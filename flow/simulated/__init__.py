@@ -1,5 +1,5 @@
 """A board in the simulator, its serial port a pseudo-terminal."""
 
-from .board import SimulatedBoard, simulate_board
+from .board import RunningBoard, SimulatedBoard, simulate_board
 
-__all__ = ["SimulatedBoard", "simulate_board"]
+__all__ = ["RunningBoard", "SimulatedBoard", "simulate_board"]

@@ -31,9 +31,10 @@ _PAD = "__io"
 
 @dataclass(frozen=True, kw_only=True)
 class SimulatedBoard:
-    """A program, and the cycles that a bit of its serial port takes."""
+    """A program, the rate of its serial port, and the cycles that a bit takes."""
 
     program: Path
+    baud: int
     bit_cycles: float
 
     @contextmanager
@@ -69,7 +70,7 @@ class SimulatedBoard:
                     found=f"nothing, exit status {process.poll()}",
                     where=str(self.program),
                 )
-            yield RunningBoard(port=port, process=process)
+            yield RunningBoard(port=port, baud=self.baud, process=process)
         finally:
             process.kill()
             process.wait()
@@ -80,9 +81,10 @@ class SimulatedBoard:
 
 @dataclass(frozen=True, kw_only=True)
 class RunningBoard:
-    """``port``: the path of its pseudo-terminal."""
+    """``port``: the path of its pseudo-terminal; ``baud`` : of the simulated line behind it."""
 
     port: str
+    baud: int
     process: "subprocess.Popen[str]"
 
     def reset(self) -> None:
@@ -90,8 +92,10 @@ class RunningBoard:
         self.process.send_signal(signal.SIGUSR1)
 
 
-def simulate_board(top: LinkTop, folder: Path) -> SimulatedBoard:
+def simulate_board(top: LinkTop, folder: Path, *, optimise: str = "-O2") -> SimulatedBoard:
     """Make the program in ``folder``, or take the one there if it is of the same design.
+
+    ``optimise``: the C++ optimisation of the simulated model.
 
     Raises
     ------
@@ -110,11 +114,13 @@ def simulate_board(top: LinkTop, folder: Path) -> SimulatedBoard:
         )
     files = _files(top)
     digest = hashlib.sha256("".join(files.values()).encode()).hexdigest()
-    board = SimulatedBoard(program=folder / _PROGRAM, bit_cycles=top.pll.mhz * 1e6 / top.baud)
+    board = SimulatedBoard(
+        program=folder / _PROGRAM, baud=top.baud, bit_cycles=top.pll.mhz * 1e6 / top.baud
+    )
     stamp = {"design": digest, "board": top.board.name}
     if _read(folder / _STAMP) == stamp and board.program.is_file():
         return board
-    environment = simulator_environment("verilator", optimise="-O2")
+    environment = simulator_environment("verilator", optimise=optimise)
     with atomic_folder(folder) as scratch:
         for name, text in files.items():
             (scratch / name).write_text(text, encoding="utf-8")

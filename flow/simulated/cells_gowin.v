@@ -9,6 +9,10 @@ module OBUF (input I, output O);
     assign O = I;
 endmodule
 
+module TBUF (input I, input OEN, output O);
+    assign O = I;
+endmodule
+
 module LUT4 #(parameter [15:0] INIT = 0) (
     input I0, input I1, input I2, input I3, output F
 );

@@ -18,22 +18,19 @@ from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.link import LinkPlan
 from spikewright.hdl.plan import HardwarePlan
 
-from .device import BITSTREAM, NAME, ROUTED, packing
+from .device import BITSTREAM, BUILD, NAME, ROUTED, packing
 from .fit import check_fits
 from .job import Job, run_tool
 from .netlist import elaborate, synthesise
 from .report import BuildReport
-from .results import overflow, sizes
+from .results import crowded, overflow, sizes
 from .retime import set_clock
 from .route import keep, log_name, route
 from .sample import StoredSample, memories_of
 from .tools import ToolStop, nextpnr_tool, packer_tool, yosys_tool
 from .top import make_top
 
-__all__ = ["BUILD", "synthesize"]
-
-BUILD = "build.json"
-"""Of a build's folder: its report, and what it is a build of."""
+__all__ = ["synthesize"]
 
 _ATTEMPTS = 4
 _FLASH = "flash.bin"
@@ -318,14 +315,15 @@ class _Failed(Exception):  # noqa: N818 - becomes one of the project's errors
         """Too large for the board, or a failure whose log is kept."""
         where = f"network {network.name!r} on {job.board.name}"
         too_much = overflow(self.text) if self.tool is job.nextpnr else {}
-        if too_much:
-            found = (
+        full = self.tool is job.nextpnr and crowded(self.text)
+        if too_much or full:
+            found = [
                 f"{used} of {all_} {name}, {used - all_} too many"
                 for name, (used, all_) in too_much.items()
-            )
+            ]
             return RangeError(
                 "the design must fit the board",
-                found="; ".join(found),
+                found="; ".join(found) or "no place for some of its cells",
                 where=where,
                 action="use fewer lanes, weights of fewer bits, or a larger board",
             )

@@ -2,10 +2,13 @@
 
 from spikewright.boards import Board
 
-__all__ = ["BITSTREAM", "NAME", "ROUTED", "nextpnr_part", "packing", "synthesis_options"]
+__all__ = ["BITSTREAM", "BUILD", "NAME", "ROUTED", "nextpnr_part", "packing", "synthesis_options"]
 
 NAME = "top"
 """Of the top module, and of the files."""
+
+BUILD = "build.json"
+"""What a build says of itself, in its folder."""
 
 BITSTREAM = {"ecp5": f"{NAME}.bit", "ice40": f"{NAME}.bin", "gowin": f"{NAME}.fs"}
 """The file that a packer writes, by family."""
@@ -49,8 +52,8 @@ def packing(board: Board) -> tuple[str, ...]:
 def synthesis_options(board: Board) -> dict[str, str]:
     """What Yosys must know of the device: the delays of an iCE40's series, Gowin's series."""
     if board.family == "ice40":
-        series = {"UP": "u", "HX": "hx", "LP": "lp"}[board.device.removeprefix("iCE40")[:2]]
-        return {"synth_opts": f"-device {series}"}
+        series = {"UP": "u", "HX": "hx", "LP": "lp"}
+        return {"synth_opts": f"-device {series[board.speed]}"}
     if board.family == "gowin":
         return {"synth_opts": f"-family {board.device[:4].lower()}"}
     return {}

@@ -8,6 +8,7 @@ from .report import CriticalPath, PathSegment
 
 __all__ = [
     "CLOCK_NET",
+    "crowded",
     "overflow",
     "read_holds",
     "read_packed",
@@ -105,6 +106,11 @@ def overflow(log: str) -> dict[str, tuple[int, int]]:
     packed = read_packed(log)
     # Buffers of a kind that Gowin's have none of are pins of another kind.
     return {name: figures for name, figures in packed.items() if figures[0] > figures[1] > 0}
+
+
+def crowded(log: str) -> bool:
+    """Whether what is left of the device was too little to place all cells, by nextpnr's log."""
+    return "Unable to find legal placement for all cells" in log
 
 
 def _is_clock(domain: str) -> bool:

@@ -27,7 +27,26 @@ def parts(mode=Mode.COLLAPSED, seed=3):
     return network, plan, Accelerator(network=network, plan=plan)
 
 
-@pytest.mark.parametrize("name", BOARDS)
+# Where pins stand, and the clock; nextpnr takes Gowin's on its command line.
+CONSTRAINTS = {
+    "ecp5": ("lpf", 'FREQUENCY NET "clock" 77000000.0 HZ;'),
+    "ice40": ("pcf", "set_frequency clock 77.0"),
+    "gowin": ("cst", ""),
+}
+PINS = {
+    "icebreaker": ("set_io clk12_0__io 35", "cell \\SB_PLL40_PAD \\pll"),
+    "ulx3s-85f": ('LOCATE COMP "led_7__io" SITE "H3";', "cell \\EHXPLLL \\pll"),
+    # no button, and an LED of parts
+    "icesugar-pro": ('LOCATE COMP "rgb_led_0__g__io" SITE "A12";', "cell \\EHXPLLL \\pll"),
+    # its oscillator is on no pad of the PLL
+    "hx8k-b-evn": ("set_io clk12_0__io J3", "cell \\SB_PLL40_CORE \\pll"),
+    "tang-nano-9k": ('IO_LOC "clk27_0__io" 52;', "cell \\rPLL \\pll"),
+}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in PINS else pytest.mark.rest) for n in BOARDS]
+)
 def test_files_for_place_and_route(name):
     board = get_board(name)
     network, _, accelerator = parts()
@@ -43,16 +62,14 @@ def test_files_for_place_and_route(name):
     files = board.platform().prepare(top, "top", debug_verilog=False).files
     rtlil = files["top.il"]
     rtlil = rtlil.decode() if isinstance(rtlil, bytes) else rtlil
-    if board.family == "ecp5":
-        constraints = files["top.lpf"]
-        assert 'FREQUENCY NET "clock" 77000000.0 HZ;' in constraints
-        assert 'LOCATE COMP "led_7__io" SITE "H3";' in constraints
-        assert "cell \\EHXPLLL \\pll" in rtlil
-    else:
-        constraints = files["top.pcf"]
-        assert "set_frequency clock 77.0" in constraints
-        assert "set_io clk12_0__io 35" in constraints
-        assert "cell \\SB_PLL40_PAD \\pll" in rtlil
+    constraints = files[f"top.{CONSTRAINTS[board.family][0]}"]
+    assert CONSTRAINTS[board.family][1] in constraints
+    pin, cell = PINS.get(name, ("", ""))
+    assert pin in constraints and cell in rtlil
+    lights = [board.match, *board.label, board.mismatch, board.beat]
+    for light in [light for light in lights if light is not None]:
+        part = "" if light.part is None else f"__{light.part}"
+        assert f"{light.name}_{light.number}{part}__io" in constraints
 
 
 def test_an_oscillator_can_be_the_clock():
