@@ -12,7 +12,7 @@ from .branching import branching, dense, inputs_of
 from .buses import BusCase
 from .chains import bounded_chain, counting_chain, inputs_for
 
-__all__ = ["CASES", "framed", "guarded", "several", "wide"]
+__all__ = ["framed", "guarded", "several", "wide"]
 
 
 def several():
@@ -32,8 +32,8 @@ def several():
 
 def wide():
     """Tokens of eight spikes, which take more than one word."""
-    network = bounded_chain((20, 16, 3), seed=5, high=1)
-    plan = default_plan(network, Mode.COLLAPSED, lanes=16, sweep_lanes=4, spikes=8)
+    network = bounded_chain((12, 8, 3), seed=5, high=1)
+    plan = default_plan(network, Mode.COLLAPSED, lanes=8, sweep_lanes=4, spikes=8)
     return BusCase(network=network, plan=plan, inputs={"x": inputs_for(network, 4)})
 
 
@@ -49,6 +49,3 @@ def guarded():
     network = counting_chain((4, 3), seed=1)
     plan = default_plan(network, Mode.STEPWISE, guard=128)
     return BusCase(network=network, plan=plan, inputs={"x": inputs_for(network, 3)})
-
-
-CASES = (several, framed, guarded, wide)

@@ -35,7 +35,14 @@ def fusesoc(tmp_path, folder, target, environment):
     )
 
 
-@pytest.mark.parametrize("interface", Interface)
+@pytest.mark.parametrize(
+    "interface",
+    [
+        "wishbone",
+        pytest.param("stream", marks=pytest.mark.rest),
+        pytest.param("axi-stream", marks=pytest.mark.rest),
+    ],
+)
 def test_sim(blocks, tmp_path, interface):
     simulator_environment("icarus")
     done = fusesoc(tmp_path, blocks(interface), "sim", dict(os.environ))

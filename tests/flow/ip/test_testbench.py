@@ -8,7 +8,7 @@ import pytest
 
 from spikewright.flow.ip import Interface
 from spikewright.flow.tools import find_tool, simulator_environment
-from support.bus_cases import CASES, several
+from support.bus_cases import framed, guarded, several, wide
 
 
 def run_icarus(folder):
@@ -31,8 +31,22 @@ def run_icarus(folder):
     return done.returncode, done.stdout
 
 
-@pytest.mark.parametrize("interface", Interface)
-@pytest.mark.parametrize("case", CASES)
+ALWAYS = {
+    *((several, interface) for interface in Interface),
+    (framed, Interface.STREAM),
+    (guarded, Interface.AXI_STREAM),
+    (wide, Interface.WISHBONE),
+}
+
+
+@pytest.mark.parametrize(
+    ("case", "interface"),
+    [
+        pytest.param(case, interface, marks=() if (case, interface) in ALWAYS else pytest.mark.rest)
+        for case in (several, framed, guarded, wide)
+        for interface in Interface
+    ],
+)
 def test_icarus(blocks, tmp_path, interface, case):
     folder = tmp_path / "ip"
     shutil.copytree(blocks(interface, case), folder)
