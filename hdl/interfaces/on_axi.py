@@ -35,8 +35,8 @@ class AxiAccelerator(wiring.Component):
     latency, interval : cycles of an access, as of ``AxiLiteSlave``. Tokens pass at one a cycle; the
     output has a cycle more than the accelerator.
 
-    RESET of CONTROL takes no token in its cycle, and leaves an offer on m_axis standing until it is
-    taken, as AXI asks for.
+    While CONTROL resets it no token is taken, and an offer on m_axis stands until it is taken, as
+    AXI asks for.
     """
 
     latency = AxiLiteSlave.latency

@@ -36,7 +36,7 @@ def load_job():
 
 
 def in_order(words, layout):
-    """Tokens of a stream as lists of steps: sorted spikes, then the marker's bits that mean much."""
+    """Tokens of a stream by step: its spikes in order, and the bits of the marker that count."""
     steps, spikes = [], []
     for word in words:
         kind = word & 3
