@@ -84,9 +84,13 @@ class Collector(wiring.Component):
         times = Signal(STAMP_BITS * 2)
         token = self.i.payload
         is_end = token.kind == TokenKind.END.value
+        writes, fresh = Signal(), Signal()
+        m.d.comb += [writes.eq(self.o.valid & self.o.ready), fresh.eq(self.commit & self.open)]
         m.d.sync += waits.eq(self.o.valid & ~self.o.ready)
-        with m.If(self.o.valid & self.o.ready):
-            m.d.sync += [place.eq(place + 1), room.eq(room - 1), written.eq(1)]
+        with m.If(writes | fresh):
+            m.d.sync += [room.eq(Mux(fresh, spare, room - 1)), written.eq(writes)]
+        with m.If(writes | self.i.ready | fresh):
+            m.d.sync += place.eq(Mux(writes, place + 1, 0))
         with m.FSM():
             with m.State("TOKEN"):
                 m.d.comb += self.o.payload.eq(token.as_value().word_select(place, 8))
@@ -101,7 +105,7 @@ class Collector(wiring.Component):
                         m.next = "TAKE"
             with m.State("TAKE"):
                 m.d.comb += self.i.ready.eq(1)
-                m.d.sync += [times.eq(Cat(self.now, self.took)), ends.eq(is_end), place.eq(0)]
+                m.d.sync += [times.eq(Cat(self.now, self.took)), ends.eq(is_end)]
                 m.next = "TOKEN"
                 with m.If(is_end):
                     m.next = "TIMES"
@@ -116,8 +120,7 @@ class Collector(wiring.Component):
                     self.commit.eq(1),
                     self.kind.eq(Mux(ends, FrameType.RESULT, FrameType.PART)),
                 ]
-                m.d.sync += place.eq(0)
                 with m.If(self.open):
-                    m.d.sync += [room.eq(spare), written.eq(0), ends.eq(0)]
+                    m.d.sync += ends.eq(0)
                     m.next = "TOKEN"
         return m

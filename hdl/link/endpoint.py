@@ -27,14 +27,13 @@ class Endpoint(wiring.Component):
 
     Members
     -------
-    good, bad, other, oversized, kind, seq, ack, tag : In, as of ``FrameReceiver``. crowded : In,
+    good, bad, other, oversized, kind, seq, ack : In, as of ``FrameReceiver``. crowded : In,
     the inbox had no room. commit, abort : Out, to the inbox. executed : In, a frame of the inbox is
     done with. connect : Out, from a flip-flop, for a cycle: everything but this begins anew.
     acked, host_ack, again : Out, to the outbox; frame, frame_seq : In, from it; taken : Out, it is
     being sent.
-    own : In, tag of the device's network. idle : In, the sender can begin; start, send_numbered,
-    send_kind, send_seq, send_ack, send_tag : Out, to it, which all but start hold until it is idle
-    again, except for send_ack.
+    idle : In, the sender can begin; start, send_numbered, send_kind, send_seq, send_ack : Out, to
+    it, of which all but start and send_ack hold until it is idle again.
     connected : Out. bad_frames, missed_frames, repeated_frames : Out, which stop at their highest
     value.
 
@@ -63,9 +62,6 @@ class Endpoint(wiring.Component):
                 **{name: Out(1) for name in (*flags_out, "send_numbered", "connected")},
                 **{name: Out(8) for name in bytes_out},
                 **{name: Out(LINK_COUNTER_BITS) for name in LINK_COUNTERS},
-                "tag": In(32),
-                "own": In(32),
-                "send_tag": Out(32),
             }
         )
 
@@ -136,7 +132,6 @@ class Endpoint(wiring.Component):
             self.send_numbered.eq(own == 0),
             self.send_kind.eq(own),
             self.send_seq.eq(Mux(self.send_numbered, self.frame_seq, 0)),
-            self.send_tag.eq(Mux(own == FrameType.HELLO, self.tag, self.own)),
             self.start.eq((chosen != 0) | self.taken),
         ]
         waited = Signal(_ACK_WAITS_BITS)

@@ -197,13 +197,11 @@ class HostLink(wiring.Component):
                     "kind",
                     "seq",
                     "ack",
-                    "tag",
                     "oversized",
                 )
             ),
             endpoint.crowded.eq(inbox.crowded),
             endpoint.executed.eq(executor.executed),
-            endpoint.own.eq(own),
             endpoint.idle.eq(sender.idle),
             endpoint.frame.eq(outbox.frame),
             endpoint.frame_seq.eq(outbox.seq),
@@ -216,7 +214,8 @@ class HostLink(wiring.Component):
             sender.kind.eq(endpoint.send_kind),
             sender.seq.eq(endpoint.send_seq),
             sender.ack.eq(endpoint.send_ack),
-            sender.tag.eq(endpoint.send_tag),
+            sender.tag.eq(receiver.tag),
+            sender.own.eq(own),
             self.connected.eq(endpoint.connected),
         ]
         wiring.connect(m, outbox.o, sender.i)

@@ -67,10 +67,9 @@ class Inbox(wiring.Component):
         # One bit more than a place has, so that full and empty differ.
         size = (2 * self.depth - 1).bit_length()
         first, end, last = Signal(size), Signal(size), Signal(size)
-        held, room, fetched = Signal(size), Signal(), Signal()
+        room, fetched = Signal(), Signal()
         m.d.comb += [
-            held.eq(last - first),
-            room.eq(~held[-1]),
+            room.eq(last ^ first != self.depth),
             write.addr.eq(last),
             write.data.eq(self.data),
             write.en.eq(self.write & room & ~self.crowded),

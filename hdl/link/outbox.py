@@ -1,6 +1,6 @@
 """Keeps answers until the host says that it has them, and finds them again where it has not."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,6 +12,7 @@ __all__ = ["Outbox"]
 
 _HEADER = 3  # type, and length in two bytes
 _SEQ_BITS = 8
+_MOST_FRAMES = 1 << _SEQ_BITS - 1  # of more the numbers would be ambiguous
 
 
 class Outbox(wiring.Component):
@@ -80,95 +81,113 @@ class Outbox(wiring.Component):
         )
         # One bit more than a place has, so that full and empty differ.
         oldest = Signal((2 * self.depth - 1).bit_length())
-        next_seq, acked, few = Signal(_SEQ_BITS), Signal(_SEQ_BITS), Signal()
-        self._write(m, mem.write_port(), oldest, next_seq, few)
-        self._hear(m, next_seq, acked, few)
-        self._read(m, mem.read_port(domain="comb"), oldest, next_seq, acked)
+        # Numbers of the next frame, and of the first that was not acknowledged; each bit the other
+        # way round, since to add costs less than to subtract.
+        next_not, acked_not = Signal(_SEQ_BITS, init=-1), Signal(_SEQ_BITS, init=-1)
+        self._hear(m, next_not, acked_not)
+        self._write(m, mem.write_port(), oldest, next_not, acked_not)
+        self._read(m, mem.read_port(domain="comb"), oldest, next_not, acked_not)
         return m
 
-    def _hear(self, m: Module, next_seq: Signal, acked: Signal, few: Signal) -> None:
-        """All modulo 256: how far an ack is from the last one must be as far as it can be."""
-        waiting, ahead = Signal(_SEQ_BITS), Signal(_SEQ_BITS)
-        m.d.comb += [
-            waiting.eq(next_seq - acked),
-            ahead.eq(self.ack - acked),
-            few.eq(~waiting[-1]),
-        ]
-        with m.If(self.acked & (ahead <= waiting)):
-            m.d.sync += acked.eq(self.ack)
+    def _hear(self, m: Module, next_not: Signal, acked_not: Signal) -> None:
+        """All modulo 256, of 128 frames at most: an ack is above the last one, and not above next.
+
+        The last one again changes nothing, and so is none.
+        """
+        above, behind = Signal(_SEQ_BITS), Signal(_SEQ_BITS)
+        m.d.comb += [above.eq(self.ack + acked_not), behind.eq(self.ack + next_not)]
+        with m.If(self.acked & ~above[-1] & behind[-1]):
+            m.d.sync += acked_not.eq(~self.ack)
 
     def _write(
-        self, m: Module, port: memory.WritePort, oldest: Signal, next_seq: Signal, few: Signal
+        self,
+        m: Module,
+        port: memory.WritePort,
+        oldest: Signal,
+        next_not: Signal,
+        acked_not: Signal,
     ) -> None:
         """A payload goes behind room for its header, which is written when it is committed."""
-        place, begin = Signal.like(oldest, init=_HEADER), Signal.like(oldest)
-        length, used = Signal(self.depth.bit_length()), Signal.like(oldest)
-        kind = Signal(8)
+        place = Signal.like(oldest)
+        begin = Signal.like(oldest)
+        length = Signal(self.depth.bit_length())
+        byte = Signal(8)  # of the header
+        full, many, moves, returns = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            used.eq(place - oldest),
+            full.eq((place ^ oldest) == self.depth),
+            many.eq((next_not ^ acked_not) == _MOST_FRAMES),
             port.addr.eq(place),
-            port.en.eq(1),
+            port.data.eq(byte),
         ]
-        m.d.sync += [kind.eq(self.kind), place.eq(place + 1)]
+        m.d.sync += byte.eq(self.kind)
+        with m.If(returns):
+            m.d.sync += place.eq(begin)
+        with m.Elif(moves):
+            m.d.sync += place.eq(place + 1)
         with m.FSM(name="writer"):
+            for k in range(_HEADER):
+                with m.State(f"PASS_{k}"):
+                    m.d.comb += moves.eq(~full)
+                    with m.If(~full):
+                        m.next = f"PASS_{k + 1}" if k + 1 < _HEADER else "OPEN"
             with m.State("OPEN"):
                 m.d.comb += [
-                    self.open.eq((used <= self.depth) & few),
-                    self.i.ready.eq(~used[-1]),
+                    self.open.eq(~many),
+                    self.i.ready.eq(~full),
                     port.data.eq(self.i.payload),
-                    port.en.eq(self.i.valid & self.i.ready),
+                    port.en.eq(self.i.valid & ~full),
+                    moves.eq(port.en),
                 ]
-                with m.If(port.en):
+                with m.If(moves):
                     m.d.sync += length.eq(length + 1)
-                with m.Else():
-                    m.d.sync += place.eq(place)
                 with m.If(self.commit & self.open):
-                    m.d.sync += [place.eq(begin), begin.eq(place)]
+                    m.d.comb += returns.eq(1)
+                    m.d.sync += begin.eq(place)
                     m.next = "TYPE"
-            for state, after, byte in (
-                ("TYPE", "LOW", kind),
-                ("LOW", "HIGH", length[:8]),
-                ("HIGH", "BEHIND", length[8:]),
+            for state, after, then in (
+                ("TYPE", "LOW", length[:8]),
+                ("LOW", "HIGH", length[8:]),
+                ("HIGH", "BEHIND", self.kind),
             ):
                 with m.State(state):
-                    m.d.comb += port.data.eq(byte)
+                    m.d.comb += [port.en.eq(1), moves.eq(1)]
+                    m.d.sync += byte.eq(then)
                     m.next = after
-                    if state == "HIGH":
-                        m.d.sync += [next_seq.eq(next_seq + 1), length.eq(0)]
             with m.State("BEHIND"):
-                m.d.comb += port.en.eq(0)
-                m.d.sync += place.eq(begin)
-                m.next = "PASS_1"
-            for k in range(_HEADER):
-                with m.State(f"PASS_{k + 1}"):
-                    m.d.comb += port.en.eq(0)
-                    m.next = f"PASS_{k + 2}" if k + 1 < _HEADER else "OPEN"
+                m.d.comb += returns.eq(1)
+                m.d.sync += [length.eq(0), next_not.eq(next_not - 1)]
+                m.next = "PASS_0"
 
     def _read(
         self,
         m: Module,
         port: memory.ReadPort,
         oldest: Signal,
-        next_seq: Signal,
-        acked: Signal,
+        next_not: Signal,
+        acked_not: Signal,
     ) -> None:
         """Forget what was acknowledged; go back; or offer the next frame."""
-        oldest_seq, back = Signal(_SEQ_BITS), Signal()
-        at, sends, step = Signal.like(oldest), Signal.like(oldest), Signal.like(oldest)
-        word, head, fetched = Signal(8, reset_less=True), Signal(8, reset_less=True), Signal()
-        m.d.comb += [port.addr.eq(at), self.o.payload.eq(head)]
-        m.d.sync += [word.eq(port.data), head.eq(word), at.eq(at + step)]
+        oldest_seq, forgets, back = Signal(_SEQ_BITS), Signal(), Signal()
+        at = Signal.like(oldest)
+        step = Signal.like(oldest)
+        over, fetched = Signal(), Signal()
+        word = Signal(8, reset_less=True)
+        head = Signal(8, reset_less=True)
+        m.d.comb += [
+            port.addr.eq(Mux(over, oldest, at)),
+            self.o.payload.eq(head),
+            forgets.eq(~(oldest_seq ^ acked_not).all()),
+        ]
+        m.d.sync += [word.eq(port.data), head.eq(word), oldest.eq(oldest + step)]
         with m.If(self.again):
             m.d.sync += back.eq(1)
         with m.FSM(name="reader"):
             with m.State("LOOK"):
-                with m.If(oldest_seq != acked):
-                    m.d.sync += at.eq(oldest)
+                with m.If(forgets):
                     m.next = "TYPE"
                 with m.Elif(back):
-                    m.d.sync += [sends.eq(oldest), self.seq.eq(oldest_seq), back.eq(self.again)]
-                with m.Elif(self.seq != next_seq):
-                    m.d.sync += at.eq(sends)
+                    m.d.sync += [at.eq(oldest), self.seq.eq(oldest_seq), back.eq(self.again)]
+                with m.Elif(~(self.seq ^ next_not).all()):
                     m.next = "FRAME"
             # Over the header, whose bytes come two cycles late, then over the payload.
             for state, after, bytes_over in (
@@ -176,32 +195,25 @@ class Outbox(wiring.Component):
                 ("LOW", "HIGH", 1),
                 ("HIGH", "ADD_LOW", 1),
                 ("ADD_LOW", "ADD_HIGH", head),
-                ("ADD_HIGH", "FORGET", head << 8),
+                ("ADD_HIGH", "LOOK", head << 8),
             ):
                 with m.State(state):
-                    m.d.comb += step.eq(bytes_over)
+                    m.d.comb += [over.eq(1), step.eq(bytes_over)]
                     m.next = after
-            with m.State("FORGET"):
-                m.d.sync += [oldest.eq(at), oldest_seq.eq(oldest_seq + 1)]
-                with m.If(self.seq == oldest_seq):
-                    m.d.sync += [sends.eq(at), self.seq.eq(self.seq + 1)]
-                m.next = "LOOK"
+                    if after == "LOOK":
+                        m.d.sync += oldest_seq.eq(oldest_seq + 1)
+                        with m.If(self.seq == oldest_seq):
+                            m.d.sync += back.eq(1)  # it goes without having been sent
             with m.State("FRAME"):
                 m.d.comb += self.frame.eq(1)
                 with m.If(self.taken):
                     m.next = "SEND"
-                with m.Elif(back | (oldest_seq != acked)):
+                with m.Elif(back | forgets):
                     m.next = "LOOK"
             with m.State("SEND"):
                 m.d.sync += [fetched.eq(1), self.o.valid.eq(fetched)]
                 with m.If(self.o.valid & self.o.ready):
-                    m.d.comb += step.eq(1)
-                    m.d.sync += [fetched.eq(0), self.o.valid.eq(0)]
+                    m.d.sync += [at.eq(at + 1), fetched.eq(0), self.o.valid.eq(0)]
                 with m.If(self.sent):
-                    m.d.sync += [
-                        sends.eq(at),
-                        self.seq.eq(self.seq + 1),
-                        fetched.eq(0),
-                        self.o.valid.eq(0),
-                    ]
+                    m.d.sync += [self.seq.eq(self.seq + 1), fetched.eq(0), self.o.valid.eq(0)]
                     m.next = "LOOK"

@@ -5,7 +5,15 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.golden.errors import ConfigurationError
-from spikewright.golden.link import CRC_BYTES, ESCAPE, FLAG, FLIP, HEADER_BYTES, LINK_VERSION
+from spikewright.golden.link import (
+    CRC_BYTES,
+    ESCAPE,
+    FLAG,
+    FLIP,
+    HEADER_BYTES,
+    LINK_VERSION,
+    FrameType,
+)
 
 from .crc import SerialCrc
 from .uart import BYTES
@@ -27,9 +35,10 @@ class FrameSender(wiring.Component):
     -------
     start : In, obeyed while ``idle`` : Out. numbered : In, type, length and payload come by ``i`` :
     In(stream), as ``Outbox`` has them; else the type is ``kind`` : In, and there is no payload.
-    seq, ack, tag : In, of the header. All of them are read from the cycle behind start on, and are
-    held until done; but ack may change, and which one is sent is left open. o : Out(stream), the
-    bytes of the line. done : Out, the last one of a frame was taken.
+    seq, ack : In, of the header; so is tag : In, of a HELLO, and own : In, of all others. All of
+    them are read from the cycle behind start on, and are held until done; but ack may change, and
+    which one is sent is left open. o : Out(stream), the bytes of the line. done : Out, the last one
+    of a frame was taken.
 
     Timing
     ------
@@ -57,6 +66,7 @@ class FrameSender(wiring.Component):
                 "seq": In(8),
                 "ack": In(8),
                 "tag": In(32),
+                "own": In(32),
                 "idle": Out(1),
                 "i": In(BYTES),
                 "o": Out(BYTES),
@@ -76,15 +86,19 @@ class FrameSender(wiring.Component):
         left = Signal(range(self.longest + 1))
         byte, got, escaped = Signal(8), Signal(8), Signal()
         raw, special, fetches = Signal(), Signal(), Signal()
-        header = [LINK_VERSION, self.kind, self.seq, self.ack]
-        header += [self.tag[8 * k : 8 * k + 8] for k in range(4)]
-        own = Array([*header, 0, 0, *[crc.crc[:8]] * CRC_BYTES, FLAG, FLAG])
+        first = Array([LINK_VERSION, self.kind, self.seq, self.ack])[place[:2]]
+        hello = ~self.numbered & (self.kind == FrameType.HELLO)
+        tags = (tag.word_select(place[:2], 8) for tag in (self.tag, self.own))
+        # A length of 0, the crc as it comes down, flags.
+        last = Mux(place[1:3] == 0, 0, Mux(place[1:3].all(), FLAG, crc.crc[:8]))
         m.d.comb += [
             fetches.eq(
                 (left != 0)
                 | (self.numbered & ((place == _TYPE) | (place[1:] == _LENGTH >> 1)))
             ),
-            got.eq(Mux(fetches, self.i.payload, own[place])),
+            got.eq(
+                Mux(fetches, self.i.payload, Mux(place[3], last, Mux(place[2], Mux(hello, *tags), first)))
+            ),
             # What was got before: a flag.
             raw.eq((place == 0) | (place == _END + 1)),
             special.eq(~raw & ((byte == FLAG) | (byte == ESCAPE))),
