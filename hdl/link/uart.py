@@ -13,6 +13,7 @@ BYTES = stream.Signature(8)
 
 _BYTE_BITS = 8
 _FRAME_BITS = 10  # with start and stop
+_HALF = 1 << INCREMENT_BITS - 1
 _LEAST_CYCLES = 4  # of a bit: it is sampled up to a cycle before or behind its middle
 
 
@@ -33,11 +34,17 @@ class UartReceiver(wiring.Component):
 
     Timing
     ------
-    latency : 3 cycles from the middle of the stop bit, two of them to synchronise. interval : ten
-    bits. A consumer that needs fewer cycles a byte than that never loses one.
+    latency : cycles from the one in which rx is sampled as the stop bit to the byte's offer.
+    interval : ten bits. A consumer that needs fewer cycles a byte than that never loses one.
+    tolerance : the sender's bits may be longer or shorter by this part of them, at 4 cycles a bit
+    and more. A start bit shorter than half a bit is none; a byte whose stop bit is 0 is dropped, and
+    a line that stays at 0 gives nothing until it rises, which may look like the end of a byte.
 
-    Storage: a byte, the phase of a bit. Reset waits for a start bit.
+    Storage: two bytes, the phase of a bit. Reset waits for a start bit.
     """
+
+    latency = 4
+    tolerance = 0.02
 
     def __init__(self) -> None:
         super().__init__({"rx": In(1), "increment": In(INCREMENT_BITS), "o": Out(BYTES)})
@@ -57,15 +64,17 @@ class UartReceiver(wiring.Component):
             m.d.sync += self.o.valid.eq(0)
         with m.If(left == 0):
             with m.If(line):
-                m.d.sync += phase.eq(1 << (INCREMENT_BITS - 1))
+                m.d.sync += phase.eq(_HALF)
             with m.Else():
                 m.d.sync += left.eq(_FRAME_BITS)
         with m.Elif(phase[-1]):
             m.d.sync += [bits.eq(Cat(bits[1:], before)), left.eq(left - 1)]
             with m.If((left == _FRAME_BITS) & before):
                 m.d.sync += left.eq(0)  # a glitch, no start bit
-            with m.If((left == 1) & before):
-                m.d.sync += [self.o.payload.eq(bits), self.o.valid.eq(1)]
+            with m.If(left == 1):
+                m.d.sync += phase.eq(_HALF)  # the next start bit may be there
+                with m.If(before):
+                    m.d.sync += [self.o.payload.eq(bits), self.o.valid.eq(1)]
         return m
 
 
@@ -79,7 +88,8 @@ class UartTransmitter(wiring.Component):
 
     Timing
     ------
-    latency : up to a bit from a byte's acceptance to its start bit. interval : ten bits.
+    latency : up to a bit and a cycle from a byte's acceptance to its start bit. interval : ten bits,
+    each a cycle longer or shorter than it should be at most. A pause of the source is one of ones.
 
     Storage: a byte, the phase of a bit. Reset sends nothing.
     """
