@@ -43,7 +43,7 @@ class Outbox(wiring.Component):
     Storage: depth bytes. Reset clears, and begins to number at 0.
     """
 
-    latency = 5
+    latency = 6
     interval = 3
 
     def __init__(self, *, depth: int) -> None:
