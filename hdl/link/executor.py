@@ -38,8 +38,8 @@ class Executor(wiring.Component):
     -------
     i : In(stream), bytes of the inbox: type, length with the tag's bit on top, payload. executed :
     Out, for a cycle. number : In, of the command.
-    o : Out(stream), bytes for the outbox; wants : Out, it has some; free : In, it may write; commit,
-    kind : Out, obeyed while ``open`` : In.
+    o : Out(stream), bytes for the outbox; wants : Out, it has some; free : In, it may write;
+    commit, kind : Out, obeyed while ``open`` : In.
     ready : In, the network is there. increment : In, of the UART. count_0, count_1, ... : In,
     counters; clear : Out, zeroes them. restart : Out, resets the accelerator.
     begin, index, spikes, end, keep, steps, bytes, last, done : to and from ``Feeder``.

@@ -21,8 +21,9 @@ class Inbox(wiring.Component):
     Members
     -------
     write : In, the byte ``data`` : In is added to what is not committed; where there is no room it
-    is lost, and ``crowded`` : Out until the next commit or abort. commit, abort : In, what was
-    written is there, or was never; neither comes with a write. o : Out(stream) of bytes.
+    is lost, and ``crowded`` : Out until the next abort, without a commit before. commit, abort :
+    In, what was written is there, or was never; neither comes with a write. o : Out(stream) of
+    bytes.
 
     Timing
     ------
@@ -53,7 +54,7 @@ class Inbox(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Three places go round: the next to be read, the end of what is there, and of what came."""
+        """Three places go round: of the next to be read, behind what is there, and what came."""
         m = Module()
         # A byte is never read while it is written: what is not committed is not looked at.
         m.submodules.bytes = mem = memory.Memory(
@@ -72,7 +73,7 @@ class Inbox(wiring.Component):
             room.eq(last ^ first != self.depth),
             write.addr.eq(last),
             write.data.eq(self.data),
-            write.en.eq(self.write & room & ~self.crowded),
+            write.en.eq(self.write & room),
             read.addr.eq(first),
             self.o.payload.eq(head),
         ]
@@ -82,7 +83,7 @@ class Inbox(wiring.Component):
         with m.Elif(self.write):
             m.d.sync += self.crowded.eq(1)
         with m.If(self.commit):
-            m.d.sync += [end.eq(last), self.crowded.eq(0)]
+            m.d.sync += end.eq(last)
         with m.If(self.abort):
             m.d.sync += [last.eq(end), self.crowded.eq(0)]
         with m.If(self.o.valid & self.o.ready):

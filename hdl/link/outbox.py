@@ -186,7 +186,7 @@ class Outbox(wiring.Component):
                 with m.If(forgets):
                     m.next = "TYPE"
                 with m.Elif(back):
-                    m.d.sync += [at.eq(oldest), self.seq.eq(oldest_seq), back.eq(self.again)]
+                    m.d.sync += [at.eq(oldest), self.seq.eq(oldest_seq), back.eq(0)]
                 with m.Elif(~(self.seq ^ next_not).all()):
                     m.next = "FRAME"
             # Over the header, whose bytes come two cycles late, then over the payload.

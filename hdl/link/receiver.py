@@ -108,9 +108,7 @@ class FrameReceiver(wiring.Component):
                 with m.Case(3):
                     m.d.sync += [self.ack.eq(symbol.byte), ours.eq(1)]
                 with m.Case(4, 5, 6, 7):
-                    m.d.sync += ours.eq(
-                        ours & (symbol.byte == self.own.word_select(place[:2], 8))
-                    )
+                    m.d.sync += ours.eq(ours & (symbol.byte == self.own.word_select(place[:2], 8)))
                     with m.If(self.kind == FrameType.CONNECT):
                         m.d.sync += self.tag.word_select(place[:2], 8).eq(symbol.byte)
                 with m.Case(8):

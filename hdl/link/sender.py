@@ -89,16 +89,14 @@ class FrameSender(wiring.Component):
         first = Array([LINK_VERSION, self.kind, self.seq, self.ack])[place[:2]]
         hello = ~self.numbered & (self.kind == FrameType.HELLO)
         tags = (tag.word_select(place[:2], 8) for tag in (self.tag, self.own))
+        header = Mux(place[2], Mux(hello, *tags), first)
         # A length of 0, the crc as it comes down, flags.
         last = Mux(place[1:3] == 0, 0, Mux(place[1:3].all(), FLAG, crc.crc[:8]))
         m.d.comb += [
             fetches.eq(
-                (left != 0)
-                | (self.numbered & ((place == _TYPE) | (place[1:] == _LENGTH >> 1)))
+                (left != 0) | (self.numbered & ((place == _TYPE) | (place[1:] == _LENGTH >> 1)))
             ),
-            got.eq(
-                Mux(fetches, self.i.payload, Mux(place[3], last, Mux(place[2], Mux(hello, *tags), first)))
-            ),
+            got.eq(Mux(fetches, self.i.payload, Mux(place[3], last, header))),
             # What was got before: a flag.
             raw.eq((place == 0) | (place == _END + 1)),
             special.eq(~raw & ((byte == FLAG) | (byte == ESCAPE))),

@@ -34,11 +34,11 @@ class UartReceiver(wiring.Component):
 
     Timing
     ------
-    latency : cycles from the one in which rx is sampled as the stop bit to the byte's offer.
+    latency : cycles from the middle of the stop bit to the byte's offer, or one more or less.
     interval : ten bits. A consumer that needs fewer cycles a byte than that never loses one.
     tolerance : the sender's bits may be longer or shorter by this part of them, at 4 cycles a bit
-    and more. A start bit shorter than half a bit is none; a byte whose stop bit is 0 is dropped, and
-    a line that stays at 0 gives nothing until it rises, which may look like the end of a byte.
+    and more. A start bit shorter than half a bit is none; a byte whose stop bit is 0 is dropped,
+    and a line that stays at 0 gives nothing until it rises, which may look like a byte's end.
 
     Storage: two bytes, the phase of a bit. Reset waits for a start bit.
     """
@@ -88,16 +88,14 @@ class UartTransmitter(wiring.Component):
 
     Timing
     ------
-    latency : up to a bit and a cycle from a byte's acceptance to its start bit. interval : ten bits,
-    each a cycle longer or shorter than it should be at most. A pause of the source is one of ones.
+    latency : up to a bit and 3 cycles from a byte's acceptance to its start bit. interval : ten
+    bits, whose edges are less than a cycle late. A pause of the source is one of ones.
 
     Storage: a byte, the phase of a bit. Reset sends nothing.
     """
 
     def __init__(self) -> None:
-        super().__init__(
-            {"i": In(BYTES), "increment": In(INCREMENT_BITS), "tx": Out(1, init=1)}
-        )
+        super().__init__({"i": In(BYTES), "increment": In(INCREMENT_BITS), "tx": Out(1, init=1)})
 
     def elaborate(self, platform: object) -> Module:
         """A shift register that fills with ones."""

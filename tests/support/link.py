@@ -70,6 +70,7 @@ class Listener:
             self.bad += 1
             return
         self.frames.append(
-            Heard(data[0], data[1], data[2], data[3], int.from_bytes(data[4:8], "little"),
-                  data[10:-4])
+            Heard(
+                data[0], data[1], data[2], data[3], int.from_bytes(data[4:8], "little"), data[10:-4]
+            )
         )

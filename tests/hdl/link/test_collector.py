@@ -112,8 +112,8 @@ def words(layout, tokens, taken):
         ("1", "1" * 30 + "0" * 41, "01", "0" * 22 + "111"),
     ],
 )
-def test_tokens_and_frames(layout, valid, ready, opens, wants, seed=8):
-    print(f"seed {seed}")
+@pytest.mark.parametrize("seed", [8])
+def test_tokens_and_frames(layout, valid, ready, opens, wants, seed):
     tokens = tokens_of(layout, random.Random(seed), 70)
     frames, taken, _ = run(layout, tokens, valid=valid, ready=ready, opens=opens, wants=wants)
     expected = words(layout, tokens, taken)

@@ -1,5 +1,7 @@
 """Frames that are whole and such that are not, byte by byte."""
 
+from itertools import pairwise
+
 import pytest
 from amaranth.hdl import ResetInserter, Signal
 
@@ -158,9 +160,8 @@ def test_the_fastest_source_that_cannot_wait(pace):
 def test_latency_and_interval():
     data = frame(ECHO, b"abcd", tag=TAG)
     found, times = judge([*symbols(data), *symbols(data)])
-    assert [b - a for a, b in zip(times[: len(data)], times[1:], strict=False)] == [
-        FrameReceiver.interval
-    ] * len(data)
+    gaps = [b - a for a, b in pairwise(times[: len(data) + 1])]
+    assert gaps == [FrameReceiver.interval] * len(data)
     ended = times[len(data)]
     assert found[0][0] == ended + FrameReceiver.latency
     assert times[len(data) + 1] == ended + 2

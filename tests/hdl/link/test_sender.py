@@ -23,7 +23,7 @@ def test_payloads_that_are_refused(longest):
 
 
 def send(frames, *, valid="1", ready="1", longest=300, cut=None):
-    """(cycle, byte) of the line for frames (kind, seq, ack, payload or None), each as soon as may be.
+    """(cycle, byte) of the line for frames (kind, seq, ack, payload or None), one after the other.
 
     In cycle ``cut`` it is reset, and begins with the next frame.
     """
@@ -100,9 +100,9 @@ def test_frames_of_all_kinds(valid, ready):
     assert bytes(byte for _, byte in found) == expected(frames)
 
 
-def test_random_frames(seed=6):
+@pytest.mark.parametrize("seed", [6])
+def test_random_frames(seed):
     """So that escapes come in every field, crc included."""
-    print(f"seed {seed}")
     rng = random.Random(seed)
     frames = []
     for _ in range(30):
@@ -121,7 +121,7 @@ def test_latency_and_interval():
     assert times[0] - starts[0] == FrameSender.latency
     data = frame(ECHOED, b"abc", tag=OWN)
     at = times[1]
-    for now, byte in zip(times[2:], line(data)[2:], strict=False):
+    for now in times[2 : len(line(data))]:
         assert now - at in (1, FrameSender.interval)
         at = now
     took = sum(FrameSender.interval + (byte in (0x7D, 0x7E)) for byte in data)
@@ -149,7 +149,7 @@ def test_an_ack_that_changes_is_one_or_the_other():
 
 def test_a_reset_forgets_the_frame():
     """What was sent of it is bad, and the next one is whole."""
-    for cut in (1, 4, 30, 75, 110, 140, 160):
+    for cut in (1, 4, 30, 75, 110, 140, 150):
         found, _ = send([(ECHOED, 1, 2, b"\x7e\x7e"), (ECHOED, 3, 4, b"ok")], cut=cut)
         listener = Listener()
         for _, byte in found:
