@@ -16,7 +16,7 @@ BESIDE := loguru tqdm pbr matplotlib
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup frameworks demo test everything fuzz bench regress record lint format clean
+.PHONY: help setup frameworks demo test everything fuzz bench boards regress record lint format clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ bench: $(STAMP) build/demo/summary.json  ## all benchmarks, into build/bench, he
 		$(BIN)/spikewright bench $$name --out build/bench/$$name || exit; \
 	done
 	$(MAKE) regress
+
+boards: $(STAMP)  ## the digits network for every board, or BOARDS="a b", into build/boards and docs/boards.md
+	$(BIN)/python -m spikewright.flow.routed build/boards docs/boards.md $(BOARDS)
 
 regress: $(STAMP)  ## hold the results in build against docs/results: what moved, and whether too far
 	$(BIN)/python -m spikewright.flow.results regress docs/results $(RUNS)

@@ -1,11 +1,14 @@
 """Development boards: devices, clocks, pins, and a self-test that runs on them."""
 
-from .board import BlockRam, Board, Flash, LargeRam, Light
+from .board import Board, Flash, Light, Programmer, Uart
 from .flash import FlashLoader
+from .link_top import LinkTop, usual_link
+from .rams import BlockRam, LargeRam
 from .registry import BOARDS, get_board
 from .reset import PowerOnReset
 from .resources import Resources
 from .selftest import SelfTest
+from .selftest_top import SelfTestTop
 from .top import BoardTop
 
 __all__ = [
@@ -13,12 +16,17 @@ __all__ = [
     "BlockRam",
     "Board",
     "BoardTop",
+    "SelfTestTop",
     "Flash",
     "FlashLoader",
     "LargeRam",
+    "LinkTop",
     "Light",
     "PowerOnReset",
+    "Programmer",
     "Resources",
     "SelfTest",
+    "Uart",
     "get_board",
+    "usual_link",
 ]

@@ -1,86 +1,16 @@
-"""What a board is: its device's resources, its clock, and where the self-test shows itself."""
+"""What a board is: its device's resources, its clock, where the self-test shows itself, and how a
+host reaches it.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from .pll import Pll
+from .rams import BlockRam, LargeRam
 from .resources import Resources
 
-__all__ = ["BlockRam", "Board", "Flash", "LargeRam", "Light"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class BlockRam:
-    """A device's block RAMs, and how synthesis makes memories of them.
-
-    Parameters
-    ----------
-    name : the vendor's word for one. count : how many there are.
-    shapes : (rows, bits) that one can be configured to.
-    dual_shapes : those in which two rows are read in a cycle; none where it has one read port.
-    byte : bits that are written together; a word that is written is whole bytes.
-    cost : what synthesis holds one to cost, where a gate of a multiplexer costs a half.
-    """
-
-    name: str
-    count: int
-    shapes: tuple[tuple[int, int], ...]
-    dual_shapes: tuple[tuple[int, int], ...] = ()
-    byte: int = 1
-    cost: int
-
-    def blocks(self, rows: int, bits: int, *, ports: int = 1, written: bool = False) -> int:
-        """Blocks that a memory of rows x bits takes, all in the shape that costs the least.
-
-        Rows that one block does not hold lie side by side, behind a multiplexer. One of which
-        several rows are read in a cycle is there as often as its ``ports`` ask for. ``written`` :
-        it is no table of constants.
-        """
-        return self._best(rows, bits, ports, written)[1]
-
-    def total_cost(self, rows: int, bits: int, *, written: bool = False) -> float:
-        """What synthesis holds them to cost, with their multiplexers."""
-        return self._best(rows, bits, 1, written)[0]
-
-    def _best(self, rows: int, bits: int, ports: int, written: bool) -> tuple[float, int]:
-        options = [(shape, ports) for shape in self.shapes]
-        options += [(shape, -(-ports // 2)) for shape in self.dual_shapes if ports > 1]
-        return min(self._priced(rows, bits, *option, written) for option in options)
-
-    def _priced(
-        self, rows: int, bits: int, shape: tuple[int, int], copies: int, written: bool
-    ) -> tuple[float, int]:
-        deep, wide = shape
-        byte = min(self.byte, wide) if written else 1
-        parts = -(-rows // deep)
-        blocks = -(-parts * -(-bits // byte) * byte // wide) * copies
-        multiplexer = (parts - 1) * bits + (parts if written and parts > 1 else 0)
-        return self.cost * blocks + multiplexer / 2, blocks
-
-    @property
-    def bits(self) -> int:
-        """Bits of one block."""
-        return max(deep * wide for deep, wide in self.shapes)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LargeRam:
-    """A device's large RAMs of one port, without initial contents.
-
-    Parameters
-    ----------
-    name : the vendor's word for one. count : how many there are. rows, bits : of one.
-    """
-
-    name: str
-    count: int
-    rows: int
-    bits: int
-
-    def blocks(self, rows: int, bits: int) -> int:
-        """RAMs that a memory of rows x bits takes."""
-        return -(-rows // self.rows) * -(-bits // self.bits)
+__all__ = ["Board", "Flash", "Light", "Programmer", "Uart"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,10 +30,49 @@ class Flash:
 
 @dataclass(frozen=True, kw_only=True)
 class Light:
-    """One LED: the resource's name and number on the platform."""
+    """One LED: the resource's name and number on the platform, and which of its parts."""
 
     name: str
     number: int
+    part: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uart:
+    """The serial link to a host.
+
+    Parameters
+    ----------
+    resource, number : on the platform, with rx and tx as the FPGA sees them.
+    bridge : the board's own USB bridge; None where an adapter of one's own goes on ``pins``.
+    rates : baud that the bridge makes, descending; of an adapter, what all common ones make.
+    pins : where rx and tx are, for who wires an adapter.
+    shared : whether they are the pins of the LED and the button, which then cannot be used.
+    """
+
+    resource: str = "uart"
+    number: int = 0
+    bridge: str | None
+    rates: tuple[int, ...]
+    pins: str = ""
+    shared: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Programmer:
+    """How openFPGALoader writes a bitstream.
+
+    Parameters
+    ----------
+    arguments : what names the board, or its cable. sram : whether the device takes it at once,
+    until it loses power. flash : whether it can be written to stay.
+    adapter : whether a JTAG adapter of one's own is needed, which must be named.
+    """
+
+    arguments: tuple[str, ...]
+    sram: bool = True
+    flash: bool = True
+    adapter: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +82,8 @@ class Board:
     Parameters
     ----------
     name : what a user types. title : what a user reads.
-    family : ``ecp5`` or ``ice40``. device, package : as the vendor writes them.
+    family : ``ecp5``, ``ice40`` or ``gowin``. device, package, speed : as the vendor writes them;
+    the speed of an iCE40 is that of its series, UP, HX or LP.
     luts, ffs : 4-input lookup tables (iCE40: logic cells) and flip-flops.
     block_ram : the block RAMs. lut_ram : whether lookup tables can be memory.
     large_ram : large RAMs; None where there are none.
@@ -123,10 +93,12 @@ class Board:
     goal_mhz : what place and route aims at, at least; high, so that it tries.
     plls : every clock that can be made of the oscillator, slowest first.
     platform : makes the Amaranth platform with every resource below.
-    label : LEDs that show the label in binary, bit 0 first.
-    match, mismatch : LEDs that say whether it is the expected one.
-    beat : LED that changes with every result.
-    button : resource that starts the next run at once.
+    match : LED that says that the result is the expected one.
+    label : LEDs that show the label in binary, bit 0 first; as many as there are.
+    mismatch : LED that says that it is another one. beat : LED that changes with every result.
+    button : resource that starts the next run at once. What a board has not is None.
+    uart : the link to a host; None where there is none.
+    programmer : None where openFPGALoader does not know how; ``by_hand`` says it then.
     flash : where it is configured from, and what fills the large RAMs; None where nothing does.
     """
 
@@ -135,6 +107,7 @@ class Board:
     family: str
     device: str
     package: str
+    speed: str
     luts: int
     ffs: int
     block_ram: BlockRam
@@ -147,11 +120,14 @@ class Board:
     goal_mhz: float
     plls: tuple[Pll, ...]
     platform: Callable[[], Any]
-    label: tuple[Light, ...]
     match: Light
-    mismatch: Light | None
-    beat: Light | None
-    button: Light
+    label: tuple[Light, ...] = ()
+    mismatch: Light | None = None
+    beat: Light | None = None
+    button: Light | None = None
+    uart: Uart | None = None
+    programmer: Programmer | None = None
+    by_hand: str = ""
     flash: Flash | None = None
 
     @property

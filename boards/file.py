@@ -54,7 +54,7 @@ def load_board(path: Path, boards: Mapping[str, Board]) -> Board:
             raise ConfigurationError(f"{name} must be a text", found=repr(data[name]), where=where)
     if data["like"] not in boards or data["name"] in boards:
         raise ConfigurationError(
-            f"like must be one of {', '.join(boards)}, and name none of them",
+            "like must be one of those that spikewright boards lists, and name none of them",
             found=f"{data['like']!r} and {data['name']!r}",
             where=where,
         )

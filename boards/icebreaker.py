@@ -1,11 +1,17 @@
-"""1BitSquared iCEBreaker: iCE40 UltraPlus 5K, 12 MHz oscillator."""
+"""1BitSquared iCEBreaker and iCEBreaker Bitsy: iCE40 UltraPlus 5K, 12 MHz oscillator.
+
+The Bitsy has no bridge: TX is P0, RX is P1 of its edge connector.
+"""
 
 from amaranth_boards.icebreaker import ICEBreakerPlatform
+from amaranth_boards.icebreaker_bitsy import ICEBreakerBitsyPlatform
 
-from .board import BlockRam, Board, Flash, LargeRam, Light
+from .board import Board, Flash, Light, Programmer, Uart
+from .device import ICE40UP5K
+from .links import ADAPTER, FT2232H, uart_on
 from .pll import ice40_plls
 
-__all__ = ["ICEBREAKER"]
+__all__ = ["ICEBREAKER", "ICEBREAKER_BITSY"]
 
 
 def _platform() -> ICEBreakerPlatform:
@@ -15,20 +21,18 @@ def _platform() -> ICEBreakerPlatform:
     return platform
 
 
+def _bitsy() -> ICEBreakerBitsyPlatform:
+    platform = ICEBreakerBitsyPlatform(toolchain="IceStorm")
+    platform.add_resources([uart_on(tx="0", rx="1", conn=("edge", 0), IO_STANDARD="SB_LVCMOS")])
+    return platform
+
+
 ICEBREAKER = Board(
     name="icebreaker",
     title="iCEBreaker (Lattice iCE40UP5K)",
-    family="ice40",
-    device="iCE40UP5K",
+    **ICE40UP5K.fields,
     package="SG48",
-    luts=5280,
-    ffs=5280,
-    block_ram=BlockRam(
-        name="EBR", count=30, shapes=((256, 16), (512, 8), (1024, 4), (2048, 2)), cost=64
-    ),
-    lut_ram=False,
-    large_ram=LargeRam(name="SPRAM", count=4, rows=16384, bits=16),
-    dsps=8,
+    speed="UP",
     clock="clk12",
     clock_mhz=12.0,
     default_mhz=24.0,
@@ -40,6 +44,29 @@ ICEBREAKER = Board(
     mismatch=Light(name="led_r", number=0),
     beat=Light(name="led_r", number=1),
     button=Light(name="button", number=0),
+    uart=Uart(bridge="FT2232H", rates=FT2232H),
+    programmer=Programmer(arguments=("-b", "ice40_generic"), sram=False),
     # A bitstream has 104,090 bytes.
     flash=Flash(resource="spi_flash_1x", offset=0x20000, size=1 << 24),
+)
+
+ICEBREAKER_BITSY = Board(
+    name="icebreaker-bitsy",
+    title="iCEBreaker Bitsy 1.x (Lattice iCE40UP5K)",
+    **ICE40UP5K.fields,
+    package="SG48",
+    speed="UP",
+    clock="clk12",
+    clock_mhz=12.0,
+    default_mhz=24.0,
+    goal_mhz=48.0,
+    plls=ice40_plls(12.0),
+    platform=_bitsy,
+    label=(Light(name="rgb_led", number=0, part="r"), Light(name="rgb_led", number=0, part="g")),
+    match=Light(name="led_g", number=0),
+    mismatch=Light(name="led_r", number=0),
+    beat=Light(name="rgb_led", number=0, part="b"),
+    button=Light(name="button", number=0),
+    uart=Uart(bridge=None, rates=ADAPTER, pins="TX P0, RX P1 of the edge connector"),
+    programmer=Programmer(arguments=("-b", "icebreaker-bitsy"), sram=False),
 )

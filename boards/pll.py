@@ -2,23 +2,41 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from amaranth.hdl import Const, Instance, Signal
 
-__all__ = ["Direct", "Ecp5Pll", "Ice40Pll", "Pll", "ecp5_plls", "ice40_plls"]
+__all__ = [
+    "Direct",
+    "Ecp5Pll",
+    "GowinPll",
+    "Ice40Pll",
+    "Pll",
+    "ecp5_plls",
+    "gowin_plls",
+    "ice40_plls",
+]
 
 # ECP5 family data sheet FPGA-DS-02012, sysCLOCK PLL timing.
 _ECP5_VCO_MHZ = (400.0, 800.0)
 _ECP5_PHASE_DETECTOR_MHZ = (10.0, 400.0)
 _ECP5_OUTPUT_MHZ = (10.0, 250.0)
 
-# iCE40 UltraPlus data sheet FPGA-DS-02008, sysCLOCK PLL timing.
+# iCE40 UltraPlus data sheet FPGA-DS-02008, and iCE40 LP/HX FPGA-DS-02029: sysCLOCK PLL timing.
 _ICE40_VCO_MHZ = (533.0, 1066.0)
 _ICE40_PHASE_DETECTOR_MHZ = (10.0, 133.0)
 _ICE40_OUTPUT_MHZ = (16.0, 275.0)
 # Largest frequency of the phase detector for each setting of the loop filter, from 1 up.
 _ICE40_FILTER_MHZ = (17.0, 26.0, 44.0, 66.0, 101.0, 133.0)
+
+# Gowin data sheets DS117 (GW1NR) and DS226 (GW2AR), PLL parameters, by device: VCO, phase
+# detector, output.
+_GOWIN_MHZ = {
+    "GW1NR-9C": ((400.0, 1200.0), (3.0, 400.0), (3.125, 600.0)),
+    "GW2AR-18C": ((500.0, 1250.0), (3.0, 500.0), (3.90625, 625.0)),
+}
+_GOWIN_OUTPUTS = (2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +45,10 @@ class Pll(ABC):
 
     input_mhz: float
 
-    # The pad that the oscillator is on must go straight to the PLL, without an input buffer.
-    takes_pad = False
+    @property
+    def takes_pad(self) -> bool:
+        """Whether the oscillator's pad must go straight to it, without an input buffer."""
+        return False
 
     @property
     @abstractmethod
@@ -127,13 +147,20 @@ class Ecp5Pll(Pll):
 
 @dataclass(frozen=True, kw_only=True)
 class Ice40Pll(Pll):
-    """SB_PLL40_PAD: mhz = input / (divr + 1) * (divf + 1) / 2**divq, simple feedback."""
+    """SB_PLL40: mhz = input / (divr + 1) * (divf + 1) / 2**divq, simple feedback.
+
+    ``pad`` : whether the oscillator is on the PLL's own pad; on any other it comes over a wire.
+    """
 
     divr: int
     divf: int
     divq: int
+    pad: bool = True
 
-    takes_pad = True
+    @property
+    def takes_pad(self) -> bool:
+        """Whether it is the one with a pad."""
+        return self.pad
 
     @property
     def mhz(self) -> float:
@@ -147,16 +174,16 @@ class Ice40Pll(Pll):
         return 1 + sum(detector >= limit for limit in _ICE40_FILTER_MHZ[:-1])
 
     def instance(self, source: Any, clock: Signal, locked: Signal) -> Instance | None:
-        """The PLL of the pad, on a global clock net."""
+        """The PLL, on a global clock net."""
         return Instance(
-            "SB_PLL40_PAD",
+            "SB_PLL40_PAD" if self.pad else "SB_PLL40_CORE",
             p_FEEDBACK_PATH="SIMPLE",
             p_DIVR=self.divr,
             p_DIVF=self.divf,
             p_DIVQ=self.divq,
             p_FILTER_RANGE=self.filter_range,
             p_PLLOUT_SELECT="GENCLK",
-            io_PACKAGEPIN=source,
+            **({"io_PACKAGEPIN": source} if self.pad else {"i_REFERENCECLK": source}),
             i_RESETB=Const(1),
             i_BYPASS=Const(0),
             o_PLLOUTGLOBAL=clock,
@@ -164,6 +191,60 @@ class Ice40Pll(Pll):
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class GowinPll(Pll):
+    """rPLL: mhz = input / divide * multiply, its VCO runs at mhz * output.
+
+    ``device`` : as the vendor writes it.
+    """
+
+    device: str
+    divide: int
+    multiply: int
+    output: int
+
+    @property
+    def vco_mhz(self) -> float:
+        """Frequency of the oscillator inside."""
+        return self.mhz * self.output
+
+    @property
+    def mhz(self) -> float:
+        """Frequency of the output."""
+        return self.input_mhz / self.divide * self.multiply
+
+    def instance(self, source: Any, clock: Signal, locked: Signal) -> Instance | None:
+        """The PLL with nothing that moves while it runs."""
+        fixed = {f"p_DYN_{name}": "false" for name in ("IDIV_SEL", "FBDIV_SEL", "ODIV_SEL")}
+        straight = ("CLKOUT", "CLKOUTP", "CLKOUTD")
+        zeros = {"FBDSEL": 6, "IDSEL": 6, "ODSEL": 6, "PSDA": 4, "DUTYDA": 4, "FDLY": 4}
+        return Instance(
+            "rPLL",
+            p_DEVICE=self.device,
+            p_FCLKIN=f"{self.input_mhz:g}",
+            p_IDIV_SEL=self.divide - 1,
+            p_FBDIV_SEL=self.multiply - 1,
+            p_ODIV_SEL=self.output,
+            p_DYN_SDIV_SEL=2,
+            p_DYN_DA_EN="false",
+            p_PSDA_SEL="0000",
+            p_DUTYDA_SEL="1000",
+            p_CLKFB_SEL="internal",
+            p_CLKOUTD_SRC="CLKOUT",
+            p_CLKOUTD3_SRC="CLKOUT",
+            **fixed,
+            **{f"p_{name}_BYPASS": "false" for name in straight},
+            i_CLKIN=source,
+            i_CLKFB=Const(0),
+            i_RESET=Const(0),
+            i_RESET_P=Const(0),
+            **{f"i_{name}": Const(0, bits) for name, bits in zeros.items()},
+            o_CLKOUT=clock,
+            o_LOCK=locked,
+        )
+
+
+@cache
 def ecp5_plls(input_mhz: float) -> tuple[Pll, ...]:
     """Every clock of an ECP5, slowest first; by the smallest input divider and the fastest VCO."""
     found: dict[float, Pll] = {}
@@ -172,17 +253,19 @@ def ecp5_plls(input_mhz: float) -> tuple[Pll, ...]:
             continue
         for multiply in range(128, 0, -1):
             vco = input_mhz / divide * multiply
+            if not _within(vco, _ECP5_VCO_MHZ):
+                continue
             for output in range(1, 129):
                 mhz = vco / output
-                if _within(vco, _ECP5_VCO_MHZ) and _within(mhz, _ECP5_OUTPUT_MHZ):
-                    pll = Ecp5Pll(
+                if mhz not in found and _within(mhz, _ECP5_OUTPUT_MHZ):
+                    found[mhz] = Ecp5Pll(
                         input_mhz=input_mhz, divide=divide, multiply=multiply, output=output
                     )
-                    found.setdefault(mhz, pll)
     return _ordered(found)
 
 
-def ice40_plls(input_mhz: float) -> tuple[Pll, ...]:
+@cache
+def ice40_plls(input_mhz: float, *, pad: bool = True) -> tuple[Pll, ...]:
     """Every clock of an iCE40, slowest first: the oscillator itself, then what its PLL makes."""
     found: dict[float, Pll] = {input_mhz: Direct(input_mhz=input_mhz)}
     for divr in range(16):
@@ -193,9 +276,30 @@ def ice40_plls(input_mhz: float) -> tuple[Pll, ...]:
             for divq in range(1, 7):
                 mhz = vco / (1 << divq)
                 if _within(vco, _ICE40_VCO_MHZ) and _within(mhz, _ICE40_OUTPUT_MHZ):
-                    found.setdefault(
-                        mhz, Ice40Pll(input_mhz=input_mhz, divr=divr, divf=divf, divq=divq)
-                    )
+                    pll = Ice40Pll(input_mhz=input_mhz, divr=divr, divf=divf, divq=divq, pad=pad)
+                    found.setdefault(mhz, pll)
+    return _ordered(found)
+
+
+@cache
+def gowin_plls(input_mhz: float, device: str) -> tuple[Pll, ...]:
+    """Every clock of a Gowin device, slowest first; by the smallest dividers."""
+    vco, detector, mhz = _GOWIN_MHZ[device]
+    found: dict[float, Pll] = {}
+    for divide in range(1, 65):
+        if not _within(input_mhz / divide, detector):
+            continue
+        for multiply in range(1, 65):
+            for output in _GOWIN_OUTPUTS:
+                pll = GowinPll(
+                    input_mhz=input_mhz,
+                    device=device,
+                    divide=divide,
+                    multiply=multiply,
+                    output=output,
+                )
+                if _within(pll.vco_mhz, vco) and _within(pll.mhz, mhz):
+                    found.setdefault(pll.mhz, pll)
     return _ordered(found)
 
 

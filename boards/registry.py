@@ -1,21 +1,66 @@
 """Every board that is offered, by name."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 
 from spikewright.golden.errors import ConfigurationError
 
 from .board import Board
+from .butterstick import BUTTERSTICK
+from .colorlight import COLORLIGHT_5A75B, COLORLIGHT_I5, COLORLIGHT_I9
+from .ecpix5 import ECPIX5_45F, ECPIX5_85F
 from .file import load_board
-from .icebreaker import ICEBREAKER
-from .ulx3s import ULX3S_85F
+from .fomu import FOMU
+from .icebreaker import ICEBREAKER, ICEBREAKER_BITSY
+from .icepi import ICEPI_ZERO
+from .icesugar import ICESUGAR, ICESUGAR_PRO
+from .lattice import ECP5_EVN, HX8K_B_EVN, ICESTICK, VERSA_ECP5
+from .orangecrab import ORANGECRAB_25F, ORANGECRAB_85F
+from .tang import TANG_NANO_9K, TANG_NANO_20K
+from .tinyfpga import TINYFPGA_BX
+from .ulx3s import ULX3S_12F, ULX3S_25F, ULX3S_45F, ULX3S_85F
+from .upduino import UPDUINO3
 
 __all__ = ["BOARDS", "get_board"]
 
-BOARDS: Mapping[str, Board] = MappingProxyType(
-    {board.name: board for board in (ICEBREAKER, ULX3S_85F)}
+# By device; of a family the first is the one that its area model is calibrated on.
+_ALL = (
+    ICEBREAKER,
+    ICEBREAKER_BITSY,
+    ICESUGAR,
+    UPDUINO3,
+    FOMU,
+    HX8K_B_EVN,
+    TINYFPGA_BX,
+    ICESTICK,
+    ULX3S_85F,
+    ULX3S_45F,
+    ULX3S_25F,
+    ULX3S_12F,
+    ORANGECRAB_25F,
+    ORANGECRAB_85F,
+    COLORLIGHT_I5,
+    COLORLIGHT_I9,
+    COLORLIGHT_5A75B,
+    ICESUGAR_PRO,
+    ICEPI_ZERO,
+    ECPIX5_45F,
+    ECPIX5_85F,
+    VERSA_ECP5,
+    ECP5_EVN,
+    BUTTERSTICK,
+    TANG_NANO_20K,
+    TANG_NANO_9K,
 )
+BOARDS: Mapping[str, Board] = MappingProxyType({board.name: board for board in _ALL})
+
+
+def _nearest(name: str) -> str:
+    """Those that may be meant, for an error."""
+    found = get_close_matches(name, BOARDS, n=4, cutoff=0.5)
+    return f"try {', '.join(found)}; " if found else ""
 
 
 def get_board(name: str) -> Board:
@@ -32,8 +77,8 @@ def get_board(name: str) -> Board:
         return load_board(Path(name), BOARDS)
     if name not in BOARDS:
         raise ConfigurationError(
-            f"the board must be one of {', '.join(BOARDS)}",
+            "the board must be one of those that spikewright boards lists",
             found=repr(name),
-            action="name a file NAME.json to plan for another one",
+            action=f"{_nearest(name)}name a file NAME.json to plan for another one",
         )
     return BOARDS[name]

@@ -34,14 +34,14 @@ class SelfTest(wiring.Component):  # type: ignore[type-arg]  # generic only in i
     input_layouts : tokens of each of the accelerator's inputs. output_layout : of its output.
     tokens : the sample for each input, END last. expected : the output's, END last, at most one
     SPIKE a neuron.
-    pause : cycles between a result and the next run, at least 1.
+    pause : cycles between a result and the next run, at least 1; None where only start begins one.
 
     Members
     -------
     o_0, o_1, ... : Out(stream), to the accelerator's inputs. i : In(stream), from it; always ready.
     start : In, ends the pause at once. label : Out, of the last result. done : Out, there was a
-    result. match : Out, the last result was right. mismatch : Out, it was not. beat : Out, changes
-    with every result.
+    result. match : Out, the last result was right. mismatch : Out, it was not. judged : Out, for a
+    cycle: that is of a new one. beat : Out, changes with every result.
 
     Timing
     ------
@@ -61,11 +61,11 @@ class SelfTest(wiring.Component):  # type: ignore[type-arg]  # generic only in i
         output_layout: TokenLayout,
         tokens: Sequence[Tokens],
         expected: Tokens,
-        pause: int,
+        pause: int | None,
     ) -> None:
         for sample in (*tokens, expected):
             _check_sample(sample)
-        if pause < 1:
+        if pause is not None and pause < 1:
             raise ConfigurationError("pause must be at least 1", found=str(pause))
         self.input_layouts = tuple(input_layouts)
         self.output_layout = output_layout
@@ -94,6 +94,7 @@ class SelfTest(wiring.Component):  # type: ignore[type-arg]  # generic only in i
                 "done": Out(1),
                 "match": Out(1),
                 "mismatch": Out(1),
+                "judged": Out(1),
                 "beat": Out(1),
             }
         )
@@ -124,17 +125,22 @@ class SelfTest(wiring.Component):  # type: ignore[type-arg]  # generic only in i
         for k, words in enumerate(self.words):
             self._send(m, k, words, begins)
         ended = self._judge(m)
-        pause = Signal(range(self.pause))
-        with m.FSM():
+        m.d.sync += self.judged.eq(ended)
+        pause = Signal(range(self.pause or 1))
+        with m.FSM(init="PAUSE" if self.pause is None else "BEGIN"):
             with m.State("BEGIN"):
                 m.d.comb += begins.eq(1)
                 m.next = "WAIT"
             with m.State("WAIT"), m.If(ended):
-                m.d.sync += pause.eq(self.pause - 1)
+                if self.pause is not None:
+                    m.d.sync += pause.eq(self.pause - 1)
                 m.next = "PAUSE"
             with m.State("PAUSE"):
-                m.d.sync += pause.eq(pause - 1)
-                with m.If(self.start | (pause == 0)):
+                over = self.start
+                if self.pause is not None:
+                    m.d.sync += pause.eq(pause - 1)
+                    over |= pause == 0
+                with m.If(over):
                     m.next = "BEGIN"
         return m
 

@@ -1,11 +1,11 @@
-"""What runs on a board: clock, reset, self-test, accelerator, LEDs."""
+"""What every board's design has: a clock, a reset, an accelerator, and what fills its memories."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from amaranth.hdl import ClockDomain, Const, Elaboratable, Module, Signal
+from amaranth.build import Subsignal
+from amaranth.hdl import ClockDomain, Const, Elaboratable, Module, Signal, Value, ValueLike
 from amaranth.lib import io, wiring
-from amaranth.lib.cdc import FFSynchronizer
 
 from spikewright.golden.errors import ConfigurationError
 from spikewright.hdl.accelerator import Accelerator
@@ -14,52 +14,34 @@ from .board import Board, Flash, Light
 from .flash import FlashLoader
 from .pll import Pll
 from .reset import PowerOnReset
-from .selftest import SelfTest, Tokens
 
 __all__ = ["BoardTop"]
 
 _RESET_SECONDS = 20e-6
-_PAUSE_SECONDS = 0.25
 _WAKE_SECONDS = 50e-6
 
 
 class BoardTop(Elaboratable):
-    """An accelerator that works on a stored sample over and over on a board.
+    """An accelerator on a board; what it works on is told by those that are derived from this.
 
-    Weights that have to be loaded come from the board's flash, behind the bitstream; the sample
-    waits for them.
+    Weights that have to be loaded come from the board's flash, behind the bitstream; tokens wait
+    for them.
 
     Parameters
     ----------
     board : where it runs. pll : its clock, one of the board's.
     constraint_mhz : what place and route shall aim at; not what the clock is.
-    accelerator : what is tested. tokens, expected : as ``SelfTest``. steps : T of frames.
+    accelerator : what works.
     """
 
     def __init__(
-        self,
-        *,
-        board: Board,
-        pll: Pll,
-        constraint_mhz: float,
-        accelerator: Accelerator,
-        tokens: Sequence[Tokens],
-        expected: Tokens,
-        steps: int = 1,
+        self, *, board: Board, pll: Pll, constraint_mhz: float, accelerator: Accelerator
     ) -> None:
         self.board = board
         self.pll = pll
         self.constraint_mhz = constraint_mhz
         self.accelerator = accelerator
-        self.steps = steps
         # The same counters at every clock: only the PLL's settings may differ between two builds.
-        self.selftest = SelfTest(
-            input_layouts=[each.layout for each in accelerator.inputs],
-            output_layout=accelerator.output_layout,
-            tokens=tokens,
-            expected=expected,
-            pause=round(_PAUSE_SECONDS * board.goal_mhz * 1e6),
-        )
         self.reset = PowerOnReset(wait=round(_RESET_SECONDS * board.plls[-1].mhz * 1e6))
         self.loader: FlashLoader | None = None
         if accelerator.loading:
@@ -78,30 +60,14 @@ class BoardTop(Elaboratable):
         """Join the parts; the platform gives the pins."""
         m = Module()
         self._clock(m, platform)
-        m.submodules.selftest = test = self.selftest
-        m.submodules.accelerator = accelerator = self.accelerator
-        for sender, port in zip(test.outputs, accelerator.inputs, strict=True):
-            wiring.connect(m, sender, getattr(accelerator, port.member))
-        wiring.connect(m, accelerator.o, test.i)
-        m.d.comb += accelerator.clear.eq(0)
-        if "steps" in accelerator.signature.members:
-            m.d.comb += accelerator.steps.eq(self.steps)
         if self.loader is not None and self.board.flash is not None:
             self._load(m, platform, self.loader, self.board.flash)
-
-        button = platform.request(self.board.button.name, self.board.button.number, dir="-")
-        m.submodules.button = pad = io.Buffer(io.Direction.Input, button)
-        m.submodules.button_sync = FFSynchronizer(pad.i, test.start)
-        lights = [(self.board.match, test.match)]
-        if self.board.mismatch is not None:
-            lights.append((self.board.mismatch, test.mismatch))
-        if self.board.beat is not None:
-            lights.append((self.board.beat, test.beat))
-        bits = [test.label[k] if k < len(test.label) else Const(0, 1) for k in range(64)]
-        lights += zip(self.board.label, bits, strict=False)
-        for light, value in lights:
-            self._show(m, platform, light, value)
+        self.work(m, platform)
         return m
+
+    def work(self, m: Module, platform: Any) -> None:
+        """Add the accelerator, and what sends it tokens and takes its own."""
+        raise NotImplementedError
 
     def _clock(self, m: Module, platform: Any) -> None:
         m.domains.sync = sync = ClockDomain("sync")
@@ -142,9 +108,27 @@ class BoardTop(Elaboratable):
                 m.d.comb += pad.o.eq(getattr(loader, name))
             # Write protection and hold stay off.
 
+    def label(self, value: Value) -> dict[Light, ValueLike]:
+        """The LEDs of a label, as many as there are."""
+        bits = [value[k] if k < len(value) else Const(0, 1) for k in range(len(self.board.label))]
+        return dict(zip(self.board.label, bits, strict=True))
+
+    def show(self, m: Module, platform: Any, values: Mapping[Light, ValueLike]) -> None:
+        """Values on LEDs; parts of one that say nothing are dark."""
+        for name, number in dict.fromkeys((light.name, light.number) for light in values):
+            first = platform.lookup(name, number).ios[0]
+            if not isinstance(first, Subsignal):
+                port = platform.request(name, number, dir="-")
+                self.drive(m, f"{name}_{number}", port, values[Light(name=name, number=number)])
+                continue
+            parts = [each.name for each in platform.lookup(name, number).ios]
+            pins = platform.request(name, number, dir=dict.fromkeys(parts, "-"))
+            for part in parts:
+                value = values.get(Light(name=name, number=number, part=part), Const(0, 1))
+                self.drive(m, f"{name}_{number}_{part}", getattr(pins, part), value)
+
     @staticmethod
-    def _show(m: Module, platform: Any, light: Light, value: Any) -> None:
-        port = platform.request(light.name, light.number, dir="-")
-        name = f"{light.name}_{light.number}"
+    def drive(m: Module, name: str, port: Any, value: Any) -> None:
+        """A value on pins that are there for nothing else."""
         m.submodules[name] = pad = io.Buffer(io.Direction.Output, port)
         m.d.comb += pad.o.eq(value)

@@ -206,8 +206,9 @@ class Project:
 
     def drop_hardware(self, mode: Mode) -> None:
         """Forget figures of hardware that is replaced; what ``record`` writes next is without."""
-        self.summary.get("cosim_modes", {}).pop(str(mode), None)
-        for key in ("cosim", "performance", "build"):
+        for key in ("cosim_modes", "gates_modes"):
+            self.summary.get(key, {}).pop(str(mode), None)
+        for key in ("cosim", "gates", "performance", "build"):
             if self.summary.get(key, {}).get("mode") == mode:
                 del self.summary[key]
 

@@ -1,11 +1,10 @@
 """The stages that work in a project: accuracy, hardware, co-simulation, bitstream."""
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
-from spikewright.boards import BOARDS, get_board
+from spikewright.boards import BOARDS, Board, get_board
 from spikewright.flow.accuracy import evaluate
-from spikewright.flow.area import estimate_area
 from spikewright.flow.convert import (
     Code,
     Reference,
@@ -14,7 +13,9 @@ from spikewright.flow.convert import (
 from spikewright.flow.cosim import cosimulate
 from spikewright.flow.cosim.manifest import read_manifest
 from spikewright.flow.files import read_json, text_hash
+from spikewright.flow.gates import Gates, map_gates
 from spikewright.flow.generate import generate, verilog_text
+from spikewright.flow.ip import Interface, write_ip
 from spikewright.flow.memories import core_name
 from spikewright.flow.nir.original import NirOriginal
 from spikewright.flow.performance import performance
@@ -24,9 +25,9 @@ from spikewright.flow.project import Project
 from spikewright.flow.recurrent import RecurrentNetwork, RecurrentReference
 from spikewright.flow.samples import Samples
 from spikewright.flow.sequences import encode_samples, frames_of, unrolled
-from spikewright.flow.synthesize import check_fits, memories_of, stored_sample, synthesize
+from spikewright.flow.synthesize import StoredSample, check_fits, stored_sample
 from spikewright.flow.tools import check_simulator
-from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
+from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.spec import Encoding, Mode, Network, ReadoutKind
 from spikewright.hdl.plan import (
     CorePlan,
@@ -34,7 +35,6 @@ from spikewright.hdl.plan import (
 )
 
 __all__ = [
-    "build_stage",
     "cosim_stage",
     "evaluate_stage",
     "generate_stage",
@@ -110,12 +110,22 @@ def reference_of(project: Project) -> Reference | RecurrentReference | None:
     return None if code_of(project.network) is None else Reference(project.network)
 
 
-def generate_stage(project: Project, plan: HardwarePlan, *, working: Working = silent) -> None:
-    """Write the Verilog; figures of other hardware for the same mode no longer hold."""
+def generate_stage(
+    project: Project,
+    plan: HardwarePlan,
+    *,
+    interface: Interface = Interface.STREAM,
+    working: Working = silent,
+) -> None:
+    """Write the Verilog, and the block with its interface, which a testbench tries on the project's
+    first sample; figures of other hardware for the same mode no longer hold.
+    """
     start = time.perf_counter()
     folder = project.generated(plan.mode)
     with working(f"generate {plan.mode}"):
-        generate(project.network, plan, folder)
+        generated = generate(project.network, plan, folder)
+        sample = sample_of(project, plan, 0, steps=usual_steps(project.network, (8,))[0])
+        block = write_ip(generated, interface, sample)
     project.drop_hardware(plan.mode)
     project.record(
         {
@@ -129,9 +139,36 @@ def generate_stage(project: Project, plan: HardwarePlan, *, working: Working = s
                 "weights": [str(core.weights) for core in plan.cores],
                 **_more_choices(plan),
                 "verilog": str((folder / "accelerator.v").relative_to(project.root)),
+                "interface": str(interface),
+                "block": str(block.relative_to(project.root)),
             }
         },
         {f"generate_{plan.mode}": time.perf_counter() - start},
+    )
+
+
+def sample_of(project: Project, plan: HardwarePlan, index: int, *, steps: int) -> StoredSample:
+    """One of the project's samples, or its first frame, and what must come of it.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such sample.
+    """
+    network = project.network
+    if not 0 <= index < len(project.samples):
+        raise ConfigurationError(
+            f"the sample must be one of the project's {len(project.samples)}", found=str(index)
+        )
+    x = project.samples.x[index : index + 1]
+    values = unrolled(network, encode_samples(network, x))[0][:1]
+    events = network.inputs[0].encoding is Encoding.EVENTS
+    return stored_sample(
+        network,
+        plan.mode,
+        values.numpy(),
+        steps=None if events or plan.mode is not Mode.STEPWISE else steps,
+        encoders=plan.encoders,
     )
 
 
@@ -158,9 +195,14 @@ def cosim_stage(
     stall_input: str | None = None,
     stall_output: str | None = None,
     jobs: int | None = None,
+    gates: str | None = None,
     working: Working = silent,
 ) -> None:
-    """Compare the Verilog with the golden model, spike by spike, and count its cycles."""
+    """Compare the Verilog with the golden model, spike by spike, and count its cycles.
+
+    ``gates``: a board, as whose cells it is synthesised and simulated; figures of the Verilog stay
+    what they are.
+    """
     check_simulator(simulator)
     start = time.perf_counter()
     network = project.network
@@ -177,7 +219,12 @@ def cosim_stage(
     values, _ = unrolled(network, values)
     events = network.inputs[0].encoding is Encoding.EVENTS
     n_steps = steps if mode is Mode.STEPWISE and not events else None
-    with working(f"co-simulate {mode}") as advance:
+    netlist = None
+    if gates is not None:
+        with working(f"synthesise for {gates}"):
+            netlist = _gates(project, mode, gates)
+    title = f"co-simulate {mode}" + ("" if gates is None else f", cells of {gates}")
+    with working(title) as advance:
         report = cosimulate(
             network,
             project.generated(mode),
@@ -188,19 +235,50 @@ def cosim_stage(
             stall_input=stall_input,
             stall_output=stall_output,
             jobs=jobs,
+            gates=netlist,
             progress=lambda done, total: advance(done / total, f"{done:,} of {total:,} samples"),
         )
-    figures = asdict(report)
+    figures = asdict(replace(report, gates=None))
+    figures["gates"] = None if netlist is None else netlist.as_dict()
     figures["lanes"] = [core.lanes for core in plan.cores]
     figures["steps"] = n_steps
     figures["reset_every"] = reset_every or 1
     figures["frames"] = frames
     figures["stalled"] = stall_input is not None or stall_output is not None
+    seconds = time.perf_counter() - start
+    if gates is not None:
+        runs = project.summary.get("gates_modes", {})
+        runs = {**runs, str(mode): {**runs.get(str(mode), {}), gates: figures}}
+        project.record({"gates": figures, "gates_modes": runs}, {f"gates_{mode}_{gates}": seconds})
+        return
     modes = {**project.summary.get("cosim_modes", {}), str(mode): figures}
-    project.record(
-        {"cosim": figures, "cosim_modes": modes}, {f"cosim_{mode}": time.perf_counter() - start}
-    )
+    project.record({"cosim": figures, "cosim_modes": modes}, {f"cosim_{mode}": seconds})
     record_performance(project)
+
+
+def _gates(project: Project, mode: Mode, board: str) -> Gates:
+    """The netlist of the generated hardware, beside it."""
+    chosen = built_for(board, "--gates")
+    plan = hardware_plan(project, mode)
+    check_fits(project.network, plan, chosen)
+    check_verilog(project, mode)
+    folder = project.generated(mode) / "gates"
+    folder.mkdir(exist_ok=True)
+    return map_gates(project.network, plan, chosen, folder / board)
+
+
+def built_for(name: str, option: str) -> Board:
+    """The board of that name; raises ConfigurationError where its pins are not known."""
+    board = get_board(name)
+    if board.name not in BOARDS:
+        raise ConfigurationError(
+            "a board that is built for must be one that spikewright boards lists, whose pins are"
+            " known",
+            found=f"{board.name!r} of a file",
+            where=option,
+            action="plan for it: spikewright plan, or explore",
+        )
+    return board
 
 
 def hardware_plan(project: Project, mode: Mode) -> HardwarePlan:
@@ -253,73 +331,3 @@ def record_performance(project: Project) -> None:
     # A run that was made to wait says nothing of the hardware's speed.
     elif not cosim["stalled"]:
         project.record({"performance": performance(cosim, build)})
-
-
-def build_stage(
-    project: Project,
-    mode: Mode,
-    board: str,
-    *,
-    clock_mhz: float | None = None,
-    seeds: tuple[int, ...] = (1,),
-    sample: int = 0,
-    steps: int = 8,
-    working: Working = silent,
-) -> None:
-    """Make a bitstream that works on one of the project's samples, or on its first frame."""
-    if get_board(board).name not in BOARDS:
-        raise ConfigurationError(
-            f"a board that is built for must be one of {', '.join(BOARDS)}, whose pins are known",
-            found=f"{get_board(board).name!r} of a file",
-            where="--board",
-            action="plan for it: spikewright plan, or explore",
-        )
-    start = time.perf_counter()
-    network, samples = project.network, project.samples
-    if not 0 <= sample < len(samples):
-        raise ConfigurationError(
-            f"the sample must be one of the project's {len(samples)}", found=str(sample)
-        )
-    check_fits(network, hardware_plan(project, mode), get_board(board))
-    check_verilog(project, mode)
-    values = unrolled(network, encode_samples(network, samples.x[sample : sample + 1]))[0][:1]
-    plan = hardware_plan(project, mode)
-    if plan.guards:
-        raise UnsupportedError(
-            "a bitstream that tests itself must have inputs that wait: what a guard drops, no"
-            " stored answer knows",
-            found=", ".join(f"a guard of {guard.input!r}" for guard in plan.guards),
-            action="generate without --guard, or put the Verilog in a design of your own",
-        )
-    events = network.inputs[0].encoding is Encoding.EVENTS
-    folder = project.build(board)
-    with working(f"build {board}") as advance:
-        stored = stored_sample(
-            network,
-            mode,
-            values.numpy(),
-            steps=None if events or mode is not Mode.STEPWISE else steps,
-            encoders=plan.encoders,
-        )
-        report = synthesize(
-            network,
-            plan,
-            board,
-            folder,
-            sample=stored,
-            clock_mhz=clock_mhz,
-            seeds=seeds,
-            progress=advance,
-        )
-    memories = memories_of(stored, network, plan)
-    area = estimate_area(network, plan, get_board(board), stored=memories)
-    figures = {"mode": str(mode), **report.as_dict()}
-    figures["estimated"] = area.as_dict() | {
-        "lut_error": area.luts / figures["lut"] - 1,
-        "bram_error": area.block_rams - figures["bram"],
-    }
-    for name in ("bitstream", "flash"):
-        if figures[name] is not None:
-            figures[name] = str((folder / figures[name]).relative_to(project.root))
-    project.record({"build": figures}, {"build": time.perf_counter() - start})
-    record_performance(project)

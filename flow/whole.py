@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from spikewright.boards import get_board
+from spikewright.flow.build_stage import build_stage
 from spikewright.flow.datasets import Dataset
 from spikewright.flow.estimate_stage import estimate_stage
 from spikewright.flow.machine import measured
@@ -15,7 +16,6 @@ from spikewright.flow.progress import Working
 from spikewright.flow.project import Project, check_output
 from spikewright.flow.sequences import encode_samples
 from spikewright.flow.stages import (
-    build_stage,
     cosim_stage,
     evaluate_stage,
     generate_stage,

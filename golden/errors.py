@@ -8,7 +8,8 @@
     ├── RangeError              4   a value or a register leaves its range
     ├── MismatchError           5   hardware and golden model differ
     ├── FileError               6   a file is missing, damaged or cannot be written
-    └── ToolError               7   a compiler, simulator or synthesis tool is missing or failed
+    ├── ToolError               7   a compiler, simulator or synthesis tool is missing or failed
+    └── LinkError               8   a board cannot be reached, stops answering, or is another one
 
 Each is built from data: what must hold, what was found, where, and what to do about it.
 """
@@ -16,6 +17,7 @@ Each is built from data: what must hold, what was found, where, and what to do a
 __all__ = [
     "ConfigurationError",
     "FileError",
+    "LinkError",
     "MismatchError",
     "RangeError",
     "SpikewrightError",
@@ -84,3 +86,9 @@ class ToolError(SpikewrightError):
     """An outside tool is missing or failed."""
 
     exit_code = 7
+
+
+class LinkError(SpikewrightError):
+    """A board cannot be reached, stops answering, or is not the one that it must be."""
+
+    exit_code = 8

@@ -4,6 +4,8 @@ import enum
 
 __all__ = [
     "CRC_BYTES",
+    "DEFAULT_BAUD",
+    "DEFAULT_TIMEOUT_S",
     "ERRORS",
     "ESCAPE",
     "FLAG",
@@ -35,6 +37,10 @@ NUMBERED = 16
 IDENTITY_BYTES = 92
 INCREMENT_BITS = 20
 """A UART's clock is baud x 2**20 / increment."""
+DEFAULT_BAUD = 3_000_000
+"""Of a UART for which nothing else is said."""
+DEFAULT_TIMEOUT_S = 5.0
+"""Seconds in which a device that lives must have gone on, where the host says no others."""
 LINK_COUNTERS = ("bad_frames", "missed_frames", "repeated_frames")
 
 

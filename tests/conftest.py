@@ -26,14 +26,22 @@ def pytest_addoption(parser):
         action="store_true",
         help="also what tests marked pairs leave out, and those marked rest",
     )
+    board = parser.getgroup("board", "tests marked board, on a board that is plugged in")
+    board.addoption("--board", metavar="PORT", help="its port, as /dev/ttyUSB1")
+    board.addoption("--project", metavar="DIR", help="whose bitstream it has, built with --link")
+    board.addoption("--baud", type=int, default=1_000_000, help="of that bitstream")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     """Of a test marked ``pairs`` keep as many as let any two choices of its axes meet.
 
-    Those that are marked ``rest`` are left out, too.
+    Those that are marked ``rest`` are left out, too; and those marked ``board`` without one.
     """
+    if not config.getoption("--board"):
+        absent = [item for item in items if item.get_closest_marker("board")]
+        config.hook.pytest_deselected(items=absent)
+        items[:] = [item for item in items if item not in absent]
     if config.getoption("--all-combinations"):
         return
     left = {item for item in items if item.get_closest_marker("rest")}

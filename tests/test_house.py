@@ -136,6 +136,7 @@ PLANTS = {
         "model -> spec -> errors",
     ),
     "torch": ("boards/planted.py", "import torch\n", "torch only in golden.model and flow"),
+    "host": ("flow/host/planted.py", "import torch\n", "the PC's side of a board"),
     "cocotb": ("flow/generate/planted.py", "import cocotb\n", "cocotb only where"),
     "tests": ("hdl/planted.py", "import support.streams\n", "nothing that ships imports"),
 }

@@ -3,12 +3,13 @@
 from .check import DesignCheck, check_records
 from .estimate import Area, estimate_area, fits
 from .recording import calibrate
-from .records import model_hash
+from .records import calibrated, model_hash
 
 __all__ = [
     "Area",
     "DesignCheck",
     "calibrate",
+    "calibrated",
     "check_records",
     "estimate_area",
     "fits",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import hypot
 
 from spikewright.boards import Board, Resources
 from spikewright.flow.synthesize.fit import check_stores, memory_use
@@ -10,6 +11,7 @@ from spikewright.hdl.make_configs import core_configs, node_layouts
 from spikewright.hdl.plan import HardwarePlan
 
 from .features import design_features, dsps, makes_multipliers
+from .grades import grade_of
 from .model import predict
 from .records import package_records
 from .speed import estimate_fmax
@@ -73,8 +75,7 @@ def estimate_area(
     ------
     ConfigurationError
         If a memory is to live in LUT RAM or large RAMs where the board has none.
-    FileError
-        If the board's family was not calibrated.
+        Or if the board's family was not calibrated.
     """
     records = package_records(board.family)
     configs = core_configs(network, plan)
@@ -91,6 +92,7 @@ def estimate_area(
     blocks += sum(board.block_ram.blocks(*each) for each in stored)
     deep = stages(configs, multipliers=makes_multipliers(board))
     speed = estimate_fmax(deep, records.delays, records.spread)
+    grade = grade_of(board)
     return Area(
         luts=luts,
         flip_flops=flip_flops,
@@ -98,8 +100,8 @@ def estimate_area(
         block_rams=blocks,
         sprams=sum(use.large for use in uses),
         dsps=dsps(configs, board),
-        fmax_hz=speed.hz,
-        fmax_spread=speed.spread,
+        fmax_hz=speed.hz * grade.ratio,
+        fmax_spread=hypot(speed.spread, grade.spread),
         slowest=speed.slowest,
     )
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from spikewright.boards import BOARDS, Board
 from spikewright.flow.progress import Advance
+from spikewright.flow.synthesize.device import NAME
 from spikewright.flow.synthesize.fit import memory_use
-from spikewright.flow.synthesize.netlist import NAME
 from spikewright.flow.synthesize.pack import PackedDesign, pack
 from spikewright.flow.synthesize.sample import StoredSample, stored_sample
 from spikewright.flow.tools import package_versions
@@ -19,7 +19,7 @@ from spikewright.hdl.make_configs import core_configs, node_layouts
 from spikewright.hdl.plan import HardwarePlan
 
 from .counted import Features
-from .designs import DESIGNS, Design, design
+from .designs import DESIGNS, FAMILIES, Design, design
 from .expected import FLIP_FLOPS, LUTS
 from .features import design_features, makes_multipliers
 from .model import Sample, fit
@@ -99,11 +99,11 @@ def _holds(known: Record, design: Design, plan: HardwarePlan) -> bool:
 
 def calibration_board(family: str) -> Board:
     """The board whose family it is; raises ConfigurationError."""
-    for board in BOARDS.values():
-        if board.family == family:
-            return board
-    families = sorted({board.family for board in BOARDS.values()})
-    raise ConfigurationError(f"the family must be one of {', '.join(families)}", found=repr(family))
+    if family not in FAMILIES:
+        raise ConfigurationError(
+            f"the family must be one of {', '.join(FAMILIES)}", found=repr(family)
+        )
+    return next(board for board in BOARDS.values() if board.family == family)
 
 
 def record_design(

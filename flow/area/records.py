@@ -9,13 +9,14 @@ from typing import Any
 
 from spikewright.flow.files import read_json, text_hash, write_json
 from spikewright.flow.plan_file import PLAN_SCHEMA, plan_as_dict, plan_from_dict
-from spikewright.golden.errors import FileError
+from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.hdl.plan import CorePlan, HardwarePlan, Host
 
 __all__ = [
     "RECORDS_SCHEMA",
     "Record",
     "Records",
+    "calibrated",
     "load_records",
     "model_hash",
     "package_path",
@@ -119,9 +120,28 @@ def package_path(family: str) -> Path:
     return Path(__file__).parent / f"{family}.json"
 
 
+def calibrated(family: str) -> bool:
+    """Whether the package has a sweep of that family."""
+    return package_path(family).exists()
+
+
 @cache
 def package_records(family: str) -> Records:
-    """Those that come with the package; raises FileError where there are none, or not all."""
+    """Those that come with the package.
+
+    Raises
+    ------
+    ConfigurationError
+        If there are none of that family.
+    FileError
+        If there are not all.
+    """
+    if not calibrated(family):
+        raise ConfigurationError(
+            "the area model must have been calibrated on the family of the board",
+            found=f"{family}, which was not",
+            action="choose lanes yourself: spikewright generate --lanes, and build",
+        )
     path = package_path(family)
     found = load_records(path)
     if not (found.luts and found.flip_flops and found.delays):

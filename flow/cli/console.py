@@ -13,7 +13,15 @@ from rich.text import Text
 from spikewright.flow.progress import Advance
 from spikewright.golden.errors import SpikewrightError
 
-__all__ = ["say", "show_error", "show_summary", "show_table", "show_warning", "working"]
+__all__ = [
+    "say",
+    "show_error",
+    "show_pairs",
+    "show_summary",
+    "show_table",
+    "show_warning",
+    "working",
+]
 
 OUT = Console()
 ERR = Console(stderr=True)
@@ -66,6 +74,8 @@ _SECTIONS = (
             "parameters",
             "fanout",
             "verilog",
+            "interface",
+            "block",
         ),
     ),
     (
@@ -73,7 +83,13 @@ _SECTIONS = (
         "cosim",
         _COSIM,
     ),
+    ("Gate level", "gates", (*_COSIM, "gates")),
     ("Build", "build", ("board", "lut", "ff", "bram", "fmax_mhz", "bitstream")),
+    (
+        "Behind a link",
+        "link",
+        ("board", "lut", "ff", "bram", "fmax_mhz", "clock_mhz", "link", "bitstream"),
+    ),
     (
         "Performance",
         "performance",
@@ -186,13 +202,18 @@ def say(text: str) -> None:
 
 
 def _text(section: str, value: Any) -> str:
-    if section == "nir" and isinstance(value, dict):
+    if section in ("nir", "link") and isinstance(value, dict):
         return "  ".join(f"{name} {_text(section, each)}" for name, each in value.items())
     if section == "guards":
         return "  ".join(
             f"{name}: " + ", ".join(f"{count:,} {what}" for what, count in counts.items())
             for name, counts in value.items()
         )
+    if section == "gates" and isinstance(value, dict):
+        cells = ", ".join(f"{count:,} {cell}" for cell, count in value["cells"].items())
+        own = ", ".join(value["models"]["spikewright"])
+        models = "Yosys'" + (f", but our own of {own}" if own else "")
+        return f"{value['board']}: {cells}; models are {models}"
     if section == "spikes_per_neuron":
         return "  ".join(f"{name} {mean:.3f}" for name, mean in value.items())
     if section == "accuracy" and isinstance(value, dict):
@@ -208,11 +229,21 @@ def _text(section: str, value: Any) -> str:
     return str(value)
 
 
+def show_pairs(title: str, rows: Sequence[tuple[str, str]]) -> None:
+    """Names and what they are, one a line."""
+    table = Table(box=None, title=title, title_justify="left", show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, Text(value))
+    OUT.print(table)
+
+
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Figures in columns; the first column names the rows."""
     table = Table(box=None, title=title, title_justify="left", pad_edge=False)
     for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if index else "left", no_wrap=True)
+        table.add_column(column, justify="right" if index else "left", overflow="fold")
     for row in rows:
         table.add_row(*row)
     OUT.print(table)

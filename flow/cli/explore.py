@@ -31,7 +31,9 @@ def explore(
             "choices than that, all are tried.",
         ),
     ] = 40,
-    boards: Annotated[str, typer.Option(help="Boards to build for.")] = "icebreaker,ulx3s-85f",
+    boards: Annotated[
+        str, typer.Option(help="As spikewright boards names them.")
+    ] = "icebreaker,ulx3s-85f",
     weight_bits: Annotated[str, typer.Option(help="Bits of a weight, 2 to 8.")] = "3,4,6",
     levels: Annotated[str, typer.Option(help="Most spikes of a hidden neuron.")] = "1,3,7,15",
     modes: Annotated[

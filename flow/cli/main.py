@@ -6,6 +6,7 @@ import warnings
 
 import typer
 
+from spikewright.flow.cli.boards import boards
 from spikewright.flow.cli.break_even import break_even
 from spikewright.flow.cli.calibrate import calibrate
 from spikewright.flow.cli.command import Command
@@ -13,7 +14,9 @@ from spikewright.flow.cli.console import show_error, show_warning
 from spikewright.flow.cli.convert import convert
 from spikewright.flow.cli.events import events
 from spikewright.flow.cli.explore import explore
+from spikewright.flow.cli.host import load, ports, run, watch
 from spikewright.flow.cli.plan import plan
+from spikewright.flow.cli.program import program
 from spikewright.flow.cli.readout import readout
 from spikewright.flow.cli.speed import speed
 from spikewright.flow.cli.whole import bench, demo
@@ -38,7 +41,11 @@ app = typer.Typer(
     [bold]spikewright plan[/] p --board ulx3s-85f      the hardware that suits a board\n
     [bold]spikewright generate[/] p                    Verilog\n
     [bold]spikewright cosim[/] p                       the Verilog against the golden model\n
-    [bold]spikewright build[/] p --board ulx3s-85f     bitstream
+    [bold]spikewright build[/] p --board ulx3s-85f     bitstream; with --link for spikewright run\n
+    [bold]spikewright program[/] ulx3s-85f --bitstream p/build/ulx3s-85f-link\n
+    [bold]spikewright run[/] p --port /dev/ttyUSB1     samples on the board, and how long they take
+
+    [bold]spikewright boards[/] lists them.
 
     Networks of other frameworks come in as NIR; they and spiking modules go out as NIR:
 
@@ -62,6 +69,8 @@ for command in (
     generate,
     cosim,
     build,
+    program,
+    boards,
     export,
     events,
     break_even,
@@ -73,6 +82,8 @@ for command in (
         rich_help_panel="The whole way" if command in (demo, bench) else "Step by step",
         cls=Command,
     )(command)
+for on_board in (ports, run, watch, load):
+    app.command(rich_help_panel="On a board", cls=Command)(on_board)
 app.command(rich_help_panel="For developers", cls=Command)(calibrate)
 app.command(rich_help_panel="For developers", cls=Command)(speed)
 

@@ -30,7 +30,7 @@ _Value = TypeVar("_Value")
 def plan(
     folder: ProjectFolder,
     board: Annotated[
-        str, typer.Option(help="icebreaker, ulx3s-85f, or a file that describes one.")
+        str, typer.Option(help="As spikewright boards names it, or a file that describes one.")
     ],
     objective: Annotated[
         str, typer.Option(help="What is to be best: latency, throughput, area or memory.")

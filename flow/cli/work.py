@@ -213,8 +213,19 @@ def generate(
         Path | None,
         typer.Option(help="A plan.json instead of all of these."),
     ] = None,
+    interface: Annotated[
+        str,
+        typer.Option(
+            help="What the block in DIR/generated/MODE/ip is joined to a system by: stream (valid, "
+            "ready and payload of each token), axi-stream (AXI4-Stream, with registers on "
+            "AXI4-Lite), or wishbone (B4 classic: tokens, too, go through registers)."
+        ),
+    ] = "stream",
 ) -> None:
-    """Write the Verilog, its plan and its manifest into DIR/generated/MODE.
+    """Write the Verilog, its plan and its manifest into DIR/generated/MODE, and in its folder ip
+    all that another system needs: that Verilog behind an interface, a testbench that
+    checks itself with a sample, a FuseSoC core, the registers as text and C header, and
+    for wishbone an example for LiteX. docs/ip.md says how to use it.
 
     A core applies a row of weights a cycle. For a convolution of 3x3, 9 lanes in
     banks of 3x3 update all taps of a spike at once; 144 do so for 16 channels.
@@ -236,8 +247,11 @@ def generate(
       spikewright generate p --lanes 4 --membranes spram   # large maps
 
       spikewright generate p --plan plan.json
+
+      spikewright generate p --interface wishbone
     """
     from spikewright.flow.chosen_plan import check_taken, plan_of_file, usual_mode
+    from spikewright.flow.ip import Interface
     from spikewright.flow.plan import default_plan
     from spikewright.flow.project import Project
     from spikewright.flow.stages import generate_stage
@@ -280,10 +294,12 @@ def generate(
             where="--spikes",
             action="give --sweep-lanes N, or let it take one spike a cycle",
         )
+    joined_by = one_of(Interface, interface, "--interface")
     project = Project(folder)
     network = project.network
     if plan is not None:
-        generate_stage(project, plan_of_file(network, plan), working=working)
+        from_file = plan_of_file(network, plan)
+        generate_stage(project, from_file, interface=joined_by, working=working)
         show_summary(project.summary, "network", "hardware")
         return
     asked_sweeps = one_of(Sweeps, sweeps or Sweeps.ALL, "--sweeps")
@@ -308,7 +324,7 @@ def generate(
         guard=guard,
     )
     check_taken(network, chosen, sweep_lanes, asked_sweeps)
-    generate_stage(project, chosen, working=working)
+    generate_stage(project, chosen, interface=joined_by, working=working)
     show_summary(project.summary, "network", "hardware")
 
 
@@ -355,15 +371,30 @@ def cosim(
             show_default="one for each core that there is work for",
         ),
     ] = None,
+    gates: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BOARD",
+            help="Simulate the netlist that synthesis for this board (icebreaker, ulx3s-85f) makes "
+            "of it, with models of the device's cells.",
+            show_default="the Verilog",
+        ),
+    ] = None,
 ) -> None:
     """Simulate the Verilog and compare every spike with the golden model.
 
     Neuron, payload and step of every spike of every population, the readout
     and the counters; the first difference ends it.
 
+    With --gates the same comparison is of lookup tables, flip-flops and RAMs of
+    a device, as bitstreams are made of them: that synthesis has changed nothing.
+    It is some tens of times slower.
+
     [bold]Examples[/]
 
       spikewright cosim p --samples 100
+
+      spikewright cosim p --gates ulx3s-85f --samples 20
 
       spikewright cosim p --simulator icarus --samples 5 --stall-input 01
     """
@@ -384,8 +415,12 @@ def cosim(
         stall_input=stall_input,
         stall_output=stall_output,
         jobs=jobs,
+        gates=gates,
         working=working,
     )
+    if gates is not None:
+        show_summary(project.summary, "network", "gates")
+        return
     # Performance is of a run that nobody made to wait, in the mode of the build if there is one.
     summary = project.summary
     same = summary.get("performance", {}).get("mode") == chosen
@@ -395,8 +430,14 @@ def cosim(
 
 def build(
     folder: ProjectFolder,
-    board: Annotated[str, typer.Option(help="icebreaker or ulx3s-85f.")],
+    board: Annotated[str, typer.Option(help="As spikewright boards names it.")],
     mode: ModeName = None,
+    link: Annotated[
+        bool,
+        typer.Option(
+            "--link", help="For spikewright run: samples come over the board's serial port."
+        ),
+    ] = False,
     clock: Annotated[
         float | None, typer.Option(help="MHz to aim at.", show_default="the board's")
     ] = None,
@@ -408,7 +449,7 @@ def build(
         ),
     ] = "1",
     sample: Annotated[
-        int, typer.Option(min=0, help="Which of the project's samples the board works on.")
+        int, typer.Option(min=0, help="Which of the project's samples the board tests itself with.")
     ] = 0,
     steps: Annotated[
         int | None,
@@ -417,19 +458,23 @@ def build(
         ),
     ] = None,
 ) -> None:
-    """Make a bitstream that works on a stored sample, judges every token that comes out and shows
-    the label on the LEDs.
+    """Make a bitstream: one that works on a stored sample, judges every token that comes out and
+    shows the label on the LEDs; or, with --link, one that a host gives samples.
 
-    Written into DIR/build/BOARD with utilisation, timing and the tools' logs.
+    Written into DIR/build/BOARD (or BOARD-link) with utilisation, timing and the
+    tools' logs.
 
     [bold]Examples[/]
 
       spikewright build p --board icebreaker
 
+      spikewright build p --board icebreaker --link
+
       spikewright build p --board ulx3s-85f --clock 120 --seeds 1,2,3
     """
+    from spikewright.flow.build_stage import build_stage
     from spikewright.flow.project import Project
-    from spikewright.flow.stages import build_stage, usual_steps
+    from spikewright.flow.stages import usual_steps
     from spikewright.golden.spec import Mode
 
     project = Project(folder)
@@ -439,10 +484,12 @@ def build(
         project,
         chosen,
         board,
+        link=link,
         clock_mhz=clock,
         seeds=integers(seeds, "--seeds"),
         sample=sample,
         steps=steps or usual_steps(project.network, (8,))[0],
         working=working,
     )
-    show_summary(project.summary, "network", "build", "performance")
+    sections = ("link",) if link else ("build", "performance")
+    show_summary(project.summary, "network", *sections)

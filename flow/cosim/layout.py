@@ -238,6 +238,25 @@ class Layout:
         firsts = np.concatenate(([0], np.cumsum(slot == 0)))
         return words[slot == 0], firsts[starts]
 
+    def scatter(self, words: Words) -> Words:
+        """Words of one token each: what ``gather`` joined, in the same order."""
+        if self.slots == 1:
+            return words
+        spike = self._field(words, self.kind) == TokenKind.SPIKE
+        columns = [words & _mask(self.token_width)]
+        there = [np.ones(words.shape, dtype=bool)]
+        for index in range(1, self.slots):
+            slot = words >> np.uint64(self.slot_offset(index))
+            address = (slot >> np.uint64(1)) & _mask(self.address[1])
+            token = address << np.uint64(self.address[0])
+            if self.payload[1]:
+                payload = (slot >> np.uint64(1 + self.address[1])) & _mask(self.payload[1])
+                token |= payload << np.uint64(self.payload[0])
+            columns.append(token)
+            there.append(spike & ((slot & np.uint64(1)) == 1))
+        tokens: Words = np.stack(columns, axis=-1)[np.stack(there, axis=-1)]
+        return tokens
+
     def _in_slot(self, tokens: Words) -> Words:
         """What a slot has of a spike."""
         address = (tokens >> np.uint64(self.address[0])) & _mask(self.address[1])

@@ -24,6 +24,8 @@ from .testbench import PATTERN_LIMIT
 if TYPE_CHECKING:
     import torch
 
+    from spikewright.flow.gates import Gates
+
     Values = torch.Tensor | npt.NDArray[Any]
     Inputs = Values | Mapping[str, Values]
 
@@ -46,7 +48,8 @@ class CosimReport:
     input token of a sample that finds the accelerator empty to its END on the output. ``counters``:
     by core, which goes by its populations, a mean over samples. ``build_seconds``: of the
     simulator's compilation. ``guards``: by input that has one, spikes ``sent``, ``kept`` and lost
-    (``losses``), and cycles in which a STEP or END had to wait (``waits``).
+    (``losses``), and cycles in which a STEP or END had to wait (``waits``). ``gates``: what was
+    simulated in place of the generated Verilog, None where nothing was.
     """
 
     simulator: str
@@ -64,6 +67,7 @@ class CosimReport:
     counters: Mapping[str, Mapping[str, float]]
     build_seconds: float
     guards: Mapping[str, Mapping[str, int]]
+    gates: "Gates | None"
 
 
 def cosimulate(
@@ -80,6 +84,7 @@ def cosimulate(
     batch: int | None = None,
     jobs: int | None = None,
     watchdog_cycles: int | None = None,
+    gates: "Gates | None" = None,
     progress: Progress | None = None,
 ) -> CosimReport:
     """Simulate a generated accelerator on ``inputs`` and compare all it does.
@@ -87,7 +92,8 @@ def cosimulate(
     Kind, address, payload and step of every token of every population and of the output, and the
     counters rows, synops, spikes in and out, must equal the golden model's; only the order of
     spikes within a step is free. Streams must hold their token while it waits and must not be X
-    after reset. The simulation is built in ``generated_dir/sim/SIMULATOR``.
+    after reset. The simulation is built in ``generated_dir/sim/SIMULATOR``, that of gates in
+    ``generated_dir/sim/SIMULATOR-BOARD``.
 
     Where inputs have guards, a first run records what these keep: it must be what was sent, less
     as many spikes as the counters say. The golden model runs on that, and a second run, which keeps
@@ -109,6 +115,8 @@ def cosimulate(
         default one for each core, where there is work for them. Only times depend on it, and how
         long cores are busy, for each process begins with clearing memories.
     watchdog_cycles : cycles without any token after which the hardware counts as stuck.
+    gates : a netlist of the same network and plan, to be simulated in place of the Verilog. What
+        has no initial contents in the device begins with anything.
     progress : called with (samples done, samples in all).
 
     Raises
@@ -169,7 +177,7 @@ def cosimulate(
     setup = Setup(
         generated=str(generated_dir),
         simulator=simulator,
-        folder=str(generated_dir / "sim" / simulator),
+        folder=str(generated_dir / "sim" / _folder(simulator, gates)),
         batch=size,
         samples=total,
         watchdog=watchdog_cycles or _watchdog(network, [*input_patterns, output_pattern]),
@@ -179,6 +187,7 @@ def cosimulate(
         # A short run is over sooner than the C++ compiler has optimised.
         optimise="-O3" if rows >= _LONG_ROWS else "-O0",
         cuts=choose_cuts(jobs or usual_jobs(rows), size, keep, total),
+        cells=[] if gates is None else [str(source) for source in gates.sources],
     )
     if manifest.guards:
         launch(replace(setup, record=True), vectors)
@@ -188,7 +197,11 @@ def cosimulate(
         vectors = build_vectors(network, manifest, streams | sent, work)
     result = launch(setup, vectors, progress)
     least = bound(network, plan, workload(network, plan, streams))
-    return _report(network, manifest, simulator, result, streams | sent, least)
+    return _report(network, manifest, simulator, gates, result, streams | sent, least)
+
+
+def _folder(simulator: str, gates: "Gates | None") -> str:
+    return simulator if gates is None else f"{simulator}-{gates.board}"
 
 
 def _check(network: Network, manifest: Manifest, simulator: str) -> None:
@@ -250,6 +263,7 @@ def _report(
     network: Network,
     manifest: Manifest,
     simulator: str,
+    gates: "Gates | None",
     result: Mapping[str, Any],
     streams: Mapping[str, TokenStream],
     bound_cycles: float,
@@ -298,4 +312,5 @@ def _report(
             name: {"sent": spikes_of[sent_name(name)], "kept": spikes_of[name], **counts}
             for name, counts in result["guards"].items()
         },
+        gates=gates,
     )

@@ -32,6 +32,8 @@ class Setup:
     A pattern has 1 in the cycles in which a token may move; there is one for each input. ``steps``
     is the T of samples that come as frames. ``record``: nothing is compared, and what guards let
     through is kept in ``recorded.npz``. ``cuts``: the samples at which another process begins.
+    ``cells``: files of a netlist and of its cells' models, to be simulated in place of the
+    generated Verilog.
     """
 
     generated: str
@@ -46,6 +48,7 @@ class Setup:
     optimise: str = "-O3"
     record: bool = False
     cuts: list[int] = field(default_factory=list)
+    cells: list[str] = field(default_factory=list)
 
     def save(self) -> Path:
         """Write the file and return its path."""

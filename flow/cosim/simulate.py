@@ -36,8 +36,12 @@ VERILATOR_OPTIONS = (
     "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert",
     "--no-public-flat-rw", "-Wno-fatal", "-Wno-lint", "-Wno-style",
 )  # fmt: skip
+# A netlist's memories and registers without initial contents begin with anything, at random.
+_VERILATOR_CELLS = ("--x-assign", "unique", "--x-initial", "unique")
 # Icarus 11 leaves Amaranth's combinational logic at X with the runner's own -g2012; the last wins.
 _ICARUS_ARGS = ("-g2005",)
+# Models of cells are SystemVerilog, and a netlist has none of that logic.
+_ICARUS_CELLS = ("-g2012",)
 _BENCH = "spikewright.flow.cosim.bench"
 _TIMESCALE = ("1ns", "1ps")
 
@@ -57,7 +61,7 @@ def run(setup_path: Path) -> None:
     runner = get_runner(setup.simulator)
     build = folder / "build"
     is_verilator = setup.simulator == "verilator"
-    args = ["--timing", *VERILATOR_OPTIONS] if is_verilator else list(_ICARUS_ARGS)
+    args = _arguments(setup)
     testbench = render(manifest, public=is_verilator)
     stamp = _stamp(setup, manifest, testbench, args)
     fresh = not _is_current(build, stamp)
@@ -65,7 +69,7 @@ def run(setup_path: Path) -> None:
     if fresh or not bench.exists():
         bench.write_text(testbench, encoding="utf-8")
     runner.build(
-        sources=[manifest.verilog, bench],
+        sources=[*_sources(setup, manifest), bench],
         hdl_toplevel="testbench",
         build_args=args,
         build_dir=build,
@@ -96,6 +100,7 @@ def _run_share(runner: Runner, setup_path: Path, share: Share, folder: Path) -> 
     """Run the cocotb test of a share; exit code 1 where it failed."""
     # By an exception, so that the simulator is ended too.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    setup = Setup.load(setup_path)
     results = runner.test(
         test_module=_BENCH,
         hdl_toplevel="testbench",
@@ -103,11 +108,31 @@ def _run_share(runner: Runner, setup_path: Path, share: Share, folder: Path) -> 
         test_dir=folder,
         results_xml=str(folder / "results.xml"),
         log_file=folder / "simulation.log",
+        plusargs=_plusargs(setup, share),
         extra_env={SETUP_VARIABLE: str(setup_path), SHARE_VARIABLE: str(share.index)},
     )
     tests, failed = get_results(results)
     write_json(folder / "outcome.json", {"tests": tests, "failed": failed})
     sys.exit(failed > 0)
+
+
+def _sources(setup: Setup, manifest: Manifest) -> list[Path]:
+    """The accelerator's Verilog files: those of a netlist, or the one that was generated."""
+    return [Path(name) for name in setup.cells] or [manifest.verilog]
+
+
+def _arguments(setup: Setup) -> list[str]:
+    """Of the simulator's build."""
+    if setup.simulator == "verilator":
+        return ["--timing", *VERILATOR_OPTIONS, *(_VERILATOR_CELLS if setup.cells else ())]
+    return list(_ICARUS_CELLS if setup.cells else _ICARUS_ARGS)
+
+
+def _plusargs(setup: Setup, share: Share) -> list[str]:
+    """Of the simulation: other contents at random in each share."""
+    if setup.simulator != "verilator" or not setup.cells:
+        return []
+    return ["+verilator+rand+reset+2", f"+verilator+seed+{share.index + 1}"]
 
 
 def _await(processes: Sequence[BaseProcess]) -> None:
@@ -140,7 +165,7 @@ def main(argv: list[str] | None = None) -> int:
 def _stamp(setup: Setup, manifest: Manifest, testbench: str, args: list[str]) -> str:
     """Hash of all that a build depends on: a stale one must never be tested."""
     parts = (
-        file_hash(manifest.verilog),
+        *(file_hash(source) for source in _sources(setup, manifest)),
         testbench,
         *args,
         setup.optimise,

@@ -14,6 +14,7 @@ from optuna.study import Study
 
 from spikewright.boards import get_board
 from spikewright.flow.area import model_hash
+from spikewright.flow.area.grades import grade_of
 from spikewright.flow.convert import ConvertConfig, TrainConfig
 from spikewright.flow.original import Original
 from spikewright.flow.plan_file import PLAN_SCHEMA
@@ -260,7 +261,8 @@ def _check_folder(out: Path) -> None:
 def _board(name: str) -> dict[str, Any]:
     """What a board is planned with; a file of the same name may say something else tomorrow."""
     board = get_board(name)
-    return {**asdict(board.resources), "family": board.family, "device": board.device}
+    told = {**asdict(board.resources), "family": board.family, "device": board.device}
+    return {**told, "faster": grade_of(board).ratio}
 
 
 def _hash(samples: Samples) -> str:

@@ -30,7 +30,15 @@ from spikewright.hdl.port_config import PortConfig
 from spikewright.hdl.replay import replayed_inputs
 from spikewright.hdl.sparse_schedule import SparseSchedule
 
-__all__ = ["IMAGE", "MANIFEST_SCHEMA", "TOP", "VERILOG", "build_manifest", "image_bytes"]
+__all__ = [
+    "IMAGE",
+    "MANIFEST_SCHEMA",
+    "TOP",
+    "VERILOG",
+    "build_manifest",
+    "image_bytes",
+    "ports_of",
+]
 
 MANIFEST_SCHEMA = 7
 TOP = "accelerator"
@@ -51,7 +59,7 @@ def build_manifest(
         "mode": str(plan.mode),
         "network": {"name": network.name, "hash": network.content_hash},
         "plan": {**plan_as_dict(plan), "hash": plan_hash(plan)},
-        "ports": _ports(accelerator),
+        "ports": ports_of(accelerator),
         "streams": {
             "inputs": [
                 {
@@ -105,13 +113,13 @@ def build_manifest(
     return plain
 
 
-def _ports(accelerator: Accelerator) -> list[dict[str, Any]]:
-    """Ports as Amaranth names them in Verilog: the path's parts joined by two underscores."""
-    ports = [
-        {"name": "clk", "direction": "input", "width": 1},
-        {"name": "rst", "direction": "input", "width": 1},
-    ]
-    for path, member, _ in accelerator.signature.flatten(accelerator):
+def ports_of(component: "wiring.Component[Any]", *, clock: bool = True) -> list[dict[str, Any]]:
+    """Ports as Amaranth names them in Verilog: the path's parts joined by two underscores.
+
+    ``clock`` : whether clk and rst, of the domain, are beside those of the signature.
+    """
+    ports = [{"name": name, "direction": "input", "width": 1} for name in ("clk", "rst")] * clock
+    for path, member, _ in component.signature.flatten(component):
         ports.append(
             {
                 "name": "__".join(str(part) for part in path),

@@ -25,12 +25,14 @@ __all__ = ["Generated", "generate", "verilog_text"]
 class Generated:
     """A generated folder.
 
-    ``manifest`` is the contents of ``manifest.json``; ``seconds`` the time it took.
+    ``manifest`` is the contents of ``manifest.json``; ``accelerator`` what the Verilog was made of;
+    ``seconds`` the time it took.
     """
 
     folder: Path
     verilog: Path
     manifest: dict[str, Any]
+    accelerator: Accelerator
     seconds: float
 
 
@@ -67,6 +69,7 @@ def generate(network: Network, plan: HardwarePlan, out_dir: Path) -> Generated:
         folder=out_dir,
         verilog=out_dir / VERILOG,
         manifest=manifest,
+        accelerator=accelerator,
         seconds=time.perf_counter() - began,
     )
 

@@ -5,38 +5,37 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from spikewright.boards import Board, BoardTop, get_board
+from spikewright.boards import Board, BoardTop, LinkTop, get_board
 from spikewright.boards.pll import Pll
-from spikewright.flow.files import atomic_files
+from spikewright.flow.files import atomic_files, write_json
 from spikewright.flow.generate import image_bytes
+from spikewright.flow.plan_file import plan_hash
 from spikewright.flow.progress import Advance
 from spikewright.flow.tools import package_versions
 from spikewright.golden.errors import ConfigurationError, RangeError, ToolError
 from spikewright.golden.spec import Network
 from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.link import LinkPlan
 from spikewright.hdl.plan import HardwarePlan
 
+from .device import BITSTREAM, BUILD, NAME, ROUTED, packing
 from .fit import check_fits
 from .job import Job, run_tool
-from .netlist import NAME, elaborate, synthesise
-from .pll import set_pll
+from .netlist import elaborate, synthesise
 from .report import BuildReport
-from .results import overflow, sizes
+from .results import crowded, overflow, sizes
+from .retime import set_clock
 from .route import keep, log_name, route
 from .sample import StoredSample, memories_of
 from .tools import ToolStop, nextpnr_tool, packer_tool, yosys_tool
+from .top import make_top
 
 __all__ = ["synthesize"]
 
 _ATTEMPTS = 4
-_BITSTREAM = {"ecp5": f"{NAME}.bit", "ice40": f"{NAME}.bin"}
 _FLASH = "flash.bin"
-_PACK = {
-    "ecp5": ("--compress", "--input", f"{NAME}.config", "--bit", f"{NAME}.bit"),
-    "ice40": (f"{NAME}.asc", f"{NAME}.bin"),
-}
 # Large, and made again by the same command.
-_NOT_KEPT = (f"{NAME}.json", f"{NAME}.config", f"{NAME}.asc", f"{NAME}.debug.v")
+_NOT_KEPT = (f"{NAME}.json", f"{NAME}.debug.v", *(name for _, name in ROUTED.values()))
 # Of the clock asked for; the rest is what the median's seed takes again at a slower one.
 _FROM, _TO = 0.25, 0.9
 
@@ -47,12 +46,14 @@ def synthesize(
     board: Board | str,
     folder: Path,
     *,
-    sample: StoredSample,
+    sample: StoredSample | None,
+    link: LinkPlan | None = None,
     clock_mhz: float | None = None,
     seeds: Sequence[int] = (1,),
     progress: Advance | None = None,
 ) -> BuildReport:
-    """Build a bitstream that works on a stored sample on a board and judges every output token.
+    """Build a bitstream that works on a stored sample on a board and judges every output token, or
+    one that does what a host says.
 
     Where the slowest path is too slow for the clock asked for, the bitstream gets the fastest clock
     that its PLL can make below it: a bitstream is written only if it works.
@@ -62,9 +63,10 @@ def synthesize(
 
     Parameters
     ----------
-    board : a board or its name. folder : where bitstream, ``timing.txt``, ``report.json`` and logs
-        go; all of them or none.
-    sample : as ``stored_sample`` gives it.
+    board : a board or its name. folder : where bitstream, ``build.json`` (the report),
+        ``timing.txt``, nextpnr's ``report.json`` and logs go; all of them or none.
+    sample : as ``stored_sample`` gives it. link : the buffers of a link to a host; with one the
+        sample is worked on when the host asks for it, and may be None.
     clock_mhz : the clock asked for; by default the board's. seeds : of place and route.
     progress : is told the share that is done.
 
@@ -90,11 +92,13 @@ def synthesize(
             found=", ".join(map(repr, seeds)) or "none",
         )
     requested = _requested(board, clock_mhz)
-    check_fits(network, plan, board, stored=memories_of(sample, network, plan))
+    stored = [] if sample is None else memories_of(sample, network, plan)
+    check_fits(network, plan, board, stored=[*stored, *(link.memories if link else ())])
     job = Job(
         accelerator=Accelerator(network=network, plan=plan),
         board=board,
         sample=sample,
+        link=link,
         requested=requested,
         constraint_mhz=max(board.goal_mhz, requested.mhz),
         seeds=seeds,
@@ -164,7 +168,7 @@ def _build(job: Job, folder: Path) -> BuildReport:
         attempts += 1
     keep(job, chosen, folder)
     job.tell(0.95, "pack")
-    run_tool(job, job.packer, _PACK[job.board.family], folder)
+    run_tool(job, job.packer, packing(job.board), folder)
     flash = _flash_image(job, folder)
     log = (folder / log_name(job, chosen.timing.seed)).read_text(encoding="utf-8", errors="replace")
     names = sizes(job.board.family, chosen.used, log)
@@ -189,18 +193,31 @@ def _build(job: Job, folder: Path) -> BuildReport:
         seed=chosen.timing.seed,
         seeds=tuple(run.timing for run in runs),
         router=chosen.timing.router,
-        bitstream=_BITSTREAM[job.board.family],
+        bitstream=BITSTREAM[job.board.family],
         flash=flash,
+        link=_link(job, pll),
         critical_path=chosen.path,
         versions=versions,
         seconds={name: round(value, 2) for name, value in job.seconds.items()},
         logs=tuple(job.logs),
     )
     (folder / "timing.txt").write_text(_timing(result), encoding="utf-8")
+    plan, network = job.accelerator.plan, job.accelerator.network
+    of = {"plan": plan_hash(plan), "network": network.content_hash, "mode": str(plan.mode)}
+    write_json(folder / BUILD, of | result.as_dict())
     for name in _NOT_KEPT:
         (folder / name).unlink(missing_ok=True)
     job.tell(1.0, "done")
     return result
+
+
+def _link(job: Job, pll: Pll) -> dict[str, int] | None:
+    """Rate and buffers of the link to a host."""
+    top = _top(job, pll)
+    if not isinstance(top, LinkTop):
+        return None
+    sizes = top.link.sizes
+    return {"baud": top.baud, "inbox": sizes.inbox, "outbox": sizes.outbox}
 
 
 def _flash_image(job: Job, folder: Path) -> str | None:
@@ -208,7 +225,7 @@ def _flash_image(job: Job, folder: Path) -> str | None:
     flash = job.board.flash
     if not job.accelerator.loading or flash is None:
         return None
-    bitstream = (folder / _BITSTREAM[job.board.family]).read_bytes()
+    bitstream = (folder / BITSTREAM[job.board.family]).read_bytes()
     weights = image_bytes(job.accelerator.image)
     if len(bitstream) > flash.offset or flash.offset + len(weights) > flash.size:
         raise RangeError(
@@ -223,16 +240,18 @@ def _flash_image(job: Job, folder: Path) -> str | None:
 
 def _elaborate(job: Job, pll: Pll, folder: Path) -> None:
     """RTLIL, constraints and scripts."""
-    top = BoardTop(
+    elaborate(_top(job, pll), job.board, folder)
+
+
+def _top(job: Job, pll: Pll) -> BoardTop:
+    return make_top(
         board=job.board,
         pll=pll,
         constraint_mhz=job.constraint_mhz,
         accelerator=job.accelerator,
-        tokens=job.sample.inputs,
-        expected=job.sample.output,
-        steps=job.sample.steps,
+        sample=job.sample,
+        link=job.link,
     )
-    elaborate(top, job.board, folder)
 
 
 def _synthesize(job: Job, folder: Path) -> None:
@@ -250,7 +269,7 @@ def _slow_down(job: Job, old: Pll, new: Pll, folder: Path) -> None:
     """Another clock in the netlist, and in the RTLIL that is kept beside the bitstream."""
     _elaborate(job, new, folder)
     netlist = _read_netlist(folder)
-    if set_pll(netlist, NAME, old, new):
+    if set_clock(netlist, NAME, _top(job, old), _top(job, new)):
         _write_netlist(netlist, folder)
     else:
         _synthesize(job, folder)
@@ -296,14 +315,15 @@ class _Failed(Exception):  # noqa: N818 - becomes one of the project's errors
         """Too large for the board, or a failure whose log is kept."""
         where = f"network {network.name!r} on {job.board.name}"
         too_much = overflow(self.text) if self.tool is job.nextpnr else {}
-        if too_much:
-            found = (
+        full = self.tool is job.nextpnr and crowded(self.text)
+        if too_much or full:
+            found = [
                 f"{used} of {all_} {name}, {used - all_} too many"
                 for name, (used, all_) in too_much.items()
-            )
+            ]
             return RangeError(
                 "the design must fit the board",
-                found="; ".join(found),
+                found="; ".join(found) or "no place for some of its cells",
                 where=where,
                 action="use fewer lanes, weights of fewer bits, or a larger board",
             )

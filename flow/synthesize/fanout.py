@@ -14,7 +14,7 @@ from typing import Any
 
 __all__ = ["limit_fanout"]
 
-_FLIP_FLOPS = ("TRELLIS_FF", "SB_DFF")
+_FLIP_FLOPS = ("TRELLIS_FF", "SB_DFF", "DFF")
 # Those of an iCE40 may belong to a carry chain, which has room for one of each.
 _TABLE = "LUT4"
 _LOGIC = ("LUT4", "PFUMX", "L6MUX21", "CCU2C", "SB_LUT4", "SB_CARRY")
@@ -30,8 +30,8 @@ Load = tuple[str, str]
 def limit_fanout(netlist: Mapping[str, Any], top: str, limits: Mapping[int, int]) -> int:
     """Copy drivers of too many pins, in place; returns the number of cells that is added.
 
-    Flip-flops are copied, and an ECP5's lookup tables. A copy gets the pins of neighbouring lanes,
-    as far as signals' names tell. The netlist's ports keep the driver that they had.
+    Flip-flops are copied, and lookup tables but an iCE40's. A copy gets the pins of neighbouring
+    lanes, as far as signals' names tell. The netlist's ports keep the driver that they had.
 
     Parameters
     ----------

@@ -231,8 +231,9 @@ def _advice(
         if mode is not plan.mode and fits(board, other):
             advice.append(f"the mode {mode} would fit")
             break
-    advice += [f"the board {name} would do" for name, on in BOARDS.items() if fits(on, plan)]
-    return advice
+    larger = sorted(BOARDS.values(), key=lambda on: (on.luts, on.block_ram.count))
+    found = next((on.name for on in larger if fits(on, plan)), None)
+    return advice if found is None else [*advice, f"the board {found} would do"]
 
 
 def _room(board: Board) -> int:

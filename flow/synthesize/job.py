@@ -8,6 +8,7 @@ from spikewright.boards import Board
 from spikewright.boards.pll import Pll
 from spikewright.flow.progress import Advance
 from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.link import LinkPlan
 
 from .sample import StoredSample
 from .tools import Tool, run
@@ -25,7 +26,8 @@ class Job:
 
     accelerator: Accelerator
     board: Board
-    sample: StoredSample
+    sample: StoredSample | None
+    link: LinkPlan | None
     requested: Pll
     constraint_mhz: float
     seeds: tuple[int, ...]

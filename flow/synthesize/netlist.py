@@ -1,29 +1,25 @@
-"""From a board's top to the netlist that place and route takes."""
+"""From a board's top, or an accelerator alone, to the netlist that place and route takes."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from amaranth.back import rtlil  # type: ignore[attr-defined]  # not in the stubs
+from amaranth.hdl import Elaboratable, Module
+
 from spikewright.boards import Board, BoardTop
 from spikewright.flow.generate import uninitialised_rtlil
 from spikewright.golden.errors import ConfigurationError
+from spikewright.hdl.accelerator import Accelerator
 
+from .device import NAME, synthesis_options
 from .fanout import limit_fanout
+from .gowin import make_timed
 from .output_registers import use_output_registers
 
-__all__ = ["DEVICE", "NAME", "elaborate", "synthesise"]
+__all__ = ["elaborate", "elaborate_alone", "synthesise"]
 
-NAME = "top"
-"""Of the top module, and of the files."""
-
-DEVICE = {
-    "ecp5": ("--85k", "--package", "CABGA381", "--speed", "6", "--lpf", f"{NAME}.lpf"),
-    "ice40": ("--up5k", "--package", "sg48", "--pcf", f"{NAME}.pcf"),
-}
-"""Arguments of nextpnr that say the part and its pins, by family."""
-
-# Yosys takes an iCE40 for the faster HX, whose delays are others.
-_SYNTHESIS = {"ice40": {"synth_opts": "-device u"}}
+_KEEP_PROBES = "setattr -set keep 1 w:probe_*"
 
 
 def elaborate(top: BoardTop, board: Board, folder: Path) -> None:
@@ -34,6 +30,30 @@ def elaborate(top: BoardTop, board: Board, folder: Path) -> None:
     ConfigurationError
         If the board, by a file, has another device than its pins are of.
     """
+    for name, data in _files(top, board, NAME).items():
+        if name == f"{NAME}.il":
+            data = uninitialised_rtlil(data.decode()).encode()
+        (folder / name).write_bytes(data)
+
+
+def elaborate_alone(accelerator: Accelerator, board: Board, folder: Path, name: str) -> None:
+    """Write RTLIL and script of an accelerator that is its own top, the module ``name``.
+
+    The script is the one of bitstreams, but that it keeps the wires of the probes.
+
+    Raises
+    ------
+    ConfigurationError
+        As ``elaborate``.
+    """
+    script = _files(Module(), board, name, script_after_read=_KEEP_PROBES)[f"{name}.ys"]
+    (folder / f"{name}.ys").write_bytes(script)
+    text = uninitialised_rtlil(rtlil.convert(accelerator, name=name))
+    (folder / f"{name}.il").write_text(text, encoding="utf-8")
+
+
+def _files(top: Elaboratable, board: Board, name: str, **overrides: str) -> dict[str, bytes]:
+    """What the board's platform makes of a design, by name; raises ConfigurationError."""
     platform = board.platform()
     if platform.device != board.device:
         raise ConfigurationError(
@@ -42,14 +62,13 @@ def elaborate(top: BoardTop, board: Board, folder: Path) -> None:
             where=f"board {board.name!r}",
             action="plan for a board of a file, and build for one of the list",
         )
-    options = _SYNTHESIS.get(board.family, {})
-    prepared = platform.prepare(top, NAME, debug_verilog=False, **options)
-    for name, content in prepared.files.items():
-        if not name.startswith("build_"):
-            data = content if isinstance(content, bytes) else content.encode()
-            if name == f"{NAME}.il":
-                data = uninitialised_rtlil(data.decode()).encode()
-            (folder / name).write_bytes(data)
+    options = synthesis_options(board) | overrides
+    prepared = platform.prepare(top, name, debug_verilog=False, **options)
+    return {
+        file: content if isinstance(content, bytes) else content.encode()
+        for file, content in prepared.files.items()
+        if not file.startswith("build_")
+    }
 
 
 def synthesise(
@@ -57,16 +76,21 @@ def synthesise(
     folder: Path,
     yosys: Callable[[Sequence[str]], None],
     fanouts: Mapping[int, int],
+    *,
+    name: str = NAME,
 ) -> None:
-    """Make ``top.json`` of what ``elaborate`` wrote; ``yosys`` runs it on arguments.
+    """Make ``NAME.json`` of what was elaborated as ``name``; ``yosys`` runs it on arguments.
 
     ``fanouts``: as ``limit_fanout`` takes them.
     """
-    yosys((f"{NAME}.ys",))
-    if board.family != "ecp5" and not fanouts:
+    yosys((f"{name}.ys",))
+    if board.family == "ice40" and not fanouts:
         return
-    netlist = json.loads((folder / f"{NAME}.json").read_text(encoding="utf-8"))
+    path = folder / f"{name}.json"
+    netlist = json.loads(path.read_text(encoding="utf-8"))
     if board.family == "ecp5":
-        use_output_registers(netlist, NAME)
-    limit_fanout(netlist, NAME, fanouts)
-    (folder / f"{NAME}.json").write_text(json.dumps(netlist), encoding="utf-8")
+        use_output_registers(netlist, name)
+    limit_fanout(netlist, name, fanouts)
+    if board.family == "gowin":
+        make_timed(netlist, name)
+    path.write_text(json.dumps(netlist), encoding="utf-8")

@@ -7,18 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spikewright.boards import Board, BoardTop
+from spikewright.boards import Board
 from spikewright.golden.errors import ToolError
 from spikewright.golden.spec import Network
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.plan import HardwarePlan
 
+from .device import NAME, nextpnr_part
 from .job import ROUTERS
-from .netlist import DEVICE, NAME, elaborate, synthesise
+from .netlist import elaborate, synthesise
 from .report import CriticalPath
 from .results import read_packed, read_path, read_speed, sizes
 from .sample import StoredSample
 from .tools import ToolStop, nextpnr_tool, run, yosys_tool
+from .top import make_top
 
 __all__ = ["PackedDesign", "pack"]
 
@@ -64,14 +66,13 @@ def pack(
         If a tool is missing or failed.
     """
     yosys, nextpnr = yosys_tool(), nextpnr_tool(board.family)
-    top = BoardTop(
+    top = make_top(
         board=board,
         pll=board.pll_below(board.default_mhz) or board.plls[0],
         constraint_mhz=board.goal_mhz,
         accelerator=Accelerator(network=network, plan=plan),
-        tokens=sample.inputs,
-        expected=sample.output,
-        steps=sample.steps,
+        sample=sample,
+        link=None,
     )
     with tempfile.TemporaryDirectory(prefix="spikewright-pack-") as name:
         folder = Path(name)
@@ -79,14 +80,14 @@ def pack(
         def run_yosys(arguments: Sequence[str]) -> None:
             run(yosys, arguments, folder, log="yosys.log")
 
-        arguments = (*DEVICE[board.family], "--json", f"{NAME}.json", "--pack-only")
+        arguments = (*nextpnr_part(board), "--json", f"{NAME}.json", "--pack-only")
         try:
             elaborate(top, board, folder)
             synthesise(board, folder, run_yosys, plan.fanouts)
             packed = run(nextpnr, arguments, folder, log="nextpnr.log")
             if routes:
                 arguments = (
-                    *DEVICE[board.family],
+                    *nextpnr_part(board),
                     *("--json", f"{NAME}.json", "--report", _REPORT, "--seed", "1"),
                     *("--freq", f"{board.goal_mhz:g}", "--timing-allow-fail"),
                     *("--router", ROUTERS[0]),

@@ -6,13 +6,24 @@ from typing import Any
 
 from .report import CriticalPath, PathSegment
 
-__all__ = ["CLOCK_NET", "overflow", "read_packed", "read_path", "read_speed", "read_used", "sizes"]
+__all__ = [
+    "CLOCK_NET",
+    "crowded",
+    "overflow",
+    "read_holds",
+    "read_packed",
+    "read_path",
+    "read_speed",
+    "read_used",
+    "sizes",
+]
 
 CLOCK_NET = "clock"
 """Net of the sync domain, as ``boards.top`` names it."""
 
 # Device utilisation as nextpnr logs it before it places:  "Info:   TRELLIS_FF:  3986/  83640   4%"
 _UTILISATION = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%", re.MULTILINE)
+_HOLDS = re.compile(r"^Info: (\d+) Hold/min time violations", re.MULTILINE)
 _ICE40_CELLS = re.compile(r"(\d+) LCs used as (LUT4 only|LUT4 and DFF|DFF only|CARRY only)")
 
 
@@ -30,6 +41,12 @@ def read_path(report: Mapping[str, Any]) -> CriticalPath | None:
         if _is_clock(path["from"]) and _is_clock(path["to"]):
             return _path(path["path"])
     return None
+
+
+def read_holds(log: str) -> int:
+    """How many paths are too short, from the log of a routed design."""
+    found = _HOLDS.search(log)
+    return 0 if found is None else int(found.group(1))
 
 
 def read_used(report: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
@@ -53,6 +70,16 @@ def sizes(family: str, used: Mapping[str, tuple[int, int]], log: str) -> dict[st
     def count(name: str) -> int:
         return used.get(name, (0, 0))[0]
 
+    if family == "gowin":
+        return {
+            # A LUT RAM takes all tables of its cell.
+            "lut": count("LUT4") + count("ALU") + 8 * count("RAM16SDP4"),
+            "ff": count("DFF"),
+            "bram": count("BSRAM"),
+            "spram": 0,
+            "dsp": sum(figures[0] for name, figures in used.items() if name.startswith("MULT")),
+            "logic_cells": None,
+        }
     if family == "ecp5":
         return {
             "lut": count("TRELLIS_COMB"),
@@ -77,7 +104,13 @@ def sizes(family: str, used: Mapping[str, tuple[int, int]], log: str) -> dict[st
 def overflow(log: str) -> dict[str, tuple[int, int]]:
     """(used, available) of every resource of which there is too little, from a log of nextpnr."""
     packed = read_packed(log)
-    return {name: figures for name, figures in packed.items() if figures[0] > figures[1]}
+    # Buffers of a kind that Gowin's have none of are pins of another kind.
+    return {name: figures for name, figures in packed.items() if figures[0] > figures[1] > 0}
+
+
+def crowded(log: str) -> bool:
+    """Whether what is left of the device was too little to place all cells, by nextpnr's log."""
+    return "Unable to find legal placement for all cells" in log
 
 
 def _is_clock(domain: str) -> bool:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from spikewright.golden.errors import ToolError
 
+from .device import NAME, ROUTED, nextpnr_part
 from .job import ROUTERS, Job, run_tool
-from .netlist import DEVICE, NAME
 from .report import CriticalPath, SeedTiming
-from .results import read_path, read_speed, read_used
+from .results import read_holds, read_path, read_speed, read_used
 from .tools import ToolStop
 
 __all__ = ["Routed", "keep", "log_name", "route"]
@@ -19,8 +19,6 @@ __all__ = ["Routed", "keep", "log_name", "route"]
 # busy machine a design must not get another router, and with it another speed.
 _ROUTER_SECONDS = 600.0
 _REPORT = "report.json"
-
-_ROUTED = {"ecp5": ("--textcfg", f"{NAME}.config"), "ice40": ("--asc", f"{NAME}.asc")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +37,11 @@ def route(job: Job, seed: int, folder: Path, share: float) -> Routed:
     for router in list(job.routers):
         job.tell(share, f"nextpnr, seed {seed}, {router}")
         arguments = (
-            *DEVICE[family],
+            *nextpnr_part(job.board),
             *("--json", f"{NAME}.json", "--report", _REPORT),
             *("--freq", f"{job.constraint_mhz:g}", "--timing-allow-fail"),
             *("--seed", str(seed), "--router", router),
-            *_ROUTED[family],
+            *ROUTED[family],
         )
         limit = _ROUTER_SECONDS if router != ROUTERS[-1] else None
         try:
@@ -57,6 +55,14 @@ def route(job: Job, seed: int, folder: Path, share: float) -> Routed:
     fmax, path = read_speed(report), read_path(report)
     if fmax is None or path is None:
         raise ToolError("nextpnr must report the speed of the clock", found="no such clock")
+    log = (folder / log_name(job, seed)).read_text(encoding="utf-8", errors="replace")
+    if holds := read_holds(log):
+        raise ToolError(
+            "no path must be too short for its register",
+            found=f"{holds} that are, with seed {seed}",
+            where=f"network {job.accelerator.network.name!r} on {job.board.name}",
+            action="choose another seed",
+        )
     for name in _results(family):
         (folder / name).replace(folder / f"{seed}-{name}")
     seconds = round(time.perf_counter() - start, 2)
@@ -76,7 +82,7 @@ def keep(job: Job, chosen: Routed, folder: Path) -> None:
 
 
 def _results(family: str) -> tuple[str, str]:
-    return _REPORT, _ROUTED[family][1]
+    return _REPORT, ROUTED[family][1]
 
 
 def log_name(job: Job, seed: int) -> str:

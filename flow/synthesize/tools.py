@@ -52,11 +52,15 @@ def yosys_tool() -> Tool:
 
 def nextpnr_tool(family: str) -> Tool:
     """Place and route of a device family."""
-    return _yowasp(f"nextpnr_{family}", f"nextpnr-{family}")
+    kind = "himbaechel-gowin" if family == "gowin" else family
+    return _yowasp(f"nextpnr_{kind.replace('-', '_')}", f"nextpnr-{kind}")
 
 
 def packer_tool(family: str) -> Tool:
     """The program that writes the bitstream of a device family."""
+    if family == "gowin":
+        code = "import sys; from apycula.gowin_pack import main; sys.exit(main())"
+        return Tool(name="gowin_pack", package="Apycula", module="apycula", code=code)
     name = {"ecp5": "ecppack", "ice40": "icepack"}[family]
     return _yowasp(name, f"nextpnr-{family}")
 

@@ -44,7 +44,8 @@ class Executor(wiring.Component):
     counters; clear : Out, zeroes them. restart : Out, resets the accelerator.
     begin, index, spikes, end, keep, steps, bytes, last, done : to and from ``Feeder``.
     load, load_first, load_last : Out, and load_done, load_result : In, of ``Loader``, where it
-    loads. test_start : Out, test_done, test_right : In, where it tests.
+    loads. test_start : Out, test_done, test_right : In, where it tests; the accelerator is reset in
+    the cycle before.
 
     Timing
     ------
@@ -158,6 +159,9 @@ class Executor(wiring.Component):
                 m.d.comb += self.wants.eq(1)
                 self._answer(m, kind, left, fault, first, place, takes)
             if self.tests:
+                with m.State("BEGIN"):
+                    m.d.comb += self.test_start.eq(1)
+                    m.next = "TEST"
                 with m.State("TEST"), m.If(self.test_done):
                     m.d.sync += first.eq(self.test_right)
                     m.next = "SKIP"
@@ -224,8 +228,8 @@ class Executor(wiring.Component):
                     refuse(Fault.WITHOUT)
             with m.Case(FrameType.SELFTEST):
                 if self.tests:
-                    m.d.comb += self.test_start.eq(1)
-                    m.next = "TEST"
+                    m.d.comb += self.restart.eq(1)
+                    m.next = "BEGIN"
                 else:
                     refuse(Fault.WITHOUT)
             with m.Case(FrameType.IDENTIFY, FrameType.RESET, FrameType.ECHO):

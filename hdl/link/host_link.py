@@ -8,7 +8,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.golden.errors import ConfigurationError
-from spikewright.golden.link import INBOX_OVERHEAD, INCREMENT_BITS
+from spikewright.golden.link import IDENTITY_BYTES, INBOX_OVERHEAD, INCREMENT_BITS
 from spikewright.golden.spec import TokenKind
 from spikewright.hdl.token import TokenLayout
 
@@ -28,6 +28,12 @@ __all__ = ["HostLink", "LinkPlan"]
 _TAG_BYTES = 4
 _HASH_BYTES = 32
 _NAME_BYTES = 16
+_TEST_MEMBERS = {
+    "test_start": Out(1),
+    "testing": Out(1),
+    "test_done": In(1),
+    "test_right": In(1),
+}
 _SAMPLES = 256  # under way at most; more than queues and cores can hold
 
 
@@ -53,6 +59,11 @@ class LinkPlan:
                 )
 
     @property
+    def memories(self) -> list[tuple[int, int]]:
+        """(rows, bits) of the buffers, and of what says who the device is."""
+        return [(self.inbox, 8), (self.outbox, 8), (IDENTITY_BYTES, 8)]
+
+    @property
     def longest(self) -> int:
         """Bytes of a payload: two frames fit into the inbox, and one of them into the outbox."""
         return min(self.inbox // 2, self.outbox) - INBOX_OVERHEAD
@@ -65,7 +76,8 @@ class HostLink(wiring.Component):
     ----------
     layouts, framed : of the accelerator's inputs, as ``Feeder``. output : layout of its output.
     steps_bits : of T; 0 where nothing is framed. counters : how many of 32 bits it has.
-    network, plan : hashes of 32 bytes. board : its name. sizes : of the buffers.
+    network, plan : hashes of 32 bytes. board : its name. sizes : of the buffers. tests : whether
+    there is a self-test.
 
     Members
     -------
@@ -73,6 +85,9 @@ class HostLink(wiring.Component):
     o_0, o_1, ... : Out(stream), to the accelerator's inputs. i : In(stream), its output. steps :
     Out, T. count_0, count_1, ... : In, its counters. clear : Out, zeroes them. ready : In, its
     network is there. restart : Out, from a flip-flop: it is to be reset. connected : Out.
+    test_start : Out, for a cycle in which the accelerator is being reset: a self-test is to begin;
+    testing : Out, from then on it has the accelerator, until test_done : In, for a cycle in which
+    test_right : In says how it ended. These where it tests.
 
     Timing
     ------
@@ -97,12 +112,14 @@ class HostLink(wiring.Component):
         plan: bytes,
         board: str,
         sizes: LinkPlan,
+        tests: bool = False,
     ) -> None:
         if len(network) != _HASH_BYTES or len(plan) != _HASH_BYTES:
             raise ConfigurationError(
                 f"a hash must have {_HASH_BYTES} bytes", found=f"{len(network)} and {len(plan)}"
             )
         self.sizes = sizes
+        self.tests = tests
         self.layouts = tuple(layouts)
         self.network = network
         self.counted = counters if sizes.counters else 0
@@ -121,7 +138,7 @@ class HostLink(wiring.Component):
             longest=sizes.longest,
             counters=widths,
             loads=False,
-            tests=False,
+            tests=tests,
         )
         super().__init__(
             {
@@ -136,6 +153,7 @@ class HostLink(wiring.Component):
                 "ready": In(1),
                 "restart": Out(1),
                 "connected": Out(1),
+                **(_TEST_MEMBERS if tests else {}),
             }
         )
 
@@ -251,6 +269,16 @@ class HostLink(wiring.Component):
         for k, name in enumerate(("bad_frames", "missed_frames", "repeated_frames")):
             count = getattr(executor, f"count_{self.counted + k}")
             m.d.comb += count.eq(getattr(self.endpoint, name))
+        if self.tests:
+            m.d.comb += [
+                self.test_start.eq(executor.test_start),
+                executor.test_done.eq(self.test_done),
+                executor.test_right.eq(self.test_right),
+            ]
+            with m.If(executor.test_start):
+                m.d.sync += self.testing.eq(1)
+            with m.Elif(self.test_done | self.restart):
+                m.d.sync += self.testing.eq(0)
         own = collector.free
         m.d.comb += [
             outbox.i.valid.eq(Mux(own, executor.o.valid, collector.o.valid)),

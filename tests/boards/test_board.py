@@ -1,23 +1,35 @@
 """Boards: their registry, their block RAMs, their clocks."""
 
 import pytest
+from amaranth.build import Pins, Subsignal
 
 from spikewright.boards import BOARDS, get_board
 from spikewright.golden.errors import ConfigurationError
 
 
-def test_both_boards_are_there():
-    assert list(BOARDS) == ["icebreaker", "ulx3s-85f"]
+def test_boards_are_known_by_their_names():
     assert all(get_board(name).name == name for name in BOARDS)
+    wanted = {"icebreaker", "hx8k-b-evn", "ulx3s-12f", "ulx3s-25f", "ulx3s-45f", "ulx3s-85f"}
+    wanted |= {"orangecrab-25f", "colorlight-i5", "colorlight-i9", "tang-nano-9k", "tang-nano-20k"}
+    assert wanted <= set(BOARDS)
+
+
+def test_the_area_models_are_of_the_first_of_their_family():
+    first = {}
+    for board in BOARDS.values():
+        first.setdefault(board.family, board.name)
+    assert first["ice40"] == "icebreaker" and first["ecp5"] == "ulx3s-85f"
 
 
 def test_an_unknown_board_is_refused():
     with pytest.raises(
         ConfigurationError,
-        match=r"^the board must be one of icebreaker, ulx3s-85f, found 'de10'; "
+        match=r"^the board must be one of those that spikewright boards lists, found 'de10'; "
         r"name a file NAME\.json to plan for another one$",
     ):
         get_board("de10")
+    with pytest.raises(ConfigurationError, match=r"found 'ulx3s'; try ulx3s-\d\df, .*; name"):
+        get_board("ulx3s")
 
 
 @pytest.mark.parametrize(
@@ -74,8 +86,54 @@ def test_clocks(name):
 def test_platforms_have_the_resources(name):
     board = get_board(name)
     platform = board.platform()
-    lights = [*board.label, board.match, board.mismatch, board.beat, board.button]
-    for light in filter(None, lights):
-        platform.lookup(light.name, light.number)
+    lights = [board.match, *board.label, board.mismatch, board.beat]
+    shown = [light for light in lights if light is not None]
+    assert len(set(shown)) == len(shown)
+    for light in shown if board.button is None else [*shown, board.button]:
+        found = platform.lookup(light.name, light.number)
+        parts = [each.name for each in found.ios if isinstance(each, Subsignal)]
+        assert (light.part in parts) if parts else light.part is None
     assert platform.lookup(board.clock).clock.period == pytest.approx(1e-6 / board.clock_mhz)
     assert platform.device == board.device
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_host_and_a_programmer_reach_it(name):
+    board = get_board(name)
+    uart = board.uart
+    if uart is not None:
+        resource = board.platform().lookup(uart.resource, uart.number)
+        ways = {each.name: each.ios[0].dir for each in resource.ios if isinstance(each, Subsignal)}
+        assert ways["rx"] == "i" and ways["tx"] == "o"
+        assert list(uart.rates) == sorted(uart.rates, reverse=True) and 115_200 in uart.rates
+        # Where there is no bridge one must know where the pins are.
+        assert bool(uart.pins) == (uart.bridge is None)
+    assert (board.programmer is None) == bool(board.by_hand)
+    if board.programmer is not None:
+        assert board.programmer.arguments[0] in ("-b", "-c")
+        assert board.programmer.flash or board.programmer.sram
+
+
+def pins_of(resource):
+    for each in resource.ios:
+        if isinstance(each, Subsignal):
+            yield from pins_of(each)
+        elif isinstance(each, Pins):
+            yield from each.names
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_the_link_shares_pins_only_where_it_says_so(name):
+    board = get_board(name)
+    if board.uart is None:
+        return
+    platform = board.platform()
+    link = set(pins_of(platform.lookup(board.uart.resource, board.uart.number)))
+    lights = [board.match, *board.label, board.mismatch, board.beat, board.button]
+    used = {
+        pin
+        for light in lights
+        if light is not None
+        for pin in pins_of(platform.lookup(light.name, light.number))
+    }
+    assert bool(link & used) == board.uart.shared

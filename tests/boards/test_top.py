@@ -7,7 +7,7 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 
-from spikewright.boards import BOARDS, BoardTop, FlashLoader, SelfTest, get_board
+from spikewright.boards import BOARDS, FlashLoader, SelfTest, SelfTestTop, get_board
 from spikewright.flow.generate import image_bytes
 from spikewright.flow.plan import default_plan
 from spikewright.flow.synthesize import stored_sample
@@ -27,12 +27,31 @@ def parts(mode=Mode.COLLAPSED, seed=3):
     return network, plan, Accelerator(network=network, plan=plan)
 
 
-@pytest.mark.parametrize("name", BOARDS)
+# Where pins stand, and the clock; nextpnr takes Gowin's on its command line.
+CONSTRAINTS = {
+    "ecp5": ("lpf", 'FREQUENCY NET "clock" 77000000.0 HZ;'),
+    "ice40": ("pcf", "set_frequency clock 77.0"),
+    "gowin": ("cst", ""),
+}
+PINS = {
+    "icebreaker": ("set_io clk12_0__io 35", "cell \\SB_PLL40_PAD \\pll"),
+    "ulx3s-85f": ('LOCATE COMP "led_7__io" SITE "H3";', "cell \\EHXPLLL \\pll"),
+    # no button, and an LED of parts
+    "icesugar-pro": ('LOCATE COMP "rgb_led_0__g__io" SITE "A12";', "cell \\EHXPLLL \\pll"),
+    # its oscillator is on no pad of the PLL
+    "hx8k-b-evn": ("set_io clk12_0__io J3", "cell \\SB_PLL40_CORE \\pll"),
+    "tang-nano-9k": ('IO_LOC "clk27_0__io" 52;', "cell \\rPLL \\pll"),
+}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in PINS else pytest.mark.rest) for n in BOARDS]
+)
 def test_files_for_place_and_route(name):
     board = get_board(name)
     network, _, accelerator = parts()
     sample = stored_sample(network, Mode.COLLAPSED, inputs_for(network, 1))
-    top = BoardTop(
+    top = SelfTestTop(
         board=board,
         pll=board.pll_below(board.default_mhz),
         constraint_mhz=77.0,
@@ -43,23 +62,21 @@ def test_files_for_place_and_route(name):
     files = board.platform().prepare(top, "top", debug_verilog=False).files
     rtlil = files["top.il"]
     rtlil = rtlil.decode() if isinstance(rtlil, bytes) else rtlil
-    if board.family == "ecp5":
-        constraints = files["top.lpf"]
-        assert 'FREQUENCY NET "clock" 77000000.0 HZ;' in constraints
-        assert 'LOCATE COMP "led_7__io" SITE "H3";' in constraints
-        assert "cell \\EHXPLLL \\pll" in rtlil
-    else:
-        constraints = files["top.pcf"]
-        assert "set_frequency clock 77.0" in constraints
-        assert "set_io clk12_0__io 35" in constraints
-        assert "cell \\SB_PLL40_PAD \\pll" in rtlil
+    constraints = files[f"top.{CONSTRAINTS[board.family][0]}"]
+    assert CONSTRAINTS[board.family][1] in constraints
+    pin, cell = PINS.get(name, ("", ""))
+    assert pin in constraints and cell in rtlil
+    lights = [board.match, *board.label, board.mismatch, board.beat]
+    for light in [light for light in lights if light is not None]:
+        part = "" if light.part is None else f"__{light.part}"
+        assert f"{light.name}_{light.number}{part}__io" in constraints
 
 
 def test_an_oscillator_can_be_the_clock():
     board = get_board("icebreaker")
     network, _, accelerator = parts()
     sample = stored_sample(network, Mode.COLLAPSED, inputs_for(network, 1))
-    top = BoardTop(
+    top = SelfTestTop(
         board=board,
         pll=board.plls[0],
         constraint_mhz=48.0,
@@ -163,7 +180,7 @@ def test_weights_that_are_loaded_need_a_flash():
     board = get_board("icebreaker")
 
     def top(board):
-        return BoardTop(
+        return SelfTestTop(
             board=board,
             pll=board.plls[0],
             constraint_mhz=48.0,

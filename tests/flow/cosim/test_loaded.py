@@ -6,19 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spikewright.boards import BOARDS
 from spikewright.flow.cosim import cosimulate
 from spikewright.flow.cosim.manifest import read_manifest
 from spikewright.flow.generate import generate
 from spikewright.flow.plan import default_plan
-from spikewright.flow.synthesize.fit import memory_use
 from spikewright.golden.errors import FileError, MismatchError
 from spikewright.golden.spec import Mode
-from spikewright.hdl.plan import MembraneStore, WeightStore
+from spikewright.hdl.plan import WeightStore
 from support.branching import branching, convolution, dense, inputs_of
 from support.chains import bounded_chain, inputs_for
 from support.fuzz import Case, check
-from support.gates import ice40_gates
 
 
 def in_spram(plan, *places):
@@ -126,25 +123,3 @@ def test_with_verilator(tmp_path):
     generate(case.network, case.plan, tmp_path)
     report = cosimulate(case.network, tmp_path, case.inputs["x"], batch=2)
     assert report.samples == 6 and report.mismatches == 0
-
-
-def test_cells_of_an_ice40(tmp_path):
-    """The shipped model of the RAM has no contents at first, and reads as X after a write."""
-    counts = []
-
-    def mapped(verilog):
-        files, cells = ice40_gates(verilog, tmp_path, fanouts={0: 8})
-        counts.append(cells)
-        return files
-
-    case = chain(places=(0, 2), stalls=("010", "0010"))
-    first, *others = case.plan.cores
-    first = replace(first, membranes=MembraneStore.SPRAM)
-    case = replace(case, plan=replace(case.plan, cores=(first, *others)))
-    check(case, tmp_path, mapped=mapped)
-    uses = [use for use in memory_use(case.network, case.plan, BOARDS["icebreaker"]) if use.large]
-    # Weights of 5 lanes of 4 bits, and of 3; membranes of 5 lanes of 9 bits.
-    assert [use.memory.kind for use in uses] == ["weights", "membranes", "weights"]
-    assert [use.large for use in uses] == [2, 3, 1]
-    assert counts[0]["SB_SPRAM256KA"] == 2 + 3 + 1
-    assert "$copy" in (tmp_path / "gates.v").read_text()

@@ -2,23 +2,14 @@
 
 import copy
 import json
-import re
 
 import pytest
 from amaranth.back import rtlil
 
-from spikewright.flow.plan import default_plan
 from spikewright.flow.synthesize.output_registers import use_output_registers
 from spikewright.flow.synthesize.tools import run, yosys_tool
-from spikewright.golden.errors import MismatchError
-from spikewright.golden.spec import Mode
-from spikewright.hdl.make_configs import node_layouts
-from spikewright.hdl.plan import MembraneStore
 from spikewright.hdl.queue import SpikeQueue
 from spikewright.hdl.token import TokenLayout, axes_of
-from support.chains import bounded_chain, inputs_for
-from support.fuzz import Case, check
-from support.gates import ecp5_gates
 
 CLOCK, ENABLE = 2, 3
 NARROW, WIDE = f"{18:032b}", f"{36:032b}"
@@ -185,58 +176,6 @@ def test_ports_by_themselves():
     assert cells_of(design)["ram"]["parameters"]["REGMODE_B"] == "NOREG"
 
 
-def case(sizes=(40, 12, 5), **options):
-    network = bounded_chain(sizes, seed=3, bits=4)
-    return Case(
-        network=network,
-        plan=default_plan(network, Mode.COLLAPSED, **options),
-        inputs={network.inputs[0].name: inputs_for(network, 6)},
-        steps=None,
-        keep=None,
-        stalls=(None, None),
-    )
-
-
-@pytest.fixture
-def small():
-    # 18 bits for each of 4 blocks: whole ports of a block RAM.
-    return case(lanes=4)
-
-
-@pytest.fixture
-def block():
-    # 6 words of membranes for the first layer, read over and over.
-    return case(lanes=2, membranes=MembraneStore.BLOCK)
-
-
-def test_gates_with_output_registers_and_copies(small, tmp_path):
-    moved = []
-
-    def mapped(verilog):
-        files, number = ecp5_gates(verilog, tmp_path, fanouts={0: 8, 1: 16})
-        moved.append(number)
-        return files
-
-    check(small, tmp_path, mapped=mapped)
-    assert moved == [16]
-    assert "$copy" in (tmp_path / "gates.v").read_text()
-
-
-def test_gates_of_a_queue_in_block_ram(tmp_path):
-    """Its words, of which spikes fill many, are read into the RAM's own register."""
-    queued = case((300, 4), lanes=1, queue_depth=200)
-    width = node_layouts(queued.network, queued.plan)["x"].width
-    moved = []
-
-    def mapped(verilog):
-        files, number = ecp5_gates(verilog, tmp_path)
-        moved.append(number)
-        return files
-
-    check(queued, tmp_path, mapped=mapped)
-    assert moved == [width + 4]  # and a weight
-
-
 def test_a_queue_as_it_is_built(tmp_path):
     """Of RTLIL, in which a port with a register of its own is another cell than in Verilog."""
     layout = TokenLayout(axes=axes_of((784,)), low=0, high=1)
@@ -245,48 +184,3 @@ def test_a_queue_as_it_is_built(tmp_path):
     run(yosys_tool(), ("-q", "-p", script), tmp_path, log="yosys.log")
     made = json.loads((tmp_path / "top.json").read_text())
     assert use_output_registers(made, "top") == layout.width
-
-
-def words(gates):
-    """Block RAMs that are read in words of 36 bits, as text."""
-    return [
-        each for each in re.findall(r"DP16KD #\(.*?\);", gates, re.DOTALL) if "_B(32'd36)" in each
-    ]
-
-
-def test_gates_of_membranes_in_block_ram(block, tmp_path):
-    def mapped(verilog):
-        files, _ = ecp5_gates(verilog, tmp_path)
-        (membranes,) = words(files[0].read_text())
-        assert membranes.count('("OUTREG")') == 2
-        assert "_A(32'd36)" in membranes
-        return files
-
-    check(block, tmp_path, mapped=mapped)
-
-
-@pytest.mark.parametrize("pin", ["OCEA", "OCEB"])
-def test_an_enable_that_is_lost_is_found(block, tmp_path, pin):
-    def mapped(verilog):
-        files, _ = ecp5_gates(verilog, tmp_path)
-        gates = files[0].read_text()
-        (membranes,) = words(gates)
-        lost = re.sub(rf"\.{pin}\(.*?\),\n", f".{pin}(1'h1),\n", membranes)
-        assert lost != membranes
-        files[0].write_text(gates.replace(membranes, lost))
-        return files
-
-    with pytest.raises(MismatchError):
-        check(block, tmp_path, mapped=mapped)
-
-
-def test_a_register_too_many_is_found(small, tmp_path):
-    def mapped(verilog):
-        files, _ = ecp5_gates(verilog, tmp_path, absorb=False)
-        gates = files[0].read_text()
-        assert '.REGMODE_A("NOREG")' in gates
-        files[0].write_text(gates.replace('.REGMODE_A("NOREG")', '.REGMODE_A("OUTREG")'))
-        return files
-
-    with pytest.raises(MismatchError):
-        check(small, tmp_path, mapped=mapped)

@@ -1,8 +1,11 @@
-// What a DP16KD does, as far as it is used here: 1024 words of 18 bits, two ports, each of 18, 9,
-// 4, 2 or 1 bits; ports of less than 9 bits leave every ninth bit out. An output register a port.
-// Of 36 bits, port A only writes and port B only reads; DIA and DOA have the lower half.
-// Written from Lattice FPGA-TN-02204 (memory usage guide). What a port reads while the other writes the
-// same word is nobody's to use: here all its bits are wrong.
+// A block RAM of an ECP5, as Lattice's FPGA-TN-02204 (memory usage guide) tells it: 1024 rows of 18
+// bits and two ports of 18, 9, 4, 2 or 1 bits each, those of less than 9 bits without every ninth bit.
+// 36 bits are two rows, the lower half on the pins of port A: then A only writes and B only reads.
+// Behind each port is a register that takes what is read with CE, and with REGMODE OUTREG another one
+// that takes that with OCE; RST clears both, and lets nothing be written. A word of 36 bits is read at
+// the clock and the reset of port B. Parameters that Spikewright makes no use of are refused.
+// What a port reads of a word while the other one writes that is nobody's to use: here all bits of it are
+// wrong, as are those that both write.
 module DP16KD (
     input DIA0, DIA1, DIA2, DIA3, DIA4, DIA5, DIA6, DIA7, DIA8, DIA9, DIA10, DIA11, DIA12, DIA13, DIA14, DIA15, DIA16, DIA17,
     input ADA0, ADA1, ADA2, ADA3, ADA4, ADA5, ADA6, ADA7, ADA8, ADA9, ADA10, ADA11, ADA12, ADA13,
@@ -81,6 +84,35 @@ module DP16KD (
     parameter [319:0] INITVAL_3E = 320'd0;
     parameter [319:0] INITVAL_3F = 320'd0;
 
+    localparam WIDE_A = DATA_WIDTH_A == 36, WIDE_B = DATA_WIDTH_B == 36;
+
+    initial begin
+        refuse("DATA_WIDTH_A", !known(DATA_WIDTH_A));
+        refuse("DATA_WIDTH_B", !known(DATA_WIDTH_B));
+        refuse("REGMODE_A", REGMODE_A != "NOREG" && REGMODE_A != "OUTREG");
+        refuse("REGMODE_B", REGMODE_B != "NOREG" && REGMODE_B != "OUTREG");
+        refuse("WRITEMODE_A", WRITEMODE_A != "NORMAL" && WRITEMODE_A != "READBEFOREWRITE" && WRITEMODE_A != "WRITETHROUGH");
+        refuse("WRITEMODE_B", WRITEMODE_B != "NORMAL" && WRITEMODE_B != "READBEFOREWRITE" && WRITEMODE_B != "WRITETHROUGH");
+        refuse("CSDECODE_A", CSDECODE_A != "0b000");
+        refuse("CSDECODE_B", CSDECODE_B != "0b000");
+        refuse("CLKAMUX", CLKAMUX != "CLKA");
+        refuse("CLKBMUX", CLKBMUX != "CLKB");
+        refuse("INIT_DATA", INIT_DATA != "STATIC");
+        // Both halves of a word have one register, or none.
+        refuse("REGMODE_A", WIDE_B && REGMODE_A != REGMODE_B);
+    end
+    // Yosys says ASYNC of blocks that nothing resets.
+    always @(posedge RSTA or posedge RSTB) refuse("RESETMODE", RESETMODE != "SYNC");
+    task refuse(input [159:0] name, input unknown);
+        if (unknown) begin
+            $display("DP16KD: %0s has a value that is not modelled", name);
+            $fatal(1);
+        end
+    endtask
+    function known(input integer width);
+        known = width == 36 || width == 18 || width == 9 || width == 4 || width == 2 || width == 1;
+    endfunction
+
     reg [17:0] memory [0:1023];
     integer row;
     initial for (row = 0; row < 16; row = row + 1) begin
@@ -150,7 +182,7 @@ module DP16KD (
         memory[1008 + row] = INITVAL_3F[20 * row +: 18];
     end
 
-    // The first bit of a narrow port's part of a word.
+    // The first bit of a narrow port's part of a row.
     function [4:0] place(input [13:0] address, input integer width);
         case (width)
             9: place = 9 * address[3];
@@ -160,66 +192,101 @@ module DP16KD (
             default: place = 0;
         endcase
     endfunction
-    function [17:0] taken(input [17:0] word, input [13:0] address, input integer width);
-        taken = (word >> place(address, width)) & ((19'd1 << width) - 1);
+    function [17:0] mask(input integer width);
+        mask = width >= 18 ? 18'h3ffff : (18'd1 << width) - 18'd1;
+    endfunction
+    function [17:0] taken(input [17:0] row, input [13:0] address, input integer width);
+        taken = (row >> place(address, width)) & mask(width);
+    endfunction
+    // The bits of a row that a port's word is, and those of it that are written: the lowest address bits
+    // of ports of 18 bits and more choose bytes of 9.
+    function [17:0] touched(input [13:0] address, input integer width);
+        touched = mask(width) << place(address, width);
+    endfunction
+    function [17:0] bits(input [13:0] address, input integer width);
+        bits = width == 18 ? {{9{address[1]}}, {9{address[0]}}} : touched(address, width);
     endfunction
     function [17:0] changed(
-        input [17:0] word, input [17:0] data, input [13:0] address, input integer width
+        input [17:0] row, input [17:0] data, input [13:0] address, input integer width
     );
-        reg [17:0] bits;
-        begin
-            bits = width == 18 ? {{9{address[1]}}, {9{address[0]}}} : ((19'd1 << width) - 1);
-            bits = bits << place(address, width);
-            changed = (word & ~bits) | ((data << place(address, width)) & bits);
-        end
-    endfunction
-
-    // Words of 36 bits are two of 18, the lower half first.
-    localparam WIDE_A = DATA_WIDTH_A == 36, WIDE_B = DATA_WIDTH_B == 36;
-    function [17:0] bytes(input [17:0] word, input [17:0] data, input high, input low);
-        bytes = {high ? data[17:9] : word[17:9], low ? data[8:0] : word[8:0]};
+        changed = (row & ~bits(address, width)) | ((data << place(address, width)) & bits(address, width));
     endfunction
 
     wire [13:0] address_A = {ADA13, ADA12, ADA11, ADA10, ADA9, ADA8, ADA7, ADA6, ADA5, ADA4, ADA3, ADA2, ADA1, ADA0};
-    wire [17:0] data_A = {DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9, DIA8, DIA7, DIA6, DIA5, DIA4, DIA3, DIA2, DIA1, DIA0};
-    wire on_A = CEA && {CSA2, CSA1, CSA0} == 3'b000, writes_A = on_A && WEA && (!WIDE_A || address_A[3:0] != 0);
     wire [13:0] address_B = {ADB13, ADB12, ADB11, ADB10, ADB9, ADB8, ADB7, ADB6, ADB5, ADB4, ADB3, ADB2, ADB1, ADB0};
+    wire [17:0] data_A = {DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9, DIA8, DIA7, DIA6, DIA5, DIA4, DIA3, DIA2, DIA1, DIA0};
     wire [17:0] data_B = {DIB17, DIB16, DIB15, DIB14, DIB13, DIB12, DIB11, DIB10, DIB9, DIB8, DIB7, DIB6, DIB5, DIB4, DIB3, DIB2, DIB1, DIB0};
-    wire on_B = CEB && {CSB2, CSB1, CSB0} == 3'b000, writes_B = on_B && WEB;
-    wire same = WIDE_A || WIDE_B ? address_A[13:5] == address_B[13:5] : address_A[13:4] == address_B[13:4];
-    // What the other port writes right now is read wrongly.
-    wire [17:0] spoilt_A = {18{same && writes_B}}, spoilt_B = {18{same && writes_A}};
+    wire reads = WIDE_B ? CLKB : CLKA, clears = WIDE_B ? RSTB : RSTA;
+    wire on_A = CEA && {CSA2, CSA1, CSA0} == 3'b000, on_B = CEB && {CSB2, CSB1, CSB0} == 3'b000;
+    // Of wide words it is the bytes that Yosys enables, and the port always.
+    wire any_A = WIDE_A ? address_A[3:0] != 0 : DATA_WIDTH_A != 18 || address_A[1:0] != 0;
+    wire any_B = DATA_WIDTH_B != 18 || address_B[1:0] != 0;
+    wire writes_A = on_A && WEA && !RSTA && any_A;
+    wire writes_B = on_B && WEB && !RSTB && any_B && !WIDE_B && !WIDE_A;
+    wire [9:0] row_A = address_A[13:4], row_B = address_B[13:4];
+    // Words of 36 bits are pairs of rows.
+    wire same = WIDE_A || WIDE_B ? row_A[9:1] == row_B[9:1] : row_A == row_B;
+    wire [17:0] spoilt_A = same && writes_B ? touched(address_B, DATA_WIDTH_B) : 18'd0;
+    wire [17:0] spoilt_B = same && writes_A ? touched(address_A, DATA_WIDTH_A) : 18'd0;
+    wire [17:0] word_A = memory[row_A], word_B = memory[row_B];
+    wire [17:0] new_A = changed(word_A, data_A, address_A, DATA_WIDTH_A);
+    wire [17:0] new_B = changed(word_B, data_B, address_B, DATA_WIDTH_B);
+    wire [17:0] bits_B = bits(address_B, DATA_WIDTH_B);
+    wire [17:0] both = ((new_A & ~bits_B) | (new_B & bits_B)) ^ (spoilt_A & spoilt_B);
+    wire [17:0] low = memory[{row_A[9:1], 1'b0}], high = memory[{row_A[9:1], 1'b1}];
 
-    reg [17:0] read_A = 0, held_A = 0;
-    wire [17:0] word_A = memory[address_A[13:4]];
     always @(posedge CLKA) begin
-        if (WIDE_A && writes_A) begin
-            memory[{address_A[13:5], 1'b0}] <= bytes(memory[{address_A[13:5], 1'b0}], data_A, ADA1, ADA0);
-            memory[{address_A[13:5], 1'b1}] <= bytes(memory[{address_A[13:5], 1'b1}], data_B, ADA3, ADA2);
-        end else if (writes_A) memory[address_A[13:4]] <= changed(word_A, data_A, address_A, DATA_WIDTH_A);
-        if (WIDE_B) begin
-            if (on_B) read_A <= memory[{address_B[13:5], 1'b0}] ^ spoilt_B;
-        end else if (on_A && (!WEA || WRITEMODE_A == "READBEFOREWRITE"))
-            read_A <= taken(word_A ^ spoilt_A, address_A, DATA_WIDTH_A);
-        if (RSTA) begin
+        if (writes_A && WIDE_A) begin
+            memory[{row_A[9:1], 1'b0}] <= {ADA1 ? data_A[17:9] : low[17:9], ADA0 ? data_A[8:0] : low[8:0]};
+            memory[{row_A[9:1], 1'b1}] <= {ADA3 ? data_B[17:9] : high[17:9], ADA2 ? data_B[8:0] : high[8:0]};
+        end else if (writes_A)
+            memory[row_A] <= same && writes_B ? both : new_A;
+    end
+    always @(posedge CLKB)
+        if (writes_B && !(same && writes_A)) memory[row_B] <= new_B;
+
+    // What a port that writes puts out, beside what it reads.
+    function [17:0] answer(
+        input [17:0] held, input [17:0] old, input [17:0] fresh, input writes, input [119:0] mode
+    );
+        if (!writes || mode == "READBEFOREWRITE") answer = old;
+        else answer = mode == "WRITETHROUGH" ? fresh : held;
+    endfunction
+    reg [17:0] read_A = 0, held_A = 0, read_B = 0, held_B = 0;
+    always @(posedge reads) begin
+        if (clears) begin
             read_A <= 0;
             held_A <= 0;
-        end else if (OCEA) held_A <= read_A;
+        end else begin
+            if (WIDE_B) begin
+                if (on_B) read_A <= memory[{row_B[9:1], 1'b0}] ^ (WIDE_A || !row_A[0] ? spoilt_B : 18'd0);
+            end else if (on_A && !WIDE_A)
+                read_A <= answer(
+                    read_A,
+                    taken(word_A ^ spoilt_A, address_A, DATA_WIDTH_A),
+                    taken(new_A ^ spoilt_A, address_A, DATA_WIDTH_A),
+                    WEA, WRITEMODE_A
+                );
+            if (OCEA) held_A <= read_A;
+        end
     end
-    assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1, DOA0} = REGMODE_A == "OUTREG" ? held_A : read_A;
-
-    reg [17:0] read_B = 0, held_B = 0;
-    wire [17:0] word_B = memory[address_B[13:4]];
     always @(posedge CLKB) begin
-        if (writes_B) memory[address_B[13:4]] <= changed(word_B, data_B, address_B, DATA_WIDTH_B);
-        if (WIDE_B) begin
-            if (on_B) read_B <= memory[{address_B[13:5], 1'b1}] ^ spoilt_B;
-        end else if (on_B && (!WEB || WRITEMODE_B == "READBEFOREWRITE"))
-            read_B <= taken(word_B ^ spoilt_B, address_B, DATA_WIDTH_B);
         if (RSTB) begin
             read_B <= 0;
             held_B <= 0;
-        end else if (OCEB) held_B <= read_B;
+        end else begin
+            if (WIDE_B) begin
+                if (on_B) read_B <= memory[{row_B[9:1], 1'b1}] ^ (WIDE_A || row_A[0] ? spoilt_B : 18'd0);
+            end else if (on_B)
+                read_B <= answer(
+                    read_B,
+                    taken(word_B ^ spoilt_B, address_B, DATA_WIDTH_B),
+                    taken(new_B ^ spoilt_B, address_B, DATA_WIDTH_B),
+                    WEB && !WIDE_A, WRITEMODE_B
+                );
+            if (OCEB) held_B <= read_B;
+        end
     end
+    assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1, DOA0} = REGMODE_A == "OUTREG" ? held_A : read_A;
     assign {DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6, DOB5, DOB4, DOB3, DOB2, DOB1, DOB0} = REGMODE_B == "OUTREG" ? held_B : read_B;
 endmodule

@@ -1,0 +1,50 @@
+"""MuseLab iCESugar (iCE40 UltraPlus 5K) and iCESugar-Pro (ECP5-25F), with their iCELink probe."""
+
+from amaranth_boards.icesugar import ICESugarPlatform
+from amaranth_boards.icesugar_pro import ICESugarProPlatform
+
+from .board import Board, Light, Programmer, Uart
+from .device import ICE40UP5K, ecp5
+from .links import ICELINK
+from .pll import ecp5_plls, ice40_plls
+
+__all__ = ["ICESUGAR", "ICESUGAR_PRO"]
+
+ICESUGAR = Board(
+    name="icesugar",
+    title="iCESugar 1.5 (Lattice iCE40UP5K)",
+    **ICE40UP5K.fields,
+    package="SG48",
+    speed="UP",
+    clock="clk12",
+    clock_mhz=12.0,
+    default_mhz=24.0,
+    goal_mhz=48.0,
+    plls=ice40_plls(12.0),
+    platform=lambda: ICESugarPlatform(toolchain="IceStorm"),
+    match=Light(name="led_g", number=0),
+    mismatch=Light(name="led_r", number=0),
+    beat=Light(name="led_b", number=0),
+    button=Light(name="switch", number=0),
+    uart=Uart(bridge="iCELink", rates=ICELINK),
+    by_hand="copy top.bin onto the drive iCELink",
+)
+
+ICESUGAR_PRO = Board(
+    name="icesugar-pro",
+    title="iCESugar-Pro 1.3 (Lattice LFE5U-25F, speed grade 6)",
+    **ecp5("LFE5U-25F").fields,
+    package="CABGA256",
+    speed="6",
+    clock="clk25",
+    clock_mhz=25.0,
+    default_mhz=100.0,
+    goal_mhz=150.0,
+    plls=ecp5_plls(25.0),
+    platform=lambda: ICESugarProPlatform(toolchain="Trellis"),
+    match=Light(name="rgb_led", number=0, part="g"),
+    mismatch=Light(name="rgb_led", number=0, part="r"),
+    beat=Light(name="rgb_led", number=0, part="b"),
+    uart=Uart(bridge="iCELink", rates=ICELINK),
+    programmer=Programmer(arguments=("-c", "cmsisdap")),
+)

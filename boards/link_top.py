@@ -1,0 +1,210 @@
+"""A board's design that does what a host says."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from amaranth.hdl import Module, Mux, ResetInserter, Signal, ValueLike
+from amaranth.lib import io, wiring
+
+from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.link import INCREMENT_BITS
+from spikewright.golden.spec import TokenKind
+from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.counters import COUNTERS
+from spikewright.hdl.guard import GUARD_COUNTERS
+from spikewright.hdl.link import HostLink, LinkPlan, UartReceiver, UartTransmitter
+from spikewright.hdl.link.uart import increment_of
+
+from .board import Board, Light, Uart
+from .pll import Pll
+from .selftest import SelfTest, Tokens
+from .strap import Strap
+from .top import BoardTop
+
+__all__ = ["LinkTop", "baud_at", "usual_link"]
+
+_INBOX, _OUTBOX = 1024, 512
+
+
+def baud_at(board: Board, pll: Pll) -> int:
+    """The fastest rate that a board's bridge and a clock make.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is none, or no bridge.
+    """
+    uart = _uart(board)
+    for rate in uart.rates:
+        if increment_of(rate, pll.mhz * 1e6) is not None:
+            return rate
+    raise ConfigurationError(
+        f"the clock of {board.name} must be fast enough for {uart.rates[-1]} baud",
+        found=f"{pll.mhz:g} MHz",
+    )
+
+
+def usual_link(board: Board) -> LinkPlan:
+    """Buffers of a link: a block RAM each where one is large enough."""
+    shapes = board.block_ram.shapes
+    block = max((deep for deep, wide in shapes if wide in (8, 9)), default=0)
+    return LinkPlan(inbox=max(_INBOX, block), outbox=max(_OUTBOX, block))
+
+
+class LinkTop(BoardTop):
+    """An accelerator behind a host link on the board's UART, and maybe a sample to test itself.
+
+    Parameters
+    ----------
+    board, pll, constraint_mhz, accelerator : as ``BoardTop``. plan_hash : of 32 bytes, of the plan.
+    sizes : of the link's buffers.
+    tokens, expected, steps : as ``SelfTestTop``; without tokens there is no self-test.
+    """
+
+    def __init__(
+        self,
+        *,
+        board: Board,
+        pll: Pll,
+        constraint_mhz: float,
+        accelerator: Accelerator,
+        plan_hash: bytes,
+        sizes: LinkPlan,
+        tokens: Sequence[Tokens] | None = None,
+        expected: Tokens | None = None,
+        steps: int = 1,
+    ) -> None:
+        super().__init__(
+            board=board, pll=pll, constraint_mhz=constraint_mhz, accelerator=accelerator
+        )
+        self.baud = baud_at(board, pll)
+        self.increment = increment_of(self.baud, pll.mhz * 1e6) or 0
+        framed = any(each.encoder is not None for each in accelerator.inputs)
+        self.counters = _counters(accelerator)
+        self.link = HostLink(
+            layouts=[each.layout for each in accelerator.inputs],
+            framed=[each.encoder is not None for each in accelerator.inputs],
+            output=accelerator.output_layout,
+            steps_bits=accelerator.network.max_steps.bit_length() if framed else 0,
+            counters=len(self.counters),
+            network=bytes.fromhex(accelerator.network.content_hash),
+            plan=plan_hash,
+            board=board.name,
+            sizes=sizes,
+            tests=tokens is not None,
+        )
+        self.steps = steps
+        self.selftest: SelfTest | None = None
+        if tokens is not None and expected is not None:
+            self.selftest = SelfTest(
+                input_layouts=[each.layout for each in accelerator.inputs],
+                output_layout=accelerator.output_layout,
+                tokens=tokens,
+                expected=expected,
+                pause=None,
+            )
+
+    def work(self, m: Module, platform: Any) -> None:
+        """Wires, bytes, the link, and the accelerator that it may reset."""
+        m.submodules.link = link = self.link
+        m.submodules.accelerator = ResetInserter(link.restart)(self.accelerator)
+        accelerator = self.accelerator
+        m.submodules.baud_strap = strap = Strap(
+            family=self.board.family, value=self.increment, bits=INCREMENT_BITS
+        )
+        m.submodules.receiver = receiver = UartReceiver()
+        m.submodules.transmitter = transmitter = UartTransmitter()
+        uart = _uart(self.board)
+        parts = [each.name for each in platform.lookup(uart.resource, uart.number).ios]
+        pins = platform.request(uart.resource, uart.number, dir=dict.fromkeys(parts, "-"))
+        m.submodules.rx = rx = io.Buffer(io.Direction.Input, pins.rx)
+        self.drive(m, "tx", pins.tx, transmitter.tx)
+        wiring.connect(m, receiver.o, link.rx)
+        wiring.connect(m, link.tx, transmitter.i)
+        self._join(m)
+        m.d.comb += [
+            receiver.rx.eq(rx.i),
+            receiver.increment.eq(strap.o),
+            transmitter.increment.eq(strap.o),
+            link.increment.eq(strap.o),
+            accelerator.clear.eq(link.clear),
+            link.ready.eq(accelerator.loaded if accelerator.loading else 1),
+        ]
+        for k in range(link.counted):
+            m.d.comb += getattr(link, f"count_{k}").eq(self.counters[k])
+        if not uart.shared:
+            self._show(m, platform)
+
+    def _join(self, m: Module) -> None:
+        """The accelerator and the host, or the self-test while it has it."""
+        link, accelerator = self.link, self.accelerator
+        sinks = [getattr(accelerator, port.member) for port in accelerator.inputs]
+        if self.selftest is not None:
+            self._share(m, self.selftest, sinks)
+            return
+        for sender, sink in zip(link.outputs, sinks, strict=True):
+            wiring.connect(m, sender, sink)
+        wiring.connect(m, accelerator.o, link.i)
+        if link.steps_bits:
+            m.d.comb += accelerator.steps.eq(link.steps)
+
+    def _share(self, m: Module, test: SelfTest, sinks: list[Any]) -> None:
+        """Tokens of the host or of the self-test, whoever has the accelerator."""
+        link, accelerator = self.link, self.accelerator
+        m.submodules.selftest = ResetInserter(link.restart & ~link.test_start)(test)
+        testing = link.testing
+        for ours, theirs, sink in zip(link.outputs, test.outputs, sinks, strict=True):
+            m.d.comb += [
+                sink.valid.eq(Mux(testing, theirs.valid, ours.valid)),
+                sink.payload.eq(Mux(testing, theirs.payload.as_value(), ours.payload.as_value())),
+                theirs.ready.eq(sink.ready & testing),
+                ours.ready.eq(sink.ready & ~testing),
+            ]
+        m.d.comb += [
+            link.i.payload.eq(accelerator.o.payload),
+            test.i.payload.eq(accelerator.o.payload),
+            link.i.valid.eq(accelerator.o.valid & ~testing),
+            test.i.valid.eq(accelerator.o.valid & testing),
+            accelerator.o.ready.eq(Mux(testing, test.i.ready, link.i.ready)),
+            test.start.eq(link.test_start),
+            link.test_done.eq(test.judged),
+            link.test_right.eq(test.match),
+        ]
+        if link.steps_bits:
+            m.d.comb += accelerator.steps.eq(Mux(testing, self.steps, link.steps))
+
+    def _show(self, m: Module, platform: Any) -> None:
+        """The last label, whether somebody is connected, and a light that changes with results."""
+        output = self.accelerator.o
+        ends = Signal()
+        m.d.comb += ends.eq(
+            output.valid & output.ready & (output.payload.kind == TokenKind.END.value)
+        )
+        label, beat = Signal.like(output.payload.address), Signal()
+        with m.If(ends):
+            m.d.sync += [label.eq(output.payload.address), beat.eq(~beat)]
+        lights: dict[Light, ValueLike] = {self.board.match: self.link.connected}
+        if self.board.beat is not None:
+            lights[self.board.beat] = beat
+        self.show(m, platform, lights | self.label(label))
+
+
+def _uart(board: Board) -> Uart:
+    if board.uart is None:
+        raise ConfigurationError(
+            "the board must have a serial link to a host",
+            found=f"none on {board.name}",
+            action="build it without --link: it then works on a stored sample",
+        )
+    return board.uart
+
+
+def _counters(accelerator: Accelerator) -> list[Any]:
+    """In the manifest's order: cycles, those of the cores, those of the guards."""
+    ports = accelerator.counters
+    cores = [getattr(ports, f"core{k}") for k in range(len(accelerator.cores))]
+    guards = [getattr(ports, f"guard{k}") for k in range(len(accelerator.guarded))]
+    found = [ports.cycles]
+    found += [getattr(core, name) for core in cores for name in COUNTERS]
+    found += [getattr(guard, name) for guard in guards for name in GUARD_COUNTERS]
+    return found

@@ -1,0 +1,39 @@
+"""tinyVision UPduino 3: iCE40 UltraPlus 5K, 12 MHz oscillator by the solder jumper OSC.
+
+Its FT232H only writes the flash, so the link is on the left header: TX on pin 38, RX on pin 28.
+"""
+
+from amaranth_boards.upduino_v3 import UpduinoV3Platform
+
+from .board import Board, Light, Programmer, Uart
+from .device import ICE40UP5K
+from .links import ADAPTER, uart_on
+from .pll import ice40_plls
+
+__all__ = ["UPDUINO3"]
+
+
+def _platform() -> UpduinoV3Platform:
+    platform = UpduinoV3Platform(toolchain="IceStorm")
+    platform.add_resources([uart_on(tx="38", rx="28", IO_STANDARD="SB_LVCMOS")])
+    return platform
+
+
+UPDUINO3 = Board(
+    name="upduino3",
+    title="UPduino 3 (Lattice iCE40UP5K)",
+    **ICE40UP5K.fields,
+    package="SG48",
+    speed="UP",
+    clock="clk12",
+    clock_mhz=12.0,
+    default_mhz=24.0,
+    goal_mhz=48.0,
+    plls=ice40_plls(12.0, pad=False),
+    platform=_platform,
+    match=Light(name="rgb_led", number=0, part="g"),
+    mismatch=Light(name="rgb_led", number=0, part="r"),
+    beat=Light(name="rgb_led", number=0, part="b"),
+    uart=Uart(bridge=None, rates=ADAPTER, pins="TX 38, RX 28 of the left header"),
+    programmer=Programmer(arguments=("-b", "ice40_generic", "-c", "ft232"), sram=False),
+)

@@ -1,0 +1,144 @@
+"""The stages that put a project on a board: its bitstream, and its simulation pin by pin."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from spikewright.boards import LinkTop, usual_link
+from spikewright.flow.area import calibrated, estimate_area
+from spikewright.flow.progress import Working, silent
+from spikewright.flow.project import Project
+from spikewright.flow.simulated import RunningBoard, simulate_board
+from spikewright.flow.stages import (
+    built_for,
+    check_verilog,
+    hardware_plan,
+    record_performance,
+    sample_of,
+)
+from spikewright.flow.synthesize import (
+    StoredSample,
+    check_fits,
+    make_top,
+    memories_of,
+    synthesize,
+)
+from spikewright.golden.errors import UnsupportedError
+from spikewright.golden.spec import Mode
+from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.plan import HardwarePlan
+
+__all__ = ["build_stage", "simulated_board"]
+
+
+def build_stage(
+    project: Project,
+    mode: Mode,
+    board: str,
+    *,
+    link: bool = False,
+    clock_mhz: float | None = None,
+    seeds: tuple[int, ...] = (1,),
+    sample: int = 0,
+    steps: int = 8,
+    working: Working = silent,
+) -> None:
+    """Make a bitstream that works on one of the project's samples, or on its first frame; or one
+    behind a ``link``, which does what a host says.
+    """
+    chosen = built_for(board, "--board")
+    start = time.perf_counter()
+    network, plan = project.network, hardware_plan(project, mode)
+    check_fits(network, plan, chosen)
+    check_verilog(project, mode)
+    if plan.guards and not link:
+        raise UnsupportedError(
+            "a bitstream that tests itself must have inputs that wait: what a guard drops, no"
+            " stored answer knows",
+            found=", ".join(f"a guard of {guard.input!r}" for guard in plan.guards),
+            action="build it with --link, generate without --guard, or put the Verilog in a design"
+            " of your own",
+        )
+    name = f"{board}-link" if link else board
+    folder = project.build(name)
+    with working(f"build {name}") as advance:
+        stored = _stored(project, plan, sample, steps)
+        report = synthesize(
+            network,
+            plan,
+            chosen,
+            folder,
+            sample=stored,
+            link=usual_link(chosen) if link else None,
+            clock_mhz=clock_mhz,
+            seeds=seeds,
+            progress=advance,
+        )
+    figures = {"mode": str(mode), **report.as_dict()}
+    for name in ("bitstream", "flash"):
+        if figures[name] is not None:
+            figures[name] = str((folder / figures[name]).relative_to(project.root))
+    seconds = time.perf_counter() - start
+    if link:
+        project.record({"link": figures}, {"link": seconds})
+        return
+    assert stored is not None  # there is no guard
+    if calibrated(chosen.family):
+        memories = memories_of(stored, network, plan)
+        area = estimate_area(network, plan, chosen, stored=memories)
+        figures["estimated"] = area.as_dict() | {
+            "lut_error": area.luts / figures["lut"] - 1,
+            "bram_error": area.block_rams - figures["bram"],
+        }
+    project.record({"build": figures}, {"build": seconds})
+    record_performance(project)
+
+
+@contextmanager
+def simulated_board(
+    project: Project,
+    mode: Mode,
+    board: str,
+    *,
+    sample: int = 0,
+    steps: int = 8,
+    working: Working = silent,
+    seed: int = 0,
+    flip: float = 0.0,
+    drop: float = 0.0,
+    repeat: float = 0.0,
+) -> Iterator[RunningBoard]:
+    """Run what ``build_stage`` with a link would put on a board, its port a pseudo-terminal.
+
+    Parameters
+    ----------
+    seed, flip, drop, repeat : what happens on the line, as ``SimulatedBoard.running``.
+
+    Raises
+    ------
+    UnsupportedError
+        If the design loads its weights from a flash memory, which is not simulated.
+    ToolError
+        If the simulator is missing or failed.
+    """
+    chosen = built_for(board, "--port")
+    network, plan = project.network, hardware_plan(project, mode)
+    with working(f"simulate {board}"):
+        stored = _stored(project, plan, sample, steps)
+        top = make_top(
+            board=chosen,
+            pll=chosen.pll_below(chosen.default_mhz) or chosen.plls[0],
+            constraint_mhz=chosen.goal_mhz,
+            accelerator=Accelerator(network=network, plan=plan),
+            sample=stored,
+            link=usual_link(chosen),
+        )
+        assert isinstance(top, LinkTop)
+        program = simulate_board(top, project.build(f"{board}-simulated"))
+    with program.running(seed=seed, flip=flip, drop=drop, repeat=repeat) as running:
+        yield running
+
+
+def _stored(project: Project, plan: HardwarePlan, sample: int, steps: int) -> StoredSample | None:
+    """One of the project's samples and its answer; None where a guard may drop some of it."""
+    return None if plan.guards else sample_of(project, plan, sample, steps=steps)

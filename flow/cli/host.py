@@ -1,0 +1,322 @@
+"""The commands that talk to a board: ``ports``, ``run``, ``watch`` and ``load``."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spikewright.flow.cli.console import OUT, say, show_pairs, working
+from spikewright.flow.cli.options import Data, ProjectFolder, check_steps
+from spikewright.golden.errors import ConfigurationError, FileError
+from spikewright.golden.link import DEFAULT_BAUD, DEFAULT_TIMEOUT_S
+
+if TYPE_CHECKING:
+    from spikewright.flow.host import Device
+    from spikewright.flow.host.measure import Measured
+
+__all__ = ["load", "ports", "run", "watch"]
+
+PortName = Annotated[
+    str,
+    typer.Option(
+        "--port",
+        help="Of the board: /dev/ttyUSB1, or socket://host:port; spikewright ports lists them. "
+        "sim:BOARD is that board in the simulator, pin by pin; sim the one that was built for.",
+    ),
+]
+Baud = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Bits a second, as the bitstream was built for.",
+        show_default=f"that of the project's build, or {DEFAULT_BAUD:,}",
+    ),
+]
+Timeout = Annotated[
+    float, typer.Option(min=0.01, help="Seconds in which a board that lives must have gone on.")
+]
+Samples = Annotated[int | None, typer.Option(min=1, help="How many.", show_default="all")]
+Steps = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="T of a stepwise run.",
+        show_default="that of the last co-simulation, or the most there can be",
+    ),
+]
+_MICRO = 1e6
+_SHOWN = 16
+
+
+_SIMULATED = "sim"
+_SLOWER = 20.0  # a simulation is so much slower than a board, and more
+
+
+@contextmanager
+def _line(folder: Path, port: str, baud: int | None, timeout: float) -> "Iterator[_Line]":
+    """Where the board is, or a simulated one that runs as long as this."""
+    kind, _, board = port.partition(":")
+    if kind != _SIMULATED:
+        yield _Line(port=port, baud=baud or _built_baud(folder), timeout=timeout)
+        return
+    from spikewright.flow.build_stage import simulated_board
+    from spikewright.flow.project import Project
+
+    project = Project(folder)
+    known = [project.summary.get(name, {}).get("board") for name in ("link", "build")]
+    board = board or next((name for name in known if name), "")
+    if not board:
+        raise ConfigurationError(
+            "the board that is simulated must be named where none was built for",
+            found="none",
+            where="--port",
+            action="give it as sim:BOARD; spikewright boards lists them",
+        )
+    with simulated_board(project, project.main_mode(), board, working=working) as running:
+        yield _Line(port=running.port, baud=running.baud, timeout=_SLOWER * timeout)
+
+
+def _built_baud(folder: Path) -> int:
+    """The rate of the project's last build behind a link, or the usual one."""
+    from spikewright.flow.files import read_json
+
+    summary = folder / "summary.json"
+    built = read_json(summary).get("link", {}) if summary.is_file() else {}
+    baud = built.get("link", {}).get("baud")
+    return baud if isinstance(baud, int) else DEFAULT_BAUD
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Line:
+    port: str
+    baud: int
+    timeout: float
+
+
+def ports() -> None:
+    """List the serial ports of this machine.
+
+    A board's link is often the second of two that it brings.
+    """
+    from spikewright.flow.host.transport import ports as found
+
+    rows = found()
+    if rows:
+        show_pairs("Ports", rows)
+    else:
+        say("There are no serial ports.")
+
+
+def run(
+    folder: ProjectFolder,
+    port: PortName,
+    data: Data = None,
+    samples: Samples = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare every token with the golden model.")
+    ] = False,
+    steps: Steps = None,
+    baud: Baud = None,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+    out: Annotated[
+        Path | None, typer.Option(help="JSON for labels and figures.", show_default="none")
+    ] = None,
+) -> None:
+    """Classify samples on a board, and measure it.
+
+    Some samples go alone, for latency; then all of them as fast as the line
+    takes them. Whatever the line damages is sent again; how often is told. The
+    board must have the project's network and bitstream.
+
+    [bold]Examples[/]
+
+      spikewright run p --port /dev/ttyUSB1 --data test.npz --check
+
+      spikewright run p --port /dev/ttyUSB1 --baud 115200 --samples 100 --out r.json
+
+      spikewright run p --port sim:icebreaker --samples 100 --check
+    """
+    from spikewright.flow.files import check_file, write_json
+    from spikewright.flow.host import Device
+    from spikewright.flow.host.check import expected_tokens
+    from spikewright.flow.host.measure import measure
+
+    if out is not None:
+        check_file(out)
+    with (
+        _line(folder, port, baud, timeout) as line,
+        Device.open(line.port, folder, baud=line.baud, timeout=line.timeout) as device,
+    ):
+        assert device.target is not None  # it was opened with a folder
+        chosen = _steps(device, steps)
+        given, labels = _samples(device, data, samples)
+        expected = None
+        if check:
+            with working("golden model"):
+                expected = expected_tokens(device.target, given, chosen)
+        with working("run") as advance:
+            found = measure(
+                device,
+                given,
+                layout=device.target.manifest.output.layout,
+                labels=labels,
+                expected=expected,
+                steps=chosen,
+                progress=lambda done, total: advance(done / total, f"{done:,} of {total:,}"),
+            )
+        identity = device.identity
+    about = {
+        "board": identity.board,
+        "network": device.target.network.name,
+        "mode": str(device.target.manifest.mode),
+        "steps": chosen,
+    }
+    show_pairs("Run", [*_about(about), *_rows(found, labels)])
+    if out is not None:
+        hashes = {"network_hash": identity.network_hash, "plan_hash": identity.plan_hash}
+        write_json(out, about | hashes | found.as_dict())
+    found.check(port)
+
+
+def watch(
+    folder: ProjectFolder,
+    port: PortName,
+    data: Data = None,
+    samples: Annotated[int, typer.Option(min=1, help="Between two looks.")] = 64,
+    steps: Steps = None,
+    once: Annotated[bool, typer.Option("--once", help="Look once, for scripts.")] = False,
+    baud: Baud = None,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+) -> None:
+    """Show what a board's cores do, live, while it works through samples again and again.
+
+    From the counters in the hardware, which are read between samples. Spikes and
+    rows are those of a sample; busy is of all cycles, which pass while the line
+    is waited for, too; efficiency is the share of a core's busy cycles in which
+    it adds as many rows as it can. Ctrl-C ends it.
+
+    [bold]Examples[/]
+
+      spikewright watch p --port /dev/ttyUSB1
+
+      spikewright watch p --port /dev/ttyUSB1 --samples 10 --once
+    """
+    from rich.live import Live
+
+    from spikewright.flow.cli.watched import looks
+    from spikewright.flow.host import Device
+
+    with (
+        _line(folder, port, baud, timeout) as line,
+        Device.open(line.port, folder, baud=line.baud, timeout=line.timeout) as device,
+    ):
+        given, _ = _samples(device, data, None)
+        tables = looks(device, given, samples, _steps(device, steps))
+        if once:
+            OUT.print(next(tables))
+            return
+        with Live(next(tables), console=OUT, auto_refresh=False) as live:
+            for table in tables:
+                live.update(table, refresh=True)
+
+
+def load(
+    image: Annotated[
+        Path, typer.Argument(metavar="IMAGE", help="Weights of a network, made by generate.")
+    ],
+    port: PortName,
+    baud: Baud = None,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+) -> None:
+    """Put another network into the memories of the bitstream that a board has.
+
+    It must have been generated with the plan of that bitstream, and weights that
+    are loaded (--weights spram). Nothing of it is used before it is there whole.
+
+    [bold]Example[/]
+
+      spikewright load p/generated/collapsed/image.bin --port /dev/ttyUSB1
+    """
+    from spikewright.flow.host import Device
+
+    try:
+        content = image.read_bytes()
+    except OSError as error:
+        raise FileError(
+            "the image must be readable", found=error.strerror or str(error), where=str(image)
+        ) from error
+    with Device.open(port, baud=baud or DEFAULT_BAUD, timeout=timeout) as device:
+        with working("load"):
+            device.load(content, name=str(image))
+        say(f"The board has network {device.identity.network_hash}.")
+
+
+def _samples(device: "Device", data: Path | None, count: int | None) -> tuple[Any, Any]:
+    """Levels and labels of a file, or of those that the project keeps."""
+    from spikewright.flow.sample_file import read_samples
+
+    assert device.target is not None
+    path = device.target.root / "samples.npz" if data is None else data
+    x, y = read_samples(path, str(path))
+    return device.levels(x[:count]), None if y is None else y[:count]
+
+
+def _steps(device: "Device", asked: int | None) -> int | None:
+    """T: as asked, else as the last co-simulation of that mode had it."""
+    from spikewright.flow.files import read_json
+
+    assert device.target is not None
+    mode = device.target.manifest.mode
+    check_steps(device.target.network, asked, (mode,))
+    summary = device.target.root / "summary.json"
+    if asked is not None or not summary.is_file():
+        return asked
+    steps = read_json(summary).get("cosim_modes", {}).get(str(mode), {}).get("steps")
+    return steps if isinstance(steps, int) else None
+
+
+def _about(about: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (name.replace("_", " "), str(value)[:_SHOWN] if "hash" in name else str(value))
+        for name, value in about.items()
+        if value
+    ]
+
+
+def _rows(found: "Measured", labels: Any) -> list[tuple[str, str]]:
+    """The figures, in the order a reader wants them."""
+    rows = [("samples", f"{found.samples:,}")]
+    if found.correct is not None:
+        rows.append(("accuracy", f"{100 * found.correct / labels.size:.2f} %"))
+    if found.differences is not None:
+        rows.append(("equal to golden", f"{found.samples - found.differences:,}"))
+    half, most = (_MICRO * each for each in found.host_latency_s)
+    rows.append(("latency at the host", f"{half:,.0f} us, 99 % {most:,.0f} us"))
+    if found.device_latency_cycles is not None:
+        half, most = found.device_latency_cycles
+        rows.append(
+            (
+                "latency in the device",
+                f"{half:,.0f} cycles{_time(half, found.clock_hz)}, 99 % {most:,.0f} cycles",
+            )
+        )
+    rows.append(("samples a second", f"{found.samples_per_s:,.0f}"))
+    if found.cycles_per_sample is not None:
+        each = found.cycles_per_sample
+        rows.append(("cycles a sample", f"{each:,.1f}{_time(each, found.clock_hz)}"))
+    line = found.line
+    rows.append(
+        (
+            "line",
+            f"{line.bad} frames damaged, {line.again} sent again, {line.repeated} came again, "
+            f"{line.reconnects} reconnections",
+        )
+    )
+    return rows
+
+
+def _time(cycles: float, clock_hz: float | None) -> str:
+    return "" if clock_hz is None else f" ({_MICRO * cycles / clock_hz:,.2f} us)"

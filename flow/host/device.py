@@ -1,0 +1,315 @@
+"""A network on a board, from Python: samples in, results out, over a line that may be bad."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from spikewright.flow.host.commands import Commands
+from spikewright.flow.host.counters import Counters
+from spikewright.flow.host.encode import SampleEncoder
+from spikewright.flow.host.identity import Identity
+from spikewright.flow.host.image import check_image
+from spikewright.flow.host.inference import Inference
+from spikewright.flow.host.output import OutputReader, Result
+from spikewright.flow.host.samples import Given, Samples, prepare
+from spikewright.flow.host.session import Session, Statistics
+from spikewright.flow.host.target import Target, find_target
+from spikewright.flow.host.transport import Port, Transport
+from spikewright.golden.errors import (
+    ConfigurationError,
+    FileError,
+    LinkError,
+    RangeError,
+    UnsupportedError,
+)
+from spikewright.golden.link import (
+    DEFAULT_BAUD,
+    DEFAULT_TIMEOUT_S,
+    INBOX_OVERHEAD,
+    LINK_COUNTERS,
+    FrameType,
+    Loaded,
+)
+
+__all__ = ["Device"]
+
+_FIRST, _LAST = 1, 2
+_TAG_BYTES = 4
+
+
+class Device:
+    """A device that was found to have the network of a project, or any.
+
+    ::
+
+        with Device.open("/dev/ttyUSB1", "p") as device:
+            for result in device.infer(x):
+                use(result.label)
+
+    Parameters
+    ----------
+    transport : the line. folder : the project; a device of none does all but samples.
+    timeout : seconds in which a device that lives must have gone on.
+
+    Members
+    -------
+    target : the hardware of the project that the device has, None without a folder.
+
+    Raises
+    ------
+    LinkError
+        If nobody answers, or the device has another network, bitstream or board than the project.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        folder: Path | str | None = None,
+        *,
+        timeout: float = DEFAULT_TIMEOUT_S,
+    ) -> None:
+        self._transport = transport
+        self._commands = Commands(Session(transport, timeout=timeout))
+        self.target: Target | None = None
+        if folder is not None:
+            self.target = find_target(Path(folder), self.identity, where=transport.name)
+            self._agree(self.target)
+
+    @classmethod
+    def open(
+        cls,
+        port: str,
+        folder: Path | str | None = None,
+        *,
+        baud: int = DEFAULT_BAUD,
+        timeout: float = DEFAULT_TIMEOUT_S,
+    ) -> Self:
+        """The device at a port: a path such as ``/dev/ttyUSB1``, or ``socket://host:port``.
+
+        Raises
+        ------
+        LinkError, ConfigurationError, FileError
+            As the constructor; if there is no such port; if the folder is no project.
+        """
+        transport = Port(port, baud)
+        try:
+            return cls(transport, folder, timeout=timeout)
+        except BaseException:
+            transport.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the line go; what is under way is lost."""
+        self._transport.close()
+
+    @property
+    def identity(self) -> Identity:
+        """What the device said of itself."""
+        return self._commands.identity
+
+    @property
+    def statistics(self) -> Statistics:
+        """What the line did so far."""
+        return self._commands.session.statistics
+
+    @property
+    def clock_hz(self) -> float | None:
+        """The accelerator's clock; None where the link does not say it."""
+        return self.identity.clock_hz(self._transport.baud)
+
+    def now(self) -> float:
+        """Seconds of the line's clock, since any moment."""
+        return self._transport.now()
+
+    def identify(self) -> Identity:
+        """Ask the device who it is."""
+        return self._commands.identify()
+
+    def infer(
+        self, samples: Given, *, steps: int | None = None, depth: int | None = None
+    ) -> Iterator[Result]:
+        """Results of samples, in order; those that a reset of the device loses are sent again.
+
+        Parameters
+        ----------
+        samples : raw data [N, ...] as the network was converted with, of one that hears its past
+            also [N, frames, ...]; or integer levels [N, n] (events [N, steps, n]) by input.
+        steps : T of a stepwise run; by default the most that widths are proven for.
+        depth : most samples under way at once; by default as many as the line takes.
+
+        Raises
+        ------
+        ConfigurationError, RangeError
+            If the samples do not fit the network.
+        LinkError
+            If the device stops answering, or is another one all at once.
+        """
+        return self.infer_levels(self.levels(samples), steps=steps, depth=depth)
+
+    def levels(self, samples: Given) -> Samples:
+        """Samples as ``infer`` takes them, made ready once; raises as it does."""
+        return prepare(self._project().network, samples)
+
+    def infer_levels(
+        self, samples: Samples, *, steps: int | None = None, depth: int | None = None
+    ) -> Iterator[Result]:
+        """As ``infer``, of samples that are ready."""
+        if depth is not None and depth < 1:
+            raise ConfigurationError("depth must be at least 1", found=str(depth))
+        return self._results(samples, steps, depth, stateful=False)
+
+    def stream(self, samples: Given, *, steps: int | None = None) -> Iterator[Result]:
+        """As ``infer``, but each sample goes on where the one before ended, up to the last.
+
+        Raises
+        ------
+        LinkError
+            Also if the device is reset in between, with the sample: its state is lost.
+        """
+        return self._results(self.levels(samples), steps, None, stateful=True)
+
+    def counters(self, *, clear: bool = False) -> Counters:
+        """What was counted; ``clear`` begins anew. Raises UnsupportedError where nothing counts."""
+        manifest = self._project().manifest
+        if not self.identity.counters:
+            raise self._without("counters")
+        found = self._commands.ask(FrameType.COUNTERS, [bytes([clear])], FrameType.COUNTED)
+        wanted = len(manifest.counter_ports) + len(LINK_COUNTERS)
+        if len(found) != 4 * wanted:
+            raise LinkError(
+                f"the device must have {wanted} counters",
+                found=f"{len(found)} bytes",
+                where=self._transport.name,
+                action="build the bitstream again from this project",
+            )
+        return Counters.named(np.frombuffer(found, dtype="<u4").tolist(), manifest)
+
+    def reset(self) -> None:
+        """Reset the accelerator, not what was loaded."""
+        self._commands.ask(FrameType.RESET, [b""], FrameType.DONE)
+
+    def echo(self, payload: bytes) -> bytes:
+        """What comes back of a payload; raises RangeError where the device takes less."""
+        if len(payload) > self._longest:
+            raise RangeError(
+                f"a payload must have at most {self._longest} bytes",
+                found=str(len(payload)),
+                where=self._transport.name,
+            )
+        return self._commands.ask(FrameType.ECHO, [payload], FrameType.ECHOED)
+
+    def selftest(self) -> bool:
+        """Whether each token of the sample that the bitstream carries came out right."""
+        if not self.identity.tests:
+            raise self._without("a self-test")
+        return self._commands.ask(FrameType.SELFTEST, [b""], FrameType.TESTED) == b"\1"
+
+    def load(self, image: bytes, *, name: str = "image") -> None:
+        """Put another network into the memories of the same bitstream.
+
+        The device has no project then: open it anew with that of the image.
+
+        Raises
+        ------
+        FileError
+            If the image, which goes by ``name``, is damaged, or one of another bitstream.
+        LinkError
+            If it does not get there whole.
+        """
+        check_image(image, where=name)
+        if not self.identity.loads:
+            raise self._without("weights that are loaded")
+        size = self._longest - 1
+        parts = [image[at : at + size] for at in range(0, len(image), size)]
+        last = len(parts) - 1
+        ends = [_FIRST * (k == 0) | _LAST * (k == last) for k in range(len(parts))]
+        commands = [bytes([end]) + part for end, part in zip(ends, parts, strict=True)]
+        self.target = None
+        found = Loaded(self._commands.ask(FrameType.LOAD, commands, FrameType.LOADED)[0])
+        if found is Loaded.LENGTH:
+            raise FileError(
+                "an image must have as many words as the bitstream's memories",
+                found=f"{len(image)} bytes",
+                where=name,
+                action="load one that was generated with the plan of this bitstream",
+            )
+        if found is Loaded.CRC:
+            raise LinkError(
+                "an image must arrive whole",
+                found="another check sum",
+                where=self._transport.name,
+                action="load it again",
+            )
+        self.identify()
+
+    @property
+    def _longest(self) -> int:
+        """Bytes of a command that the device takes."""
+        return min(self.identity.longest, self.identity.inbox - INBOX_OVERHEAD)
+
+    def _results(
+        self, samples: Samples, steps: int | None, depth: int | None, *, stateful: bool
+    ) -> Iterator[Result]:
+        self._project()
+        made = self._encoded(samples, steps, stateful=stateful)
+        run = Inference(self._commands, self._reader, made, depth=depth, stateful=stateful)
+        return run.results()
+
+    def _encoded(
+        self, samples: Samples, steps: int | None, *, stateful: bool
+    ) -> Iterator[list[list[bytes]]]:
+        last = len(samples) - 1
+        for k, frames in enumerate(samples):
+            keep = [True] * (len(frames) - 1) + [stateful and k < last]
+            yield [
+                self._encoder.commands(levels, steps=steps, keep=kept)
+                for levels, kept in zip(frames, keep, strict=True)
+            ]
+
+    def _agree(self, target: Target) -> None:
+        """From now on it is this network that samples are for."""
+        manifest = target.manifest
+        if self.identity.inputs != len(manifest.inputs):
+            raise LinkError(
+                f"the device must have {len(manifest.inputs)} inputs",
+                found=str(self.identity.inputs),
+                where=self._transport.name,
+                action="build the bitstream again from this project",
+            )
+        self._commands.session.tag = bytes.fromhex(target.network.content_hash)[:_TAG_BYTES]
+        self._encoder = SampleEncoder(target.network, manifest, self._longest)
+        self._reader = OutputReader(
+            target.network, manifest.output.layout, where=self._transport.name
+        )
+
+    def _project(self) -> Target:
+        if self.target is None:
+            raise ConfigurationError(
+                "samples and counters must have a project",
+                found="none",
+                where=self._transport.name,
+                action="open the device with the project's folder",
+            )
+        return self.target
+
+    def _without(self, what: str) -> UnsupportedError:
+        return UnsupportedError(
+            f"the bitstream must have {what}",
+            found="none",
+            where=self._transport.name,
+            action="generate and build with it",
+        )

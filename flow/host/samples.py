@@ -1,0 +1,93 @@
+"""Samples as a device takes them: levels, frame by frame, and what END keeps."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spikewright.flow.host.levels import check_levels, levels_of
+from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.spec import Encoding, Network
+
+__all__ = ["Given", "Levels", "Samples", "prepare"]
+
+Array = npt.NDArray[np.int64]
+Given = npt.NDArray[np.generic] | Mapping[str, npt.NDArray[np.generic]]
+Levels = Mapping[str, Array]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Samples:
+    """Levels [N * frames, n], or [N, steps, n] of events, by input."""
+
+    levels: Levels
+    frames: int = 1
+
+    def __len__(self) -> int:
+        return len(next(iter(self.levels.values()))) // self.frames
+
+    def first(self, n: int) -> "Samples":
+        """The first n samples."""
+        return self.part(0, n)
+
+    def part(self, start: int, stop: int) -> "Samples":
+        """Samples from ``start`` to ``stop``, as a list's."""
+        rows = slice(start * self.frames, stop * self.frames)
+        return Samples(
+            levels={name: values[rows] for name, values in self.levels.items()}, frames=self.frames
+        )
+
+    def __iter__(self) -> Iterator[list[Levels]]:
+        """The frames of each sample."""
+        for start in range(0, len(self) * self.frames, self.frames):
+            yield [
+                {name: values[start + k] for name, values in self.levels.items()}
+                for k in range(self.frames)
+            ]
+
+
+def prepare(network: Network, given: Given) -> Samples:
+    """Raw samples [N, ...] of the only input, or integer levels by input.
+
+    A network that hears its past takes sequences [N, frames, ...] of raw samples.
+
+    Raises
+    ------
+    ConfigurationError, RangeError
+        If they do not fit the network.
+    """
+    if isinstance(given, Mapping):
+        return Samples(levels=_by_name(network, given))
+    if len(network.inputs) > 1:
+        raise ConfigurationError(
+            "samples of several inputs must be integer levels by name",
+            found="one array",
+            where=f"network {network.name!r}",
+            action=f"give {', '.join(each.name for each in network.inputs)}",
+        )
+    source = network.inputs[0]
+    late = any(connection.delay for connection in network.connections)
+    alone = given.ndim == 2 or given.shape[1:] == source.shape
+    frames = 1
+    if late and not alone and source.encoding is not Encoding.EVENTS:
+        frames = given.shape[1]
+        given = given.reshape(-1, *given.shape[2:])
+    return Samples(levels={source.name: levels_of(source, given)}, frames=frames)
+
+
+def _by_name(network: Network, given: Mapping[str, npt.NDArray[np.generic]]) -> Levels:
+    names = [each.name for each in network.inputs]
+    if set(given) != set(names):
+        raise ConfigurationError(
+            f"there must be levels of {', '.join(names)}", found=", ".join(given) or "none"
+        )
+    levels = {
+        each.name: check_levels(each, np.asarray(given[each.name])) for each in network.inputs
+    }
+    counts = {len(values) for values in levels.values()}
+    if len(counts) != 1:
+        raise ConfigurationError(
+            "every input must have as many samples", found=", ".join(map(str, sorted(counts)))
+        )
+    return levels

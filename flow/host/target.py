@@ -1,0 +1,100 @@
+"""The project that a device must be of: its network, and the hardware that was generated for it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from spikewright.flow.cosim.manifest import Manifest, read_manifest
+from spikewright.flow.files import read_json
+from spikewright.flow.host.identity import Identity
+from spikewright.golden.errors import FileError, LinkError
+from spikewright.golden.spec import Network
+from spikewright.golden.spec.file import load
+
+__all__ = ["Target", "find_target", "read_network"]
+
+_SHOWN = 12
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Target:
+    """A project's network and the manifest of the hardware that the device has."""
+
+    root: Path
+    network: Network
+    manifest: Manifest
+
+
+def read_network(root: Path) -> Network:
+    """The network of a project folder; raises FileError where there is none."""
+    path = Path(root) / "network.safetensors"
+    if not path.is_file():
+        raise FileError(
+            "the folder must be a project",
+            found=f"no {path.name}",
+            where=str(root),
+            action="make one with: spikewright convert SOURCE --out DIR",
+        )
+    return load(path)
+
+
+def find_target(root: Path, identity: Identity, *, where: str) -> Target:
+    """The hardware of a project that a device says it has.
+
+    Raises
+    ------
+    LinkError
+        If the device has another network, another bitstream, is another board than any that was
+        built for, or waits for its network.
+    """
+    root = Path(root)
+    network = read_network(root)
+    _check_board(root, identity, where)
+    if identity.network_hash != network.content_hash:
+        loads = f"run: spikewright load IMAGE --port {where}, or " if identity.loads else ""
+        raise LinkError(
+            f"the device must have network {network.name!r}, {network.content_hash[:_SHOWN]}",
+            found=f"another network, {identity.network_hash[:_SHOWN]}",
+            where=where,
+            action=f"{loads}put this project's bitstream on it",
+        )
+    folder = _generated(root, identity, where)
+    if not identity.ready:
+        raise LinkError(
+            "the device's network must be loaded",
+            found="a device that waits for it",
+            where=where,
+            action=f"run: spikewright load IMAGE --port {where}",
+        )
+    return Target(root=root, network=network, manifest=read_manifest(folder))
+
+
+def _generated(root: Path, identity: Identity, where: str) -> Path:
+    """The folder whose plan is the device's."""
+    plans = {}
+    for path in sorted((root / "generated").glob("*/manifest.json")):
+        plan = read_json(path).get("plan")
+        plans[path.parent] = plan.get("hash") if isinstance(plan, dict) else None
+    for folder, plan_hash in plans.items():
+        if plan_hash == identity.plan_hash:
+            return folder
+    made = ", ".join(f"{folder.name} {str(plan)[:_SHOWN]}" for folder, plan in plans.items())
+    raise LinkError(
+        f"the device must have one of the project's plans: {made or 'none is generated'}",
+        found=f"another bitstream, of plan {identity.plan_hash[:_SHOWN]}",
+        where=where,
+        action="put the bitstream on it that was built last, or generate and build again",
+    )
+
+
+def _check_board(root: Path, identity: Identity, where: str) -> None:
+    """Where it was built for boards, the device is one of them."""
+    boards = [
+        read_json(path).get("board") for path in sorted((root / "build").glob("*/build.json"))
+    ]
+    if boards and identity.board not in boards:
+        raise LinkError(
+            f"the board must be one that the project was built for: {', '.join(map(str, boards))}",
+            found=repr(identity.board),
+            where=where,
+            action="give another --port, or build for this board",
+        )

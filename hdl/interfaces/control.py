@@ -1,0 +1,162 @@
+"""What stands behind the registers that every bus offers."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, Signature
+
+from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.counters import COUNTERS
+from spikewright.hdl.guard import GUARD_COUNTERS
+from spikewright.hdl.load import LOAD_SIGNATURE
+
+from .register_file import REGISTER, REGISTER_BUS, RegisterFile
+from .register_map import DATA_BITS, RegisterMap
+
+__all__ = ["Control", "counters_of"]
+
+_CLEAR, _SNAPSHOT, _RESET = range(3)
+
+
+def counters_of(accelerator: Any) -> list[Value]:
+    """The counters of an accelerator's ports, in the order of ``RegisterMap.counters``."""
+    counters = accelerator.counters
+    cores = [name for name in counters.signature.members if name.startswith("core")]
+    guards = [name for name in counters.signature.members if name.startswith("guard")]
+    return [
+        counters.cycles,
+        *(getattr(getattr(counters, core), name) for core in cores for name in COUNTERS),
+        *(getattr(getattr(counters, guard), name) for guard in guards for name in GUARD_COUNTERS),
+    ]
+
+
+class Control(wiring.Component):
+    """The registers of an accelerator: identification, control, weights, counters.
+
+    Parameters
+    ----------
+    accelerator : what is controlled. registers : its table.
+
+    Members
+    -------
+    bus : In(``REGISTER_BUS``). clear : Out, zeroes the counters. reset : Out, 1 in the cycle after
+    a reset was asked for. counters : In, those of ``counters_of``, the first lowest. steps : Out,
+    T, where inputs are frames. load : Out(stream), loaded : In, where weights are loaded. result,
+    framing : In, for STATUS: an output waits; a transfer was framed otherwise than its token. irq :
+    Out, a result waits and the host wants to know. data : Out, what a host writes. of : the
+    registers of tokens, as ``RegisterFile`` has them.
+
+    Timing
+    ------
+    latency, interval : cycles of an access, as of ``RegisterFile``. What it asks for shows a cycle
+    after it. A snapshot is of the cycle in which it is asked for, and so is a clear.
+
+    Storage: 32 bits a counter for the snapshot, STEPS, INTERRUPT, REFUSED, FRAMING; cleared by
+    reset, STEPS to the network's most.
+    """
+
+    latency = RegisterFile.latency
+    interval = RegisterFile.interval
+
+    def __init__(self, *, accelerator: Accelerator, registers: RegisterMap) -> None:
+        self.accelerator = accelerator
+        self.registers = registers
+        self.file = RegisterFile(registers=registers)
+        self.most_steps = accelerator.network.max_steps
+        self.tokens = tuple(
+            each.name
+            for each in registers.registers
+            if each.name.endswith(("_DATA", "_FREE", "_LEVEL"))
+        )
+        loads = {"load": Out(LOAD_SIGNATURE), "loaded": In(1)}
+        super().__init__(
+            {
+                "bus": In(REGISTER_BUS),
+                "clear": Out(1),
+                "reset": Out(1),
+                "counters": In(DATA_BITS * len(registers.counters)),
+                **({"steps": Out(range(self.most_steps + 1))} if self._has("STEPS") else {}),
+                **(loads if self._has("LOAD") else {}),
+                "result": In(1),
+                "framing": In(1),
+                "irq": Out(1),
+                "data": Out(DATA_BITS),
+                "of": Out(Signature({name.lower(): Out(REGISTER) for name in self.tokens})),
+            }
+        )
+
+    def _has(self, name: str) -> bool:
+        return self.registers.has(name)
+
+    def elaborate(self, platform: object) -> Module:
+        """Each register's owner, in the order of the table."""
+        m = Module()
+        m.submodules.file = file = self.file
+        wiring.connect(m, wiring.flipped(self.bus), file.bus)
+        ports = file.ports
+        m.d.comb += self.data.eq(file.data)
+        for register in self.registers.registers:
+            if register.constant is not None:
+                m.d.comb += ports[register.name].value.eq(register.constant)
+        for name in self.tokens:
+            wiring.connect(m, ports[name], wiring.flipped(getattr(self.of, name.lower())))
+        snapshot = Signal()
+        written = ports["CONTROL"].written
+        m.d.comb += [
+            self.clear.eq(written & file.data[_CLEAR]),
+            snapshot.eq(written & file.data[_SNAPSHOT]),
+        ]
+        m.d.sync += self.reset.eq(written & file.data[_RESET])
+        self._status(m, ports)
+        if self._has("STEPS"):
+            self._steps(m, ports["STEPS"])
+        if self._has("LOAD"):
+            m.d.comb += [
+                self.load.payload.eq(file.data),
+                self.load.valid.eq(ports["LOAD"].written),
+                ports["LOAD"].refuse.eq(~self.load.ready | self.reset),
+            ]
+        for k, name in enumerate(self.registers.counters):
+            kept = Signal(DATA_BITS, name=f"kept_{name.lower()}")
+            with m.If(snapshot):
+                m.d.sync += kept.eq(self.counters.word_select(k, DATA_BITS))
+            m.d.comb += ports[name].value.eq(kept)
+        return m
+
+    def _status(self, m: Module, ports: Any) -> None:
+        """STATUS, INTERRUPT and REFUSED."""
+        framing = Signal()
+        refused = Signal(DATA_BITS)
+        loaded = self.loaded & ~self.reset if self._has("LOAD") else 1
+        m.d.comb += [
+            ports["STATUS"].value.eq(loaded | self.result << 1 | framing << 2),
+            ports["REFUSED"].value.eq(refused),
+        ]
+        with m.If(self.clear):
+            m.d.sync += [framing.eq(0), refused.eq(0)]
+        with m.Else():
+            m.d.sync += [
+                framing.eq(framing | self.framing),
+                refused.eq(refused + (self.file.refused & ~refused.all())),
+            ]
+        if self._has("INTERRUPT"):
+            enabled = Signal()
+            with m.If(ports["INTERRUPT"].written):
+                m.d.sync += enabled.eq(self.file.data[0])
+            m.d.comb += [
+                ports["INTERRUPT"].value.eq(enabled),
+                self.irq.eq(enabled & self.result),
+            ]
+
+    def _steps(self, m: Module, port: Any) -> None:
+        """T, which must be one that the network goes as far as."""
+        steps = Signal(range(self.most_steps + 1), init=self.most_steps)
+        data = self.file.data
+        m.d.comb += [
+            port.value.eq(steps),
+            port.refuse.eq(self.file.bus.write & ((data == 0) | (data > self.most_steps))),
+            self.steps.eq(steps),
+        ]
+        with m.If(port.written):
+            m.d.sync += steps.eq(data)

@@ -1,0 +1,49 @@
+"""The commands ``boards`` and ``program``."""
+
+import pytest
+
+from spikewright.boards import BOARDS
+from support.cli import spikewright
+
+
+def test_all_boards_are_listed(tmp_path, monkeypatch):
+    monkeypatch.setattr("spikewright.flow.cli.console.OUT.width", 160, raising=False)
+    lines = spikewright("boards", cwd=tmp_path).stdout.splitlines()
+    names = [line.split()[0] for line in lines[1:] if line and not line.startswith(" ")]
+    assert names == list(BOARDS)
+
+
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        (
+            "icebreaker",
+            ["4 SPRAM of 262,144 bits", "by FT2232H: 12,000,000,", "-b ice40_generic, to flash",
+             "fits       MNIST 784-128-10, 16 lanes", "weights in large RAMs",
+             "too large  MNIST 784-128-10, 128 lanes"],
+        ),
+        (
+            "colorlight-5a-75b",
+            ["an adapter of your own, RX KEY+", "in place of the LED", "JTAG adapter of your own"],
+        ),
+        ("tang-nano-9k", ["What fits is not known: the area model was not calibrated on gowin."]),
+        ("tinyfpga-bx", ["by hand: tinyprog -p top.bin"]),
+    ],
+)  # fmt: skip
+def test_one_board(name, texts, tmp_path):
+    said = " ".join(spikewright("boards", name, cwd=tmp_path).stdout.split())
+    for text in texts:
+        assert " ".join(text.split()) in said
+    assert "untested on hardware" in said
+
+
+def test_no_such_board(tmp_path):
+    result = spikewright("boards", "ulx3s-84f", cwd=tmp_path, ok=False)
+    assert result.returncode == 2 and "try ulx3s-85f" in result.stderr
+
+
+def test_program_says_what_is_wrong(tmp_path):
+    result = spikewright("program", "icesugar", "--bitstream", "top.bin", cwd=tmp_path, ok=False)
+    assert "do it by hand: copy top.bin onto the drive iCELink" in result.stderr
+    result = spikewright("program", "fomu", "--bitstream", "none.bin", cwd=tmp_path, ok=False)
+    assert "none.bin: the bitstream must be a file, found none" in result.stderr

@@ -1,0 +1,142 @@
+"""``spikewright run``, ``watch``, ``load`` and ``ports``, on a device behind a terminal."""
+
+import json
+import struct
+import zlib
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from spikewright.flow.host import transport
+from spikewright.flow.plan import default_plan
+from spikewright.golden.errors import ConfigurationError, FileError, LinkError, MismatchError
+from spikewright.golden.spec import Mode
+from support.chains import bounded_chain, inputs_for
+from support.cli import spikewright
+from support.linked import golden_device, make_project
+from support.pty_device import on_terminal
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("host") / "p"
+    network = bounded_chain((12, 9, 4), seed=1)
+    manifest = make_project(folder, network, default_plan(network, Mode.COLLAPSED))
+    x = inputs_for(network, 30)
+    _, expected = golden_device(folder, network, manifest, {"x": x})
+    y = np.array([int(words[-1]) >> 2 for words in expected])
+    y[:3] = (y[:3] + 1) % 4
+    np.savez(folder / "samples.npz", x=x.astype(np.float32), y=y)
+
+    def device(**settings):
+        return golden_device(folder, network, manifest, {"x": x}, **settings)[0]
+
+    return SimpleNamespace(folder=folder, device=device, x=x)
+
+
+def test_run(project, tmp_path):
+    with on_terminal(project.device(increment=1 << 18, board=b"ulx3s-85f")) as port:
+        made = spikewright(
+            "run", project.folder, "--port", port, "--check", "--out", "r.json", cwd=tmp_path
+        )
+    for line in (
+        "ulx3s-85f",
+        "collapsed",
+        "accuracy",
+        "90.00 %",
+        "equal to golden",
+        "0 frames dam",
+    ):
+        assert line in made.stdout, made.stdout
+    figures = json.loads((tmp_path / "r.json").read_text())
+    assert (figures["samples"], figures["correct"], figures["differences"]) == (30, 27, 0)
+    assert figures["clock_hz"] == 12e6 and len(figures["labels"]) == 30
+    assert figures["board"] == "ulx3s-85f" and figures["mode"] == "collapsed"
+
+
+def test_run_on_a_device_that_is_wrong(project, tmp_path):
+    device = project.device()
+    right = device.accelerator.answer
+
+    def answer(*given):
+        words, left = right(*given)
+        return [words[0] ^ 1 << 9, *words[1:]], left
+
+    device.accelerator.answer = answer
+    with on_terminal(device) as port:
+        made = spikewright(
+            "run",
+            project.folder,
+            "--port",
+            port,
+            "--check",
+            "--samples",
+            "5",
+            cwd=tmp_path,
+            ok=False,
+        )
+        assert made.returncode == MismatchError.exit_code
+        assert "5 of 5 samples with others" in made.stderr and "equal to golden" in made.stdout
+        # Without --check nobody looks.
+        spikewright("run", project.folder, "--port", port, "--samples", "5", cwd=tmp_path)
+
+
+def test_watch(project, tmp_path):
+    device = project.device()
+    device.after_clear = device.counts
+    with on_terminal(device) as port:
+        made = spikewright(
+            "watch", project.folder, "--port", port, "--samples", "10", "--once", cwd=tmp_path
+        )
+    # The model's counters are 100, 101 ..: cycles, then six of the first core.
+    assert "10 samples;" in made.stdout
+    (row,) = [line.split() for line in made.stdout.splitlines() if line.startswith("h0")]
+    assert row[:3] == ["h0", "10.3", "10.4"] and row[4] == "10.1"
+    assert row[5:] == ["106.0", "%", "105.0", "%", "95.3", "%"]
+
+
+def test_load(project, tmp_path):
+    body = bytes(range(32)) + struct.pack("<3H", 1, 2, 3)
+    (tmp_path / "image").write_bytes(body + struct.pack("<I", zlib.crc32(body)))
+    device = project.device(image_words=3)
+    with on_terminal(device) as port:
+        made = spikewright("load", "image", "--port", port, cwd=tmp_path)
+        assert bytes(range(32)).hex() in made.stdout
+        wrong = spikewright("load", "none", "--port", port, cwd=tmp_path, ok=False)
+        assert wrong.returncode == FileError.exit_code and "must be readable" in wrong.stderr
+        made = spikewright("run", project.folder, "--port", port, cwd=tmp_path, ok=False)
+        assert made.returncode == LinkError.exit_code and "spikewright load IMAGE" in made.stderr
+    assert device.network == bytes(range(32))
+
+
+def test_ports(tmp_path, monkeypatch):
+    comports = transport.serial.tools.list_ports
+    monkeypatch.setattr(comports, "comports", list)
+    assert "no serial ports" in spikewright("ports", cwd=tmp_path).stdout
+    usb = SimpleNamespace(
+        device="/dev/ttyUSB1", hwid="USB", description="ULX3S", manufacturer="FTDI"
+    )
+    monkeypatch.setattr(comports, "comports", lambda: [usb])
+    assert "/dev/ttyUSB1  FTDI ULX3S" in spikewright("ports", cwd=tmp_path).stdout
+
+
+def test_mistakes_end_in_one_message(project, tmp_path):
+    made = spikewright("run", project.folder, "--port", "/dev/none", cwd=tmp_path, ok=False)
+    assert made.returncode == LinkError.exit_code
+    assert made.stderr.startswith("error: /dev/none: the port must exist, found none of that name")
+    device = project.device()
+    with on_terminal(device) as port:
+        run = ("run", project.folder, "--port", port)
+        made = spikewright(*run, "--steps", "4", cwd=tmp_path, ok=False)
+        assert made.returncode == ConfigurationError.exit_code and "--steps must be" in made.stderr
+        np.savez(tmp_path / "wide.npz", x=np.zeros((3, 13)))
+        made = spikewright(*run, "--data", "wide.npz", cwd=tmp_path, ok=False)
+        assert "x: a sample must have 12 values, found shape [13]" in made.stderr
+        made = spikewright(*run, "--out", "no/r.json", cwd=tmp_path, ok=False)
+        assert made.returncode == FileError.exit_code
+        device.stuck = True
+        made = spikewright(*run, "--timeout", "0.3", cwd=tmp_path, ok=False)
+        assert "must go on within 0.3 s" in made.stderr
+        device.stuck = False
+        spikewright(*run, cwd=tmp_path)  # and the next command works

@@ -1,0 +1,127 @@
+"""The host program and a board's own bits: the same tests in the simulator and on silicon."""
+
+import signal
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+from spikewright.flow.host import Device
+from spikewright.golden.errors import LinkError
+
+from .conftest import TIMEOUT_S, simulated
+
+
+def check(found, results):
+    """Each result is the golden model's, in order."""
+    results = list(results)
+    assert [result.label for result in results] == found.labels[: len(results)]
+    for result, values in zip(results, found.values, strict=False):
+        assert np.array_equal(result.values, values)
+    return len(results)
+
+
+def test_samples(plugged):
+    found, opened = plugged
+    with opened() as device:
+        assert check(found, device.infer(found.x)) == len(found.x)
+        assert device.statistics.bad == device.statistics.reconnects == 0
+        (alone,) = device.infer(found.x[:1])
+        assert 0 < alone.latency_cycles < 10_000
+
+
+def test_commands(plugged):
+    found, opened = plugged
+    with opened() as device:
+        assert device.echo(bytes(range(256))) == bytes(range(256))
+        assert device.selftest()
+        device.counters(clear=True)
+        assert check(found, device.infer(found.x[:5])) == 5
+        after = device.counters()
+        device.reset()
+        assert check(found, device.infer(found.x[:2])) == 2
+        assert device.selftest()
+    first = next(iter(after.cores.values()))
+    assert first["spikes_in"] == np.count_nonzero(found.x[:5])
+    assert not any(after.link.values())
+
+
+def test_a_host_that_is_killed(plugged):
+    """What it was at is forgotten, and the next one gets its own answers only."""
+    found, opened = plugged
+    with opened() as device:
+        results = device.infer(found.x)
+        assert next(results).label == found.labels[0]
+    with opened() as device:
+        assert check(found, device.infer(found.x[:20])) == 20
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [{"flip": 3e-4}, {"drop": 1e-3, "repeat": 1e-3}, {"flip": 1e-3, "drop": 2e-3, "repeat": 2e-3}],
+    ids=["flips", "bytes", "all"],
+)
+def test_a_hostile_line(bench, noise):
+    """No answer is wrong, none is missing, and what happened is told."""
+    with bench.program.running(seed=7, **noise) as running:
+        with Device.open(
+            running.port, bench.folder, baud=running.baud, timeout=TIMEOUT_S
+        ) as device:
+            assert check(bench, device.infer(bench.x)) == len(bench.x)
+            assert device.statistics.again > 0 and device.statistics.bad > 0
+
+
+def test_a_reset_in_the_middle(bench):
+    """Samples that were under way are sent again."""
+    with bench.program.running() as running:
+        with Device.open(
+            running.port, bench.folder, baud=running.baud, timeout=TIMEOUT_S
+        ) as device:
+            results = device.infer(bench.x)
+            first = [next(results) for _ in range(10)]
+            running.reset()
+            assert check(bench, [*first, *results]) == len(bench.x)
+            assert device.statistics.reconnects == 1
+
+
+def test_a_reset_loses_what_a_stream_kept(bench):
+    with bench.program.running() as running:
+        with Device.open(
+            running.port, bench.folder, baud=running.baud, timeout=TIMEOUT_S
+        ) as device:
+            results = device.stream(bench.x)
+            next(results)
+            running.reset()
+            with pytest.raises(LinkError, match=r"sample \d+"):
+                list(results)
+            assert check(bench, device.infer(bench.x[:3])) == 3
+
+
+def test_a_board_that_is_gone(bench):
+    with bench.program.running() as running:
+        with Device.open(running.port, bench.folder, baud=running.baud, timeout=1.0) as device:
+            running.process.send_signal(signal.SIGSTOP)
+            with pytest.raises(LinkError, match=r"must answer|must have gone on|stopped"):
+                device.echo(b"x")
+            running.process.send_signal(signal.SIGCONT)
+            assert device.echo(b"y") == b"y"
+
+
+@pytest.mark.rest
+def test_a_self_test_that_fails(tmp_path):
+    found = simulated(tmp_path, "icebreaker", output=1)
+    with found.program.running() as running:
+        with Device.open(
+            running.port, found.folder, baud=running.baud, timeout=TIMEOUT_S
+        ) as device:
+            assert not device.selftest()
+
+
+@pytest.mark.rest
+@pytest.mark.parametrize("name", ["ulx3s-85f", "tang-nano-9k", "hx8k-b-evn", "colorlight-i5"])
+def test_other_boards(tmp_path, name):
+    found = simulated(tmp_path, name)
+    with found.program.running() as running, closing(
+        Device.open(running.port, found.folder, baud=running.baud, timeout=TIMEOUT_S)
+    ) as device:
+        assert check(found, device.infer(found.x)) == len(found.x)
