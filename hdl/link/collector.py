@@ -1,6 +1,6 @@
 """From tokens of the accelerator's output to PART and RESULT frames."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -29,17 +29,18 @@ class Collector(wiring.Component):
     i : In(stream), the accelerator's output. now, took : In, the times, sampled as an END is
     taken. o : Out(stream), bytes of a payload; commit, kind : Out, to the outbox, which is ``open``
     : In. wanted : In, somebody else has a frame for the outbox; free : Out, it may be written: no
-    token is taken, and what was written is a frame.
+    token is begun, and what was written is a frame.
 
     Timing
     ------
-    latency : 1 cycle from a token's acceptance to its first byte. interval : a cycle a byte, one
-    more a token, two more a frame. A stall of the outbox stops the accelerator.
+    latency : cycles from a token's offer to its first byte. interval : cycles a token, with an
+    outbox that takes a byte a cycle; an END takes 9 more, and a frame that is full one. A stall of
+    the outbox stops the accelerator.
 
-    Storage: a token and the times. Reset forgets them.
+    Storage: the times. Reset forgets a token in the middle, which the accelerator offers still.
     """
 
-    latency = 1
+    latency = 0
 
     def __init__(self, *, layout: TokenLayout, longest: int) -> None:
         self.layout = layout
@@ -65,48 +66,61 @@ class Collector(wiring.Component):
             }
         )
 
+    @property
+    def interval(self) -> int:
+        """A cycle a byte, and one to take the token."""
+        return self.token_bytes + 1
+
     def elaborate(self, platform: object) -> Module:
-        """A frame is ended when the sample is, when it is full, or when somebody else waits."""
+        """A frame is ended when the sample is, when it is full, or when somebody else waits.
+
+        A token is written while it is offered, and taken then; so only the times are kept.
+        """
         m = Module()
-        most = self.token_bytes + STAMP_BYTES
-        word = Signal(8 * most)
-        left = Signal(range(most + 1))
-        size = Signal(range(self.longest + 1))
-        ends = Signal()
+        spare = self.longest - self.token_bytes - STAMP_BYTES
+        room = Signal(range(-self.token_bytes - STAMP_BYTES, spare + 1), init=spare)
+        place = Signal(range(max(self.token_bytes, STAMP_BYTES) + 1))
+        written, ends, waits = Signal(), Signal(), Signal()
+        times = Signal(STAMP_BITS * 2)
         token = self.i.payload
         is_end = token.kind == TokenKind.END.value
-        full = size > self.longest - most
-        padding = Const(0, -self.layout.width % 8)
+        writes, fresh = Signal(), Signal()
+        m.d.comb += [writes.eq(self.o.valid & self.o.ready), fresh.eq(self.commit & self.open)]
+        m.d.sync += waits.eq(self.o.valid & ~self.o.ready)
+        with m.If(writes | fresh):
+            m.d.sync += [room.eq(Mux(fresh, spare, room - 1)), written.eq(writes)]
+        with m.If(writes | self.i.ready | fresh):
+            m.d.sync += place.eq(Mux(writes, place + 1, 0))
         with m.FSM():
-            with m.State("TAKE"):
-                with m.If(self.wanted | full):
-                    with m.If(size == 0):
-                        m.d.comb += self.free.eq(1)
-                    with m.Else():
+            with m.State("TOKEN"):
+                m.d.comb += self.o.payload.eq(token.as_value().word_select(place, 8))
+                # What was offered is not withdrawn.
+                with m.If((place == 0) & ~waits & (self.wanted | (room < 0))):
+                    m.d.comb += self.free.eq(~written)
+                    with m.If(written):
                         m.next = "COMMIT"
                 with m.Else():
-                    m.d.comb += self.i.ready.eq(1)
-                    with m.If(self.i.valid):
-                        m.d.sync += [
-                            word.eq(Cat(token.as_value(), padding, self.now, self.took)),
-                            ends.eq(is_end),
-                            left.eq(Mux(is_end, most, self.token_bytes)),
-                        ]
-                        m.next = "WRITE"
-            with m.State("WRITE"):
-                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(word[:8])]
-                with m.If(self.o.ready):
-                    m.d.sync += [word.eq(word >> 8), left.eq(left - 1), size.eq(size + 1)]
-                    with m.If(left == 1):
+                    m.d.comb += self.o.valid.eq(self.i.valid)
+                    with m.If(self.i.valid & self.o.ready & (place == self.token_bytes - 1)):
                         m.next = "TAKE"
-                        with m.If(ends):
-                            m.next = "COMMIT"
+            with m.State("TAKE"):
+                m.d.comb += self.i.ready.eq(1)
+                m.d.sync += [times.eq(Cat(self.now, self.took)), ends.eq(is_end)]
+                m.next = "TOKEN"
+                with m.If(is_end):
+                    m.next = "TIMES"
+            with m.State("TIMES"):
+                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(times[:8])]
+                with m.If(self.o.ready):
+                    m.d.sync += times.eq(times >> 8)
+                    with m.If(place == STAMP_BYTES - 1):
+                        m.next = "COMMIT"
             with m.State("COMMIT"):
                 m.d.comb += [
                     self.commit.eq(1),
                     self.kind.eq(Mux(ends, FrameType.RESULT, FrameType.PART)),
                 ]
                 with m.If(self.open):
-                    m.d.sync += [size.eq(0), ends.eq(0)]
-                    m.next = "TAKE"
+                    m.d.sync += ends.eq(0)
+                    m.next = "TOKEN"
         return m

@@ -9,26 +9,30 @@ __all__ = ["SerialCrc"]
 _POLYNOMIAL = 0xEDB88320  # reflected: the lowest bit of a byte comes first
 _RESIDUE = 0xDEBB20E3  # of every message with its own crc behind it
 _START = 0xFFFFFFFF
+_BITS = 8
 
 
 class SerialCrc(wiring.Component):
-    """Goes through bytes in eight cycles each.
+    """Goes through bytes in nine cycles each.
 
     Members
     -------
-    clear : In, begins a message. byte : In, sampled in a cycle with ``start`` : In, one with
-    ``busy`` : Out at 0. crc : Out, of all bytes since clear, while not busy; right : Out, the last
-    four of them were the crc of those before.
+    clear : In, begins a message, whatever else is asked for. byte : In, sampled in a cycle with
+    ``start`` : In, one with ``busy`` : Out at 0. empties : In, held while it is busy: no byte goes
+    in, and the crc moves down by eight bits, which is how a sender gets its bytes. crc : Out, of
+    all bytes since clear, while not busy; right : Out, a cycle later, the last four of them were
+    the crc of those before.
 
     Timing
     ------
-    latency, interval : 8 cycles from start, in which it is busy.
+    latency, interval : cycles from start to the crc, in all but the first of which it is busy. It
+    never stalls.
 
     Model: ``zlib.crc32``. Storage: 32 bits and a byte. Reset clears.
     """
 
-    latency = 8
-    interval = 8
+    latency = 9
+    interval = 9
 
     def __init__(self) -> None:
         super().__init__(
@@ -36,6 +40,7 @@ class SerialCrc(wiring.Component):
                 "clear": In(1),
                 "byte": In(8),
                 "start": In(1),
+                "empties": In(1),
                 "busy": Out(1),
                 "crc": Out(32),
                 "right": Out(1),
@@ -43,24 +48,24 @@ class SerialCrc(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """The first bit goes in as the byte comes."""
+        """A bit of the byte goes in while the crc moves down by one."""
         m = Module()
         state = Signal(32, init=_START)
-        rest = Signal(7)
-        left = Signal(range(8))
-        bit = Signal()
+        rest, left, back = Signal(8), Signal(range(_BITS + 1)), Signal()
         m.d.comb += [
             self.busy.eq(left != 0),
-            bit.eq(Mux(self.busy, rest[0], self.byte[0])),
+            back.eq((state[0] ^ rest[0]) & ~self.empties),
             self.crc.eq(~state),
-            self.right.eq(state == _RESIDUE),
         ]
-        with m.If(self.busy | self.start):
-            m.d.sync += state.eq((state >> 1) ^ Mux(state[0] ^ bit, _POLYNOMIAL, 0))
+        m.d.sync += self.right.eq(state == _RESIDUE)
         with m.If(self.busy):
-            m.d.sync += [left.eq(left - 1), rest.eq(rest >> 1)]
+            m.d.sync += [
+                state.eq((state >> 1) ^ Mux(back, _POLYNOMIAL, 0)),
+                rest.eq(rest >> 1),
+                left.eq(left - 1),
+            ]
         with m.Elif(self.start):
-            m.d.sync += [left.eq(7), rest.eq(self.byte >> 1)]
+            m.d.sync += [rest.eq(self.byte), left.eq(_BITS)]
         with m.If(self.clear):
             m.d.sync += [state.eq(_START), left.eq(0)]
         return m

@@ -4,12 +4,22 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.golden.link import LINK_COUNTERS, LINK_VERSION, NUMBERED, FrameType
+from spikewright.golden.link import LINK_COUNTERS, NUMBERED, FrameType
 
 __all__ = ["LINK_COUNTER_BITS", "Endpoint"]
 
 LINK_COUNTER_BITS = 8
 _ACK_WAITS_BITS = 6
+# By their urgency; those of the outbox come behind NAK.
+_OWN = (
+    FrameType.HELLO,
+    FrameType.DOWN,
+    FrameType.VERSION,
+    FrameType.OVERSIZED,
+    FrameType.NAK,
+    FrameType.ACK,
+)
+_OWN_BITS = 3
 
 
 class Endpoint(wiring.Component):
@@ -17,88 +27,75 @@ class Endpoint(wiring.Component):
 
     Members
     -------
-    good, bad, version, kind, seq, ack, tag, oversized : In, as of ``FrameReceiver``. crowded : In,
+    good, bad, other, oversized, kind, seq, ack : In, as of ``FrameReceiver``. crowded : In,
     the inbox had no room. commit, abort : Out, to the inbox. executed : In, a frame of the inbox is
-    done with. connect : Out, for a cycle: everything but this begins anew.
-    acked, host_ack, again : Out, to the outbox; none, frame, frame_seq, frame_kind, frame_length :
-    In, from it; taken : Out, it is being sent.
-    own : In, tag of the device's network. idle : In, the sender can begin; start, send_kind,
-    send_seq, send_ack, send_tag, send_length : Out, to it.
+    done with. connect : Out, from a flip-flop, for a cycle: everything but this begins anew.
+    acked, host_ack, again : Out, to the outbox; frame, frame_seq : In, from it; taken : Out, it is
+    being sent.
+    idle : In, the sender can begin; start, send_numbered, send_kind, send_seq, send_ack : Out, to
+    it, of which all but start and send_ack hold until it is idle again.
     connected : Out. bad_frames, missed_frames, repeated_frames : Out, which stop at their highest
     value.
 
     Timing
     ------
-    latency : 0 from good to commit or abort; 1 to whatever is sent for it. A frame that is to be
-    sent begins in the cycle in which the sender is idle; but an ACK waits 64 cycles for a frame that
-    would bring it.
+    latency : cycles from good or bad to the start of what is sent for it, where the sender is idle;
+    1 more of HELLO. commit and abort come with good or bad. A frame of the outbox that is to be
+    sent begins in the cycle in which the sender is idle; but an ACK waits ``ack_waits`` cycles for
+    a frame that would bring it.
 
     Storage: numbers and what is asked for. Reset is not connected.
     """
 
+    latency = 1
+    ack_waits = (1 << _ACK_WAITS_BITS) - 1
+
     def __init__(self) -> None:
-        flags_in = ("good", "bad", "oversized", "crowded", "executed", "none", "frame", "idle")
-        bytes_in = ("version", "kind", "seq", "ack", "frame_seq", "frame_kind")
-        flags_out = ("commit", "abort", "connect", "acked", "again", "taken", "start", "connected")
+        flags_in = ("good", "bad", "other", "oversized", "crowded", "executed", "frame", "idle")
+        bytes_in = ("kind", "seq", "ack", "frame_seq")
+        flags_out = ("commit", "abort", "connect", "acked", "again", "taken", "start")
         bytes_out = ("host_ack", "send_kind", "send_seq", "send_ack")
         super().__init__(
             {
                 **{name: In(1) for name in flags_in},
                 **{name: In(8) for name in bytes_in},
-                **{name: Out(1) for name in flags_out},
+                **{name: Out(1) for name in (*flags_out, "send_numbered", "connected")},
                 **{name: Out(8) for name in bytes_out},
                 **{name: Out(LINK_COUNTER_BITS) for name in LINK_COUNTERS},
-                "tag": In(32),
-                "own": In(32),
-                "frame_length": In(16),
-                "send_tag": Out(32),
-                "send_length": Out(16),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         """What came asks for answers; these go by their urgency."""
         m = Module()
-        wanted = {
-            kind: Signal(name=f"wants_{kind.name.lower()}")
-            for kind in (
-                FrameType.HELLO,
-                FrameType.DOWN,
-                FrameType.VERSION,
-                FrameType.OVERSIZED,
-                FrameType.NAK,
-                FrameType.ACK,
-            )
-        }
-        hello_tag = Signal(32)
-        self._send(m, wanted, hello_tag)
-        self._judge(m, wanted, hello_tag)
+        wanted = {kind: Signal(name=f"wants_{kind.name.lower()}") for kind in _OWN}
+        self._send(m, wanted)
+        self._judge(m, wanted)
         return m
 
-    def _judge(self, m: Module, wanted: dict[FrameType, Signal], hello_tag: Signal) -> None:
+    def _judge(self, m: Module, wanted: dict[FrameType, Signal]) -> None:
         """Of each frame that came whether it is kept, and what is said to it."""
         next_seq, ahead = Signal(8), Signal(8)
         counts = {name: Signal(name=f"counts_{name}") for name in LINK_COUNTERS}
+        connects = Signal()
         m.d.comb += [
             ahead.eq(self.seq - next_seq),
             self.host_ack.eq(self.ack),
             self.abort.eq((self.good | self.bad) & ~self.commit),
         ]
+        m.d.sync += self.connect.eq(connects)
         with m.If(self.bad):
             m.d.comb += counts["bad_frames"].eq(1)
             m.d.sync += wanted[FrameType.NAK].eq(self.connected)
         with m.If(self.executed):
             m.d.sync += [self.send_ack.eq(self.send_ack + 1), wanted[FrameType.ACK].eq(1)]
         with m.If(self.good):
-            with m.If(self.version != LINK_VERSION):
+            with m.If(self.other):
                 m.d.sync += wanted[FrameType.VERSION].eq(1)
             with m.Elif(self.oversized):
                 m.d.sync += wanted[FrameType.OVERSIZED].eq(1)
             with m.Elif(self.kind == FrameType.CONNECT):
-                m.d.comb += self.connect.eq(1)
-                m.d.sync += [hello_tag.eq(self.tag), next_seq.eq(0), self.connected.eq(1)]
-                m.d.sync += self.send_ack.eq(0)
-                m.d.sync += [flag.eq(kind is FrameType.HELLO) for kind, flag in wanted.items()]
+                m.d.comb += connects.eq(1)
             with m.Elif(~self.connected):
                 m.d.sync += wanted[FrameType.DOWN].eq(1)
             with m.Else():
@@ -117,39 +114,40 @@ class Endpoint(wiring.Component):
                     with m.Else():
                         m.d.comb += counts["missed_frames"].eq(1)
                         m.d.sync += wanted[FrameType.NAK].eq(1)
+        # All that there was goes to reset in this cycle, too.
+        with m.If(self.connect):
+            m.d.sync += [next_seq.eq(0), self.send_ack.eq(0), self.connected.eq(1)]
+            m.d.sync += [flag.eq(kind is FrameType.HELLO) for kind, flag in wanted.items()]
         for name, count in counts.items():
             counter = getattr(self, name)
-            with m.If(count & ~counter.all()):
-                m.d.sync += counter.eq(counter + 1)
+            more = Signal(LINK_COUNTER_BITS + 1, name=f"{name}_and_one")
+            m.d.comb += more.eq(counter + 1)
+            with m.If(count & ~more[-1]):
+                m.d.sync += counter.eq(more)
 
-    def _send(self, m: Module, wanted: dict[FrameType, Signal], hello_tag: Signal) -> None:
+    def _send(self, m: Module, wanted: dict[FrameType, Signal]) -> None:
         """The most urgent one; an ack by itself only where no other frame has it."""
+        own, chosen = Signal(_OWN_BITS), Signal(_OWN_BITS)  # 0 is a frame of the outbox
         m.d.comb += [
-            self.send_seq.eq(Mux(self.taken, self.frame_seq, 0)),
-            self.send_length.eq(Mux(self.taken, self.frame_length, 0)),
-            self.send_tag.eq(self.own),
+            self.send_numbered.eq(own == 0),
+            self.send_kind.eq(own),
+            self.send_seq.eq(Mux(self.send_numbered, self.frame_seq, 0)),
+            self.start.eq((chosen != 0) | self.taken),
         ]
         waited = Signal(_ACK_WAITS_BITS)
         with m.If(~wanted[FrameType.ACK]):
             m.d.sync += waited.eq(0)
         with m.Elif(~waited.all()):
             m.d.sync += waited.eq(waited + 1)
-        urgent = [kind for kind in wanted if kind is not FrameType.ACK]
         with m.If(self.idle):
-            for index, kind in enumerate(urgent):
-                branch = m.If if index == 0 else m.Elif
-                with branch(wanted[kind]):
-                    m.d.comb += [self.start.eq(1), self.send_kind.eq(kind)]
+            m.d.sync += own.eq(chosen)
+            for index, kind in enumerate(_OWN[:-1]):
+                with m.If(wanted[kind]) if index == 0 else m.Elif(wanted[kind]):
+                    m.d.comb += chosen.eq(kind)
                     m.d.sync += wanted[kind].eq(0)
-                    if kind is FrameType.HELLO:
-                        m.d.comb += self.send_tag.eq(hello_tag)
             with m.Elif(self.frame):
-                m.d.comb += [
-                    self.start.eq(1),
-                    self.taken.eq(1),
-                    self.send_kind.eq(self.frame_kind),
-                ]
+                m.d.comb += self.taken.eq(1)
                 m.d.sync += wanted[FrameType.ACK].eq(0)
             with m.Elif(wanted[FrameType.ACK] & waited.all()):
-                m.d.comb += [self.start.eq(1), self.send_kind.eq(FrameType.ACK)]
+                m.d.comb += chosen.eq(FrameType.ACK)
                 m.d.sync += wanted[FrameType.ACK].eq(0)

@@ -1,6 +1,7 @@
 """From the payload of a TOKENS frame to tokens of the accelerator's inputs."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
@@ -16,6 +17,7 @@ from .uart import BYTES
 __all__ = ["Feeder"]
 
 _MOST_INPUTS = 16
+_BYTE_BITS = 8
 
 
 class Feeder(wiring.Component):
@@ -27,20 +29,22 @@ class Feeder(wiring.Component):
 
     Members
     -------
-    begin : In, for a cycle: the input ``index``, how ``spikes`` are written, whether ``end`` follows
-    and ``keep`` is its flag, and how many ``steps`` do : In, sampled with it. i : In(stream) of the
-    bytes behind; last : In, there are no more, once all were taken. done : Out, for a cycle: all
-    tokens were taken. o_0, o_1, ... : Out(stream), of the inputs. steps_of_frame : Out, T, of an
-    input that is framed.
+    begin : In, for a cycle: how many ``steps`` : In follow, sampled with it; the input ``index``,
+    how ``spikes`` are written, whether ``end`` follows and ``keep`` is its flag : In, held from
+    begin to done. i : In(stream) of the bytes behind; last : In, there are no more, once all were
+    taken. done : Out, for a cycle: all tokens were taken. o_0, o_1, ... : Out(stream), of the
+    inputs. steps_of_frame : Out, T, of an input that is framed.
 
     Timing
     ------
-    latency : 2 cycles from the last byte of a word or a value to its token; 1 to that of a bitmap's
-    first bit. interval : a cycle a token, 8 cycles a byte of a bitmap, 1 where it is 0. A stall of
-    the accelerator stops it.
+    latency : cycles from the last byte of a word or a value to its token's offer, or from that of a
+    bitmap to the offer of its first bit. interval : a cycle a token and one a byte; a byte of a
+    bitmap takes 9 cycles, but 1 where it is 0. A stall of the accelerator stops it.
 
     Storage: a word. Reset waits for begin.
     """
+
+    latency = 1
 
     def __init__(self, *, layouts: Sequence[TokenLayout], framed: Sequence[bool]) -> None:
         if not 1 <= len(layouts) <= _MOST_INPUTS:
@@ -49,6 +53,9 @@ class Feeder(wiring.Component):
             )
         self.layouts = tuple(layouts)
         self.framed = tuple(framed)
+        self.word_bytes = tuple(_bytes(layout.width) for layout in layouts)
+        self.value_bytes = tuple(max(1, _bytes(layout.payload_shape.width)) for layout in layouts)
+        self.most_bytes = max(self.word_bytes + self.value_bytes)
         super().__init__(
             {
                 "begin": In(1),
@@ -66,95 +73,78 @@ class Feeder(wiring.Component):
         )
 
     @property
-    def outputs(self) -> list[object]:
+    def outputs(self) -> list[Any]:
         """The streams in order."""
         return [getattr(self, f"o_{k}") for k in range(len(self.layouts))]
 
     def elaborate(self, platform: object) -> Module:
         """Bytes are gathered to words or values; a bitmap's byte is gone through."""
         m = Module()
-        index, spikes = Signal(range(len(self.layouts))), Signal(2)
-        end, keep, left = Signal(), Signal(), Signal(8)
-        sizes = [
-            max(_bytes(layout.width), _bytes(layout.payload_shape.width)) for layout in self.layouts
-        ]
-        word = Signal(8 * max(sizes))
-        have, need = Signal(range(max(sizes) + 1)), Signal(range(max(sizes) + 1))
-        address, bit = Signal(16), Signal(range(8))
+        index = self.index[: (len(self.layouts) - 1).bit_length()]
+        words, bits = self.spikes == Spikes.WORDS, self.spikes == Spikes.BITMAP
+        # Bytes come in on top and move down, so that a word or a value ends on top.
+        word = Signal(_BYTE_BITS * self.most_bytes)
+        byte = word[-_BYTE_BITS:]
+        have, left = Signal(range(max(self.most_bytes, _BYTE_BITS))), Signal(8)
+        address = Signal(max(layout.address_bits for layout in self.layouts))
         offered, taken, kind = Signal(), Signal(), Signal(2)
-        whole, value = Signal(), Signal()
-        self._offer(m, index, kind, whole, value, word, address, keep, offered, taken)
-        m.d.comb += need.eq(self._need(index, spikes))
-        framed = Cat(self.framed).bit_select(index, 1)
+        skips, moves = Signal(), Signal()
+        self._offer(m, index, kind, words, word, address, offered, taken)
+        with m.If(skips | moves):
+            m.d.sync += address.eq(address + Mux(skips, _BYTE_BITS, 1))
         with m.FSM():
             with m.State("WAIT"), m.If(self.begin):
-                m.d.sync += [
-                    index.eq(self.index),
-                    spikes.eq(self.spikes),
-                    end.eq(self.end),
-                    keep.eq(self.keep),
-                    left.eq(self.steps),
-                    have.eq(0),
-                    bit.eq(0),
-                    word.eq(0),
-                ]
-                with m.If(self.spikes == Spikes.WORDS):
+                m.d.sync += [left.eq(self.steps), have.eq(0)]
+                m.next = "LOW"
+                with m.If(words):
                     m.next = "GATHER"
-                with m.Else():
-                    m.next = "LOW"
-            for state, after, bits in (
-                ("LOW", "HIGH", address[:8]),
-                ("HIGH", "GATHER", address[8:]),
+            for state, after, part in (
+                ("LOW", "HIGH", address[:_BYTE_BITS]),
+                ("HIGH", "GATHER", address[_BYTE_BITS:]),
             ):
                 with m.State(state):
                     m.d.comb += self.i.ready.eq(1)
                     with m.If(self.i.valid):
-                        m.d.sync += bits.eq(self.i.payload)
+                        m.d.sync += part.eq(self.i.payload)
                         m.next = after
                     with m.Elif(self.last):
                         m.next = "STEPS"
             with m.State("GATHER"):
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(self.i.valid):
-                    m.d.sync += have.eq(have + 1)
-                    # Lowest byte first: what comes last ends up on top of ``need`` bytes.
-                    for k in range(max(sizes)):
-                        with m.If(have == k):
-                            m.d.sync += word[8 * k : 8 * k + 8].eq(self.i.payload)
-                    with m.If(spikes == Spikes.BITMAP):
-                        m.d.sync += [word[:8].eq(self.i.payload), have.eq(0)]
-                        with m.If(self.i.payload == 0):
-                            m.d.sync += address.eq(address + 8)
-                        with m.Else():
+                    m.d.sync += [word.eq(Cat(word[_BYTE_BITS:], self.i.payload))]
+                    with m.If(bits):
+                        m.d.comb += skips.eq(self.i.payload == 0)
+                        with m.If(~skips):
                             m.next = "BITS"
-                    with m.Elif(have + 1 == need):
+                    with m.Elif(have == self._last(index, words)):
                         m.d.sync += have.eq(0)
                         m.next = "WORD"
+                    with m.Else():
+                        m.d.sync += have.eq(have + 1)
                 with m.Elif(self.last):
                     m.next = "STEPS"
             with m.State("BITS"):
-                m.d.comb += [offered.eq(word[0]), kind.eq(TokenKind.SPIKE.value)]
-                with m.If(~word[0] | taken):
-                    m.d.sync += [word[:8].eq(word[1:8]), address.eq(address + 1)]
-                    m.d.sync += bit.eq(bit + 1)
-                    with m.If(bit == 7):
+                m.d.comb += [offered.eq(byte[0]), kind.eq(TokenKind.SPIKE.value)]
+                with m.If(~byte[0] | taken):
+                    m.d.comb += moves.eq(1)
+                    m.d.sync += [byte.eq(byte >> 1), have.eq(have + 1)]
+                    with m.If(have == _BYTE_BITS - 1):
+                        m.d.sync += have.eq(0)
                         m.next = "GATHER"
             with m.State("WORD"):
-                is_value = spikes == Spikes.VALUES
-                empty = is_value & (word == 0)
                 m.d.comb += [
-                    offered.eq(~empty),
+                    offered.eq(words | self._any(index, word)),
                     kind.eq(TokenKind.SPIKE.value),
-                    whole.eq(~is_value),
-                    value.eq(is_value),
                 ]
-                with m.If(empty | taken):
-                    m.d.sync += [address.eq(address + 1), word.eq(0)]
+                with m.If(~offered | taken):
+                    m.d.comb += moves.eq(1)
                     m.next = "GATHER"
             with m.State("STEPS"):
                 m.d.comb += kind.eq(TokenKind.STEP.value)
+                framed = Cat(self.framed).bit_select(index, 1)
                 with m.If(framed):
-                    with m.If(end):
+                    with m.If(self.end):
                         m.d.sync += self.steps_of_frame.eq(left)
                     m.next = "END"
                 with m.Elif(left == 0):
@@ -164,54 +154,62 @@ class Feeder(wiring.Component):
                     with m.If(taken):
                         m.d.sync += left.eq(left - 1)
             with m.State("END"):
-                m.d.comb += [kind.eq(TokenKind.END.value), offered.eq(end)]
-                with m.If(~end | taken):
+                m.d.comb += [kind.eq(TokenKind.END.value), offered.eq(self.end)]
+                with m.If(~self.end | taken):
                     m.d.comb += self.done.eq(1)
                     m.next = "WAIT"
         return m
 
-    def _need(self, index: Value, spikes: Value) -> Value:
-        """Bytes of a word, or of a value."""
-        words = [_bytes(layout.width) for layout in self.layouts]
-        values = [max(1, _bytes(layout.payload_shape.width)) for layout in self.layouts]
-        return Mux(spikes == Spikes.WORDS, _chosen(index, words), _chosen(index, values))
+    def _last(self, index: Value, words: Value) -> Value:
+        """Number of the last byte of a word, or of a value."""
+        return Mux(
+            words,
+            _chosen(index, [size - 1 for size in self.word_bytes]),
+            _chosen(index, [size - 1 for size in self.value_bytes]),
+        )
+
+    def _any(self, index: Value, word: Value) -> Value:
+        """Whether a value is not 0."""
+        values = (word[-_BYTE_BITS * size :].any() for size in self.value_bytes)
+        return _chosen(index, list(values))
 
     def _offer(
         self,
         m: Module,
         index: Value,
         kind: Value,
-        whole: Value,
-        value: Value,
+        words: Value,
         word: Value,
         address: Value,
-        keep: Value,
         offered: Value,
         taken: Signal,
     ) -> None:
         """The token on the stream of its input."""
         accepts = []
+        spikes = kind == TokenKind.SPIKE.value
+        bits = self.spikes == Spikes.BITMAP
         for k, (layout, output) in enumerate(zip(self.layouts, self.outputs, strict=True)):
-            token = output.payload  # type: ignore[attr-defined]
+            token = output.payload
             m.d.comb += [
-                output.valid.eq(offered & (index == k)),  # type: ignore[attr-defined]
+                output.valid.eq(offered & (index == k)),
                 token.kind.eq(kind),
-                token.address.eq(Mux(kind == TokenKind.SPIKE.value, address, keep)),
+                token.address.eq(Mux(spikes, address, self.keep)),
             ]
             if layout.payload_shape.width:
-                m.d.comb += token.payload.eq(Mux(value, word, 1))
-            with m.If(whole):
-                m.d.comb += token.as_value().eq(word)
-            accepts.append(output.ready & (index == k))  # type: ignore[attr-defined]
+                value = word[-_BYTE_BITS * self.value_bytes[k] :]
+                m.d.comb += token.payload.eq(Mux(spikes & ~bits, value, 1))
+            with m.If(words & spikes):
+                m.d.comb += token.as_value().eq(word[-_BYTE_BITS * self.word_bytes[k] :])
+            accepts.append(output.ready & (index == k))
         m.d.comb += taken.eq(Cat(accepts).any())
 
 
 def _bytes(bits: int) -> int:
-    return -(-bits // 8)
+    return -(-bits // _BYTE_BITS)
 
 
-def _chosen(index: Value, numbers: Sequence[int]) -> Value:
-    """One of several constants."""
+def _chosen(index: Value, numbers: Sequence[Value | int]) -> Value:
+    """One of several."""
     found: Value = Mux(index == 0, numbers[0], 0)
     for k, number in enumerate(numbers[1:], 1):
         found = found | Mux(index == k, number, 0)

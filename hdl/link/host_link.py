@@ -128,7 +128,7 @@ class HostLink(wiring.Component):
         self.receiver = FrameReceiver(longest=sizes.longest)
         self.inbox = Inbox(depth=sizes.inbox)
         self.outbox = Outbox(depth=sizes.outbox)
-        self.sender = FrameSender()
+        self.sender = FrameSender(longest=sizes.longest)
         self.endpoint = Endpoint()
         self.feeder = Feeder(layouts=layouts, framed=framed)
         self.collector = Collector(layout=output, longest=sizes.longest)
@@ -211,33 +211,29 @@ class HostLink(wiring.Component):
                 for name in (
                     "good",
                     "bad",
-                    "version",
+                    "other",
                     "kind",
                     "seq",
                     "ack",
-                    "tag",
                     "oversized",
                 )
             ),
             endpoint.crowded.eq(inbox.crowded),
             endpoint.executed.eq(executor.executed),
-            endpoint.own.eq(own),
             endpoint.idle.eq(sender.idle),
-            endpoint.none.eq(outbox.none),
             endpoint.frame.eq(outbox.frame),
             endpoint.frame_seq.eq(outbox.seq),
-            endpoint.frame_kind.eq(outbox.type),
-            endpoint.frame_length.eq(outbox.length),
             outbox.ack.eq(endpoint.host_ack),
             outbox.acked.eq(endpoint.acked),
             outbox.again.eq(endpoint.again),
             outbox.taken.eq(endpoint.taken),
             sender.start.eq(endpoint.start),
+            sender.numbered.eq(endpoint.send_numbered),
             sender.kind.eq(endpoint.send_kind),
             sender.seq.eq(endpoint.send_seq),
             sender.ack.eq(endpoint.send_ack),
-            sender.tag.eq(endpoint.send_tag),
-            sender.length.eq(endpoint.send_length),
+            sender.tag.eq(receiver.tag),
+            sender.own.eq(own),
             self.connected.eq(endpoint.connected),
         ]
         wiring.connect(m, outbox.o, sender.i)

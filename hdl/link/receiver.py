@@ -5,12 +5,20 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.golden.errors import ConfigurationError
-from spikewright.golden.link import CRC_BYTES, HEADER_BYTES, NUMBERED
+from spikewright.golden.link import (
+    CRC_BYTES,
+    HEADER_BYTES,
+    LINK_VERSION,
+    NUMBERED,
+    FrameType,
+)
 
 from .crc import SerialCrc
 from .deframer import SYMBOLS
 
 __all__ = ["FrameReceiver"]
+
+_BEHIND = HEADER_BYTES + CRC_BYTES + 1  # of a frame that is longer than its length says
 
 
 class FrameReceiver(wiring.Component):
@@ -27,12 +35,13 @@ class FrameReceiver(wiring.Component):
     -------
     i : In(stream) of symbols. own : In, the tag of the device's network. write, data : Out, to the
     inbox. good : Out, for a cycle at the end of a frame that is whole; bad : Out, of one that is
-    not. version, kind, seq, ack, tag, oversized : Out, of the header, valid with good: oversized
-    is one of which nothing but the header was kept.
+    not. other, kind, seq, ack, oversized : Out, of the header, valid with good: other is one of
+    another version, oversized one of which nothing but the header was kept. tag : Out, of the last
+    frame of type CONNECT, good or not.
 
     Timing
     ------
-    latency : 1 cycle from a frame's end to good or bad. interval : 9 cycles a byte.
+    latency : 1 cycle from a frame's end to good or bad. interval : 9 cycles a byte; an end takes 2.
 
     Storage: the header and a CRC. Reset begins a frame.
     """
@@ -54,7 +63,7 @@ class FrameReceiver(wiring.Component):
                 "data": Out(8),
                 "good": Out(1),
                 "bad": Out(1),
-                "version": Out(8),
+                "other": Out(1),
                 "kind": Out(8),
                 "seq": Out(8),
                 "ack": Out(8),
@@ -64,45 +73,44 @@ class FrameReceiver(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Byte by byte; ``place`` counts the header, ``left`` the payload, ``tail`` the crc."""
+        """``place`` is that of the next byte: in the header, the payload, the crc, or behind it."""
         m = Module()
         m.submodules.crc = crc = SerialCrc()
         symbol = self.i.payload
-        place = Signal(range(HEADER_BYTES + 1))
+        place = Signal(range(_BEHIND + 1))
         left = Signal(16)
-        tail = Signal(range(CRC_BYTES + 2))
-        takes, ended, cut, began = Signal(), Signal(), Signal(), Signal()
-        numbered, header = Signal(), Signal()
+        takes, ends, ended, cut = Signal(), Signal(), Signal(), Signal()
+        numbered, ours = Signal(), Signal()
         m.d.comb += [
             self.i.ready.eq(~crc.busy & ~ended),
             takes.eq(self.i.valid & self.i.ready & ~symbol.end),
+            ends.eq(self.i.valid & self.i.ready & symbol.end),
             crc.byte.eq(symbol.byte),
             crc.start.eq(takes),
-            header.eq(place != HEADER_BYTES),
+            crc.clear.eq(ended),
             numbered.eq(self.kind >= NUMBERED),
-            began.eq(place != 0),
             self.data.eq(symbol.byte),
         ]
         with m.If(takes):
-            with m.If(header):
-                m.d.sync += place.eq(place + 1)
-            with m.Elif(left != 0):
+            with m.If((place == HEADER_BYTES) & (left != 0)):
                 m.d.sync += left.eq(left - 1)
                 m.d.comb += self.write.eq(numbered & ~self.oversized)
-            with m.Elif(tail != CRC_BYTES + 1):
-                m.d.sync += tail.eq(tail + 1)
+            with m.Elif(place != _BEHIND):
+                m.d.sync += place.eq(place + 1)
             with m.Switch(place):
                 with m.Case(0):
-                    m.d.sync += self.version.eq(symbol.byte)
+                    m.d.sync += self.other.eq(symbol.byte != LINK_VERSION)
                 with m.Case(1):
                     m.d.sync += self.kind.eq(symbol.byte)
                     m.d.comb += self.write.eq(symbol.byte >= NUMBERED)
                 with m.Case(2):
                     m.d.sync += self.seq.eq(symbol.byte)
                 with m.Case(3):
-                    m.d.sync += self.ack.eq(symbol.byte)
+                    m.d.sync += [self.ack.eq(symbol.byte), ours.eq(1)]
                 with m.Case(4, 5, 6, 7):
-                    m.d.sync += self.tag.eq(Cat(self.tag[8:], symbol.byte))
+                    m.d.sync += ours.eq(ours & (symbol.byte == self.own.word_select(place[:2], 8)))
+                    with m.If(self.kind == FrameType.CONNECT):
+                        m.d.sync += self.tag.word_select(place[:2], 8).eq(symbol.byte)
                 with m.Case(8):
                     m.d.sync += left[:8].eq(symbol.byte)
                     m.d.comb += self.write.eq(numbered)
@@ -111,16 +119,16 @@ class FrameReceiver(wiring.Component):
                     m.d.sync += self.oversized.eq(Cat(left[:8], symbol.byte) > self.longest)
                     m.d.comb += [
                         self.write.eq(numbered),
-                        self.data.eq(Cat(symbol.byte[:7], self.tag == self.own)),
+                        self.data.eq(Cat(symbol.byte[:7], ours)),
                     ]
-        with m.If(self.i.valid & self.i.ready & symbol.end):
-            m.d.sync += [ended.eq(1), cut.eq(symbol.cut)]
-        whole = (left == 0) & (tail == CRC_BYTES) & crc.right & ~cut
+        m.d.sync += ended.eq(ends)
+        whole = (place == _BEHIND - 1) & crc.right & ~cut
         m.d.comb += [
             self.good.eq(ended & whole),
-            self.bad.eq(ended & ~whole & (began | cut)),
+            self.bad.eq(ended & ~whole & ((place != 0) | cut)),
         ]
+        with m.If(ends):
+            m.d.sync += cut.eq(symbol.cut)
         with m.If(ended):
-            m.d.comb += crc.clear.eq(1)
-            m.d.sync += [ended.eq(0), place.eq(0), left.eq(0), tail.eq(0), self.oversized.eq(0)]
+            m.d.sync += place.eq(0)
         return m

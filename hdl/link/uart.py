@@ -1,6 +1,6 @@
 """Bytes over two wires: a start bit, 8 bits, a stop bit, no parity."""
 
-from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
@@ -11,8 +11,10 @@ __all__ = ["BYTES", "UartReceiver", "UartTransmitter", "increment_of"]
 
 BYTES = stream.Signature(8)
 
-_FRAME_BITS = 10  # start, 8 bits, stop
-_LEAST_CYCLES = 4  # of a bit, so that its middle is met within an eighth of it
+_BYTE_BITS = 8
+_FRAME_BITS = 10  # with start and stop
+_HALF = 1 << INCREMENT_BITS - 1
+_LEAST_CYCLES = 4  # of a bit: it is sampled up to a cycle before or behind its middle
 
 
 def increment_of(baud: float, clock_hz: float) -> int | None:
@@ -32,11 +34,17 @@ class UartReceiver(wiring.Component):
 
     Timing
     ------
-    latency : 3 cycles from the middle of the stop bit, two of them to synchronise. interval : ten
-    bits. A consumer that needs fewer cycles a byte than that never loses one.
+    latency : cycles from the middle of the stop bit to the byte's offer, or one more or less.
+    interval : ten bits. A consumer that needs fewer cycles a byte than that never loses one.
+    tolerance : the sender's bits may be longer or shorter by this part of them, at 4 cycles a bit
+    and more. A start bit shorter than half a bit is none; a byte whose stop bit is 0 is dropped,
+    and a line that stays at 0 gives nothing until it rises, which may look like a byte's end.
 
-    Storage: a byte, the phase of a bit. Reset waits for a start bit.
+    Storage: two bytes, the phase of a bit. Reset waits for a start bit.
     """
+
+    latency = 4
+    tolerance = 0.02
 
     def __init__(self) -> None:
         super().__init__({"rx": In(1), "increment": In(INCREMENT_BITS), "o": Out(BYTES)})
@@ -44,26 +52,29 @@ class UartReceiver(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """From the falling edge on half a bit, then whole ones."""
         m = Module()
-        line = Signal(init=1)
+        # An edge is seen a cycle late, and acted on another one later: so what is sampled is late,
+        # too.
+        line, before = Signal(init=1), Signal(init=1)
         m.submodules.cross = FFSynchronizer(self.rx, line, init=1)
         phase = Signal(INCREMENT_BITS + 1)
-        bits = Signal(_FRAME_BITS)
+        bits = Signal(_BYTE_BITS)
         left = Signal(range(_FRAME_BITS + 1))
-        tick = phase[-1]
+        m.d.sync += [before.eq(line), phase.eq(phase[:-1] + self.increment)]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(left == 0):
-            with m.If(~line):
-                # What the line said a cycle ago counts, too.
-                m.d.sync += [left.eq(_FRAME_BITS), phase.eq(Cat(Const(0, INCREMENT_BITS - 1), 1))]
-        with m.Else():
-            m.d.sync += phase.eq(phase[:-1] + self.increment)
-            with m.If(tick):
-                m.d.sync += [bits.eq(Cat(bits[1:], line)), left.eq(left - 1)]
-                with m.If((left == _FRAME_BITS) & line):
-                    m.d.sync += left.eq(0)  # a glitch, no start bit
-                with m.If((left == 1) & line):
-                    m.d.sync += [self.o.payload.eq(bits[2:]), self.o.valid.eq(1)]
+            with m.If(line):
+                m.d.sync += phase.eq(_HALF)
+            with m.Else():
+                m.d.sync += left.eq(_FRAME_BITS)
+        with m.Elif(phase[-1]):
+            m.d.sync += [bits.eq(Cat(bits[1:], before)), left.eq(left - 1)]
+            with m.If((left == _FRAME_BITS) & before):
+                m.d.sync += left.eq(0)  # a glitch, no start bit
+            with m.If(left == 1):
+                m.d.sync += phase.eq(_HALF)  # the next start bit may be there
+                with m.If(before):
+                    m.d.sync += [self.o.payload.eq(bits), self.o.valid.eq(1)]
         return m
 
 
@@ -77,7 +88,8 @@ class UartTransmitter(wiring.Component):
 
     Timing
     ------
-    latency : up to a bit from a byte's acceptance to its start bit. interval : ten bits.
+    latency : up to a bit and 3 cycles from a byte's acceptance to its start bit. interval : ten
+    bits, whose edges are less than a cycle late. A pause of the source is one of ones.
 
     Storage: a byte, the phase of a bit. Reset sends nothing.
     """
@@ -89,13 +101,13 @@ class UartTransmitter(wiring.Component):
         """A shift register that fills with ones."""
         m = Module()
         phase = Signal(INCREMENT_BITS + 1)
-        bits = Signal(_FRAME_BITS, init=(1 << _FRAME_BITS) - 1)
+        bits = Signal(_BYTE_BITS + 1, init=-1)  # start and byte; the stop bit moves in
         left = Signal(range(_FRAME_BITS + 1))
         m.d.sync += phase.eq(phase[:-1] + self.increment)
         m.d.comb += self.i.ready.eq(left == 0)
         with m.If(self.i.ready):
             with m.If(self.i.valid):
-                m.d.sync += [bits.eq(Cat(0, self.i.payload, 1)), left.eq(_FRAME_BITS)]
+                m.d.sync += [bits.eq(Cat(0, self.i.payload)), left.eq(_FRAME_BITS)]
         with m.Elif(phase[-1]):
             m.d.sync += [
                 self.tx.eq(bits[0]),
