@@ -120,6 +120,7 @@ def test_tokens_and_frames(layout, valid, ready, opens, wants, seed):
     assert b"".join(body for _, body, _ in frames) == b"".join(expected)
     most = -(-layout.width // 8) + STAMP_BYTES
     for kind, body, asked in frames:
+        assert body, "a frame of nothing"
         size, ended = 0, False
         while size < len(body):
             ended = tokens[0]["kind"] == END
