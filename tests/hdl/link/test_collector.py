@@ -84,6 +84,7 @@ def run(layout, tokens, *, longest=30, valid="1", ready="1", opens="1", wants="0
                 offering = 0
             quiet = 0 if left else quiet + 1
             now += 1
+            assert now < 30_000, "it never ends"
         assert not body
 
     simulate(dut, bench)

@@ -117,6 +117,7 @@ def run(layouts, framed, commands, *, valid="1", ready="1"):
                     ctx.set(dut.steps, 0xAA)  # it was sampled
                 first = False
                 now += 1
+                assert now < 30_000, "it never ends"
             assert not left and held is None
             found.append(words)
             frames.append(ctx.get(dut.steps_of_frame))
