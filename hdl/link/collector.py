@@ -121,6 +121,5 @@ class Collector(wiring.Component):
                     self.kind.eq(Mux(ends, FrameType.RESULT, FrameType.PART)),
                 ]
                 with m.If(self.open):
-                    m.d.sync += ends.eq(0)
                     m.next = "TOKEN"
         return m

@@ -9,11 +9,11 @@ from spikewright.golden.link import IDENTITY_BYTES, INCREMENT_BITS, Fault, Frame
 
 from .uart import BYTES
 
-__all__ = ["Executor"]
+__all__ = ["COUNTER_BYTES", "Executor"]
 
 _TOKENS_HEADER = 2
 _DYNAMIC_BYTES = 4  # of IDENTITY: flags and the increment
-_COUNTER_BYTES = 4
+COUNTER_BYTES = 4
 _ANSWERS = {
     FrameType.IDENTIFY: FrameType.IDENTITY,
     FrameType.LOAD: FrameType.LOADED,
@@ -120,7 +120,7 @@ class Executor(wiring.Component):
         m = Module()
         kind, left, own = Signal(8), Signal(range(self.longest + 1)), Signal()
         fault, first = Signal(8), Signal(8)
-        place = Signal(range(max(IDENTITY_BYTES, _COUNTER_BYTES * len(self.counters), 4) + 1))
+        place = Signal(range(max(IDENTITY_BYTES, COUNTER_BYTES * len(self.counters), 4) + 1))
         takes = Signal()
         m.d.comb += [
             takes.eq(self.i.valid & self.i.ready),
@@ -345,9 +345,9 @@ class Executor(wiring.Component):
 
     def _counters(self, m: Module, place: Signal, first: Signal) -> None:
         """Each is kept while its four bytes go, so that they belong together."""
-        held, fresh = Signal(8 * _COUNTER_BYTES), Signal()
+        held, fresh = Signal(8 * COUNTER_BYTES), Signal()
         values = Array(getattr(self, f"count_{k}") for k in range(len(self.counters)))
-        total = _COUNTER_BYTES * len(self.counters)
+        total = COUNTER_BYTES * len(self.counters)
         m.d.comb += self.o.payload.eq(held[:8])
         with m.If(~fresh):
             m.d.sync += [held.eq(values[place[2:]]), fresh.eq(1)]
@@ -357,7 +357,7 @@ class Executor(wiring.Component):
                 m.d.sync += [
                     held.eq(held >> 8),
                     place.eq(place + 1),
-                    fresh.eq(place[:2] != _COUNTER_BYTES - 1),
+                    fresh.eq(place[:2] != COUNTER_BYTES - 1),
                 ]
                 with m.If(place == total - 1):
                     m.d.comb += self.clear.eq(first[0])

@@ -15,7 +15,7 @@ from spikewright.hdl.token import TokenLayout
 from .collector import STAMP_BITS, Collector
 from .deframer import Deframer
 from .endpoint import LINK_COUNTER_BITS, Endpoint
-from .executor import Executor
+from .executor import COUNTER_BYTES, Executor
 from .feeder import Feeder
 from .inbox import Inbox
 from .outbox import Outbox
@@ -28,6 +28,7 @@ __all__ = ["HostLink", "LinkPlan"]
 _TAG_BYTES = 4
 _HASH_BYTES = 32
 _NAME_BYTES = 16
+_MOST_COUNTERS = 255  # IDENTITY has a byte for their number
 _TEST_MEMBERS = {
     "test_start": Out(1),
     "testing": Out(1),
@@ -43,7 +44,7 @@ class LinkPlan:
 
     Parameters
     ----------
-    inbox, outbox : bytes, powers of two, at least 128. counters : whether they can be read.
+    inbox, outbox : bytes, powers of two, at least 256. counters : whether they can be read.
     """
 
     inbox: int = 2048
@@ -53,9 +54,9 @@ class LinkPlan:
     def __post_init__(self) -> None:
         for name in ("inbox", "outbox"):
             size = getattr(self, name)
-            if not 128 <= size <= 1 << 15 or size & (size - 1):
+            if not 256 <= size <= 1 << 15 or size & (size - 1):
                 raise ConfigurationError(
-                    f"{name} must be a power of two in 128..{1 << 15}", found=str(size)
+                    f"{name} must be a power of two in 256..{1 << 15}", found=str(size)
                 )
 
     @property
@@ -124,6 +125,13 @@ class HostLink(wiring.Component):
         self.network = network
         self.counted = counters if sizes.counters else 0
         widths = [32] * self.counted + [LINK_COUNTER_BITS] * 3
+        if len(widths) > _MOST_COUNTERS or COUNTER_BYTES * len(widths) > sizes.longest:
+            most = min(_MOST_COUNTERS, sizes.longest // COUNTER_BYTES)
+            raise ConfigurationError(
+                f"a link of these sizes must have at most {most} counters, three of them its own",
+                found=str(len(widths)),
+                action="choose larger boxes, or no counters",
+            )
         self.steps_bits = steps_bits
         self.receiver = FrameReceiver(longest=sizes.longest)
         self.inbox = Inbox(depth=sizes.inbox)

@@ -84,6 +84,7 @@ def run(layout, tokens, *, longest=30, valid="1", ready="1", opens="1", wants="0
                 offering = 0
             quiet = 0 if left else quiet + 1
             now += 1
+            assert now < 30_000, "it never ends"
         assert not body
 
     simulate(dut, bench)
@@ -120,6 +121,7 @@ def test_tokens_and_frames(layout, valid, ready, opens, wants, seed):
     assert b"".join(body for _, body, _ in frames) == b"".join(expected)
     most = -(-layout.width // 8) + STAMP_BYTES
     for kind, body, asked in frames:
+        assert body, "a frame of nothing"
         size, ended = 0, False
         while size < len(body):
             ended = tokens[0]["kind"] == END

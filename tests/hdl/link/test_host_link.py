@@ -8,6 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
+from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import TokenKind
 from spikewright.hdl.link.host_link import HostLink, LinkPlan
 from spikewright.hdl.link.uart import BYTES
@@ -23,21 +24,56 @@ IDENTIFY, TOKENS, LOAD, COUNTERS, RESET, ECHO, SELFTEST = range(16, 23)
 ERROR = 159
 
 
+def host_link(**given):
+    """One with a board that is none."""
+    usual = {
+        "layouts": [LAYOUT],
+        "framed": [False],
+        "output": LAYOUT,
+        "steps_bits": 0,
+        "counters": 2,
+        "network": NETWORK,
+        "plan": PLAN,
+        "board": "none",
+        "sizes": LinkPlan(inbox=256, outbox=256),
+    }
+    return HostLink(**usual | given)
+
+
+@pytest.mark.parametrize("name", ["inbox", "outbox"])
+@pytest.mark.parametrize("size", [128, 257, 1 << 16])
+def test_sizes_that_are_refused(name, size):
+    with pytest.raises(
+        ConfigurationError, match=rf"^{name} must be a power of two in 256\.\.32768, found {size}$"
+    ):
+        LinkPlan(**{name: size})
+
+
+@pytest.mark.parametrize(
+    ("counters", "size", "most"), [(61, 256, 63), (253, 1 << 15, 255), (125, 512, 127)]
+)
+def test_counters_that_no_answer_holds(counters, size, most):
+    """They would never leave the outbox, and nothing behind them."""
+    sizes = LinkPlan(inbox=min(2 * size, 1 << 15), outbox=size)
+    message = (
+        f"a link of these sizes must have at most {most} counters, three of them its own, "
+        f"found {counters + 3}; choose larger boxes, or no counters"
+    )
+    with pytest.raises(ConfigurationError, match=f"^{message}$"):
+        host_link(counters=counters, sizes=sizes)
+    host_link(counters=most - 3, sizes=sizes)
+
+
+def test_hashes_that_are_refused():
+    with pytest.raises(ConfigurationError, match=r"^a hash must have 32 bytes, found 32 and 31$"):
+        host_link(plan=PLAN[1:])
+
+
 class Mirror(wiring.Component):
     """A link whose accelerator sends back all that it gets, and counts what it was reset."""
 
     def __init__(self, sizes=None):
-        self.link = HostLink(
-            layouts=[LAYOUT],
-            framed=[False],
-            output=LAYOUT,
-            steps_bits=0,
-            counters=2,
-            network=NETWORK,
-            plan=PLAN,
-            board="none",
-            sizes=sizes or LinkPlan(inbox=256, outbox=256),
-        )
+        self.link = host_link(**({"sizes": sizes} if sizes else {}))
         super().__init__({"rx": In(BYTES), "tx": Out(BYTES), "ready": In(1)})
 
     def elaborate(self, platform):
@@ -311,7 +347,7 @@ def test_other_versions_and_long_frames():
 
 def test_more_than_the_inbox_holds():
     """While the outbox is full; it is asked for again, and nothing is lost."""
-    sizes = LinkPlan(inbox=128, outbox=128)
+    sizes = LinkPlan(inbox=256, outbox=256)
     bodies = [bytes([k]) * sizes.longest for k in range(5)]
     frames = numbered(*((ECHO, body) for body in bodies))
     quiet = b"\x7e" * 200

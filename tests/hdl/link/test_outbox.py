@@ -62,6 +62,7 @@ async def get(ctx, dut):
             found.append(byte)
             times.append(now)
         now += 1
+        assert now < 30_000, "it never ends"
     ctx.set(dut.o.ready, 0)
     await pulse(ctx, dut.sent)
     return (seq, found[0], bytes(found[3:])), times
@@ -251,6 +252,7 @@ def test_against_a_list(seed):
         now = 0
         while model.acked < 280:
             now += 1
+            assert now < 30_000, "it never ends"
             ack, again = says(now)
             seen["again"] += again
             ctx.set(dut.acked, ack is not None)

@@ -67,6 +67,7 @@ def send(frames, *, valid="1", ready="1", longest=300, cut=None):
             if now == cut:
                 busy, held = False, None
             now += 1
+            assert now < 30_000, "it never ends"
 
     simulate(ResetInserter(reset)(dut), bench)
     return found, starts
