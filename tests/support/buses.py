@@ -149,5 +149,5 @@ def simulate_bus(case, folder, interface, *, seed=1):
             process.communicate()
     log = place / "run.log"
     tail = log.read_text()[-6000:] if log.is_file() else ""
-    assert output.split()[-2:] == ["3", "0"], f"{output[-1000:]}\n{tail}"
+    assert output.split()[-2:] == ["4", "0"], f"{output[-1000:]}\n{tail}"
     return job
