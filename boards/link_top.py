@@ -156,7 +156,7 @@ class LinkTop(BoardTop):
     def _share(self, m: Module, test: SelfTest, sinks: list[Any]) -> None:
         """Tokens of the host or of the self-test, whoever has the accelerator."""
         link, accelerator = self.link, self.accelerator
-        m.submodules.selftest = ResetInserter(link.restart & ~link.test_start)(test)
+        m.submodules.selftest = ResetInserter(link.restart)(test)
         testing = link.testing
         for ours, theirs, sink in zip(link.outputs, test.outputs, sinks, strict=True):
             m.d.comb += [
