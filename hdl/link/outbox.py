@@ -37,7 +37,7 @@ class Outbox(wiring.Component):
     Timing
     ------
     latency : cycles from commit to frame, where nothing else is to be done. interval : cycles a
-    byte takes that is sent; a payload comes in at a byte a cycle, and is kept waiting 8 cycles
+    byte takes that is sent; a payload comes in at a byte in 2 cycles, and is kept waiting 8 cycles
     behind a commit. A stall of ``o`` stops the sending only.
 
     Storage: depth bytes. Reset clears, and begins to number at 0.
@@ -111,7 +111,7 @@ class Outbox(wiring.Component):
         place = Signal.like(oldest)
         begin = Signal.like(oldest)
         length = Signal(self.depth.bit_length())
-        byte = Signal(8)  # of the header
+        byte = Signal(8)  # that is written next, since a block RAM is far from who gives it
         full, many, moves, returns = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             full.eq((place ^ oldest) == self.depth),
@@ -119,7 +119,7 @@ class Outbox(wiring.Component):
             port.addr.eq(place),
             port.data.eq(byte),
         ]
-        m.d.sync += byte.eq(self.kind)
+        m.d.sync += byte.eq(Mux(self.i.valid, self.i.payload, self.kind))
         with m.If(returns):
             m.d.sync += place.eq(begin)
         with m.Elif(moves):
@@ -134,20 +134,21 @@ class Outbox(wiring.Component):
                 m.d.comb += [
                     self.open.eq(~many),
                     self.i.ready.eq(~full),
-                    port.data.eq(self.i.payload),
-                    port.en.eq(self.i.valid & ~full),
-                    moves.eq(port.en),
                 ]
-                with m.If(moves):
-                    m.d.sync += length.eq(length + 1)
+                with m.If(self.i.valid & ~full):
+                    m.next = "BYTE"
                 with m.If(self.commit & self.open):
                     m.d.comb += returns.eq(1)
                     m.d.sync += begin.eq(place)
                     m.next = "TYPE"
+            with m.State("BYTE"):
+                m.d.comb += [port.en.eq(1), moves.eq(1)]
+                m.d.sync += length.eq(length + 1)
+                m.next = "OPEN"
             for state, after, then in (
                 ("TYPE", "LOW", length[:8]),
                 ("LOW", "HIGH", length[8:]),
-                ("HIGH", "BEHIND", self.kind),
+                ("HIGH", "BEHIND", 0),
             ):
                 with m.State(state):
                     m.d.comb += [port.en.eq(1), moves.eq(1)]

@@ -152,7 +152,8 @@ class Model:
     """
 
     def __init__(self):
-        self.frames, self.times, self.acked, self.next, self.said = [], [], 0, 0, []
+        self.frames, self.times, self.said = [], [], []
+        self.acked = self.oldest = self.next = 0
 
     def known(self, now):
         return sum(at + Outbox.latency - 1 <= now for at in self.times[-2:]) + len(self.times[:-2])
@@ -170,7 +171,8 @@ class Model:
 
     def obeys(self, now):
         for _, ack, again in [each for each in self.said if each[0] <= now]:
-            self.next = self.acked if again else max(self.next, ack)
+            self.oldest = max(self.oldest, ack)
+            self.next = self.oldest if again else max(self.next, ack)
         self.said = [each for each in self.said if each[0] > now]
 
 
