@@ -37,7 +37,7 @@ class Outbox(wiring.Component):
     Timing
     ------
     latency : cycles from commit to frame, where nothing else is to be done. interval : cycles a
-    byte takes that is sent; a payload comes in at a byte in 2 cycles, and is kept waiting 8 cycles
+    byte takes that is sent; a payload comes in at a byte in 3 cycles, and is kept waiting 9 cycles
     behind a commit. A stall of ``o`` stops the sending only.
 
     Storage: depth bytes. Reset clears, and begins to number at 0.
@@ -115,11 +115,13 @@ class Outbox(wiring.Component):
         full, many, moves, returns = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             full.eq((place ^ oldest) == self.depth),
-            many.eq((next_not ^ acked_not) == _MOST_FRAMES),
             port.addr.eq(place),
             port.data.eq(byte),
         ]
-        m.d.sync += byte.eq(Mux(self.i.valid, self.i.payload, self.kind))
+        m.d.sync += [
+            many.eq((next_not ^ acked_not) == _MOST_FRAMES),
+            byte.eq(Mux(self.i.valid, self.i.payload, self.kind)),
+        ]
         with m.If(returns):
             m.d.sync += place.eq(begin)
         with m.Elif(moves):
@@ -129,22 +131,25 @@ class Outbox(wiring.Component):
                 with m.State(f"PASS_{k}"):
                     m.d.comb += moves.eq(~full)
                     with m.If(~full):
-                        m.next = f"PASS_{k + 1}" if k + 1 < _HEADER else "OPEN"
-            with m.State("OPEN"):
-                m.d.comb += [
-                    self.open.eq(~many),
-                    self.i.ready.eq(~full),
-                ]
-                with m.If(self.i.valid & ~full):
-                    m.next = "BYTE"
-                with m.If(self.commit & self.open):
-                    m.d.comb += returns.eq(1)
-                    m.d.sync += begin.eq(place)
-                    m.next = "TYPE"
+                        m.next = f"PASS_{k + 1}" if k + 1 < _HEADER else "ROOM"
+            for state in ("ROOM", "OPEN"):
+                with m.State(state):
+                    m.d.comb += self.open.eq(~many)
+                    if state == "ROOM":
+                        with m.If(~full):
+                            m.next = "OPEN"
+                    else:
+                        m.d.comb += self.i.ready.eq(1)
+                        with m.If(self.i.valid):
+                            m.next = "BYTE"
+                    with m.If(self.commit & self.open):
+                        m.d.comb += returns.eq(1)
+                        m.d.sync += begin.eq(place)
+                        m.next = "TYPE"
             with m.State("BYTE"):
                 m.d.comb += [port.en.eq(1), moves.eq(1)]
                 m.d.sync += length.eq(length + 1)
-                m.next = "OPEN"
+                m.next = "ROOM"
             for state, after, then in (
                 ("TYPE", "LOW", length[:8]),
                 ("LOW", "HIGH", length[8:]),

@@ -87,7 +87,11 @@ def test_latency_and_interval():
         assert await until(ctx, dut.i.ready) == 0
         ctx.set(dut.i.valid, 0)
         await put(ctx, dut, 145, b"")
-        assert 1 + await until(ctx, dut.i.ready) == 8
+        assert 1 + await until(ctx, dut.i.ready) == 9
+        ctx.set(dut.i.valid, 1)
+        for _ in range(4):
+            await ctx.tick()
+            assert 1 + await until(ctx, dut.i.ready) == 3
 
     simulate(dut, bench)
 
