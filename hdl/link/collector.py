@@ -33,9 +33,9 @@ class Collector(wiring.Component):
 
     Timing
     ------
-    latency : cycles from a token's offer to its first byte. interval : cycles a token, with an
-    outbox that takes a byte a cycle; an END takes 9 more, and a frame that is full one. A stall of
-    the outbox stops the accelerator.
+    latency : cycles from a token's offer to its first byte. interval : cycles a token, where a byte
+    is taken in each; an END takes 9 more, and a frame that is full one. A stall of the outbox stops
+    the accelerator.
 
     Storage: the times. Reset forgets a token in the middle, which the accelerator offers still.
     """

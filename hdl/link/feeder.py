@@ -39,7 +39,7 @@ class Feeder(wiring.Component):
     ------
     latency : cycles from the last byte of a word or a value to its token's offer, or from that of a
     bitmap to the offer of its first bit. interval : a cycle a token and one a byte; a byte of a
-    bitmap takes 9 cycles, but 1 where it is 0. A stall of the accelerator stops it.
+    bitmap takes 9 cycles, but 2 where it is 0. A stall of the accelerator stops it.
 
     Storage: a word. Reset waits for begin.
     """
@@ -114,9 +114,7 @@ class Feeder(wiring.Component):
                 with m.If(self.i.valid):
                     m.d.sync += [word.eq(Cat(word[_BYTE_BITS:], self.i.payload))]
                     with m.If(bits):
-                        m.d.comb += skips.eq(self.i.payload == 0)
-                        with m.If(~skips):
-                            m.next = "BITS"
+                        m.next = "BITS"
                     with m.Elif(have == self._last(index, words)):
                         m.d.sync += have.eq(0)
                         m.next = "WORD"
@@ -126,7 +124,10 @@ class Feeder(wiring.Component):
                     m.next = "STEPS"
             with m.State("BITS"):
                 m.d.comb += [offered.eq(byte[0]), kind.eq(TokenKind.SPIKE.value)]
-                with m.If(~byte[0] | taken):
+                with m.If((have == 0) & (byte == 0)):
+                    m.d.comb += skips.eq(1)
+                    m.next = "GATHER"
+                with m.Elif(~byte[0] | taken):
                     m.d.comb += moves.eq(1)
                     m.d.sync += [byte.eq(byte >> 1), have.eq(have + 1)]
                     with m.If(have == _BYTE_BITS - 1):

@@ -41,7 +41,7 @@ class FrameReceiver(wiring.Component):
 
     Timing
     ------
-    latency : 1 cycle from a frame's end to good or bad. interval : 9 cycles a byte; an end takes 2.
+    latency : cycles from a frame's end to good or bad, as from a byte to write. interval : 9 cycles a byte; an end takes 2.
 
     Storage: the header and a CRC. Reset begins a frame.
     """
@@ -89,12 +89,13 @@ class FrameReceiver(wiring.Component):
             crc.start.eq(takes),
             crc.clear.eq(ended),
             numbered.eq(self.kind >= NUMBERED),
-            self.data.eq(symbol.byte),
         ]
+        # From flip-flops, since a block RAM is far.
+        m.d.sync += [self.write.eq(0), self.data.eq(symbol.byte)]
         with m.If(takes):
             with m.If((place == HEADER_BYTES) & (left != 0)):
                 m.d.sync += left.eq(left - 1)
-                m.d.comb += self.write.eq(numbered & ~self.oversized)
+                m.d.sync += self.write.eq(numbered & ~self.oversized)
             with m.Elif(place != _BEHIND):
                 m.d.sync += place.eq(place + 1)
             with m.Switch(place):
@@ -102,7 +103,7 @@ class FrameReceiver(wiring.Component):
                     m.d.sync += self.other.eq(symbol.byte != LINK_VERSION)
                 with m.Case(1):
                     m.d.sync += self.kind.eq(symbol.byte)
-                    m.d.comb += self.write.eq(symbol.byte >= NUMBERED)
+                    m.d.sync += self.write.eq(symbol.byte >= NUMBERED)
                 with m.Case(2):
                     m.d.sync += self.seq.eq(symbol.byte)
                 with m.Case(3):
@@ -113,11 +114,11 @@ class FrameReceiver(wiring.Component):
                         m.d.sync += self.tag.word_select(place[:2], 8).eq(symbol.byte)
                 with m.Case(8):
                     m.d.sync += left[:8].eq(symbol.byte)
-                    m.d.comb += self.write.eq(numbered)
+                    m.d.sync += self.write.eq(numbered)
                 with m.Case(9):
                     m.d.sync += left[8:].eq(symbol.byte)
                     m.d.sync += self.oversized.eq(Cat(left[:8], symbol.byte) > self.longest)
-                    m.d.comb += [
+                    m.d.sync += [
                         self.write.eq(numbered),
                         self.data.eq(Cat(symbol.byte[:7], ours)),
                     ]

@@ -420,12 +420,33 @@ def test_a_board_without_lut_ram_says_what_to_do(project, tmp_path):
     result = spikewright("build", project, "--board", "icebreaker", cwd=tmp_path, ok=False)
     assert "generate with --membranes block" in failure(result, 2)
     result = spikewright("build", project, "--board", "other", cwd=tmp_path, ok=False)
-    assert "those that spikewright boards lists" in failure(result, 2)
+    assert "spikewright boards lists" in failure(result, 2)
     result = spikewright(
         "build", project, "--board", "ulx3s-85f", "--sample", 60, cwd=tmp_path, ok=False
     )
     assert "one of the project's 60" in failure(result, 2)
     assert not (project / "build").exists()
+
+
+def test_the_cells_of_a_board(project, tmp_path):
+    spikewright("generate", project, "--lanes", "3,2", "--membranes", "registers", cwd=tmp_path)
+    options = ("--samples", 3, "--gates")
+    sim = ("--simulator", "icarus")
+    result = spikewright("cosim", project, *options, "icebreaker", *sim, cwd=tmp_path)
+    assert "Gate level" in result.stdout and "SB_LUT4" in result.stdout
+    made = summary(project)
+    run = made["gates"]
+    assert (run["mismatches"], run["samples"]) == (0, 3) and run["spikes_compared"] > 0
+    assert run["gates"]["board"] == "icebreaker"
+    assert set(run["gates"]["models"]["yosys"]) <= {"SB_CARRY", *run["gates"]["cells"]}
+    assert made["gates_modes"] == {"collapsed": {"icebreaker": run}}
+    assert "cosim" not in made and "performance" not in made, "of the Verilog nothing is known"
+    result = spikewright("cosim", project, *options, "other", cwd=tmp_path, ok=False)
+    assert "spikewright boards lists" in failure(result, 2)
+    spikewright("generate", project, "--lanes", "1", "--membranes", "lutram", cwd=tmp_path)
+    assert "gates" not in summary(project) and not summary(project)["gates_modes"]
+    result = spikewright("cosim", project, *options, "icebreaker", cwd=tmp_path, ok=False)
+    assert "generate with --membranes block" in failure(result, 2)
 
 
 def test_a_damaged_project_is_refused(project, tmp_path):

@@ -194,7 +194,7 @@ def test_latency_and_interval():
     _, taken, offered, _ = run([LARGE], [False], [bits])
     assert offered[0] == taken[2] + latency
     assert offered[:8] == list(range(offered[0], offered[0] + 8))
-    assert [b - a for a, b in pairwise(taken[2:])] == [9, 1, 1]
+    assert [b - a for a, b in pairwise(taken[2:])] == [9, 2, 2]
 
 
 def test_a_reset_waits_for_begin():

@@ -87,7 +87,11 @@ def test_latency_and_interval():
         assert await until(ctx, dut.i.ready) == 0
         ctx.set(dut.i.valid, 0)
         await put(ctx, dut, 145, b"")
-        assert 1 + await until(ctx, dut.i.ready) == 8
+        assert 1 + await until(ctx, dut.i.ready) == 9
+        ctx.set(dut.i.valid, 1)
+        for _ in range(4):
+            await ctx.tick()
+            assert 1 + await until(ctx, dut.i.ready) == 3
 
     simulate(dut, bench)
 
@@ -152,7 +156,8 @@ class Model:
     """
 
     def __init__(self):
-        self.frames, self.times, self.acked, self.next, self.said = [], [], 0, 0, []
+        self.frames, self.times, self.said = [], [], []
+        self.acked = self.oldest = self.next = 0
 
     def known(self, now):
         return sum(at + Outbox.latency - 1 <= now for at in self.times[-2:]) + len(self.times[:-2])
@@ -170,7 +175,8 @@ class Model:
 
     def obeys(self, now):
         for _, ack, again in [each for each in self.said if each[0] <= now]:
-            self.next = self.acked if again else max(self.next, ack)
+            self.oldest = max(self.oldest, ack)
+            self.next = self.oldest if again else max(self.next, ack)
         self.said = [each for each in self.said if each[0] > now]
 
 
