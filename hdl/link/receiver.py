@@ -41,7 +41,8 @@ class FrameReceiver(wiring.Component):
 
     Timing
     ------
-    latency : cycles from a frame's end to good or bad, as from a byte to write. interval : 9 cycles a byte; an end takes 2.
+    latency : cycles from a frame's end to good or bad, as from a byte to write. interval : 9 cycles
+    a byte; an end takes 2.
 
     Storage: the header and a CRC. Reset begins a frame.
     """
