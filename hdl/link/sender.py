@@ -35,10 +35,10 @@ class FrameSender(wiring.Component):
     -------
     start : In, obeyed while ``idle`` : Out. numbered : In, type, length and payload come by ``i`` :
     In(stream), as ``Outbox`` has them, and ``kind`` : In is 0; else the type is kind, and there is
-    no payload. seq, ack : In, of the header; so is tag : In, of a HELLO, and own : In, of all others. All of
-    them are read from the cycle behind start on, and are held until done; but ack may change, and
-    which one is sent is left open. o : Out(stream), the bytes of the line. done : Out, the last one
-    of a frame was taken.
+    no payload. seq, ack : In, of the header; so is tag : In, of a HELLO, and own : In, of all
+    others. All of them are read from the cycle behind start on, and are held until done; but ack
+    may change, and which one is sent is left open. o : Out(stream), the bytes of the line. done :
+    Out, the last one of a frame was taken.
 
     Timing
     ------
