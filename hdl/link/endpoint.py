@@ -40,8 +40,8 @@ class Endpoint(wiring.Component):
     Timing
     ------
     latency : cycles from good or bad to the start of what is sent for it, where the sender is idle;
-    1 more of HELLO. commit and abort come with good or bad. A frame of the outbox that is to be
-    sent begins in the cycle in which the sender is idle; but an ACK waits ``ack_waits`` cycles for
+    1 more of HELLO, and as many to commit or abort. A frame of the outbox that is to be sent
+    begins in the cycle in which the sender is idle; but an ACK waits ``ack_waits`` cycles for
     a frame that would bring it.
 
     Storage: numbers and what is asked for. Reset is not connected.
@@ -77,13 +77,16 @@ class Endpoint(wiring.Component):
         """Of each frame that came whether it is kept, and what is said to it."""
         next_seq, ahead = Signal(8), Signal(8)
         counts = {name: Signal(name=f"counts_{name}") for name in LINK_COUNTERS}
-        connects = Signal()
+        connects, keeps = Signal(), Signal()
         m.d.comb += [
             ahead.eq(self.seq - next_seq),
             self.host_ack.eq(self.ack),
-            self.abort.eq((self.good | self.bad) & ~self.commit),
         ]
-        m.d.sync += self.connect.eq(connects)
+        m.d.sync += [
+            self.connect.eq(connects),
+            self.commit.eq(keeps),
+            self.abort.eq((self.good | self.bad) & ~keeps),
+        ]
         with m.If(self.bad):
             m.d.comb += counts["bad_frames"].eq(1)
             m.d.sync += wanted[FrameType.NAK].eq(self.connected)
@@ -106,7 +109,7 @@ class Endpoint(wiring.Component):
                     m.d.sync += wanted[FrameType.ACK].eq(1)
                 with m.Elif(self.kind >= NUMBERED):
                     with m.If((ahead == 0) & ~self.crowded):
-                        m.d.comb += self.commit.eq(1)
+                        m.d.comb += keeps.eq(1)
                         m.d.sync += next_seq.eq(next_seq + 1)
                     with m.Elif(ahead[-1]):
                         m.d.comb += counts["repeated_frames"].eq(1)

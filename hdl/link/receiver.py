@@ -41,13 +41,12 @@ class FrameReceiver(wiring.Component):
 
     Timing
     ------
-    latency : cycles from a frame's end to good or bad, as from a byte to write. interval : 9 cycles
-    a byte; an end takes 2.
+    latency : cycles from a frame's end to good or bad. interval : cycles a byte; an end takes 2.
 
     Storage: the header and a CRC. Reset begins a frame.
     """
 
-    latency = 1
+    latency = 2
     interval = 9
 
     def __init__(self, *, longest: int) -> None:
@@ -125,7 +124,7 @@ class FrameReceiver(wiring.Component):
                     ]
         m.d.sync += ended.eq(ends)
         whole = (place == _BEHIND - 1) & crc.right & ~cut
-        m.d.comb += [
+        m.d.sync += [
             self.good.eq(ended & whole),
             self.bad.eq(ended & ~whole & ((place != 0) | cut)),
         ]

@@ -34,11 +34,11 @@ class FrameSender(wiring.Component):
     Members
     -------
     start : In, obeyed while ``idle`` : Out. numbered : In, type, length and payload come by ``i`` :
-    In(stream), as ``Outbox`` has them; else the type is ``kind`` : In, and there is no payload.
-    seq, ack : In, of the header; so is tag : In, of a HELLO, and own : In, of all others. All of
-    them are read from the cycle behind start on, and are held until done; but ack may change, and
-    which one is sent is left open. o : Out(stream), the bytes of the line. done : Out, the last one
-    of a frame was taken.
+    In(stream), as ``Outbox`` has them, and ``kind`` : In is 0; else the type is kind, and there is
+    no payload. seq, ack : In, of the header; so is tag : In, of a HELLO, and own : In, of all
+    others. All of them are read from the cycle behind start on, and are held until done; but ack
+    may change, and which one is sent is left open. o : Out(stream), the bytes of the line. done :
+    Out, the last one of a frame was taken.
 
     Timing
     ------
@@ -87,7 +87,7 @@ class FrameSender(wiring.Component):
         byte, got, escaped = Signal(8), Signal(8), Signal()
         raw, special, fetches = Signal(), Signal(), Signal()
         first = Array([LINK_VERSION, self.kind, self.seq, self.ack])[place[:2]]
-        hello = ~self.numbered & (self.kind == FrameType.HELLO)
+        hello = self.kind == FrameType.HELLO
         tags = (tag.word_select(place[:2], 8) for tag in (self.tag, self.own))
         header = Mux(place[2], Mux(hello, *tags), first)
         # A length of 0, the crc as it comes down, flags.

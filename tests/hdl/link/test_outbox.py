@@ -211,7 +211,7 @@ class Reader:
 
     def sets(self, ctx):
         idle, rng = self.record is None, self.rng
-        ctx.set(self.dut.taken, idle and rng.random() < 0.7)
+        ctx.set(self.dut.taken, idle and rng.random() < 0.3)
         ctx.set(self.dut.o.ready, bool(self.record) and rng.random() < 0.8)
         ctx.set(self.dut.sent, self.record == b"" and rng.random() < 0.6)
 
@@ -243,7 +243,7 @@ def test_against_a_list(seed):
         """Mostly nothing; an ack, right or wrong; or that all be sent again."""
         act, known = rng.random(), model.known(now)
         if act > 0.04:
-            return None, rng.random() < 0.004
+            return None, rng.random() < 0.01
         ack = model.acked + rng.choice((0, 1, 1, 2, 3, known - model.acked, -1, -9, -100, 150))
         for name, found in (
             ("old", ack < model.acked),

@@ -128,6 +128,7 @@ def test_latency_and_interval():
     took = sum(FrameSender.interval + (byte in (0x7D, 0x7E)) for byte in data)
     assert times[len(line(data)) - 1] == times[1] + took
     assert starts[1] == times[len(line(data)) - 1] + 1
+    assert times[len(line(data))] == starts[1] + FrameSender.latency
 
 
 def test_an_ack_that_changes_is_one_or_the_other():
