@@ -61,7 +61,7 @@ class LinkTop(BoardTop):
 
     Parameters
     ----------
-    board, pll, constraint_mhz, accelerator : as ``BoardTop``. plan_hash : of 32 bytes, of the plan.
+    board, pll, constraint_mhz, accelerator : as ``BoardTop``. design : of 32 bytes, the design's hash.
     sizes : of the link's buffers.
     tokens, expected, steps : as ``SelfTestTop``; without tokens there is no self-test.
     """
@@ -73,7 +73,7 @@ class LinkTop(BoardTop):
         pll: Pll,
         constraint_mhz: float,
         accelerator: Accelerator,
-        plan_hash: bytes,
+        design: bytes,
         sizes: LinkPlan,
         tokens: Sequence[Tokens] | None = None,
         expected: Tokens | None = None,
@@ -93,7 +93,7 @@ class LinkTop(BoardTop):
             steps_bits=accelerator.network.max_steps.bit_length() if framed else 0,
             counters=len(self.counters),
             network=bytes.fromhex(accelerator.network.content_hash),
-            plan=plan_hash,
+            plan=design,
             board=board.name,
             sizes=sizes,
             tests=tokens is not None,
@@ -112,8 +112,7 @@ class LinkTop(BoardTop):
     def work(self, m: Module, platform: Any) -> None:
         """Wires, bytes, the link, and the accelerator that it may reset."""
         m.submodules.link = link = self.link
-        m.submodules.accelerator = ResetInserter(link.restart)(self.accelerator)
-        accelerator = self.accelerator
+        m.submodules.accelerator = accelerator = self.accelerator
         m.submodules.baud_strap = strap = Strap(
             family=self.board.family, value=self.increment, bits=INCREMENT_BITS
         )
@@ -133,6 +132,7 @@ class LinkTop(BoardTop):
             transmitter.increment.eq(strap.o),
             link.increment.eq(strap.o),
             accelerator.clear.eq(link.clear),
+            accelerator.restart.eq(link.restart),
             link.ready.eq(accelerator.loaded if accelerator.loading else 1),
         ]
         for k in range(link.counted):

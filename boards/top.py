@@ -96,7 +96,7 @@ class BoardTop(Elaboratable):
         """The flash, which is read until all is loaded."""
         m.submodules.loader = loader
         wiring.connect(m, loader.o, self.accelerator.load)
-        m.d.comb += loader.stop.eq(self.accelerator.loaded)
+        m.d.comb += loader.stop.eq(self.accelerator.load_done)
         names = ("cs", "clk", "copi", "cipo", "wp", "hold")
         pins = platform.request(flash.resource, 0, dir=dict.fromkeys(names, "-"))
         for name in names:
