@@ -139,6 +139,7 @@ def generate_stage(
                 "rows": [str(core.rows) for core in plan.cores],
                 "weights": [str(core.weights) for core in plan.cores],
                 **_more_choices(plan),
+                **({} if plan.envelope is None else {"loads": "any network of this shape"}),
                 "verilog": str((folder / "accelerator.v").relative_to(project.root)),
                 "interface": str(interface),
                 "block": str(block.relative_to(project.root)),
