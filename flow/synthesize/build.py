@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from spikewright.boards import Board, BoardTop, LinkTop, get_board
+from spikewright.boards import Board, BoardTop, LinkTop, Spi, Uart, get_board
 from spikewright.boards.pll import Pll
 from spikewright.flow.files import atomic_files, write_json
 from spikewright.flow.generate import image_bytes
@@ -48,6 +48,7 @@ def synthesize(
     *,
     sample: StoredSample | None,
     link: LinkPlan | None = None,
+    wire: Uart | Spi | None = None,
     clock_mhz: float | None = None,
     seeds: Sequence[int] = (1,),
     progress: Advance | None = None,
@@ -66,7 +67,8 @@ def synthesize(
     board : a board or its name. folder : where bitstream, ``build.json`` (the report),
         ``timing.txt``, nextpnr's ``report.json`` and logs go; all of them or none.
     sample : as ``stored_sample`` gives it. link : the buffers of a link to a host; with one the
-        sample is worked on when the host asks for it, and may be None.
+        sample is worked on when the host asks for it, and may be None. wire : one of the board's
+        links, by default the usual one.
     clock_mhz : the clock asked for; by default the board's. seeds : of place and route.
     progress : is told the share that is done.
 
@@ -99,6 +101,7 @@ def synthesize(
         board=board,
         sample=sample,
         link=link,
+        wire=wire,
         requested=requested,
         constraint_mhz=max(board.goal_mhz, requested.mhz),
         seeds=seeds,
@@ -211,13 +214,14 @@ def _build(job: Job, folder: Path) -> BuildReport:
     return result
 
 
-def _link(job: Job, pll: Pll) -> dict[str, int] | None:
-    """Rate and buffers of the link to a host."""
+def _link(job: Job, pll: Pll) -> dict[str, int | str] | None:
+    """Kind, rate and buffers of the link to a host."""
     top = _top(job, pll)
     if not isinstance(top, LinkTop):
         return None
     sizes = top.link.sizes
-    return {"baud": top.baud, "inbox": sizes.inbox, "outbox": sizes.outbox}
+    kind = top.wire.kind
+    return {"kind": kind, "baud": top.baud, "inbox": sizes.inbox, "outbox": sizes.outbox}
 
 
 def _flash_image(job: Job, folder: Path) -> str | None:
@@ -251,6 +255,7 @@ def _top(job: Job, pll: Pll) -> BoardTop:
         accelerator=job.accelerator,
         sample=job.sample,
         link=job.link,
+        wire=job.wire,
     )
 
 

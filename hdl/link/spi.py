@@ -38,7 +38,8 @@ class SpiTarget(wiring.Component):
     a host that lets it fall for 2 cycles where it begins is understood whatever was before. Between
     two bytes this changes nothing.
 
-    Storage: a byte on its way in and one on its way out. Reset drops both, and sends a flag.
+    Storage: a byte on its way in and one on its way out. Reset withdraws what
+    is offered; the line goes on, with flags, for the host may be at it.
     """
 
     cycles = 4
@@ -61,14 +62,14 @@ class SpiTarget(wiring.Component):
         """Both shift at the rising edge: the host has read by then, and a whole bit is left."""
         m = Module()
         # A clock that stands at 1 when all begins is no edge.
-        clk, before = Signal(init=1), Signal(init=1)
+        clk, before = Signal(init=1), Signal(init=1, reset_less=True)
         copi, select = Signal(), Signal()
         m.submodules.cross_clk = FFSynchronizer(self.clk, clk, init=1)
         m.submodules.cross_copi = FFSynchronizer(self.copi, copi)
         m.submodules.cross_select = FFSynchronizer(self.select, select)
-        came = Signal(_BYTE_BITS - 1)
-        goes = Signal(_BYTE_BITS, init=FLAG)
-        place = Signal(range(_BYTE_BITS))
+        came = Signal(_BYTE_BITS - 1, reset_less=True)
+        goes = Signal(_BYTE_BITS, init=FLAG, reset_less=True)
+        place = Signal(range(_BYTE_BITS), reset_less=True)
         rises, last = Signal(), Signal()
         m.d.comb += [
             rises.eq(clk & ~before & select),

@@ -231,14 +231,11 @@ def test_a_clock_that_stands_at_1_is_no_edge():
     assert bytes_of(played(controller)[0]) == DATA
 
 
-def test_a_reset_forgets_a_byte():
+def test_the_line_goes_on_in_a_reset():
+    """Only the offer is withdrawn; who offers is in the reset, too, as a rule."""
     controller, cut = Controller(4, start=10), Signal()
-    controller.pulse()
-    controller.bits(0xFF, 5)
-    controller.now += 10
-    at = int(controller.now)
-    controller.now += 10
-    for byte in DATA:
-        controller.bits(byte)
-    found, _, _ = played(controller, cut=cut, cuts=range(at, at + 2))
-    assert bytes_of(found) == DATA
+    controller.transaction(DATA)
+    middle = int(controller.reads[20])
+    found, read, _ = played(controller, cut=cut, cuts=range(middle, middle + 32))
+    assert bytes_of(found) == DATA[:2] + DATA[3:]
+    assert set(as_bytes(read)) == {FLAG}
