@@ -96,7 +96,7 @@ class SpiBridge:
             self._ftdi.write_data(low + high + head + out + bytes([_AT_ONCE]))
             data = bytes(self._ftdi.read_data_bytes(len(out), _ATTEMPTS))
         except OSError as error:
-            raise self._gone(str(error)) from error
+            raise self._gone(error.strerror or str(error)) from error
         if len(data) < len(out):
             raise self._gone(f"{len(data)} of {len(out)} bytes")
         return self._without_fill(data)
