@@ -69,8 +69,8 @@ def _line(folder: Path, port: str, baud: int | None, timeout: float) -> "Iterato
 
     project = Project(folder)
     board, _, link = board.partition(":")
-    known = [project.summary.get(name, {}).get("board") for name in ("link", "build")]
-    board = board or next((name for name in known if name), "")
+    boards = [project.summary.get(name, {}).get("board") for name in ("link", "build")]
+    board = board or next((name for name in boards if name), "")
     if not board:
         raise ConfigurationError(
             "the board that is simulated must be named where none was built for",
@@ -80,7 +80,8 @@ def _line(folder: Path, port: str, baud: int | None, timeout: float) -> "Iterato
         )
     if not link:
         built = project.summary.get("link", {})
-        link = built["link"]["kind"] if built.get("board") == board else USUAL
+        known = built.get("link", {}) if built.get("board") == board else {}
+        link = known.get("kind", USUAL)
     mode = project.main_mode()
     with simulated_board(project, mode, board, link=link, working=working) as running:
         yield _Line(port=running.port, baud=running.baud, timeout=_SLOWER * timeout)

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from spikewright.boards import Board, BoardTop, LinkTop, Spi, Uart, get_board
+from spikewright.boards import (
+    Board,
+    BoardTop,
+    Spi,
+    Uart,
+    choose_wire,
+    get_board,
+    rate_at,
+)
 from spikewright.boards.pll import Pll
 from spikewright.flow.files import atomic_files, write_json
 from spikewright.flow.generate import image_bytes
@@ -216,12 +224,15 @@ def _build(job: Job, folder: Path) -> BuildReport:
 
 def _link(job: Job, pll: Pll) -> dict[str, int | str] | None:
     """Kind, rate and buffers of the link to a host."""
-    top = _top(job, pll)
-    if not isinstance(top, LinkTop):
+    if job.link is None:
         return None
-    sizes = top.link.sizes
-    kind = top.wire.kind
-    return {"kind": kind, "baud": top.baud, "inbox": sizes.inbox, "outbox": sizes.outbox}
+    wire = job.wire or choose_wire(job.board)
+    return {
+        "kind": wire.kind,
+        "baud": rate_at(wire, pll),
+        "inbox": job.link.inbox,
+        "outbox": job.link.outbox,
+    }
 
 
 def _flash_image(job: Job, folder: Path) -> str | None:

@@ -131,6 +131,7 @@ class BuildReport:
             "router": self.router,
             "bitstream": self.bitstream,
             "flash": self.flash,
+            "link": None if self.link is None else dict(self.link),
             "critical_path": {
                 "source": path.source,
                 "sink": path.sink,
