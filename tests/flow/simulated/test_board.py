@@ -116,7 +116,7 @@ def test_spi(tmp_path):
             with Device.open(
                 running.port, found.folder, baud=running.baud, timeout=TIMEOUT_S
             ) as device:
-                assert check(found, device.infer(found.x)) == len(found.x)
+                assert check(found, device.infer(found.x[:30])) == 30
                 assert device.clock_hz == pytest.approx(24e6, rel=1e-4)
                 assert (device.statistics.bad > 0) == bool(noise)
                 assert device.selftest()

@@ -90,8 +90,10 @@ def bytes_of(found):
     return bytes(byte for _, byte in found)
 
 
-@pytest.mark.parametrize("cycles", CYCLES)
-@pytest.mark.parametrize("start", [0, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize(
+    ("cycles", "start"),
+    [*((CYCLES[k], start) for k in (0, 1) for start in (0, 0.3, 0.6, 0.9)), (8, 0.4), (13.7, 0)],
+)
 def test_bytes_both_ways(cycles, start):
     """At the fastest rate and slower ones, beginning anywhere in a cycle."""
     rng = random.Random(int(10 * cycles + start))
@@ -140,7 +142,7 @@ def test_the_link_keeps_pace():
     assert HostLink.interval + 2 < SpiTarget.interval
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_transactions_pauses_and_stalls(seed):
     """Where nothing is offered in time the host reads a flag, and everything else comes once."""
     rng = random.Random(seed)
