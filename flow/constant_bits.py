@@ -15,7 +15,7 @@ _Parts = tuple[tuple[int, int], ...]
 
 def kept_parts(config: CoreConfig, port: PortConfig, parts: _Parts) -> _Parts | None:
     """(rows, bits) that are left of each part of a core's initialised weights; None if all are."""
-    if config.plan.weights is not WeightStore.BLOCK:
+    if config.plan.weights is not WeightStore.BLOCK or config.loads_weights:
         return None
     if config.own_groups:
         sparse = port.sparse

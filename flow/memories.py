@@ -20,6 +20,7 @@ from spikewright.hdl.delta import epoch_bits
 from spikewright.hdl.encoder import encoded, frame_layout
 from spikewright.hdl.filter import filter_memories
 from spikewright.hdl.guard import BEHIND
+from spikewright.hdl.loaded_memory import loaded_slices
 from spikewright.hdl.make_configs import node_layouts, ranges_of
 from spikewright.hdl.parameters import in_memory
 from spikewright.hdl.plan import CorePlan, HardwarePlan, MembraneStore, WeightStore
@@ -264,7 +265,8 @@ def _port_memories(config: CoreConfig, port: PortConfig) -> list[_Part]:
     if port.dense.weights is not None:
         rows, *word = port.dense.weights.shape
         rows += config.plan.spikes > 1  # one of zeros
-        slices = column_slices(rows, prod(word) * port.schedule.weight_bits, config.plan.weights)
+        cut = loaded_slices if config.loads_weights else column_slices
+        slices = cut(rows, prod(word) * port.schedule.weight_bits, config.plan.weights)
         parts = tuple((rows, bits) for bits in slices)
         found.append(("weights", str(config.plan.weights), parts))
     tables = RowTables(

@@ -12,7 +12,7 @@ from .load import EXCLUSIVE, LOAD_BITS, load_port
 from .plan import WeightStore
 from .weights import check_rows, column_slices
 
-__all__ = ["LoadedMemory"]
+__all__ = ["LoadedMemory", "loaded_slices"]
 
 _PAIR = 2  # ports of a block RAM
 
@@ -59,7 +59,7 @@ class LoadedMemory(wiring.Component):
         self.store = store
         self.ports = ports
         self.address_bits = (len(rows) - 1).bit_length()
-        self.slices = _slices(len(rows), width, store)
+        self.slices = loaded_slices(len(rows), width, store)
         super().__init__(
             {
                 "load": In(load_port(len(rows), width)),
@@ -120,7 +120,7 @@ class LoadedMemory(wiring.Component):
         return found
 
 
-def _slices(rows: int, width: int, store: WeightStore) -> tuple[int, ...]:
+def loaded_slices(rows: int, width: int, store: WeightStore) -> tuple[int, ...]:
     """Bits of each memory: those of a word that is loaded, or less where a block RAM is deep."""
     bits = min(LOAD_BITS, column_slices(rows, width, store)[0])
     found = []

@@ -62,7 +62,7 @@ def design_features(
         }
         found |= {f"core_{k}.{part}": features for part, features in parts.items()}
     found["readout"] = _readout(network, plan)
-    loads = any(config.plan.weights is WeightStore.SPRAM for config in configs)
+    loads = any(config.loads_weights for config in configs)
     found["board"] = {"one": 1, "merged": _merged(network, plan), "loader": loads}
     bits = sum(_bits(rows) + width for rows, width in stored)
     found["selftest"] = {"one": 1, "bits": bits}

@@ -4,19 +4,18 @@ from collections import defaultdict
 from math import prod
 
 from spikewright.hdl.config import CoreConfig
+from spikewright.hdl.loaded_memory import loaded_slices
 from spikewright.hdl.plan import WeightStore
 from spikewright.hdl.pointers import pointer_columns
 from spikewright.hdl.port_config import PortConfig
 from spikewright.hdl.rows import RowTables
 from spikewright.hdl.tables import Column, ColumnKind
-from spikewright.hdl.weights import column_slices
 
 from .counted import Features
 
 __all__ = ["synapses"]
 
 _TABLE_INPUTS = 4
-_SPRAM = WeightStore.SPRAM
 
 
 def synapses(config: CoreConfig) -> Features:
@@ -58,8 +57,8 @@ def _words(config: CoreConfig, port: PortConfig, tables: RowTables) -> dict[str,
     if config.plan.weights is WeightStore.LOGIC:
         found["rom"] = high * wide * bits * max(0.5, rows / 16) * config.plan.spikes
     y, x = (sum(len(bank) - 1 for bank in tables.loops[axis].options) for axis in "yx")
-    if config.plan.weights is WeightStore.SPRAM:
-        found["loaded"] = _bits(rows) + len(column_slices(rows, high * wide * bits, _SPRAM))
+    if config.loads_weights:
+        found["loaded"] = _bits(rows) + len(loaded_slices(rows, high * wide * bits, config.plan.weights))
         found["words"] = high * wide * bits
     found["aligned"] = y * wide * bits + x * len(tables.loops["y"].options) * bits
     if config.holds_words and config.plan.spikes == 1 and not found["aligned"]:

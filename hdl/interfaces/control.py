@@ -110,10 +110,11 @@ class Control(wiring.Component):
             self.clear.eq(written & file.data[_CLEAR]),
             snapshot.eq(written & file.data[_SNAPSHOT]),
         ]
+        waits = self.load.valid if self._has("LOAD") else 0
         left = Signal(range(RESET_CYCLES + 1), init=RESET_CYCLES)
         m.d.comb += [
             self.reset.eq(left != 0),
-            file.hold.eq(self.reset),
+            file.hold.eq(self.reset | waits),
             self.restart.eq(written & file.data[_RESET]),
         ]
         again: Value = self.restart
@@ -169,7 +170,6 @@ class Control(wiring.Component):
         """A word of an image waits here until it is taken; the hash is kept as it goes by."""
         word, passing = self.load, self.network_hash
         m.d.comb += [
-            ports["LOAD"].refuse.eq(word.valid),
             self.reload.eq(ports["CONTROL"].written & self.file.data[_RELOAD]),
         ]
         with m.If(ports["LOAD"].written):

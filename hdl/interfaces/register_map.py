@@ -202,7 +202,7 @@ _CONTROL = Block(
             access=Access.READ,
             text="how it stands",
             fields=(
-                Field(name="LOADED", low=0, text="all weights are there; tokens are taken"),
+                Field(name="LOADED", low=0, text="a whole network is there; tokens are taken"),
                 Field(
                     name="RESULT",
                     low=1,
@@ -250,7 +250,8 @@ _CONTROL = Block(
             address=0x14,
             access=Access.WRITE,
             when=When.LOADED,
-            text="the next 16 bits of weights.bin, in the lower half; refused when all are there",
+            text="the next word of the image, 16 bits, in the lower half; accesses wait until it is"
+            " taken",
         ),
     ),
 )

@@ -24,7 +24,7 @@ from spikewright.flow.tools import simulator_environment
 from spikewright.golden.spec import Encoding, Mode, Network
 from spikewright.hdl.plan import HardwarePlan
 from support.random_networks import Chooser, random_inputs
-from support.random_plans import random_plan, random_stalls
+from support.random_plans import maybe_loadable, random_plan, random_stalls
 
 __all__ = ["Bench", "Case", "check", "random_case"]
 
@@ -74,7 +74,7 @@ def random_case(chooser: Chooser, network: Network) -> Case:
         keep = tuple(chooser.integer(0, 1) == 1 for _ in range(batch))
     return Case(
         network=network,
-        plan=random_plan(chooser, network, mode),
+        plan=maybe_loadable(chooser, network, random_plan(chooser, network, mode)),
         inputs=random_inputs(network, batch=batch, steps=steps, seed=chooser.integer(0, 2**16)),
         steps=steps if mode is Mode.STEPWISE or events else None,
         keep=keep,

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 
-from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import Mode, Network
 from spikewright.hdl.checks import check_plan
 from spikewright.hdl.depths import sized
+from spikewright.hdl.make_configs import core_configs
+from spikewright.hdl.make_envelope import with_envelope
 from spikewright.hdl.loops import minimum_depths, port_connections
 from spikewright.hdl.plan import (
     LEAST_FANOUT,
@@ -23,8 +25,9 @@ from spikewright.hdl.plan import (
 )
 from spikewright.hdl.token import axes_of
 from support.random_networks import Chooser
+from support.renumbered import renumbered
 
-__all__ = ["random_plan", "random_stalls"]
+__all__ = ["maybe_loadable", "random_plan", "random_stalls"]
 
 _MOST_LANES = 8
 _MOST_WHOLE = 48  # neurons that have a lane each
@@ -79,6 +82,20 @@ def random_plan(chooser: Chooser, network: Network, mode: Mode) -> HardwarePlan:
             large = replace(core, membranes=MembraneStore.SPRAM)
             plan = _where_legal(network, plan, {index: large})
     return _with_depths(chooser, network, plan)
+
+
+def maybe_loadable(chooser: Chooser, network: Network, plan: HardwarePlan) -> HardwarePlan:
+    """Now and then hardware that was made for another network of the same shape."""
+    if chooser.integer(0, 3) < 3:
+        return plan
+    dense = tuple(replace(core, rows=Rows.DENSE) for core in plan.cores)
+    try:
+        other = renumbered(network, chooser.integer(0, 99))
+        found = with_envelope(other, replace(plan, cores=dense), headroom=4)
+        core_configs(network, found)
+    except (ConfigurationError, RangeError):
+        return plan
+    return found
 
 
 def _with_overlap(chooser: Chooser, network: Network, plan: HardwarePlan) -> HardwarePlan:
