@@ -88,10 +88,10 @@ class Feeder(wiring.Component):
         have, left = Signal(range(max(self.most_bytes, _BYTE_BITS))), Signal(8)
         address = Signal(max(layout.address_bits for layout in self.layouts))
         offered, taken, kind = Signal(), Signal(), Signal(2)
-        skips, moves = Signal(), Signal()
+        empty, moves = Signal(), Signal()
         self._offer(m, index, kind, words, word, address, offered, taken)
-        with m.If(skips | moves):
-            m.d.sync += address.eq(address + Mux(skips, _BYTE_BITS, 1))
+        with m.If(moves):
+            m.d.sync += address.eq(address + Mux(empty, _BYTE_BITS, 1))
         with m.FSM():
             with m.State("WAIT"), m.If(self.begin):
                 m.d.sync += [left.eq(self.steps), have.eq(0)]
@@ -114,6 +114,7 @@ class Feeder(wiring.Component):
                 with m.If(self.i.valid):
                     m.d.sync += [word.eq(Cat(word[_BYTE_BITS:], self.i.payload))]
                     with m.If(bits):
+                        m.d.sync += empty.eq(self.i.payload == 0)
                         m.next = "BITS"
                     with m.Elif(have == self._last(index, words)):
                         m.d.sync += have.eq(0)
@@ -124,8 +125,9 @@ class Feeder(wiring.Component):
                     m.next = "STEPS"
             with m.State("BITS"):
                 m.d.comb += [offered.eq(byte[0]), kind.eq(TokenKind.SPIKE.value)]
-                with m.If((have == 0) & (byte == 0)):
-                    m.d.comb += skips.eq(1)
+                with m.If(empty):
+                    m.d.comb += moves.eq(1)
+                    m.d.sync += empty.eq(0)
                     m.next = "GATHER"
                 with m.Elif(~byte[0] | taken):
                     m.d.comb += moves.eq(1)
