@@ -51,9 +51,8 @@ class SerialCrc(wiring.Component):
         """A bit of the byte goes in while the crc moves down by one."""
         m = Module()
         state = Signal(32, init=_START)
-        rest, left, back = Signal(8), Signal(range(_BITS + 1)), Signal()
+        rest, bit, back = Signal(_BITS), Signal(range(_BITS)), Signal()
         m.d.comb += [
-            self.busy.eq(left != 0),
             back.eq((state[0] ^ rest[0]) & ~self.empties),
             self.crc.eq(~state),
         ]
@@ -62,10 +61,11 @@ class SerialCrc(wiring.Component):
             m.d.sync += [
                 state.eq((state >> 1) ^ Mux(back, _POLYNOMIAL, 0)),
                 rest.eq(rest >> 1),
-                left.eq(left - 1),
+                bit.eq(bit + 1),
+                self.busy.eq(bit != _BITS - 1),
             ]
         with m.Elif(self.start):
-            m.d.sync += [rest.eq(self.byte), left.eq(_BITS)]
+            m.d.sync += [rest.eq(self.byte), self.busy.eq(1)]
         with m.If(self.clear):
-            m.d.sync += [state.eq(_START), left.eq(0)]
+            m.d.sync += [state.eq(_START), bit.eq(0), self.busy.eq(0)]
         return m
