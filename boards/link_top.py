@@ -24,6 +24,7 @@ from .top import BoardTop
 __all__ = ["LinkTop", "baud_at", "usual_link"]
 
 _INBOX, _OUTBOX = 1024, 512
+_ROOMY_LUTS = 7000  # below, counters would take a fifth of the device
 
 
 def baud_at(board: Board, pll: Pll) -> int:
@@ -45,10 +46,14 @@ def baud_at(board: Board, pll: Pll) -> int:
 
 
 def usual_link(board: Board) -> LinkPlan:
-    """Buffers of a link: a block RAM each where one is large enough."""
+    """Buffers of a link: a block RAM each where one is large enough; counters where there is room
+    for them.
+    """
     shapes = board.block_ram.shapes
     block = max((deep for deep, wide in shapes if wide in (8, 9)), default=0)
-    return LinkPlan(inbox=max(_INBOX, block), outbox=max(_OUTBOX, block))
+    return LinkPlan(
+        inbox=max(_INBOX, block), outbox=max(_OUTBOX, block), counters=board.luts >= _ROOMY_LUTS
+    )
 
 
 class LinkTop(BoardTop):
@@ -151,7 +156,7 @@ class LinkTop(BoardTop):
     def _share(self, m: Module, test: SelfTest, sinks: list[Any]) -> None:
         """Tokens of the host or of the self-test, whoever has the accelerator."""
         link, accelerator = self.link, self.accelerator
-        m.submodules.selftest = ResetInserter(link.restart & ~link.test_start)(test)
+        m.submodules.selftest = ResetInserter(link.restart)(test)
         testing = link.testing
         for ours, theirs, sink in zip(link.outputs, test.outputs, sinks, strict=True):
             m.d.comb += [

@@ -7,7 +7,7 @@
                              original.nir and discretisation.json; of a recurrent network
                              recurrent.safetensors
     samples.npz              held-out or calibration samples
-    generated/MODE/          Verilog, plan, manifest, simulation
+    generated/MODE/          Verilog, plan, manifest, simulation; ip, the block for other systems
     build/BOARD/             bitstream, reports and logs of the tools
     summary.json             all figures, by stage
 """

@@ -24,12 +24,17 @@ def grade_of(board: Board) -> Grade:
     1 on boards of the model's own grade, and of one of which none was routed: then the clock is
     that of the model's.
     """
-    return _grade(board.family, board.speed)
+    return _grade(board.family, _speed(board))
+
+
+def _speed(board: Board) -> str:
+    """An ECP5-5G is faster than any other of its grade."""
+    return f"{board.speed} of a 5G" if "5G" in board.device else board.speed
 
 
 @cache
 def _grade(family: str, speed: str) -> Grade:
-    own = next(board.speed for board in BOARDS.values() if board.family == family)
+    own = next(_speed(board) for board in BOARDS.values() if board.family == family)
     record = load_routed()
     lanes = max((each.lanes for each in record.values() if each.routed), default=0)
     ours, theirs = (_clocks(record, family, which, lanes) for which in (own, speed))
@@ -43,7 +48,7 @@ def _clocks(record: dict[str, Routed], family: str, speed: str, lanes: int) -> l
     return [
         record[board.name].fmax_mhz
         for board in BOARDS.values()
-        if (board.family, board.speed) == (family, speed)
+        if (board.family, _speed(board)) == (family, speed)
         and board.name in record
         and record[board.name].routed
         and record[board.name].lanes == lanes

@@ -185,7 +185,7 @@ class Device:
     def counters(self, *, clear: bool = False) -> Counters:
         """What was counted; ``clear`` begins anew. Raises UnsupportedError where nothing counts."""
         manifest = self._project().manifest
-        if not self.identity.counters:
+        if self.identity.counters <= len(LINK_COUNTERS):  # there are always those of the link
             raise self._without("counters")
         found = self._commands.ask(FrameType.COUNTERS, [bytes([clear])], FrameType.COUNTED)
         wanted = len(manifest.counter_ports) + len(LINK_COUNTERS)

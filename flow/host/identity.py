@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from spikewright.golden.errors import LinkError
 from spikewright.golden.link import IDENTITY_BYTES, INCREMENT_BITS
 
-__all__ = ["Identity"]
+__all__ = ["NAME_BYTES", "Identity"]
 
-_FIELDS = struct.Struct("<B3sHHHBB32s32s16s")
+NAME_BYTES = 16
+"""Of a board's name so many are told."""
+
+_FIELDS = struct.Struct(f"<B3sHHHBB32s32s{NAME_BYTES}s")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +20,8 @@ class Identity:
 
     ``ready``: the network is there. ``loads``: networks can be loaded. ``tests``: a self-test is
     built in. ``increment``: of the UART's rate, 0 where the link is none. ``inbox``, ``outbox``,
-    ``longest`` payload: bytes. ``network_hash``, ``plan_hash``: hex.
+    ``longest`` payload: bytes. ``counters``: values of COUNTED, the link's too. ``network_hash``,
+    ``plan_hash``: hex.
     """
 
     ready: bool

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from spikewright.flow.cosim.manifest import Manifest, read_manifest
 from spikewright.flow.files import read_json
-from spikewright.flow.host.identity import Identity
+from spikewright.flow.host.identity import NAME_BYTES, Identity
 from spikewright.golden.errors import FileError, LinkError
 from spikewright.golden.spec import Network
 from spikewright.golden.spec.file import load
@@ -88,12 +88,11 @@ def _generated(root: Path, identity: Identity, where: str) -> Path:
 
 def _check_board(root: Path, identity: Identity, where: str) -> None:
     """Where it was built for boards, the device is one of them."""
-    boards = [
-        read_json(path).get("board") for path in sorted((root / "build").glob("*/build.json"))
-    ]
-    if boards and identity.board not in boards:
+    reports = [read_json(path) for path in sorted((root / "build").glob("*/build.json"))]
+    boards = [str(report.get("board")) for report in reports]
+    if boards and identity.board not in [name[:NAME_BYTES] for name in boards]:
         raise LinkError(
-            f"the board must be one that the project was built for: {', '.join(map(str, boards))}",
+            f"the board must be one that the project was built for: {', '.join(boards)}",
             found=repr(identity.board),
             where=where,
             action="give another --port, or build for this board",

@@ -8,6 +8,7 @@ import jinja2
 from spikewright.flow.synthesize.sample import StoredSample
 from spikewright.hdl.guard import GUARD_COUNTERS
 from spikewright.hdl.interfaces import RegisterMap
+from spikewright.hdl.interfaces.register_map import RESET_CYCLES
 from spikewright.hdl.token import TokenLayout
 
 from .interface import Wrapped
@@ -78,6 +79,7 @@ def _render(wrapped: Wrapped, counts: list[int], expected: int, steps: int) -> s
         image=len(accelerator.image) if accelerator.loading else None,
         steps=steps if framed else None,
         losses=losses,
+        reset_cycles=RESET_CYCLES,
         watchdog=_LEAST_PATIENCE + _PATIENCE * neurons,
         registers=None if registers is None else _registers(registers),
     )

@@ -19,6 +19,16 @@ module SB_IO #(
     assign D_IN_0 = PACKAGE_PIN;
 endmodule
 
+module SB_GB_IO #(
+    parameter [5:0] PIN_TYPE = 6'b000000,
+    parameter IO_STANDARD = "SB_LVCMOS"
+) (
+    inout PACKAGE_PIN,
+    output GLOBAL_BUFFER_OUTPUT
+);
+    assign GLOBAL_BUFFER_OUTPUT = PACKAGE_PIN;
+endmodule
+
 module SB_PLL40_PAD #(
     parameter FEEDBACK_PATH = "SIMPLE", parameter PLLOUT_SELECT = "GENCLK",
     parameter DIVR = 0, parameter DIVF = 0, parameter DIVQ = 0, parameter FILTER_RANGE = 0

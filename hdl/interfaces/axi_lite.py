@@ -39,8 +39,8 @@ AXI_LITE = {
 class AxiLiteSlave(wiring.Component):
     """Takes one write and one read at a time, and hands them to registers in turn.
 
-    Address and data of a write may come in any order. Where both a write and a read wait, the one
-    goes that did not go last.
+    Address and data of a write may come in any order. Where both a write and a read wait, the write
+    goes first; the next one comes too late to be in front of that read.
 
     Members
     -------
@@ -70,7 +70,7 @@ class AxiLiteSlave(wiring.Component):
         write_address, read_address = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
         data, strobes = Signal(DATA_BITS), Signal(DATA_BITS // 8)
         held_aw, held_w, held_ar = Signal(), Signal(), Signal()
-        busy, writes, wrote = Signal(), Signal(), Signal()
+        busy, writes = Signal(), Signal()
         can_write, can_read, nothing = Signal(), Signal(), Signal()
         m.d.comb += [self.awready.eq(~held_aw), self.wready.eq(~held_w), self.arready.eq(~held_ar)]
         with m.If(self.awvalid & self.awready):
@@ -95,12 +95,9 @@ class AxiLiteSlave(wiring.Component):
             self.bus.data.eq(data),
         ]
         with m.If(~busy):
-            m.d.sync += [
-                busy.eq(can_write | can_read),
-                writes.eq(can_write & ~(can_read & wrote)),
-            ]
+            m.d.sync += [busy.eq(can_write | can_read), writes.eq(can_write)]
         with m.Elif(self.bus.done | nothing):
-            m.d.sync += [busy.eq(0), wrote.eq(writes)]
+            m.d.sync += busy.eq(0)
             response = Mux(self.bus.error & ~nothing, SLVERR, OKAY)
             with m.If(writes):
                 m.d.sync += [

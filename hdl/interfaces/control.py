@@ -12,7 +12,7 @@ from spikewright.hdl.guard import GUARD_COUNTERS
 from spikewright.hdl.load import LOAD_SIGNATURE
 
 from .register_file import REGISTER, REGISTER_BUS, RegisterFile
-from .register_map import DATA_BITS, RegisterMap
+from .register_map import DATA_BITS, RESET_CYCLES, RegisterMap
 
 __all__ = ["Control", "counters_of"]
 
@@ -40,12 +40,13 @@ class Control(wiring.Component):
 
     Members
     -------
-    bus : In(``REGISTER_BUS``). clear : Out, zeroes the counters. reset : Out, 1 in the cycle after
-    a reset was asked for. counters : In, those of ``counters_of``, the first lowest. steps : Out,
-    T, where inputs are frames. load : Out(stream), loaded : In, where weights are loaded. result,
-    framing : In, for STATUS: an output waits; a transfer was framed otherwise than its token. irq :
-    Out, a result waits and the host wants to know. data : Out, what a host writes. of : the
-    registers of tokens, as ``RegisterFile`` has them.
+    bus : In(``REGISTER_BUS``). clear : Out, zeroes the counters. reset : Out, 1 for
+    ``RESET_CYCLES`` after a reset, and after one was asked for; accesses wait meanwhile. counters :
+    In, those of ``counters_of``, the first lowest. steps : Out, T, where inputs are frames. load :
+    Out(stream), loaded : In, where weights are loaded. result, framing : In, for STATUS: an output
+    waits; a transfer was framed otherwise than its token. irq : Out, a result waits and the host
+    wants to know. data : Out, what a host writes. of : the registers of tokens, as ``RegisterFile``
+    has them.
 
     Timing
     ------
@@ -107,7 +108,12 @@ class Control(wiring.Component):
             self.clear.eq(written & file.data[_CLEAR]),
             snapshot.eq(written & file.data[_SNAPSHOT]),
         ]
-        m.d.sync += self.reset.eq(written & file.data[_RESET])
+        left = Signal(range(RESET_CYCLES + 1), init=RESET_CYCLES)
+        m.d.comb += [self.reset.eq(left != 0), file.hold.eq(self.reset)]
+        with m.If(written & file.data[_RESET]):
+            m.d.sync += left.eq(RESET_CYCLES)
+        with m.Elif(self.reset):
+            m.d.sync += left.eq(left - 1)
         self._status(m, ports)
         if self._has("STEPS"):
             self._steps(m, ports["STEPS"])
@@ -115,7 +121,7 @@ class Control(wiring.Component):
             m.d.comb += [
                 self.load.payload.eq(file.data),
                 self.load.valid.eq(ports["LOAD"].written),
-                ports["LOAD"].refuse.eq(~self.load.ready | self.reset),
+                ports["LOAD"].refuse.eq(~self.load.ready),
             ]
         for k, name in enumerate(self.registers.counters):
             kept = Signal(DATA_BITS, name=f"kept_{name.lower()}")
@@ -128,7 +134,7 @@ class Control(wiring.Component):
         """STATUS, INTERRUPT and REFUSED."""
         framing = Signal()
         refused = Signal(DATA_BITS)
-        loaded = self.loaded & ~self.reset if self._has("LOAD") else 1
+        loaded = self.loaded if self._has("LOAD") else 1
         m.d.comb += [
             ports["STATUS"].value.eq(loaded | self.result << 1 | framing << 2),
             ports["REFUSED"].value.eq(refused),

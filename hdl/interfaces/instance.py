@@ -22,7 +22,7 @@ class AcceleratorInstance(wiring.Component):
 
     Members
     -------
-    Those of the accelerator. reset : In, beside the domain's own.
+    Those of the accelerator. reset : In, beside the domain's own; for ``RESET_CYCLES`` or more.
     """
 
     def __init__(self, *, accelerator: Accelerator, module: str) -> None:

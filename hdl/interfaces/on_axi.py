@@ -35,8 +35,8 @@ class AxiAccelerator(wiring.Component):
     latency, interval : cycles of an access, as of ``AxiLiteSlave``. Tokens pass at one a cycle; the
     output has a cycle more than the accelerator.
 
-    RESET of CONTROL takes no token in its cycle, and leaves an offer on m_axis standing until it is
-    taken, as AXI asks for.
+    While CONTROL resets it no token is taken, and an offer on m_axis stands until it is taken, as
+    AXI asks for.
     """
 
     latency = AxiLiteSlave.latency
@@ -73,10 +73,8 @@ class AxiAccelerator(wiring.Component):
             m.d.comb += slave.stop.eq(control.reset)
         m.submodules.master = master = self.master
         self._join(m, "m_axis", master, _STREAM)
+        wiring.connect(m, core.o, master.i)
         m.d.comb += [
-            master.i.payload.eq(core.o.payload),
-            master.i.valid.eq(core.o.valid & ~control.reset),
-            core.o.ready.eq(master.i.ready),
             core.reset.eq(control.reset),
             core.clear.eq(control.clear),
             control.counters.eq(Cat(counters_of(core))),

@@ -1,6 +1,6 @@
 """An accelerator behind Wishbone: registers, and tokens through them."""
 
-from amaranth.hdl import Cat, Module, ResetInserter, Signal
+from amaranth.hdl import Cat, Module, ResetInserter
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
@@ -74,8 +74,8 @@ class WishboneAccelerator(wiring.Component):
         m.submodules.wishbone = slave = WishboneSlave()
         m.submodules.control = control = self.control
         m.submodules.core = core = self.core
-        again = Signal()
-        m.d.comb += [again.eq(control.reset), core.reset.eq(again), core.clear.eq(control.clear)]
+        again = control.reset
+        m.d.comb += [core.reset.eq(again), core.clear.eq(control.clear)]
         for name, member in WISHBONE.items():
             mine, its = getattr(self, f"wb_{name}"), getattr(slave, name)
             m.d.comb += its.eq(mine) if member.flow is wiring.In else mine.eq(its)
@@ -87,14 +87,14 @@ class WishboneAccelerator(wiring.Component):
             m.d.comb += [
                 writer.word.eq(control.data),
                 writer.written.eq(data.written),
-                data.refuse.eq((writer.free == 0) | again),
+                data.refuse.eq(writer.free == 0),
                 free.value.eq(writer.free),
             ]
         m.submodules.reader = reader = ResetInserter(again)(self.reader)
         wiring.connect(m, core.o, reader.i)
         m.d.comb += [
             control.of.out_data.value.eq(reader.word),
-            control.of.out_data.refuse.eq((reader.level == 0) | again),
+            control.of.out_data.refuse.eq(reader.level == 0),
             reader.taken.eq(control.of.out_data.read),
             control.of.out_level.value.eq(reader.level),
             control.result.eq(reader.result),

@@ -42,7 +42,7 @@ class RegisterFile(wiring.Component):
     bus : In(``REGISTER_BUS``). data : Out, what is written. of : for each register, by its name in
     lower letters: value : In, what a read gets; refuse : In, any access to it in this cycle is an
     error; read, written : Out, 1 in the cycle in which it is accessed without one. refused : Out, 1
-    in the cycle in which an access is found to be an error.
+    in the cycle in which an access is found to be an error. hold : In, accesses wait.
 
     Timing
     ------
@@ -63,6 +63,7 @@ class RegisterFile(wiring.Component):
                 "bus": In(REGISTER_BUS),
                 "data": Out(DATA_BITS),
                 "refused": Out(1),
+                "hold": In(1),
                 "of": Out(Signature({each.key: Out(REGISTER) for each in registers.registers})),
             }
         )
@@ -75,12 +76,13 @@ class RegisterFile(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Look the register up; answer a cycle later."""
         m = Module()
-        accept, good = Signal(), Signal()
+        looks, accept, good = Signal(), Signal(), Signal()
         value = Signal(DATA_BITS)
         m.d.comb += [
-            accept.eq(self.bus.valid & self.bus.whole & ~self.bus.done),
+            looks.eq(self.bus.valid & ~self.bus.done & ~self.hold),
+            accept.eq(looks & self.bus.whole),
             self.data.eq(self.bus.data),
-            self.refused.eq(self.bus.valid & ~self.bus.done & ~good),
+            self.refused.eq(looks & ~good),
         ]
         with m.Switch(self.bus.address):
             for register in self.registers.registers:
@@ -99,7 +101,7 @@ class RegisterFile(wiring.Component):
                                 good.eq(accept & ~port.refuse),
                                 port.written.eq(accept & ~port.refuse),
                             ]
-        m.d.sync += self.bus.done.eq(self.bus.valid & ~self.bus.done)
+        m.d.sync += self.bus.done.eq(looks)
         with m.If(good):
             m.d.sync += self.bus.value.eq(value)
         with m.Else():

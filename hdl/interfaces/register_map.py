@@ -15,6 +15,7 @@ __all__ = [
     "DATA_BITS",
     "MAGIC",
     "MAP_VERSION",
+    "RESET_CYCLES",
     "Access",
     "Block",
     "Field",
@@ -28,6 +29,8 @@ DATA_BITS = 32
 ADDRESS_BITS = 12  # of bytes: the window of an accelerator is 4 KiB
 MAGIC = int.from_bytes(b"SPKW", "big")
 MAP_VERSION = 1
+# What is under way in adder trees and pipelines is not reset: it has to run out meanwhile.
+RESET_CYCLES = 32
 _HASH_WORDS = 4
 
 
@@ -183,8 +186,8 @@ _CONTROL = Block(
                 Field(
                     name="RESET",
                     low=2,
-                    text="resets the accelerator and forgets all tokens in it; weights have to be"
-                    " loaded again",
+                    text="resets the accelerator and forgets all tokens in it; accesses wait the"
+                    f" {RESET_CYCLES} cycles that it takes, and weights have to be loaded again",
                 ),
             ),
         ),

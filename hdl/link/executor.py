@@ -50,11 +50,12 @@ class Executor(wiring.Component):
     o : Out(stream), bytes for the outbox; wants : Out, it has some; free : In, it may write;
     commit, kind : Out, obeyed while ``open`` : In.
     ready : In, the network is there. increment : In, of the UART. count_0, count_1, ... : In,
-    counters; clear : Out, zeroes them. restart : Out, resets the accelerator.
+    counters; clear : Out, zeroes them. restart : Out, begins a reset of the
+    accelerator; restarting : In, from the next cycle on until it is over.
     begin, index, spikes, end, keep, steps, bytes, last, done : to and from ``Feeder``.
     load, load_first, load_last : Out, and load_done, load_result : In, of ``Loader``, where it
-    loads. test_start : Out, test_done, test_right : In, where it tests; the accelerator is reset in
-    the cycle before.
+    loads. test_start : Out, test_done, test_right : In, where it tests, once the accelerator was
+    reset.
 
     Timing
     ------
@@ -102,6 +103,7 @@ class Executor(wiring.Component):
             **{f"count_{k}": In(bits) for k, bits in enumerate(counters)},
             "clear": Out(1),
             "restart": Out(1),
+            "restarting": In(1),
             "begin": Out(1),
             "index": Out(4),
             "spikes": Out(2),
@@ -163,8 +165,9 @@ class Executor(wiring.Component):
             self._answer(m, kind, left, fault, first, place, takes)
             if self.tests:
                 with m.State("BEGIN"):
-                    m.d.comb += self.test_start.eq(1)
-                    m.next = "TEST"
+                    with m.If(~self.restarting):
+                        m.d.comb += self.test_start.eq(1)
+                        m.next = "TEST"
                 with m.State("TEST"), m.If(self.test_done):
                     m.d.sync += first.eq(self.test_right)
                     m.next = "SKIP"

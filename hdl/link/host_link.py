@@ -23,7 +23,10 @@ from .receiver import FrameReceiver
 from .sender import FrameSender
 from .uart import BYTES
 
-__all__ = ["HostLink", "LinkPlan"]
+__all__ = ["RESTART_CYCLES", "HostLink", "LinkPlan"]
+
+RESTART_CYCLES = 32
+"""Of a reset of the accelerator; cores have registers without one, which must run empty."""
 
 _TAG_BYTES = 4
 _HASH_BYTES = 32
@@ -85,8 +88,8 @@ class HostLink(wiring.Component):
     rx : In(stream), tx : Out(stream) of bytes. increment : In, of the UART; 0 where there is none.
     o_0, o_1, ... : Out(stream), to the accelerator's inputs. i : In(stream), its output. steps :
     Out, T. count_0, count_1, ... : In, its counters. clear : Out, zeroes them. ready : In, its
-    network is there. restart : Out, from a flip-flop: it is to be reset. connected : Out.
-    test_start : Out, for a cycle in which the accelerator is being reset: a self-test is to begin;
+    network is there. restart : Out, from a flip-flop: it is to be reset, for ``RESTART_CYCLES`` in
+    which no token passes. connected : Out. test_start : Out, for a cycle: a self-test is to begin;
     testing : Out, from then on it has the accelerator, until test_done : In, for a cycle in which
     test_right : In says how it ended. These where it tests.
 
@@ -192,7 +195,14 @@ class HostLink(wiring.Component):
             setattr(m.submodules, name, ResetInserter(anew)(getattr(self, name)))
         again = Signal()
         m.d.comb += again.eq(anew | self.executor.restart)
-        m.d.sync += self.restart.eq(again)
+        # Long enough for what is under way where registers have no reset.
+        left = Signal(range(RESTART_CYCLES))
+        with m.If(again):
+            m.d.sync += [self.restart.eq(1), left.eq(RESTART_CYCLES - 1)]
+        with m.Elif(left != 0):
+            m.d.sync += left.eq(left - 1)
+        with m.Else():
+            m.d.sync += self.restart.eq(0)
         for name in ("feeder", "collector"):
             setattr(m.submodules, name, ResetInserter(again)(getattr(self, name)))
         wiring.connect(m, wiring.flipped(self.rx), deframer.i)
@@ -260,6 +270,7 @@ class HostLink(wiring.Component):
         m.d.comb += [
             executor.number.eq(self.endpoint.send_ack),
             executor.ready.eq(self.ready),
+            executor.restarting.eq(self.restart),
             executor.increment.eq(self.increment),
             executor.done.eq(feeder.done),
             executor.open.eq(outbox.open),
@@ -303,15 +314,15 @@ class HostLink(wiring.Component):
         sent, ended = Signal(), Signal()
         m.d.comb += [
             collector.i.payload.eq(self.i.payload),
-            collector.i.valid.eq(self.i.valid),
-            self.i.ready.eq(collector.i.ready),
+            collector.i.valid.eq(self.i.valid & ~self.restart),
+            self.i.ready.eq(collector.i.ready & ~self.restart),
         ]
         for k, outside in enumerate(self.outputs):
             inside = getattr(feeder, f"o_{k}")
             m.d.comb += [
                 outside.payload.eq(inside.payload),
-                outside.valid.eq(inside.valid),
-                inside.ready.eq(outside.ready),
+                outside.valid.eq(inside.valid & ~self.restart),
+                inside.ready.eq(outside.ready & ~self.restart),
             ]
             accepts = inside.valid & inside.ready
             with m.If(accepts):

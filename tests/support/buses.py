@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -131,13 +132,22 @@ def simulate_bus(case, folder, interface, *, seed=1):
         environment.pop(name, None)
     tests = str(Path(__file__).parents[1])
     environment["PYTHONPATH"] = os.pathsep.join([tests, environment.get("PYTHONPATH", "")])
-    done = subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, "-c", _RUN, sources],
-        cwd=place, env=environment, capture_output=True, text=True, check=False, timeout=_PATIENCE_SECONDS, start_new_session=True,
-    )  # fmt: skip
-    log = place / "run.log"
-    tail = log.read_text()[-6000:] if log.is_file() else done.stderr
-    assert done.stdout.split()[-2:] == ["3", "0"], (
-        f"{done.stdout[-200:]}{done.stderr[-800:]}\n{tail}"
+        cwd=place,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
+    try:
+        output, _ = process.communicate(timeout=_PATIENCE_SECONDS)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)  # the simulator is its child
+            process.communicate()
+    log = place / "run.log"
+    tail = log.read_text()[-6000:] if log.is_file() else ""
+    assert output.split()[-2:] == ["4", "0"], f"{output[-1000:]}\n{tail}"
     return job

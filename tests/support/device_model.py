@@ -277,7 +277,7 @@ class DeviceModel:
         flags = self.ready | (self.image_words > 0) << 1 | (self.stored is not None) << 2
         body = struct.pack("<B", flags) + self.increment.to_bytes(3, "little")
         body += struct.pack("<HHH", self.inbox, self.outbox, self.longest)
-        body += bytes([len(self.accelerator.inputs), len(self.counts)])
+        body += bytes([len(self.accelerator.inputs), len(self.counts) + 3])
         return 144, body + self.network + self.plan + self.board.ljust(16, b"\0")
 
     def _tokens(self, payload: bytes, tag: bytes, now: float):

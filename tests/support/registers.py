@@ -1,8 +1,17 @@
-"""Accesses of registers in Amaranth's simulator."""
+"""Accesses of registers in Amaranth's simulator, and ports of Verilog."""
+
+import re
 
 from spikewright.hdl.interfaces.register_map import Access, Register, RegisterMap
 
-__all__ = ["access", "small_map"]
+__all__ = ["access", "ports_in", "small_map"]
+
+
+def ports_in(text, top):
+    """Names of the ports that a module of that Verilog declares."""
+    begins = text.index(f"\nmodule {top}(")
+    body = text[begins : text.index("\nendmodule", begins)]
+    return set(re.findall(r"^\s*(?:input|output) (?:\[\d+:0\] )?(\w+);", body, re.M))
 
 
 def small_map():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from spikewright.boards import get_board
-from spikewright.flow.area import estimate_area, grades
+from spikewright.flow.area import calibrated, estimate_area, grades
 from spikewright.flow.area.examples import EXAMPLES
 from spikewright.flow.plan import default_plan
 from spikewright.flow.routed import load_routed
@@ -61,7 +61,19 @@ def test_the_estimate_is_faster_and_wider(record):
     assert (fast.luts, fast.block_rams) == (slow.luts, slow.block_rams)
 
 
+def test_a_5g_is_a_grade_of_its_own(record):
+    record(ulx3s_85f=(8, 100.0), versa_ecp5=(8, 150.0), butterstick=(8, 200.0))
+    assert grades.grade_of(get_board("orangecrab-85f")).ratio == 1.5
+    assert grades.grade_of(get_board("ecp5-evn")).ratio == 2.0
+
+
 def test_the_record_says_that_they_are_faster():
     grades._grade.cache_clear()
-    for name in ("hx8k-b-evn", "tinyfpga-bx", "versa-ecp5"):
-        assert 1.2 < grades.grade_of(get_board(name)).ratio < 4
+    record = load_routed()
+    routed = [get_board(name) for name, each in record.items() if each.routed]
+    for board in routed:
+        ratio = grades.grade_of(board).ratio
+        if board.speed in ("UP", "6"):
+            assert ratio == 1.0
+        elif calibrated(board.family):
+            assert 1.1 < ratio < 4

@@ -420,7 +420,7 @@ def test_a_board_without_lut_ram_says_what_to_do(project, tmp_path):
     result = spikewright("build", project, "--board", "icebreaker", cwd=tmp_path, ok=False)
     assert "generate with --membranes block" in failure(result, 2)
     result = spikewright("build", project, "--board", "other", cwd=tmp_path, ok=False)
-    assert "icebreaker, ulx3s-85f" in failure(result, 2)
+    assert "spikewright boards lists" in failure(result, 2)
     result = spikewright(
         "build", project, "--board", "ulx3s-85f", "--sample", 60, cwd=tmp_path, ok=False
     )
@@ -442,7 +442,7 @@ def test_the_cells_of_a_board(project, tmp_path):
     assert made["gates_modes"] == {"collapsed": {"icebreaker": run}}
     assert "cosim" not in made and "performance" not in made, "of the Verilog nothing is known"
     result = spikewright("cosim", project, *options, "other", cwd=tmp_path, ok=False)
-    assert "icebreaker, ulx3s-85f" in failure(result, 2)
+    assert "spikewright boards lists" in failure(result, 2)
     spikewright("generate", project, "--lanes", "1", "--membranes", "lutram", cwd=tmp_path)
     assert "gates" not in summary(project) and not summary(project)["gates_modes"]
     result = spikewright("cosim", project, *options, "icebreaker", cwd=tmp_path, ok=False)

@@ -50,7 +50,7 @@ def test_who_it_is(chain):
         assert (identity.network_hash, identity.board) == (chain.network.content_hash, "ulx3s-85f")
         assert (identity.ready, identity.loads, identity.tests) == (True, False, True)
         assert (identity.inbox, identity.outbox, identity.longest) == (512, 512, 128)
-        assert (identity.inputs, identity.counters) == (1, len(chain.manifest.counter_ports))
+        assert (identity.inputs, identity.counters) == (1, len(chain.manifest.counter_ports) + 3)
         assert device.clock_hz == 12e6
     line.baud = None
     assert identity.clock_hz(None) is None and chain.opened().clock_hz is None
@@ -269,7 +269,7 @@ def test_another_bitstream(chain):
 
 def test_another_board(chain, tmp_path):
     make_project(tmp_path, chain.network, default_plan(chain.network, Mode.COLLAPSED))
-    report = tmp_path / "build" / "icebreaker" / "report.json"
+    report = tmp_path / "build" / "icebreaker" / "build.json"
     report.parent.mkdir(parents=True)
     report.write_text('{"board": "icebreaker"}')
     with pytest.raises(

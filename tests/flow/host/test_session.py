@@ -244,9 +244,28 @@ def test_time_in_which_nobody_looks_does_not_count():
     for payload in sent:
         session.send(FrameType.ECHO, payload)
     found = []
-    while len(found) < 40:
+    for _ in range(200):
         line.time += 100  # what its user does in between
+        line.device.stuck = True
+        session.pump(1e-3)  # and nothing has come
+        line.device.stuck = False
         session.pump(1.0)
         found += [got.payload for got in session.received]
         session.received.clear()
     assert found == sent and session.statistics.reconnects == 0
+
+
+def test_what_came_again_is_acknowledged_again():
+    """A device whose outbox is full hears at once that it may go on."""
+    line = Line(device(), Hostility(delay_s=0))
+    session = connected(line)
+    echoes(session, [b"once"])
+    session.pump(0.0)
+    line.device.answers.clear()
+    line.bring(encode(Frame(FrameType.ECHOED, seq=0, ack=1, payload=b"once")), line.time)
+    session.pump(0.0)
+    assert not session.received and session.statistics.repeated == 1
+    heard = []
+    line.device.feed = lambda data, now: heard.extend(Decoder().feed(data))
+    session.pump(0.0)
+    assert [(frame.type, frame.ack) for frame in heard] == [(FrameType.ACK, 1)]

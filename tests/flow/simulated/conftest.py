@@ -1,7 +1,7 @@
 """Boards that the host program talks to: one in the simulator, and one that somebody plugged in."""
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +50,7 @@ def simulated(folder, name, mode=Mode.COLLAPSED, **changes):
         constraint_mhz=board.goal_mhz,
         accelerator=Accelerator(network=network, plan=plan),
         sample=sample,
-        link=usual_link(board),
+        link=replace(usual_link(board), counters=True),
     )
     program = simulate_board(top, folder / "board", optimise="-O1")
     return _bench(folder / "p", network, mode, x, program)

@@ -121,7 +121,10 @@ def test_a_self_test_that_fails(tmp_path):
 @pytest.mark.parametrize("name", ["ulx3s-85f", "tang-nano-9k", "hx8k-b-evn", "colorlight-i5"])
 def test_other_boards(tmp_path, name):
     found = simulated(tmp_path, name)
-    with found.program.running() as running, closing(
-        Device.open(running.port, found.folder, baud=running.baud, timeout=TIMEOUT_S)
-    ) as device:
+    with (
+        found.program.running() as running,
+        closing(
+            Device.open(running.port, found.folder, baud=running.baud, timeout=TIMEOUT_S)
+        ) as device,
+    ):
         assert check(found, device.infer(found.x)) == len(found.x)

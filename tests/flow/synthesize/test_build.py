@@ -7,6 +7,7 @@ import pytest
 
 from spikewright.boards import get_board
 from spikewright.flow.generate import image_bytes
+from spikewright.flow.plan_file import plan_hash
 from spikewright.flow.synthesize import memory_use
 from spikewright.flow.synthesize.netlist import synthesise
 from spikewright.golden.errors import ConfigurationError, FileError, RangeError, ToolError
@@ -73,7 +74,13 @@ def test_a_device_that_is_full(case, tmp_path, pretend):
 def test_a_build_says_what_it_is(case, tmp_path, pretend):
     pretend()
     report = case.build("ulx3s-85f", tmp_path / "b")
-    assert json.loads((tmp_path / "b" / "build.json").read_text()) == report.as_dict()
+    of = {
+        "network": case.network.content_hash,
+        "plan": plan_hash(case.plan),
+        "mode": str(case.plan.mode),
+    }
+    assert json.loads((tmp_path / "b" / "build.json").read_text()) == of | report.as_dict()
+    assert report.link is None
 
 
 def test_weights_behind_the_bitstream(make_case, tmp_path, real_tools):

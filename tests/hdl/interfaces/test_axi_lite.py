@@ -1,6 +1,7 @@
-"""Reads and writes in any order of their channels; every one answered once, with what it must be."""
+"""Reads and writes, their channels in any order: each is answered once, as it must be."""
 
 import random
+from itertools import pairwise
 
 import pytest
 from amaranth.hdl import Module
@@ -166,7 +167,7 @@ def test_latency_and_interval(kind):
                 answers.append(cycle)
             await ctx.tick()
         assert answers[0] == slave.latency
-        assert {b - a for a, b in zip(answers, answers[1:], strict=False)} == {slave.interval}
+        assert {b - a for a, b in pairwise(answers)} == {slave.interval}
 
     simulate(dut, bench)
 

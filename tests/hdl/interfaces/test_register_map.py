@@ -63,8 +63,11 @@ class Many(Accelerator):
 
 @pytest.mark.parametrize(
     ("more", "text"),
-    [({"inputs": 17, "cores": 1}, "16 inputs, found 17"), ({"inputs": 1, "cores": 48}, "95 cores, found 96")],
-)  # fmt: skip
+    [
+        ({"inputs": 17, "cores": 1}, "16 inputs, found 17"),
+        ({"inputs": 1, "cores": 48}, "95 cores, found 96"),
+    ],
+)
 def test_what_it_has_no_room_for(more, text):
     with pytest.raises(
         UnsupportedError, match=f"^an accelerator on a bus must have at most {text}$"

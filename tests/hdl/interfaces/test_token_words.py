@@ -1,6 +1,7 @@
 """Words to tokens and back: none lost, none made up, room and level as they are."""
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -134,7 +135,7 @@ def test_latency_and_interval(layout):
         # The last word of a token is written in the cycles n - 1, 2 n - 1, ...
         after = [cycle - (n - 1) for cycle, offer in enumerate(offers) if offer]
         assert after[0] == writer.latency
-        assert {b - a for a, b in zip(after, after[1:], strict=False)} == {writer.interval}
+        assert {b - a for a, b in pairwise(after)} == {writer.interval}
 
     simulate(writer, writes)
 
@@ -142,10 +143,10 @@ def test_latency_and_interval(layout):
         ctx.set(reader.i.valid, 1)
         await ctx.tick()
         ctx.set(reader.i.valid, 0)
-        for cycles in range(1, 9):
-            if ctx.get(reader.level):
-                break
+        cycles = 1
+        while not ctx.get(reader.level):
             await ctx.tick()
+            cycles += 1
         assert cycles == reader.latency
         ctx.set(reader.i.valid, 1)
         await ctx.tick().repeat(7)

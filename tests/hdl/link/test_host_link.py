@@ -10,7 +10,7 @@ from amaranth.sim import Simulator
 
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import TokenKind
-from spikewright.hdl.link.host_link import HostLink, LinkPlan
+from spikewright.hdl.link.host_link import RESTART_CYCLES, HostLink, LinkPlan
 from spikewright.hdl.link.uart import BYTES
 from spikewright.hdl.queue import SpikeQueue
 from spikewright.hdl.token import TokenLayout, axes_of
@@ -296,7 +296,7 @@ def test_counters():
     counted = [each for each in heard if each.kind == 148]
     values = [int.from_bytes(counted[0].payload[4 * k : 4 * k + 4], "little") for k in range(5)]
     # Reset by the connection and by the command; one frame bad, one too early.
-    assert values == [0xDEADBEEF, 2, 1, 1, 0]
+    assert values == [0xDEADBEEF, 2 * RESTART_CYCLES, 1, 1, 0]
     assert [each.kind for each in heard if each.kind >= 16] == [149, 148]
     assert [each.kind for each in heard].count(NAK) in (1, 2)
 

@@ -1,0 +1,51 @@
+"""The host and the hardware, which were written from the same page, with a line between them."""
+
+import numpy as np
+import pytest
+
+from spikewright.flow.host import Device
+from spikewright.flow.plan import default_plan
+from spikewright.golden.spec import Mode
+from spikewright.hdl.link import LinkPlan
+from support.chains import bounded_chain, inputs_for
+from support.line import Hostility, Line
+from support.link_hardware import LinkedHardware
+from support.linked import golden_device, make_project
+
+GOOD = Hostility(delay_s=1e-3)
+HOSTILE = Hostility(
+    flip=2e-3, drop=1e-3, repeat=1e-3, burst=5e-4, reset=0.01, delay_s=1e-3, pieces=100
+)
+
+
+@pytest.mark.parametrize(
+    ("mode", "hostility", "seed"),
+    [
+        (Mode.COLLAPSED, GOOD, 0),
+        *(pytest.param(mode, HOSTILE, 1, marks=pytest.mark.rest) for mode in Mode),
+    ],
+)
+def test_answers_are_the_golden_models(tmp_path, mode, hostility, seed):
+    network = bounded_chain((7, 5, 3), seed=1)
+    plan = default_plan(network, mode)
+    manifest = make_project(tmp_path, network, plan)
+    x = inputs_for(network, 6)
+    steps = 4 if mode is Mode.STEPWISE else None
+    _, expected = golden_device(tmp_path, network, manifest, {"x": x}, steps=steps)
+    hardware = LinkedHardware(network, plan, sizes=LinkPlan(inbox=256, outbox=256))
+    line = Line(hardware, hostility, seed)
+    in_order = manifest.output.layout.in_order
+    with Device(line, tmp_path) as device:
+        assert device.identity.board == "simulated"
+        results = device.infer({"x": x}, steps=steps)
+        for result, wanted in zip(results, expected, strict=True):
+            assert np.array_equal(in_order(result.tokens), in_order(wanted))
+        # One alone, of which the hardware tells how long it took.
+        device.counters(clear=True)
+        (alone,) = device.infer({"x": x[1:2]}, steps=steps)
+        assert alone.latency_cycles is None or 10 < alone.latency_cycles < 5000
+        counters = device.counters()
+        if hostility is GOOD:
+            assert alone.latency_cycles is not None and device.statistics.again == 0
+            assert counters.cores["h0"]["spikes_in"] == np.count_nonzero(x[1])
+        assert device.echo(bytes(range(100, 200))) == bytes(range(100, 200))
