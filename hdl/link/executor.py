@@ -24,6 +24,15 @@ _ANSWERS = {
 }
 
 
+_CODE_BITS = 3
+_NONE = (1 << _CODE_BITS) - 1  # a type that is no command
+
+
+def _code(command: FrameType) -> int:
+    """The last bits of a command's type, which tell it from the others."""
+    return command & _NONE
+
+
 class Executor(wiring.Component):
     """Reads a command, does it, answers, says that it is done with.
 
@@ -120,7 +129,7 @@ class Executor(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """A state for each thing that a command has to do."""
         m = Module()
-        kind, left, own = Signal(8), Signal(range(self.longest + 1)), Signal()
+        kind, left, own = Signal(_CODE_BITS), Signal(range(self.longest + 1)), Signal()
         fault, first = Signal(8), Signal(8)
         place = Signal(range(max(IDENTITY_BYTES, COUNTER_BYTES * len(self.counters), 4) + 1))
         takes = Signal()
@@ -148,18 +157,12 @@ class Executor(wiring.Component):
                     m.next = "SKIP"
             with m.State("SKIP"):
                 # What a payload has that nobody asked for.
-                m.d.comb += self.i.ready.eq((left != 0) & (kind != FrameType.ECHO))
+                m.d.comb += self.i.ready.eq((left != 0) & (kind != _code(FrameType.ECHO)))
                 with m.If(takes):
                     m.d.sync += left.eq(left - 1)
-                with m.If((left == 0) | (kind == FrameType.ECHO)):
+                with m.If((left == 0) | (kind == _code(FrameType.ECHO))):
                     m.next = "CLAIM"
-            with m.State("CLAIM"):
-                m.d.comb += self.wants.eq(1)
-                with m.If(self.free):
-                    m.next = "ANSWER"
-            with m.State("ANSWER"):
-                m.d.comb += self.wants.eq(1)
-                self._answer(m, kind, left, fault, first, place, takes)
+            self._answer(m, kind, left, fault, first, place, takes)
             if self.tests:
                 with m.State("BEGIN"):
                     with m.If(~self.restarting):
@@ -171,7 +174,7 @@ class Executor(wiring.Component):
             with m.State("COMMIT"):
                 m.d.comb += [self.wants.eq(1), self.commit.eq(1)]
                 for command, answer in _ANSWERS.items():
-                    with m.If(kind == command):
+                    with m.If(kind == _code(command)):
                         m.d.comb += self.kind.eq(answer)
                 with m.If(fault != 0):
                     m.d.comb += self.kind.eq(FrameType.ERROR)
@@ -186,7 +189,8 @@ class Executor(wiring.Component):
         """The three bytes before a payload."""
         with m.State("TYPE"):
             m.d.comb += self.i.ready.eq(1)
-            m.d.sync += [kind.eq(self.i.payload), place.eq(0)]
+            known = self.i.payload[_CODE_BITS:] == FrameType.IDENTIFY >> _CODE_BITS
+            m.d.sync += [kind.eq(Mux(known, self.i.payload, _NONE)), place.eq(0)]
             with m.If(self.i.valid):
                 m.next = "LOW"
         with m.State("LOW"):
@@ -210,7 +214,7 @@ class Executor(wiring.Component):
             m.next = "SKIP"
 
         with m.Switch(kind):
-            with m.Case(FrameType.TOKENS):
+            with m.Case(_code(FrameType.TOKENS)):
                 m.next = "FIRST"
                 with m.If(~own):
                     refuse(Fault.NETWORK)
@@ -218,24 +222,24 @@ class Executor(wiring.Component):
                     refuse(Fault.NOT_READY)
                 with m.Elif(left < _TOKENS_HEADER):
                     refuse(Fault.SHORT)
-            with m.Case(FrameType.COUNTERS):
+            with m.Case(_code(FrameType.COUNTERS)):
                 m.next = "COUNTERS"
                 with m.If(left == 0):
                     refuse(Fault.SHORT)
-            with m.Case(FrameType.LOAD):
+            with m.Case(_code(FrameType.LOAD)):
                 if self.loads:
                     m.next = "LOAD"
                     with m.If(left == 0):
                         refuse(Fault.SHORT)
                 else:
                     refuse(Fault.WITHOUT)
-            with m.Case(FrameType.SELFTEST):
+            with m.Case(_code(FrameType.SELFTEST)):
                 if self.tests:
                     m.d.comb += self.restart.eq(1)
                     m.next = "BEGIN"
                 else:
                     refuse(Fault.WITHOUT)
-            with m.Case(FrameType.IDENTIFY, FrameType.RESET, FrameType.ECHO):
+            with m.Case(*map(_code, (FrameType.IDENTIFY, FrameType.RESET, FrameType.ECHO))):
                 pass
             with m.Default():
                 refuse(Fault.COMMAND)
@@ -302,66 +306,75 @@ class Executor(wiring.Component):
         place: Signal,
         takes: Value,
     ) -> None:
-        """The bytes of the answer."""
-
-        def give(byte: Value | Signal, count: int) -> None:
-            m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(byte)]
-            with m.If(self.o.ready):
-                m.d.sync += place.eq(place + 1)
-                with m.If(place == count - 1):
-                    m.next = "COMMIT"
-
-        with m.If(fault != 0):
-            give(Mux(place == 0, self.number, fault), 2)
-        with m.Else(), m.Switch(kind):
-            with m.Case(FrameType.IDENTIFY):
-                give(self._identity(m, place), IDENTITY_BYTES)
-            with m.Case(FrameType.ECHO):
-                m.d.comb += [
-                    self.o.valid.eq(self.i.valid & (left != 0)),
-                    self.o.payload.eq(self.i.payload),
-                    self.i.ready.eq(self.o.ready & (left != 0)),
-                ]
-                with m.If(takes):
-                    m.d.sync += left.eq(left - 1)
-                with m.If(left == 0):
-                    m.next = "COMMIT"
-            with m.Case(FrameType.COUNTERS):
-                self._counters(m, place, first)
-            with m.Case(FrameType.RESET):
-                m.d.comb += self.restart.eq(1)
+        """As many bytes as ``left`` says: those of ECHO as they come, others by words or bytes."""
+        held = Signal(8 * COUNTER_BYTES)
+        with m.State("CLAIM"):
+            m.d.comb += self.wants.eq(1)
+            with m.If(self.free):
+                m.next = "FETCH"
+                with m.If(fault != 0):
+                    m.d.sync += left.eq(2)
+                with m.Else(), m.Switch(kind):
+                    with m.Case(_code(FrameType.IDENTIFY)):
+                        m.d.sync += left.eq(IDENTITY_BYTES)
+                    with m.Case(_code(FrameType.COUNTERS)):
+                        m.d.sync += left.eq(COUNTER_BYTES * len(self.counters))
+                    with m.Case(_code(FrameType.ECHO)):
+                        m.next = "ECHO"
+                    with m.Case(_code(FrameType.RESET)):
+                        m.next = "RESTART"
+                    with m.Default():
+                        m.d.sync += left.eq(1)
+        with m.State("RESTART"):
+            m.d.comb += [self.wants.eq(1), self.restart.eq(1)]
+            m.next = "COMMIT"
+        with m.State("ECHO"):
+            m.d.comb += [
+                self.wants.eq(1),
+                self.o.valid.eq(self.i.valid & (left != 0)),
+                self.o.payload.eq(self.i.payload),
+                self.i.ready.eq(self.o.ready & (left != 0)),
+            ]
+            with m.If(takes):
+                m.d.sync += left.eq(left - 1)
+            with m.If(left == 0):
                 m.next = "COMMIT"
-            with m.Default():
-                give(first, 1)  # how a load or a test ended
+        words = Array(getattr(self, f"count_{k}") for k in range(len(self.counters)))
+        with m.State("FETCH"):
+            m.d.comb += self.wants.eq(1)
+            identity = self._identity(m, place)
+            m.next = "HOLD"  # the table is a cycle behind
+        with m.State("HOLD"):
+            m.d.comb += self.wants.eq(1)
+            # A counter is kept while its bytes go, so that they belong together.
+            m.d.sync += held.eq(words[place[2:]])
+            with m.If(fault != 0):
+                m.d.sync += held[:16].eq(Cat(self.number, fault))
+            with m.Elif(kind == _code(FrameType.IDENTIFY)):
+                m.d.sync += held[:8].eq(identity)
+            with m.Elif(kind != _code(FrameType.COUNTERS)):
+                m.d.sync += held[:8].eq(first)  # how a load or a test ended
+            m.next = "GIVE"
+        with m.State("GIVE"):
+            m.d.comb += [self.wants.eq(1), self.o.valid.eq(1), self.o.payload.eq(held[:8])]
+            with m.If(self.o.ready):
+                m.d.sync += [held.eq(held >> 8), place.eq(place + 1), left.eq(left - 1)]
+                with m.If((kind == _code(FrameType.IDENTIFY)) | place[:2].all()):
+                    m.next = "FETCH"
+                with m.If(left == 1):
+                    m.d.comb += self.clear.eq((kind == _code(FrameType.COUNTERS)) & first[0])
+                    m.next = "COMMIT"
 
     def _identity(self, m: Module, place: Signal) -> Value:
-        """Four bytes that may change, then those of a memory, which is a cycle behind."""
+        """Four bytes that may change, then those of a table."""
         m.submodules.identity = mem = memory.Memory(
-            shape=8, depth=len(self.identity), init=self.identity
+            shape=8,
+            depth=IDENTITY_BYTES,
+            init=[*bytes(_DYNAMIC_BYTES), *self.identity],
+            attrs={"ram_style": "logic"},
         )
         read = mem.read_port()
-        after = Mux(self.o.ready & self.o.valid, place + 1, place)
         flags = Cat(self.ready, Const(self.loads, 1), Const(self.tests, 1))
         changing = Cat(flags, Const(0, 5), self.increment, Const(0, 24 - INCREMENT_BITS))
-        m.d.comb += read.addr.eq((after - _DYNAMIC_BYTES)[: len(read.addr)])
-        return Mux(place < _DYNAMIC_BYTES, changing.word_select(place[:2], 8), read.data)
-
-    def _counters(self, m: Module, place: Signal, first: Signal) -> None:
-        """Each is kept while its four bytes go, so that they belong together."""
-        held, fresh = Signal(8 * COUNTER_BYTES), Signal()
-        values = Array(getattr(self, f"count_{k}") for k in range(len(self.counters)))
-        total = COUNTER_BYTES * len(self.counters)
-        m.d.comb += self.o.payload.eq(held[:8])
-        with m.If(~fresh):
-            m.d.sync += [held.eq(values[place[2:]]), fresh.eq(1)]
-        with m.Else():
-            m.d.comb += self.o.valid.eq(1)
-            with m.If(self.o.ready):
-                m.d.sync += [
-                    held.eq(held >> 8),
-                    place.eq(place + 1),
-                    fresh.eq(place[:2] != COUNTER_BYTES - 1),
-                ]
-                with m.If(place == total - 1):
-                    m.d.comb += self.clear.eq(first[0])
-                    m.next = "COMMIT"
+        m.d.comb += read.addr.eq(place)
+        return Mux(place[2:] == 0, changing.word_select(place[:2], 8), read.data)
