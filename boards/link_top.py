@@ -92,7 +92,9 @@ class LinkTop(BoardTop):
             output=accelerator.output_layout,
             steps_bits=accelerator.network.max_steps.bit_length() if framed else 0,
             counters=len(self.counters),
-            network=bytes.fromhex(accelerator.network.content_hash),
+            network=None
+            if accelerator.loading
+            else bytes.fromhex(accelerator.network.content_hash),
             plan=plan_hash,
             board=board.name,
             sizes=sizes,
@@ -112,8 +114,7 @@ class LinkTop(BoardTop):
     def work(self, m: Module, platform: Any) -> None:
         """Wires, bytes, the link, and the accelerator that it may reset."""
         m.submodules.link = link = self.link
-        m.submodules.accelerator = ResetInserter(link.restart)(self.accelerator)
-        accelerator = self.accelerator
+        m.submodules.accelerator = accelerator = self.accelerator
         m.submodules.baud_strap = strap = Strap(
             family=self.board.family, value=self.increment, bits=INCREMENT_BITS
         )
@@ -133,12 +134,38 @@ class LinkTop(BoardTop):
             transmitter.increment.eq(strap.o),
             link.increment.eq(strap.o),
             accelerator.clear.eq(link.clear),
-            link.ready.eq(accelerator.loaded if accelerator.loading else 1),
+            accelerator.restart.eq(link.restart),
+            link.ready.eq(accelerator.loaded if link.loads else 1),
         ]
+        if link.loads:
+            self._fill(m)
         for k in range(link.counted):
             m.d.comb += getattr(link, f"count_{k}").eq(self.counters[k])
         if not uart.shared:
             self._show(m, platform)
+
+    def _fill(self, m: Module) -> None:
+        """The accelerator's memories, by the flash until it has ended, by the host from then on."""
+        link, accelerator = self.link, self.accelerator
+        wiring.connect(m, accelerator.network, link.network)
+        m.d.comb += [
+            accelerator.reload.eq(link.reload),
+            link.load_done.eq(accelerator.load_done),
+            link.load_result.eq(accelerator.load_result),
+            link.tag.eq(accelerator.tag),
+        ]
+        if self.loader is None:
+            wiring.connect(m, link.load, accelerator.load)
+            m.d.comb += link.load_waits.eq(0)
+            return
+        boots, flash, host, load = self.boots, self.loader.o, link.load, accelerator.load
+        m.d.comb += [
+            link.load_waits.eq(boots),
+            load.valid.eq(Mux(boots, flash.valid, host.valid)),
+            load.payload.eq(Mux(boots, flash.payload, host.payload)),
+            flash.ready.eq(load.ready & boots),
+            host.ready.eq(load.ready & ~boots),
+        ]
 
     def _join(self, m: Module) -> None:
         """The accelerator and the host, or the self-test while it has it."""

@@ -5,9 +5,8 @@ from typing import Any
 
 from amaranth.build import Subsignal
 from amaranth.hdl import ClockDomain, Const, Elaboratable, Module, Signal, Value, ValueLike
-from amaranth.lib import io, wiring
+from amaranth.lib import io
 
-from spikewright.golden.errors import ConfigurationError
 from spikewright.hdl.accelerator import Accelerator
 
 from .board import Board, Flash, Light
@@ -24,14 +23,18 @@ _WAKE_SECONDS = 50e-6
 class BoardTop(Elaboratable):
     """An accelerator on a board; what it works on is told by those that are derived from this.
 
-    Weights that have to be loaded come from the board's flash, behind the bitstream; tokens wait
-    for them.
+    A network that is loaded comes from the board's flash first, behind the bitstream, where there
+    is one.
 
     Parameters
     ----------
     board : where it runs. pll : its clock, one of the board's.
     constraint_mhz : what place and route shall aim at; not what the clock is.
     accelerator : what works.
+
+    Members
+    -------
+    boots : Signal, the flash has the accelerator's ``load``.
     """
 
     def __init__(
@@ -44,13 +47,8 @@ class BoardTop(Elaboratable):
         # The same counters at every clock: only the PLL's settings may differ between two builds.
         self.reset = PowerOnReset(wait=round(_RESET_SECONDS * board.plls[-1].mhz * 1e6))
         self.loader: FlashLoader | None = None
-        if accelerator.loading:
-            if board.flash is None:
-                raise ConfigurationError(
-                    "weights that are loaded must have a flash to come from",
-                    found=f"none on {board.name}",
-                    action="generate with --weights block, or choose another board",
-                )
+        self.boots = Signal(init=1)
+        if accelerator.loading and board.flash is not None:
             self.loader = FlashLoader(
                 offset=board.flash.offset,
                 wake_cycles=round(_WAKE_SECONDS * board.plls[-1].mhz * 1e6),
@@ -61,7 +59,7 @@ class BoardTop(Elaboratable):
         m = Module()
         self._clock(m, platform)
         if self.loader is not None and self.board.flash is not None:
-            self._load(m, platform, self.loader, self.board.flash)
+            self._boot(m, platform, self.loader, self.board.flash)
         self.work(m, platform)
         return m
 
@@ -92,11 +90,12 @@ class BoardTop(Elaboratable):
         ]
         platform.add_clock_constraint(clock, self.constraint_mhz * 1e6)
 
-    def _load(self, m: Module, platform: Any, loader: FlashLoader, flash: Flash) -> None:
-        """The flash, which is read until all is loaded."""
+    def _boot(self, m: Module, platform: Any, loader: FlashLoader, flash: Flash) -> None:
+        """The flash, which is read until what is in it has ended, well or not."""
         m.submodules.loader = loader
-        wiring.connect(m, loader.o, self.accelerator.load)
-        m.d.comb += loader.stop.eq(self.accelerator.loaded)
+        m.d.comb += loader.stop.eq(~self.boots)
+        with m.If(self.accelerator.load_done):
+            m.d.sync += self.boots.eq(0)
         names = ("cs", "clk", "copi", "cipo", "wp", "hold")
         pins = platform.request(flash.resource, 0, dir=dict.fromkeys(names, "-"))
         for name in names:

@@ -107,17 +107,17 @@ def simulated_board(
     flip: float = 0.0,
     drop: float = 0.0,
     repeat: float = 0.0,
+    boots: bool = True,
 ) -> Iterator[RunningBoard]:
     """Run what ``build_stage`` with a link would put on a board, its port a pseudo-terminal.
 
     Parameters
     ----------
     seed, flip, drop, repeat : what happens on the line, as ``SimulatedBoard.running``.
+    boots : whether the project's network lies in its flash, where it looks for one there.
 
     Raises
     ------
-    UnsupportedError
-        If the design loads its weights from a flash memory, which is not simulated.
     ToolError
         If the simulator is missing or failed.
     """

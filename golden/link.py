@@ -107,5 +107,7 @@ class Loaded(enum.IntEnum):
     """How a load ended."""
 
     READY = 0
-    CRC = 1
-    LENGTH = 2
+    DAMAGED = 1
+    PARTIAL = 2
+    DESIGN = 3
+    BASE = 4

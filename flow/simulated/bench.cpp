@@ -1,6 +1,7 @@
 // A board whose serial port is a pseudo-terminal: bytes that are written to it become bits on the
 // simulated pin rx, and bits on tx become bytes that can be read. Its path is the first line that is
 // printed. SIGUSR1 is a loss of the clock: the board begins anew. It ends with its standard input.
+// A flash memory that the board reads has a file's bytes from an offset on, and is erased elsewhere.
 
 #include <cerrno>
 #include <csignal>
@@ -10,10 +11,13 @@
 #include <cstring>
 #include <deque>
 #include <fcntl.h>
+#include <fstream>
+#include <iterator>
 #include <poll.h>
 #include <pty.h>
 #include <termios.h>
 #include <unistd.h>
+#include <vector>
 
 #include "Vbench.h"
 #include "verilated.h"
@@ -99,6 +103,39 @@ struct Receiver {
     }
 };
 
+// A flash memory on SPI, mode 0; asleep until it is woken up by a command of its own.
+struct Flash {
+    std::vector<uint8_t> bytes;
+    size_t offset;
+    bool awake = false, selected = false;
+    int clock = 0, level = 1;
+    uint64_t command = 0;
+    size_t came = 0, sent = 0;
+
+    uint8_t at(size_t address) const {
+        return address < offset || address - offset >= bytes.size() ? 0xff : bytes[address - offset];
+    }
+
+    void cycle(int cs_n, int clk, int copi) {
+        if (cs_n) {
+            if (selected && came == 8 && command == 0xab) awake = true;
+            selected = false;
+            level = 1;
+        } else {
+            if (!selected) command = came = sent = 0;
+            selected = true;
+            if (clk && !clock && came < 32) {
+                command = command << 1 | copi;
+                ++came;
+            } else if (!clk && clock && came == 32 && command >> 24 == 0x03 && awake) {
+                level = at((command & 0xffffff) + sent / 8) >> (7 - sent % 8) & 1;
+                ++sent;
+            }
+        }
+        clock = clk;
+    }
+};
+
 [[noreturn]] void fail(const char *what) {
     std::fprintf(stderr, "%s: %s\n", what, std::strerror(errno));
     std::exit(2);
@@ -112,13 +149,15 @@ constexpr size_t most_bytes = 4096;
 }  // namespace
 
 int main(int argc, char **argv) {
-    if (argc != 6) {
-        std::fprintf(stderr, "usage: board CYCLES_A_BIT SEED FLIP DROP REPEAT\n");
+    if (argc != 8) {
+        std::fprintf(stderr, "usage: board CYCLES_A_BIT SEED FLIP DROP REPEAT FLASH OFFSET\n");
         return 2;
     }
     const double bit_cycles = std::atof(argv[1]);
     Noise noise{std::strtoull(argv[2], nullptr, 10) * 2654435761u + 88172645463325252ull};
     const Rates rates{std::atof(argv[3]), std::atof(argv[4]), std::atof(argv[5])};
+    std::ifstream image{argv[6], std::ios::binary};
+    Flash flash{{std::istreambuf_iterator<char>{image}, {}}, std::strtoull(argv[7], nullptr, 10)};
 
     int master, slave;
     char path[256];
@@ -153,10 +192,12 @@ int main(int argc, char **argv) {
         if (no_lock) --no_lock;
         to_board.cycle(noise, rates);
         bench.rx = to_board.level;
+        bench.flash_cipo = flash.level;
         bench.clock = 1;
         bench.eval();
         bench.clock = 0;
         bench.eval();
+        flash.cycle(bench.flash_cs_n, bench.flash_clk, bench.flash_copi);
         uint8_t byte;
         if (from_board.cycle(bench.tx, noise, rates, byte) && !noise.happens(rates.drop)) {
             heard.push_back(byte);

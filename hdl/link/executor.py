@@ -5,15 +5,24 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.golden.errors import ConfigurationError
-from spikewright.golden.link import IDENTITY_BYTES, INCREMENT_BITS, Fault, FrameType
+from spikewright.golden.link import (
+    IDENTITY_BYTES,
+    INCREMENT_BITS,
+    Fault,
+    FrameType,
+    Loaded,
+)
 
 from .uart import BYTES
 
-__all__ = ["COUNTER_BYTES", "Executor"]
+__all__ = ["COUNTER_BYTES", "LOADED_BITS", "Executor"]
 
 _TOKENS_HEADER = 2
 _DYNAMIC_BYTES = 4  # of IDENTITY: flags and the increment
+_NETWORK = 12  # where IDENTITY has the network's hash
+_HASH_BITS = 5  # of a place in it
 COUNTER_BYTES = 4
+LOADED_BITS = 3
 _ANSWERS = {
     FrameType.IDENTIFY: FrameType.IDENTITY,
     FrameType.LOAD: FrameType.LOADED,
@@ -50,12 +59,14 @@ class Executor(wiring.Component):
     o : Out(stream), bytes for the outbox; wants : Out, it has some; free : In, it may write;
     commit, kind : Out, obeyed while ``open`` : In.
     ready : In, the network is there. increment : In, of the UART. count_0, count_1, ... : In,
-    counters; clear : Out, zeroes them. restart : Out, begins a reset of the
-    accelerator; restarting : In, from the next cycle on until it is over.
+    counters; clear : Out, zeroes them. restart : Out, for a cycle: resets the accelerator, what
+    feeds it and what collects its tokens; no frame of these is half in the outbox then.
     begin, index, spikes, end, keep, steps, bytes, last, done : to and from ``Feeder``.
-    load, load_first, load_last : Out, and load_done, load_result : In, of ``Loader``, where it
-    loads. test_start : Out, test_done, test_right : In, where it tests, once the accelerator was
-    reset.
+    Where it loads: load : Out(stream), bytes of an image, of which load_first : Out, for a cycle,
+    says that it begins behind; load_waits : In, it cannot begin yet; load_idle : In, what was given
+    is done with; load_done, load_result : In, whether the image has ended then, and how. write,
+    place, byte : In, a byte of the network's hash.
+    Where it tests: test_start : Out, test_done, test_right : In, once the accelerator was reset.
 
     Timing
     ------
@@ -103,7 +114,6 @@ class Executor(wiring.Component):
             **{f"count_{k}": In(bits) for k, bits in enumerate(counters)},
             "clear": Out(1),
             "restart": Out(1),
-            "restarting": In(1),
             "begin": Out(1),
             "index": Out(4),
             "spikes": Out(2),
@@ -118,9 +128,13 @@ class Executor(wiring.Component):
             members |= {
                 "load": Out(BYTES),
                 "load_first": Out(1),
-                "load_last": Out(1),
+                "load_waits": In(1),
+                "load_idle": In(1),
                 "load_done": In(1),
-                "load_result": In(2),
+                "load_result": In(LOADED_BITS),
+                "write": In(1),
+                "place": In(_HASH_BITS),
+                "byte": In(8),
             }
         if tests:
             members |= {"test_start": Out(1), "test_done": In(1), "test_right": In(1)}
@@ -162,12 +176,12 @@ class Executor(wiring.Component):
                     m.d.sync += left.eq(left - 1)
                 with m.If((left == 0) | (kind == _code(FrameType.ECHO))):
                     m.next = "CLAIM"
+            self._restart(m, kind)
             self._answer(m, kind, left, fault, first, place, takes)
             if self.tests:
                 with m.State("BEGIN"):
-                    with m.If(~self.restarting):
-                        m.d.comb += self.test_start.eq(1)
-                        m.next = "TEST"
+                    m.d.comb += self.test_start.eq(1)
+                    m.next = "TEST"
                 with m.State("TEST"), m.If(self.test_done):
                     m.d.sync += first.eq(self.test_right)
                     m.next = "SKIP"
@@ -235,11 +249,12 @@ class Executor(wiring.Component):
                     refuse(Fault.WITHOUT)
             with m.Case(_code(FrameType.SELFTEST)):
                 if self.tests:
-                    m.d.comb += self.restart.eq(1)
-                    m.next = "BEGIN"
+                    m.next = "SEIZE"
                 else:
                     refuse(Fault.WITHOUT)
-            with m.Case(*map(_code, (FrameType.IDENTIFY, FrameType.RESET, FrameType.ECHO))):
+            with m.Case(_code(FrameType.RESET)):
+                m.next = "SEIZE"
+            with m.Case(*map(_code, (FrameType.IDENTIFY, FrameType.ECHO))):
                 pass
             with m.Default():
                 refuse(Fault.COMMAND)
@@ -272,29 +287,54 @@ class Executor(wiring.Component):
                 m.next = "FINISH"
 
     def _load(self, m: Module, left: Signal, first: Signal, takes: Value) -> None:
-        """A byte that says where this is in the image, then some of it."""
+        """A byte that says where this is in the image, then some of it.
+
+        A frame of an image that none has begun is none's: nothing is done with it.
+        """
+        begun = Signal()
         with m.State("LOAD"):
             m.d.comb += self.i.ready.eq(1)
             with m.If(takes):
-                m.d.comb += self.load_first.eq(self.i.payload[0])
                 m.d.sync += [first.eq(self.i.payload), left.eq(left - 1)]
                 m.next = "FILL"
+                with m.If(self.i.payload[0]):
+                    m.next = "SEIZE"
+        with m.State("RELOAD"), m.If(~self.load_waits):
+            m.d.comb += self.load_first.eq(1)
+            m.d.sync += begun.eq(1)
+            m.next = "FILL"
         with m.State("FILL"):
             m.d.comb += [
                 self.load.payload.eq(self.i.payload),
-                self.load.valid.eq(self.i.valid & (left != 0)),
-                self.i.ready.eq(self.load.ready & (left != 0)),
+                self.load.valid.eq(self.i.valid & begun & (left != 0)),
+                self.i.ready.eq((self.load.ready | ~begun) & (left != 0)),
             ]
             with m.If(takes):
                 m.d.sync += left.eq(left - 1)
             with m.If(left == 0):
                 m.next = "FINISH"
                 with m.If(first[1]):
-                    m.d.comb += self.load_last.eq(1)
                     m.next = "LOADED"
-        with m.State("LOADED"), m.If(self.load_done):
-            m.d.sync += first.eq(self.load_result)
+        with m.State("LOADED"), m.If(self.load_idle):
+            ended = begun & self.load_done
+            m.d.sync += [first.eq(Mux(ended, self.load_result, Loaded.DAMAGED)), begun.eq(0)]
             m.next = "SKIP"
+
+    def _restart(self, m: Module, kind: Value) -> None:
+        """The accelerator is reset while the outbox is ours: no answer stays half in it."""
+        with m.State("SEIZE"):
+            m.d.comb += self.wants.eq(1)
+            with m.If(self.free):
+                m.next = "RESTART"
+        with m.State("RESTART"):
+            m.d.comb += [self.wants.eq(1), self.restart.eq(1)]
+            m.next = "SKIP"
+            if self.loads:
+                with m.If(kind == _code(FrameType.LOAD)):
+                    m.next = "RELOAD"
+            if self.tests:
+                with m.If(kind == _code(FrameType.SELFTEST)):
+                    m.next = "BEGIN"
 
     def _answer(
         self,
@@ -322,12 +362,9 @@ class Executor(wiring.Component):
                     with m.Case(_code(FrameType.ECHO)):
                         m.next = "ECHO"
                     with m.Case(_code(FrameType.RESET)):
-                        m.next = "RESTART"
+                        m.next = "COMMIT"
                     with m.Default():
                         m.d.sync += left.eq(1)
-        with m.State("RESTART"):
-            m.d.comb += [self.wants.eq(1), self.restart.eq(1)]
-            m.next = "COMMIT"
         with m.State("ECHO"):
             m.d.comb += [
                 self.wants.eq(1),
@@ -366,14 +403,21 @@ class Executor(wiring.Component):
                     m.next = "COMMIT"
 
     def _identity(self, m: Module, place: Signal) -> Value:
-        """Four bytes that may change, then those of a table."""
+        """Four bytes that may change, then those of a table, which a load writes a hash into."""
         m.submodules.identity = mem = memory.Memory(
             shape=8,
             depth=IDENTITY_BYTES,
             init=[*bytes(_DYNAMIC_BYTES), *self.identity],
-            attrs={"ram_style": "logic"},
+            attrs={} if self.loads else {"ram_style": "logic"},
         )
         read = mem.read_port()
+        if self.loads:
+            write = mem.write_port()
+            m.d.comb += [
+                write.en.eq(self.write),
+                write.addr.eq(self.place + _NETWORK),
+                write.data.eq(self.byte),
+            ]
         flags = Cat(self.ready, Const(self.loads, 1), Const(self.tests, 1))
         changing = Cat(flags, Const(0, 5), self.increment, Const(0, 24 - INCREMENT_BITS))
         m.d.comb += read.addr.eq(place)

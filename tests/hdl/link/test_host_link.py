@@ -3,14 +3,14 @@
 from functools import cache
 
 import pytest
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import TokenKind
-from spikewright.hdl.link.host_link import RESTART_CYCLES, HostLink, LinkPlan
+from spikewright.hdl.link.host_link import HostLink, LinkPlan
 from spikewright.hdl.link.uart import BYTES
 from spikewright.hdl.queue import SpikeQueue
 from spikewright.hdl.token import TokenLayout, axes_of
@@ -81,7 +81,8 @@ class Mirror(wiring.Component):
         m.submodules.link = link = self.link
         wiring.connect(m, wiring.flipped(self.rx), link.rx)
         wiring.connect(m, link.tx, wiring.flipped(self.tx))
-        m.submodules.queue = queue = SpikeQueue(layout=LAYOUT, depth=2)
+        queue = SpikeQueue(layout=LAYOUT, depth=2)
+        m.submodules.queue = ResetInserter(link.restart)(queue)
         wiring.connect(m, link.o_0, queue.i)
         wiring.connect(m, queue.o, link.i)
         resets = Signal(32)
@@ -296,7 +297,7 @@ def test_counters():
     counted = [each for each in heard if each.kind == 148]
     values = [int.from_bytes(counted[0].payload[4 * k : 4 * k + 4], "little") for k in range(5)]
     # Reset by the connection and by the command; one frame bad, one too early.
-    assert values == [0xDEADBEEF, 2 * RESTART_CYCLES, 1, 1, 0]
+    assert values == [0xDEADBEEF, 2, 1, 1, 0]
     assert [each.kind for each in heard if each.kind >= 16] == [149, 148]
     assert [each.kind for each in heard].count(NAK) in (1, 2)
 
