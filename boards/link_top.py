@@ -93,7 +93,7 @@ class LinkTop(BoardTop):
             steps_bits=accelerator.network.max_steps.bit_length() if framed else 0,
             counters=len(self.counters),
             network=None
-            if accelerator.loading
+            if accelerator.loader is not None
             else bytes.fromhex(accelerator.network.content_hash),
             plan=plan_hash,
             board=board.name,
@@ -147,7 +147,7 @@ class LinkTop(BoardTop):
     def _fill(self, m: Module) -> None:
         """The accelerator's memories, by the flash until it has ended, by the host from then on."""
         link, accelerator = self.link, self.accelerator
-        wiring.connect(m, accelerator.network, link.network)
+        wiring.connect(m, accelerator.network, link.network_hash)
         m.d.comb += [
             accelerator.reload.eq(link.reload),
             link.load_done.eq(accelerator.load_done),

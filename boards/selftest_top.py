@@ -48,7 +48,7 @@ class SelfTestTop(BoardTop):
         super().__init__(
             board=board, pll=pll, constraint_mhz=constraint_mhz, accelerator=accelerator
         )
-        if accelerator.loading and self.loader is None:
+        if accelerator.loader is not None and self.loader is None:
             raise ConfigurationError(
                 "a network that is loaded must have a flash to come from, or a host",
                 found=f"neither on {board.name}",

@@ -48,7 +48,7 @@ class BoardTop(Elaboratable):
         self.reset = PowerOnReset(wait=round(_RESET_SECONDS * board.plls[-1].mhz * 1e6))
         self.loader: FlashLoader | None = None
         self.boots = Signal(init=1)
-        if accelerator.loading and board.flash is not None:
+        if accelerator.loader is not None and board.flash is not None:
             self.loader = FlashLoader(
                 offset=board.flash.offset,
                 wake_cycles=round(_WAKE_SECONDS * board.plls[-1].mhz * 1e6),

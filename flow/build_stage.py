@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from spikewright.boards import LinkTop, usual_link
 from spikewright.flow.area import calibrated, estimate_area
+from spikewright.flow.generate import image_bytes
 from spikewright.flow.progress import Working, silent
 from spikewright.flow.project import Project
 from spikewright.flow.simulated import RunningBoard, simulate_board
@@ -135,7 +136,8 @@ def simulated_board(
         )
         assert isinstance(top, LinkTop)
         program = simulate_board(top, project.build(f"{board}-simulated"))
-    with program.running(seed=seed, flip=flip, drop=drop, repeat=repeat) as running:
+    flash = image_bytes(top.accelerator.image) if boots and top.loader is not None else b""
+    with program.running(seed=seed, flip=flip, drop=drop, repeat=repeat, flash=flash) as running:
         yield running
 
 

@@ -19,7 +19,7 @@ __all__ = [
     "NUMBERED",
     "Fault",
     "FrameType",
-    "Loaded",
+    "LoadResult",
     "Spikes",
 ]
 
@@ -103,11 +103,11 @@ ERRORS = {
 }
 
 
-class Loaded(enum.IntEnum):
-    """How a load ended."""
+class LoadResult(enum.IntEnum):
+    """How an image ended."""
 
-    READY = 0
+    WELL = 0
     DAMAGED = 1
-    PARTIAL = 2
+    LACKING = 2
     DESIGN = 3
     BASE = 4

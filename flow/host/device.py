@@ -30,7 +30,7 @@ from spikewright.golden.link import (
     INBOX_OVERHEAD,
     LINK_COUNTERS,
     FrameType,
-    Loaded,
+    LoadResult,
 )
 
 __all__ = ["Device", "Sent"]
@@ -39,10 +39,10 @@ _FIRST, _LAST = 1, 2
 _TAG_BYTES = 4
 _SHOWN = 12
 _ENDS = {
-    Loaded.DAMAGED: "one that is damaged",
-    Loaded.PARTIAL: "one that leaves rows empty",
-    Loaded.DESIGN: "one for another design",
-    Loaded.BASE: "a patch for another network",
+    LoadResult.DAMAGED: "one that is damaged",
+    LoadResult.LACKING: "one that leaves rows empty",
+    LoadResult.DESIGN: "one for another design",
+    LoadResult.BASE: "a patch for another network",
 }
 
 
@@ -267,14 +267,14 @@ class Device:
         self.target = None
         start, size = self.now(), len(data)
         found = self._send(data)
-        if base is not None and found is Loaded.BASE:
+        if base is not None and found is LoadResult.BASE:
             # The line broke in the middle, and the device began to be another one before.
             data = image.whole()
             size += len(data)
             found = self._send(data)
         seconds = self.now() - start
         self.identify()
-        if found is not Loaded.READY:
+        if found is not LoadResult.WELL:
             raise LinkError(
                 "the device must find the image right",
                 found=_ENDS[found],
@@ -285,14 +285,14 @@ class Device:
         self._agree(self.target)
         return Sent(bytes=size, seconds=seconds)
 
-    def _send(self, image: bytes) -> Loaded:
+    def _send(self, image: bytes) -> LoadResult:
         """How the device found an image."""
         size = self._longest - 1
         parts = [image[at : at + size] for at in range(0, len(image), size)]
         last = len(parts) - 1
         ends = [_FIRST * (k == 0) | _LAST * (k == last) for k in range(len(parts))]
         commands = [bytes([end]) + part for end, part in zip(ends, parts, strict=True)]
-        return Loaded(self._commands.ask(FrameType.LOAD, commands, FrameType.LOADED)[0])
+        return LoadResult(self._commands.ask(FrameType.LOAD, commands, FrameType.LOADED)[0])
 
     def _check_base(self, identity: Identity, network: str) -> None:
         if identity.ready and identity.network_hash == network:

@@ -80,34 +80,29 @@ def read_image(data: bytes, shapes: Sequence[tuple[int, int]], *, where: str) ->
     base = body[_HASH_BYTES : _HASH_BYTES + _BASE_BYTES]
     if any(base):
         raise _damaged(f"a patch for network {base.hex()}", where)
-    memories = tuple(np.zeros(shape, dtype=np.uint16) for shape in shapes)
-    filled = [np.zeros(rows, dtype=np.int64) for rows, _ in shapes]
+    memories: dict[int, Words] = {}
     words = np.frombuffer(body[_HEAD_BYTES:], dtype=_WORD)
     at = 0
     while words[at : at + 1].tolist() != [_END]:
         head = words[at : at + _SEGMENT_WORDS].tolist()
+        at += _SEGMENT_WORDS
         if len(head) < _SEGMENT_WORDS:
             raise _damaged("no end", where)
         number, first, count = head
-        at += _SEGMENT_WORDS
-        if number >= len(shapes) or first + count > shapes[number][0]:
-            raise _damaged(f"{count} rows from row {first} of memory {number} on", where)
-        width = shapes[number][1]
-        rows = words[at : at + count * width]
-        if len(rows) < count * width:
+        if number >= len(shapes) or number in memories or (first, count) != (0, shapes[number][0]):
+            raise _damaged(f"{count} rows of memory {number}, from row {first} on", where)
+        rows = words[at : at + count * shapes[number][1]]
+        if len(rows) < count * shapes[number][1]:
             raise _damaged("no end", where)
-        at += count * width
-        memories[number][first : first + count] = rows.reshape(count, width)
-        filled[number][first : first + count] += 1
-    if at + 1 != len(words):
-        raise _damaged(f"{len(words) - at - 1} words behind the end", where)
-    for number, times in enumerate(filled):
-        if (times != 1).any():
-            raise _damaged(f"row {(times != 1).argmax()} of memory {number} not once", where)
+        at += len(rows)
+        memories[number] = rows.reshape(count, -1)
+    if at + 1 != len(words) or len(memories) != len(shapes):
+        behind = len(words) - at - 1
+        raise _damaged(f"{len(memories)} memories, and {behind} words behind the end", where)
     return Image(
         design=body[:_HASH_BYTES].hex(),
         network=body[_HASH_BYTES + _BASE_BYTES : _HEAD_BYTES].hex(),
-        memories=memories,
+        memories=tuple(memories[number] for number in range(len(shapes))),
     )
 
 

@@ -10,8 +10,9 @@ from spikewright.golden.link import (
     INCREMENT_BITS,
     Fault,
     FrameType,
-    Loaded,
+    LoadResult,
 )
+from spikewright.hdl.loader import Loader
 
 from .uart import BYTES
 
@@ -63,9 +64,9 @@ class Executor(wiring.Component):
     feeds it and what collects its tokens; no frame of these is half in the outbox then.
     begin, index, spikes, end, keep, steps, bytes, last, done : to and from ``Feeder``.
     Where it loads: load : Out(stream), bytes of an image, of which load_first : Out, for a cycle,
-    says that it begins behind; load_waits : In, it cannot begin yet; load_idle : In, what was given
-    is done with; load_done, load_result : In, whether the image has ended then, and how. write,
-    place, byte : In, a byte of the network's hash.
+    says that it begins behind; load_waits : In, it cannot begin yet; load_busy : In, not all that
+    was given has been taken; load_done, load_result : In, ``settling`` cycles behind that, whether
+    the image has ended, and how. write, place, byte : In, a byte of the network's hash.
     Where it tests: test_start : Out, test_done, test_right : In, once the accelerator was reset.
 
     Timing
@@ -77,6 +78,7 @@ class Executor(wiring.Component):
     """
 
     interval = 2
+    settling = Loader.latency
 
     def __init__(
         self,
@@ -129,7 +131,7 @@ class Executor(wiring.Component):
                 "load": Out(BYTES),
                 "load_first": Out(1),
                 "load_waits": In(1),
-                "load_idle": In(1),
+                "load_busy": In(1),
                 "load_done": In(1),
                 "load_result": In(LOADED_BITS),
                 "write": In(1),
@@ -157,6 +159,7 @@ class Executor(wiring.Component):
             self.last.eq(left == 0),
             self.bytes.payload.eq(self.i.payload),
         ]
+        identity = self._identity(m, place)
         with m.FSM():
             self._read(m, kind, left, own, place)
             with m.State("CHOOSE"):
@@ -177,7 +180,7 @@ class Executor(wiring.Component):
                 with m.If((left == 0) | (kind == _code(FrameType.ECHO))):
                     m.next = "CLAIM"
             self._restart(m, kind)
-            self._answer(m, kind, left, fault, first, place, takes)
+            self._answer(m, kind, left, fault, first, place, takes, identity)
             if self.tests:
                 with m.State("BEGIN"):
                     m.d.comb += self.test_start.eq(1)
@@ -291,7 +294,7 @@ class Executor(wiring.Component):
 
         A frame of an image that none has begun is none's: nothing is done with it.
         """
-        begun = Signal()
+        begun, settles = Signal(), Signal(range(self.settling))
         with m.State("LOAD"):
             m.d.comb += self.i.ready.eq(1)
             with m.If(takes):
@@ -315,10 +318,13 @@ class Executor(wiring.Component):
                 m.next = "FINISH"
                 with m.If(first[1]):
                     m.next = "LOADED"
-        with m.State("LOADED"), m.If(self.load_idle):
-            ended = begun & self.load_done
-            m.d.sync += [first.eq(Mux(ended, self.load_result, Loaded.DAMAGED)), begun.eq(0)]
-            m.next = "SKIP"
+        with m.State("LOADED"), m.If(~self.load_busy):
+            m.d.sync += settles.eq(settles + 1)
+            with m.If(settles == self.settling - 1):
+                ended = begun & self.load_done
+                result = Mux(ended, self.load_result, LoadResult.DAMAGED)
+                m.d.sync += [first.eq(result), begun.eq(0), settles.eq(0)]
+                m.next = "SKIP"
 
     def _restart(self, m: Module, kind: Value) -> None:
         """The accelerator is reset while the outbox is ours: no answer stays half in it."""
@@ -345,6 +351,7 @@ class Executor(wiring.Component):
         first: Signal,
         place: Signal,
         takes: Value,
+        identity: Value,
     ) -> None:
         """As many bytes as ``left`` says: those of ECHO as they come, others by words or bytes."""
         held = Signal(8 * COUNTER_BYTES)
@@ -379,7 +386,6 @@ class Executor(wiring.Component):
         words = Array(getattr(self, f"count_{k}") for k in range(len(self.counters)))
         with m.State("FETCH"):
             m.d.comb += self.wants.eq(1)
-            identity = self._identity(m, place)
             m.next = "HOLD"  # the table is a cycle behind
         with m.State("HOLD"):
             m.d.comb += self.wants.eq(1)

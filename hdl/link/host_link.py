@@ -11,6 +11,7 @@ from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.link import IDENTITY_BYTES, INBOX_OVERHEAD, INCREMENT_BITS
 from spikewright.golden.spec import TokenKind
 from spikewright.hdl.load import LOAD_SIGNATURE
+from spikewright.hdl.loader import NETWORK_SIGNATURE
 from spikewright.hdl.token import TokenLayout
 
 from .collector import STAMP_BITS, Collector
@@ -37,14 +38,13 @@ _TEST_MEMBERS = {
     "test_done": In(1),
     "test_right": In(1),
 }
-NETWORK_SIGNATURE = wiring.Signature({"write": Out(1), "place": Out(5), "byte": Out(8)})
 _LOAD_MEMBERS = {
     "load": Out(LOAD_SIGNATURE),
     "reload": Out(1),
     "load_waits": In(1),
     "load_done": In(1),
     "load_result": In(LOADED_BITS),
-    "network": In(NETWORK_SIGNATURE),
+    "network_hash": In(NETWORK_SIGNATURE),
     "tag": In(8 * _TAG_BYTES),
 }
 _SAMPLES = 256  # under way at most; more than queues and cores can hold
@@ -98,8 +98,8 @@ class HostLink(wiring.Component):
     o_0, o_1, ... : Out(stream), to the accelerator's inputs. i : In(stream), its output. steps :
     Out, T. count_0, count_1, ... : In, its counters. clear : Out, zeroes them. ready : In, its
     network is there. restart : Out, for a cycle: it is to be reset. connected : Out.
-    Where the network is loaded: load : Out(stream), reload : Out; load_done, load_result, network,
-    tag : In, all as of ``Accelerator``. load_waits : In, something else fills it; what the host
+    Where the network is loaded: load : Out(stream), reload : Out; load_done, load_result,
+    network_hash, tag : In, all as of ``Accelerator``. load_waits : In, something else fills it; what the host
     loads waits.
     Where it tests: test_start : Out, for a cycle: a self-test is to begin; testing : Out, from then
     on it has the accelerator, until test_done : In, for a cycle in which test_right : In says how
@@ -326,12 +326,12 @@ class HostLink(wiring.Component):
             self.reload.eq(executor.load_first),
             packer.clear.eq(executor.load_first),
             executor.load_waits.eq(self.load_waits),
-            executor.load_idle.eq(~packer.o.valid & self.load.ready),
+            executor.load_busy.eq(packer.o.valid),
             executor.load_done.eq(self.load_done),
             executor.load_result.eq(self.load_result),
-            executor.write.eq(self.network.write),
-            executor.place.eq(self.network.place),
-            executor.byte.eq(self.network.byte),
+            executor.write.eq(self.network_hash.write),
+            executor.place.eq(self.network_hash.place),
+            executor.byte.eq(self.network_hash.byte),
         ]
 
     def _join_accelerator(self, m: Module) -> None:

@@ -99,6 +99,7 @@ class DeviceModel:
         self.to_host = bytearray()
         self.line = [0, 0, 0]  # bad, missed, repeated
         self.rows: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.filled: set[int] = set()
         self.refused = 0
         self.reset()
 
@@ -350,7 +351,7 @@ class DeviceModel:
         else:
             self.network, self.ready = head[36:], False
             if not any(base):
-                self.rows = {}
+                self.filled = set()
 
     def _image(self, image: bytes) -> int:
         """Code of LOADED; fills the rows until something is wrong."""
@@ -367,7 +368,11 @@ class DeviceModel:
             at += 3
             if memory >= len(self.memories) or first + count > self.memories[memory][0]:
                 return 1
-            width = self.memories[memory][1]
+            depth, width = self.memories[memory]
+            if (first, count) == (0, depth):
+                self.filled.add(memory)
+            if not count:
+                return 1
             if len(words) < at + count * width:
                 return 1
             for row in range(first, first + count):
@@ -378,8 +383,7 @@ class DeviceModel:
             image[end : end + 4], "little"
         ):
             return 1
-        whole = {(k, row) for k, (rows, _) in enumerate(self.memories) for row in range(rows)}
-        return 0 if set(self.rows) == whole else 2
+        return 0 if len(self.filled) == len(self.memories) else 2
 
     def _counters(self, payload: bytes, tag: bytes, now: float):
         if not payload:
