@@ -89,8 +89,8 @@ class HostLink(wiring.Component):
     ----------
     layouts, framed : of the accelerator's inputs, as ``Feeder``. output : layout of its output.
     steps_bits : of T; 0 where nothing is framed. counters : how many of 32 bits it has.
-    network, plan : hashes of 32 bytes; a network of None is loaded. board : its name. sizes : of the
-    buffers. tests : whether there is a self-test.
+    network, plan : hashes of 32 bytes; a network of None is loaded. board : its name. sizes : of
+    the buffers. tests : whether there is a self-test.
 
     Members
     -------
@@ -99,8 +99,8 @@ class HostLink(wiring.Component):
     Out, T. count_0, count_1, ... : In, its counters. clear : Out, zeroes them. ready : In, its
     network is there. restart : Out, for a cycle: it is to be reset. connected : Out.
     Where the network is loaded: load : Out(stream), reload : Out; load_done, load_result,
-    network_hash, tag : In, all as of ``Accelerator``. load_waits : In, something else fills it; what the host
-    loads waits.
+    network_hash, tag : In, all as of ``Accelerator``. load_waits : In, something else fills it;
+    what the host loads waits.
     Where it tests: test_start : Out, for a cycle: a self-test is to begin; testing : Out, from then
     on it has the accelerator, until test_done : In, for a cycle in which test_right : In says how
     it ended.

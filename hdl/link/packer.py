@@ -11,7 +11,7 @@ from .uart import BYTES
 __all__ = ["WordPacker"]
 
 
-class WordPacker(wiring.Component):  # type: ignore[type-arg]  # generic only in its stubs
+class WordPacker(wiring.Component):
     """Makes a word of every two bytes, the first one its lower half.
 
     Members

@@ -85,7 +85,7 @@ def test_a_patch_has_the_rows_that_differ(changes, sent):
     assert load(model, old.whole()) == 0
     assert load(model, data) == 0
     assert (model.network, model.rows) == (NEW, rows_of(new))
-    with pytest.raises(FileError, match=r"^f: an image must .*, found a patch for network 20212223"):
+    with pytest.raises(FileError, match="^f: an image .* found a patch for network 20212223"):
         read_image(data, SHAPES, where="f")
 
 

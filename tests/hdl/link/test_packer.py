@@ -1,6 +1,7 @@
 """Two bytes make a word."""
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -25,9 +26,7 @@ def test_latency_and_interval():
     watched = run_stream(dut, list(range(20)), count=10)
     offered = [cycle for cycle, _ in watched.items]
     assert offered[0] - watched.accepted[1] == dut.latency
-    assert {later - sooner for sooner, later in zip(offered, offered[1:], strict=False)} == {
-        dut.interval
-    }
+    assert {later - sooner for sooner, later in pairwise(offered)} == {dut.interval}
 
 
 def test_a_byte_alone_is_forgotten():
