@@ -57,8 +57,8 @@ class Executor(wiring.Component):
     -------
     i : In(stream), bytes of the inbox: type, length with the tag's bit on top, payload. executed :
     Out, for a cycle. number : In, of the command.
-    o : Out(stream), bytes for the outbox; wants : Out, it has some; free : In, it may write;
-    commit, kind : Out, obeyed while ``open`` : In.
+    o : Out(stream), bytes for the outbox; wants : Out, from a flip-flop: it has some; free : In, it
+    may write; commit, kind : Out, obeyed while ``open`` : In.
     ready : In, the network is there. increment : In, of the UART. count_0, count_1, ... : In,
     counters; clear : Out, zeroes them. restart : Out, for a cycle: resets the accelerator, what
     feeds it and what collects its tokens; no frame of these is half in the outbox then.
@@ -189,7 +189,7 @@ class Executor(wiring.Component):
                     m.d.sync += first.eq(self.test_right)
                     m.next = "SKIP"
             with m.State("COMMIT"):
-                m.d.comb += [self.wants.eq(1), self.commit.eq(1)]
+                m.d.comb += self.commit.eq(1)
                 for command, answer in _ANSWERS.items():
                     with m.If(kind == _code(command)):
                         m.d.comb += self.kind.eq(answer)
@@ -199,6 +199,7 @@ class Executor(wiring.Component):
                     m.next = "FINISH"
             with m.State("FINISH"):
                 m.d.comb += self.executed.eq(1)
+                m.d.sync += self.wants.eq(0)
                 m.next = "TYPE"
         return m
 
@@ -329,11 +330,11 @@ class Executor(wiring.Component):
     def _restart(self, m: Module, kind: Value) -> None:
         """The accelerator is reset while the outbox is ours: no answer stays half in it."""
         with m.State("SEIZE"):
-            m.d.comb += self.wants.eq(1)
+            m.d.sync += self.wants.eq(1)
             with m.If(self.free):
                 m.next = "RESTART"
         with m.State("RESTART"):
-            m.d.comb += [self.wants.eq(1), self.restart.eq(1)]
+            m.d.comb += self.restart.eq(1)
             m.next = "SKIP"
             if self.loads:
                 with m.If(kind == _code(FrameType.LOAD)):
@@ -356,7 +357,7 @@ class Executor(wiring.Component):
         """As many bytes as ``left`` says: those of ECHO as they come, others by words or bytes."""
         held = Signal(8 * COUNTER_BYTES)
         with m.State("CLAIM"):
-            m.d.comb += self.wants.eq(1)
+            m.d.sync += self.wants.eq(1)
             with m.If(self.free):
                 m.next = "FETCH"
                 with m.If(fault != 0):
@@ -374,7 +375,6 @@ class Executor(wiring.Component):
                         m.d.sync += left.eq(1)
         with m.State("ECHO"):
             m.d.comb += [
-                self.wants.eq(1),
                 self.o.valid.eq(self.i.valid & (left != 0)),
                 self.o.payload.eq(self.i.payload),
                 self.i.ready.eq(self.o.ready & (left != 0)),
@@ -385,10 +385,8 @@ class Executor(wiring.Component):
                 m.next = "COMMIT"
         words = Array(getattr(self, f"count_{k}") for k in range(len(self.counters)))
         with m.State("FETCH"):
-            m.d.comb += self.wants.eq(1)
             m.next = "HOLD"  # the table is a cycle behind
         with m.State("HOLD"):
-            m.d.comb += self.wants.eq(1)
             # A counter is kept while its bytes go, so that they belong together.
             m.d.sync += held.eq(words[place[2:]])
             with m.If(fault != 0):
@@ -399,7 +397,7 @@ class Executor(wiring.Component):
                 m.d.sync += held[:8].eq(first)  # how a load or a test ended
             m.next = "GIVE"
         with m.State("GIVE"):
-            m.d.comb += [self.wants.eq(1), self.o.valid.eq(1), self.o.payload.eq(held[:8])]
+            m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(held[:8])]
             with m.If(self.o.ready):
                 m.d.sync += [held.eq(held >> 8), place.eq(place + 1), left.eq(left - 1)]
                 with m.If((kind == _code(FrameType.IDENTIFY)) | place[:2].all()):

@@ -17,7 +17,7 @@ class WordPacker(wiring.Component):
     Members
     -------
     i : In(stream) of bytes. clear : In, forgets a byte that has none beside it; no byte may come
-    with it. o : Out(stream) of words, from flip-flops.
+    with it. o : Out(stream) of words, from flip-flops, on whose ready that of i does not depend.
 
     Timing
     ------
@@ -37,7 +37,7 @@ class WordPacker(wiring.Component):
         """The lower half, then the upper one, then both are offered."""
         m = Module()
         low, upper = Signal(8), Signal()
-        m.d.comb += self.i.ready.eq(~self.o.valid | self.o.ready)
+        m.d.comb += self.i.ready.eq(~upper | ~self.o.valid)
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(self.i.valid & self.i.ready):
