@@ -61,8 +61,8 @@ class LinkTop(BoardTop):
 
     Parameters
     ----------
-    board, pll, constraint_mhz, accelerator : as ``BoardTop``. plan_hash : of 32 bytes, of the plan.
-    sizes : of the link's buffers.
+    board, pll, constraint_mhz, accelerator : as ``BoardTop``. design : of 32 bytes, the design's
+    hash. sizes : of the link's buffers.
     tokens, expected, steps : as ``SelfTestTop``; without tokens there is no self-test.
     """
 
@@ -73,7 +73,7 @@ class LinkTop(BoardTop):
         pll: Pll,
         constraint_mhz: float,
         accelerator: Accelerator,
-        plan_hash: bytes,
+        design: bytes,
         sizes: LinkPlan,
         tokens: Sequence[Tokens] | None = None,
         expected: Tokens | None = None,
@@ -95,7 +95,7 @@ class LinkTop(BoardTop):
             network=None
             if accelerator.loader is not None
             else bytes.fromhex(accelerator.network.content_hash),
-            plan=plan_hash,
+            plan=design,
             board=board.name,
             sizes=sizes,
             tests=tokens is not None,

@@ -107,7 +107,7 @@ class LoadResult(enum.IntEnum):
     """How an image ended."""
 
     WELL = 0
-    DAMAGED = 1
-    LACKING = 2
-    DESIGN = 3
-    BASE = 4
+    DAMAGED = 1  # its crc is wrong, it has a row that no memory has, or it did not end
+    LACKING = 2  # a memory was not filled
+    DESIGN = 3  # it is for other hardware
+    BASE = 4  # it belongs to a network that is not there

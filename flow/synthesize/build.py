@@ -9,12 +9,12 @@ from spikewright.boards import Board, BoardTop, LinkTop, get_board
 from spikewright.boards.pll import Pll
 from spikewright.flow.files import atomic_files, write_json
 from spikewright.flow.generate import image_bytes
-from spikewright.flow.plan_file import plan_hash
 from spikewright.flow.progress import Advance
 from spikewright.flow.tools import package_versions
 from spikewright.golden.errors import ConfigurationError, RangeError, ToolError
 from spikewright.golden.spec import Network
 from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.design import design_hash
 from spikewright.hdl.link import LinkPlan
 from spikewright.hdl.plan import HardwarePlan
 
@@ -203,7 +203,7 @@ def _build(job: Job, folder: Path) -> BuildReport:
     )
     (folder / "timing.txt").write_text(_timing(result), encoding="utf-8")
     plan, network = job.accelerator.plan, job.accelerator.network
-    of = {"plan": plan_hash(plan), "network": network.content_hash, "mode": str(plan.mode)}
+    of = {"plan": design_hash(network, plan), "network": network.content_hash, "mode": str(plan.mode)}
     write_json(folder / BUILD, of | result.as_dict())
     for name in _NOT_KEPT:
         (folder / name).unlink(missing_ok=True)

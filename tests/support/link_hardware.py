@@ -5,10 +5,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from spikewright.flow.plan_file import plan_hash
 from spikewright.golden.spec import Network
 from spikewright.hdl import Accelerator, HardwarePlan
 from spikewright.hdl.counters import COUNTERS
+from spikewright.hdl.design import design_hash
 from spikewright.hdl.link import HostLink, LinkPlan
 from spikewright.hdl.link.uart import BYTES
 
@@ -36,7 +36,7 @@ class _Design(wiring.Component):
             steps_bits=network.max_steps.bit_length() if any(framed) else 0,
             counters=len(self.counters),
             network=bytes.fromhex(network.content_hash),
-            plan=bytes.fromhex(plan_hash(plan)),
+            plan=bytes.fromhex(design_hash(network, plan)),
             board="simulated",
             sizes=sizes,
         )
