@@ -64,7 +64,7 @@ class Executor(wiring.Component):
     feeds it and what collects its tokens; no frame of these is half in the outbox then.
     begin, index, spikes, end, keep, steps, bytes, last, done : to and from ``Feeder``.
     Where it loads: load : Out(stream), bytes of an image, of which load_first : Out, for a cycle,
-    says that it begins behind; load_waits : In, it cannot begin yet; load_busy : In, not all that
+    says that it begins behind; load_waits : In, something else loads, and has not ended; load_busy : In, not all that
     was given has been taken; load_done, load_result : In, ``settling`` cycles behind that, whether
     the image has ended, and how. write, place, byte : In, a byte of the network's hash.
     Where it tests: test_start : Out, test_done, test_right : In, once the accelerator was reset.
@@ -258,7 +258,10 @@ class Executor(wiring.Component):
                     refuse(Fault.WITHOUT)
             with m.Case(_code(FrameType.RESET)):
                 m.next = "SEIZE"
-            with m.Case(*map(_code, (FrameType.IDENTIFY, FrameType.ECHO))):
+            with m.Case(_code(FrameType.IDENTIFY)):
+                if self.loads:
+                    m.next = "AWAIT"
+            with m.Case(_code(FrameType.ECHO)):
                 pass
             with m.Default():
                 refuse(Fault.COMMAND)
@@ -303,6 +306,8 @@ class Executor(wiring.Component):
                 m.next = "FILL"
                 with m.If(self.i.payload[0]):
                     m.next = "SEIZE"
+        with m.State("AWAIT"), m.If(~self.load_waits):
+            m.next = "SKIP"
         with m.State("RELOAD"), m.If(~self.load_waits):
             m.d.comb += self.load_first.eq(1)
             m.d.sync += begun.eq(1)

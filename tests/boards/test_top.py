@@ -14,6 +14,7 @@ from spikewright.flow.synthesize import stored_sample
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.loader import Loader
 from spikewright.hdl.plan import WeightStore
 from support.branching import branching, convolution, dense, inputs_of
 from support.chains import bounded_chain, inputs_for
@@ -156,9 +157,10 @@ def test_the_sample_waits_for_weights_from_the_flash():
     wiring.connect(m, test.outputs[0], accelerator.i)
     wiring.connect(m, accelerator.o, test.i)
     wiring.connect(m, loader.o, accelerator.load)
-    m.d.comb += loader.stop.eq(accelerator.loaded)
+    m.d.comb += loader.stop.eq(accelerator.load_done)
     flash = FlashModel(b"\xff" * 32 + image_bytes(accelerator.image) + b"more")
-    cycles = loader.latency + (len(accelerator.image) - 1) * loader.interval
+    each = loader.interval + Loader.interval - 1  # a word waits until it is taken
+    cycles = loader.latency + len(accelerator.image) * each - loader.interval + Loader.latency - 1
 
     async def bench(ctx):
         for now in range(cycles + 300):
@@ -193,7 +195,8 @@ def test_weights_that_are_loaded_need_a_flash():
     assert "set_io spi_flash_1x_0__cipo__io 17" in files["top.pcf"]
     with pytest.raises(
         ConfigurationError,
-        match=r"^weights that are loaded must have a flash to come from, found none on icebreaker;",
+        match=r"^a network that is loaded must have a flash to come from, or a host, found neither "
+        r"on icebreaker; build with --link, or generate with --weights block$",
     ):
         top(replace(board, flash=None))
 

@@ -533,13 +533,13 @@ def test_a_connection_in_the_middle():
     assert answers(heard) == [(147, 1), (0, *HAS[1:]), refused, (147, 0), HAS]
 
 
-def test_a_load_waits_for_what_fills_the_memories_before():
-    commands = numbered((ECHO, b"1"), *loads(image(*ROWS), 110), (ECHO, b"2"))
-    before, behind = (150, 0x31), [(147, 0), (150, 0x32)]
-    heard = talk(line(HI, *commands) + b"\x7e" * 50, kind=Filled, waits=20_000)
-    assert answers(heard) == [before]
-    heard = talk(line(HI, *commands) + b"\x7e" * 50, kind=Filled, waits=2000)
-    assert answers(heard) == [before, *behind]
+def test_a_load_waits_until_something_else_has_ended():
+    """So does IDENTIFY, which would tell of a network that is on its way."""
+    for waiting, answer in ((loads(image(*ROWS), 110), (147, 0)), ([WHO], NONE)):
+        commands = line(HI, *numbered((ECHO, b"1"), *waiting, (ECHO, b"2"))) + b"\x7e" * 50
+        before, behind = (150, 0x31), [answer, (150, 0x32)]
+        assert answers(talk(commands, kind=Filled, waits=20_000)) == [before]
+        assert answers(talk(commands, kind=Filled, waits=1200)) == [before, *behind]
 
 
 def test_loads_without_a_byte():
