@@ -147,7 +147,7 @@ class LinkTop(BoardTop):
     def _fill(self, m: Module) -> None:
         """The accelerator's memories, by the flash until it has ended, by the host from then on."""
         link, accelerator = self.link, self.accelerator
-        wiring.connect(m, accelerator.network, link.network_hash)
+        wiring.connect(m, accelerator.network_hash, link.network_hash)
         m.d.comb += [
             accelerator.reload.eq(link.reload),
             link.load_done.eq(accelerator.load_done),

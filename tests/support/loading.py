@@ -1,6 +1,10 @@
 """Fills memories that are loaded."""
 
+from spikewright.flow.plan import default_plan
+from spikewright.golden.spec import Mode
 from spikewright.hdl.load import words_of_row
+from spikewright.hdl.make_envelope import with_envelope
+from spikewright.hdl.plan import WeightStore
 
 
 async def fill(ctx, port, memory):
@@ -31,3 +35,9 @@ async def send_image(ctx, accelerator, words):
     await ctx.tick()
     assert ctx.get(accelerator.load_done)
     return ctx.get(accelerator.load_result)
+
+
+def loadable(network, mode=Mode.COLLAPSED, **choices):
+    """A plan whose memories take any network of the shape of this one."""
+    plan = default_plan(network, mode, weights=WeightStore.BLOCK, **choices)
+    return with_envelope(network, plan, headroom=2)
