@@ -46,7 +46,11 @@ class SelfTestTop(BoardTop):
         steps: int = 1,
     ) -> None:
         super().__init__(
-            board=board, pll=pll, constraint_mhz=constraint_mhz, accelerator=accelerator
+            board=board,
+            pll=pll,
+            constraint_mhz=constraint_mhz,
+            accelerator=accelerator,
+            flash=board.flash,
         )
         if accelerator.loader is not None and self.loader is None:
             raise ConfigurationError(

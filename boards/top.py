@@ -23,14 +23,13 @@ _WAKE_SECONDS = 50e-6
 class BoardTop(Elaboratable):
     """An accelerator on a board; what it works on is told by those that are derived from this.
 
-    A network that is loaded comes from the board's flash first, behind the bitstream, where there
-    is one.
+    A network that is loaded comes from the flash first, behind the bitstream, where there is one.
 
     Parameters
     ----------
     board : where it runs. pll : its clock, one of the board's.
     constraint_mhz : what place and route shall aim at; not what the clock is.
-    accelerator : what works.
+    accelerator : what works. flash : the board's, where its lines are free.
 
     Members
     -------
@@ -38,7 +37,13 @@ class BoardTop(Elaboratable):
     """
 
     def __init__(
-        self, *, board: Board, pll: Pll, constraint_mhz: float, accelerator: Accelerator
+        self,
+        *,
+        board: Board,
+        pll: Pll,
+        constraint_mhz: float,
+        accelerator: Accelerator,
+        flash: Flash | None,
     ) -> None:
         self.board = board
         self.pll = pll
@@ -48,9 +53,10 @@ class BoardTop(Elaboratable):
         self.reset = PowerOnReset(wait=round(_RESET_SECONDS * board.plls[-1].mhz * 1e6))
         self.loader: FlashLoader | None = None
         self.boots = Signal(init=1)
-        if accelerator.loader is not None and board.flash is not None:
+        self.flash = flash
+        if accelerator.loader is not None and flash is not None:
             self.loader = FlashLoader(
-                offset=board.flash.offset,
+                offset=flash.offset,
                 wake_cycles=round(_WAKE_SECONDS * board.plls[-1].mhz * 1e6),
             )
 
@@ -58,8 +64,8 @@ class BoardTop(Elaboratable):
         """Join the parts; the platform gives the pins."""
         m = Module()
         self._clock(m, platform)
-        if self.loader is not None and self.board.flash is not None:
-            self._boot(m, platform, self.loader, self.board.flash)
+        if self.loader is not None and self.flash is not None:
+            self._boot(m, platform, self.loader, self.flash)
         self.work(m, platform)
         return m
 

@@ -139,6 +139,7 @@ def generate_stage(
                 "rows": [str(core.rows) for core in plan.cores],
                 "weights": [str(core.weights) for core in plan.cores],
                 **_more_choices(plan),
+                **({} if plan.envelope is None else {"loads": "any network of this shape"}),
                 "verilog": str((folder / "accelerator.v").relative_to(project.root)),
                 "interface": str(interface),
                 "block": str(block.relative_to(project.root)),
@@ -295,7 +296,10 @@ def hardware_plan(project: Project, mode: Mode) -> HardwarePlan:
     plan, manifest = load_plan(folder / "plan.json"), read_json(folder / "manifest.json")
     made_of = (manifest["network"]["hash"], manifest["plan"]["hash"])
     for what, wanted, found in zip(
-        ("network", "plan"), made_of, (project.network.content_hash, design_hash(project.network, plan)), strict=True
+        ("network", "plan"),
+        made_of,
+        (project.network.content_hash, design_hash(project.network, plan)),
+        strict=True,
     ):
         if wanted != found:
             raise FileError(

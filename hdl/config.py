@@ -258,8 +258,7 @@ class CoreConfig:
         return self.loads or self.plan.weights is WeightStore.SPRAM
 
     def table(self, name: str) -> Table:
-        """Rows of a parameter of all hosts; raises RangeError if what is to be loaded does not fit.
-        """
+        """Rows of a parameter of all hosts; raises RangeError if what is to be loaded does not fit."""
         values = self.parameters[name]
         bounds = [self._bound(host, name, values) for host in self.hosts]
         known = [each for each in bounds if each is not None]

@@ -6,18 +6,22 @@ from dataclasses import replace
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Fire, Interval, Mode, Network, Ranges, Soma, analyse, hull
 
+from .checks import check_plan
 from .config import CoreConfig, hull_of
 from .envelope import Envelope, ParameterBounds, PopulationBounds
 from .make_configs import core_configs
-from .plan import HardwarePlan
+from .plan import HardwarePlan, WeightStore
 
 __all__ = ["MOST_HEADROOM", "with_envelope"]
 
 MOST_HEADROOM = 16
+DEFAULT_HEADROOM = 1
 _AT_LEAST_ZERO = ("threshold", "negative", "amount")
 
 
-def with_envelope(network: Network, plan: HardwarePlan, *, headroom: int) -> HardwarePlan:
+def with_envelope(
+    network: Network, plan: HardwarePlan, *, headroom: int | None = None
+) -> HardwarePlan:
     """A plan for all networks of the same shape that need no more than this one, and some more.
 
     Registers and parameters get the whole range of their bits, and ``headroom`` bits more. What is
@@ -25,19 +29,26 @@ def with_envelope(network: Network, plan: HardwarePlan, *, headroom: int) -> Har
 
     Parameters
     ----------
-    network : whose numbers are at hand. plan : of its hardware. headroom : bits, 0 to
-    ``MOST_HEADROOM``.
+    network : whose numbers are at hand. plan : of its hardware; weights in logic go to block RAM.
+    headroom : bits, 0 to ``MOST_HEADROOM``; by default ``DEFAULT_HEADROOM``.
 
     Raises
     ------
     ConfigurationError
         If the headroom is out of its range, or the plan has what cannot be loaded.
     """
+    headroom = DEFAULT_HEADROOM if headroom is None else headroom
     if not 0 <= headroom <= MOST_HEADROOM:
         raise ConfigurationError(
             f"headroom must lie in 0..{MOST_HEADROOM} bits", found=str(headroom)
         )
-    configs = core_configs(network, replace(plan, envelope=None))
+    # Logic has no port that writes.
+    cores = tuple(
+        replace(core, weights=WeightStore.BLOCK) if core.weights is WeightStore.LOGIC else core
+        for core in plan.cores
+    )
+    plan = replace(plan, cores=cores, envelope=None)
+    configs = core_configs(network, plan)
     proven = analyse(network, plan.mode)
     populations = tuple(
         PopulationBounds(
@@ -47,9 +58,10 @@ def with_envelope(network: Network, plan: HardwarePlan, *, headroom: int) -> Har
         )
         for population in network.populations
     )
-    return replace(
-        plan, envelope=Envelope(skeleton=network.skeleton_hash, populations=populations)
-    )
+    envelope = Envelope(skeleton=network.skeleton_hash, populations=populations)
+    found = replace(plan, envelope=envelope)
+    check_plan(network, found)
+    return found
 
 
 def _ranges(own: Ranges, soma: Soma, network: Network, mode: Mode, headroom: int) -> Ranges:
@@ -99,9 +111,7 @@ def _parameters(
         own = hull(*map(hull_of, parts))
         bounds = _bounds(name, own, headroom)
         flat = all(bool((part == part[:, :1, :1]).all()) for part in parts)
-        yield ParameterBounds(
-            name=name, low=bounds.low, high=bounds.high, by_position=not flat
-        )
+        yield ParameterBounds(name=name, low=bounds.low, high=bounds.high, by_position=not flat)
 
 
 def _bounds(name: str, own: Interval, headroom: int) -> Interval:

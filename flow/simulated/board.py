@@ -17,6 +17,7 @@ import jinja2
 
 from spikewright.boards import LinkTop
 from spikewright.flow.files import atomic_folder
+from spikewright.flow.host.transport import SPI_PREFIX
 from spikewright.flow.tools import simulator_environment, verilator_root
 from spikewright.golden.errors import ToolError
 
@@ -28,17 +29,23 @@ _START_SECONDS = 10.0
 _TAIL_CHARACTERS = 1500
 # The pads of a board that others drive: what Amaranth calls the port of a resource's part.
 _PAD = "__io"
+# What plays the bridge drives, and hears.
+_WAYS = {
+    "uart": {"rx": "input", "tx": "output"},
+    "spi": {"select": "input", "clk": "input", "copi": "input", "cipo": "output"},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class SimulatedBoard:
-    """A program, the rate of its serial port, and the cycles that a bit takes.
+    """A program, what its line is, its rate in bits a second, and the cycles that a bit takes.
 
     ``flash_offset``: where in the board's flash its design looks for a network; None where it does
     not. ``loads``: whether it has to have one from somewhere.
     """
 
     program: Path
+    kind: str
     baud: int
     bit_cycles: float
     flash_offset: int | None
@@ -93,13 +100,15 @@ class SimulatedBoard:
                     found=f"nothing, exit status {process.poll()}",
                     where=str(self.program),
                 )
+            if self.kind == "spi":
+                port = f"{SPI_PREFIX}{port}"
             waits = self.loads and self.flash_offset is None
             yield RunningBoard(port=port, baud=self.baud, waits=waits, process=process)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunningBoard:
-    """``port``: the path of its pseudo-terminal; ``baud`` : of the simulated line behind it.
+    """``port``: of its pseudo-terminal, as a host opens it; ``baud`` : of the line behind it.
 
     ``waits``: whether it has no network before a host has loaded one.
     """
@@ -130,6 +139,7 @@ def simulate_board(top: LinkTop, folder: Path, *, optimise: str = "-O2") -> Simu
     digest = hashlib.sha256("".join(files.values()).encode()).hexdigest()
     board = SimulatedBoard(
         program=folder / _PROGRAM,
+        kind=top.wire.kind,
         baud=top.baud,
         bit_cycles=top.pll.mhz * 1e6 / top.baud,
         flash_offset=None if top.loader is None else top.loader.offset,
@@ -167,31 +177,34 @@ def _files(top: LinkTop) -> dict[str, str]:
     text = design if isinstance(design, str) else design.decode()
     header = re.search(r"^module top\((.*?)\);", text, re.MULTILINE | re.DOTALL)
     pins = [name.strip() for name in header.group(1).split(",")] if header else []
-    uart = top.board.uart
-    assert uart is not None  # LinkTop says
-    line = f"{uart.resource}_{uart.number}"
+    wire = top.wire
+    resource = f"{wire.resource}_{wire.number}"
+    line = {name: (way, f"{resource}__{name}{_PAD}") for name, way in _WAYS[wire.kind].items()}
     clock = f"{top.board.clock}_0{_PAD}"
-    rx, tx = f"{line}__rx{_PAD}", f"{line}__tx{_PAD}"
     package = resources.files(__package__)
     template = package.joinpath("bench.v.j2").read_text("utf-8")
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
     bench = environment.from_string(template).render(
-        board=top.board.name, pins=pins, clock=clock, rx=rx, tx=tx, flash=_flash(top)
+        board=top.board.name, pins=pins, clock=clock, line=line, flash=_flash(top)
     )
     return {
         "top.v": text,
         "bench.v": bench,
         "cells.v": package.joinpath(f"cells_{top.board.family}.v").read_text("utf-8"),
-        "bench.cpp": package.joinpath("bench.cpp").read_text("utf-8"),
+        **{
+            name: package.joinpath(name).read_text("utf-8")
+            for name in ("bench.cpp", "flash.h", "noise.h")
+        },
+        "line.h": package.joinpath(f"line_{wire.kind}.h").read_text("utf-8"),
     }
 
 
 def _flash(top: LinkTop) -> dict[str, str] | None:
     """The pads of the flash that the design reads."""
-    if top.loader is None or top.board.flash is None:
+    if top.loader is None or top.flash is None:
         return None
     names = ("cs", "clk", "copi", "cipo")
-    return {name: f"{top.board.flash.resource}_0__{name}{_PAD}" for name in names}
+    return {name: f"{top.flash.resource}_0__{name}{_PAD}" for name in names}
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

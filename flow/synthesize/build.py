@@ -5,7 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from spikewright.boards import Board, BoardTop, LinkTop, get_board
+from spikewright.boards import (
+    Board,
+    BoardTop,
+    Flash,
+    Spi,
+    Uart,
+    choose_wire,
+    get_board,
+    rate_at,
+)
 from spikewright.boards.pll import Pll
 from spikewright.flow.files import atomic_files, write_json
 from spikewright.flow.generate import image_bytes
@@ -48,6 +57,7 @@ def synthesize(
     *,
     sample: StoredSample | None,
     link: LinkPlan | None = None,
+    wire: Uart | Spi | None = None,
     clock_mhz: float | None = None,
     seeds: Sequence[int] = (1,),
     progress: Advance | None = None,
@@ -66,7 +76,8 @@ def synthesize(
     board : a board or its name. folder : where bitstream, ``build.json`` (the report),
         ``timing.txt``, nextpnr's ``report.json`` and logs go; all of them or none.
     sample : as ``stored_sample`` gives it. link : the buffers of a link to a host; with one the
-        sample is worked on when the host asks for it, and may be None.
+        sample is worked on when the host asks for it, and may be None. wire : one of the board's
+        links, by default the usual one.
     clock_mhz : the clock asked for; by default the board's. seeds : of place and route.
     progress : is told the share that is done.
 
@@ -99,6 +110,7 @@ def synthesize(
         board=board,
         sample=sample,
         link=link,
+        wire=wire,
         requested=requested,
         constraint_mhz=max(board.goal_mhz, requested.mhz),
         seeds=seeds,
@@ -169,7 +181,7 @@ def _build(job: Job, folder: Path) -> BuildReport:
     keep(job, chosen, folder)
     job.tell(0.95, "pack")
     run_tool(job, job.packer, packing(job.board), folder)
-    flash = _flash_image(job, folder)
+    flash = _flash_image(job, _top(job, pll).flash, folder)
     log = (folder / log_name(job, chosen.timing.seed)).read_text(encoding="utf-8", errors="replace")
     names = sizes(job.board.family, chosen.used, log)
     versions = package_versions(
@@ -203,7 +215,11 @@ def _build(job: Job, folder: Path) -> BuildReport:
     )
     (folder / "timing.txt").write_text(_timing(result), encoding="utf-8")
     plan, network = job.accelerator.plan, job.accelerator.network
-    of = {"plan": design_hash(network, plan), "network": network.content_hash, "mode": str(plan.mode)}
+    of = {
+        "plan": design_hash(network, plan),
+        "network": network.content_hash,
+        "mode": str(plan.mode),
+    }
     write_json(folder / BUILD, of | result.as_dict())
     for name in _NOT_KEPT:
         (folder / name).unlink(missing_ok=True)
@@ -211,18 +227,21 @@ def _build(job: Job, folder: Path) -> BuildReport:
     return result
 
 
-def _link(job: Job, pll: Pll) -> dict[str, int] | None:
-    """Rate and buffers of the link to a host."""
-    top = _top(job, pll)
-    if not isinstance(top, LinkTop):
+def _link(job: Job, pll: Pll) -> dict[str, int | str] | None:
+    """Kind, rate and buffers of the link to a host."""
+    if job.link is None:
         return None
-    sizes = top.link.sizes
-    return {"baud": top.baud, "inbox": sizes.inbox, "outbox": sizes.outbox}
+    wire = job.wire or choose_wire(job.board)
+    return {
+        "kind": wire.kind,
+        "baud": rate_at(wire, pll),
+        "inbox": job.link.inbox,
+        "outbox": job.link.outbox,
+    }
 
 
-def _flash_image(job: Job, folder: Path) -> str | None:
-    """Bitstream and weights as they lie in the board's flash; None where nothing is loaded."""
-    flash = job.board.flash
+def _flash_image(job: Job, flash: Flash | None, folder: Path) -> str | None:
+    """Bitstream and network as they lie in the flash; None where nothing is loaded from there."""
     if not job.accelerator.loading or flash is None:
         return None
     bitstream = (folder / BITSTREAM[job.board.family]).read_bytes()
@@ -251,6 +270,7 @@ def _top(job: Job, pll: Pll) -> BoardTop:
         accelerator=job.accelerator,
         sample=job.sample,
         link=job.link,
+        wire=job.wire,
     )
 
 

@@ -7,13 +7,22 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 
-from spikewright.boards import BOARDS, FlashLoader, SelfTest, SelfTestTop, get_board
+from spikewright.boards import (
+    BOARDS,
+    FlashLoader,
+    LinkTop,
+    SelfTest,
+    SelfTestTop,
+    choose_wire,
+    get_board,
+)
 from spikewright.flow.generate import image_bytes
 from spikewright.flow.plan import default_plan
 from spikewright.flow.synthesize import stored_sample
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.link import LinkPlan
 from spikewright.hdl.loader import Loader
 from spikewright.hdl.plan import WeightStore
 from support.branching import branching, convolution, dense, inputs_of
@@ -223,3 +232,23 @@ def test_a_map_from_two_inputs():
     plan = default_plan(network, Mode.SETTLE, lanes=9, banks=(1, 3))
     sample = stored_sample(network, Mode.SETTLE, values)
     assert beats(network, plan, sample) == [(0, 1, 0)] * 3
+
+
+def link_top(board, kind, accelerator):
+    return LinkTop(
+        board=board,
+        pll=board.plls[0],
+        constraint_mhz=48.0,
+        accelerator=accelerator,
+        design=bytes(32),
+        sizes=LinkPlan(inbox=256, outbox=256),
+        wire=choose_wire(board, kind),
+    )
+
+
+def test_a_link_on_the_lines_of_the_flash_leaves_all_to_the_host():
+    network, plan = loaded_parts()
+    board, accelerator = get_board("icebreaker"), Accelerator(network=network, plan=plan)
+    uart, spi = (link_top(board, kind, accelerator) for kind in ("uart", "spi"))
+    assert uart.baud == 3_000_000 and uart.loader.offset == board.flash.offset
+    assert spi.loader is None and spi.link.loads

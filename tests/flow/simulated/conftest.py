@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spikewright.boards import get_board, usual_link
+from spikewright.boards import choose_wire, get_board, usual_link
 from spikewright.flow.cosim.golden import golden_streams
 from spikewright.flow.cosim.streams import OUTPUT
 from spikewright.flow.host import Device
@@ -43,8 +43,10 @@ class Bench:
         return Device.open(running.port, self.folder, baud=running.baud, timeout=TIMEOUT_S)
 
 
-def simulated(folder, name, mode=Mode.COLLAPSED, *, loads=False, **changes):
-    """A small network on a board; one that ``loads`` has it in its flash."""
+def simulated(folder, name, mode=Mode.COLLAPSED, *, wire=None, loads=False, **changes):
+    """A small network on a board, by its usual link or another; one that ``loads`` has it in its
+    flash, if it has one.
+    """
     network = bounded_chain((12, 9, 4), seed=1)
     plan = loadable(network, mode, lanes=4) if loads else default_plan(network, mode, lanes=4)
     manifest = make_project(folder / "p", network, plan)
@@ -60,6 +62,7 @@ def simulated(folder, name, mode=Mode.COLLAPSED, *, loads=False, **changes):
         accelerator=Accelerator(network=network, plan=plan),
         sample=sample,
         link=replace(usual_link(board), counters=True),
+        wire=choose_wire(board, wire),
     )
     program = simulate_board(top, folder / "board", optimise="-O1")
     flash = manifest.load.image.read_bytes() if loads else b""
