@@ -8,7 +8,7 @@ import pytest
 from spikewright.flow.host import Device
 from spikewright.golden.errors import LinkError
 
-from .conftest import simulated
+from .conftest import TIMEOUT_S, simulated
 
 
 def check(found, results):
@@ -101,14 +101,16 @@ def test_a_board_that_is_gone(bench):
 
 
 def test_spi(tmp_path):
-    """The same by the lines of the flash, whose select tells where bytes begin; then with noise."""
-    found = simulated(tmp_path, "icebreaker", wire="spi")
+    """The same by the lines of the flash, whose select tells where bytes begin; then with noise.
+
+    What is loaded comes over the line, too.
+    """
+    found = simulated(tmp_path, "icebreaker", wire="spi", loads=True)
     for noise in ({}, {"flip": 3e-4, "drop": 1e-3, "repeat": 1e-3}):
         with found.program.running(seed=7, **noise) as running:
-            assert running.port.startswith("spi:")
-            with Device.open(
-                running.port, found.folder, baud=running.baud, timeout=TIMEOUT_S
-            ) as device:
+            assert running.port.startswith("spi:") and running.waits
+            with Device.open(running.port, baud=running.baud, timeout=TIMEOUT_S) as device:
+                device.load(found.folder)
                 assert check(found, device.infer(found.x[:30])) == 30
                 assert device.clock_hz == pytest.approx(24e6, rel=1e-4)
                 assert (device.statistics.bad > 0) == bool(noise)
