@@ -50,22 +50,16 @@ def find_target(root: Path, identity: Identity, *, where: str) -> Target:
     root = Path(root)
     network = read_network(root)
     _check_board(root, identity, where)
-    if identity.network_hash != network.content_hash:
+    if not identity.ready or identity.network_hash != network.content_hash:
+        has = f"another network, {identity.network_hash[:_SHOWN]}"
         loads = f"run: spikewright load {root} --port {where}, or " if identity.loads else ""
         raise LinkError(
             f"the device must have network {network.name!r}, {network.content_hash[:_SHOWN]}",
-            found=f"another network, {identity.network_hash[:_SHOWN]}",
+            found=has if identity.ready else "one that waits for its network",
             where=where,
             action=f"{loads}put this project's bitstream on it",
         )
     folder = _generated(root, identity, where)
-    if not identity.ready:
-        raise LinkError(
-            "the device's network must be loaded",
-            found="a device that waits for it",
-            where=where,
-            action=f"run: spikewright load {root} --port {where}",
-        )
     return Target(root=root, network=network, manifest=read_manifest(folder))
 
 

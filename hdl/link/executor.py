@@ -64,9 +64,10 @@ class Executor(wiring.Component):
     feeds it and what collects its tokens; no frame of these is half in the outbox then.
     begin, index, spikes, end, keep, steps, bytes, last, done : to and from ``Feeder``.
     Where it loads: load : Out(stream), bytes of an image, of which load_first : Out, for a cycle,
-    says that it begins behind; load_waits : In, something else loads, and has not ended; load_busy : In, not all that
-    was given has been taken; load_done, load_result : In, ``settling`` cycles behind that, whether
-    the image has ended, and how. write, place, byte : In, a byte of the network's hash.
+    says that it begins behind; load_waits : In, something else loads, and has not ended; load_busy
+    : In, not all that was given has been taken; load_done, load_result : In, ``settling`` cycles
+    behind that, whether the image has ended, and how. write, place, byte : In, a byte of the
+    network's hash.
     Where it tests: test_start : Out, test_done, test_right : In, once the accelerator was reset.
 
     Timing

@@ -50,7 +50,7 @@ def test_another_network(pair):
 
 
 def test_only_what_differs(pair):
-    """Thresholds and biases of a layer: what is in the memories then is what all would have been."""
+    """Thresholds and biases of a layer: the memories then are as if all had been sent."""
     whole, _ = model(pair, "c", of="c")
     found, expected = model(pair, "c", of="b")
     with Device(Line(found), pair.b.folder) as device:
