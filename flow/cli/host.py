@@ -285,7 +285,7 @@ def load(
         name = device.target.network.name
         say(
             f"The board has network {name}, {device.identity.network_hash}: "
-            f"{sent.bytes:,} bytes in {sent.seconds:.2f} s."
+            f"{sent.bytes:,} bytes in {sent.seconds:.3g} s."
         )
 
 

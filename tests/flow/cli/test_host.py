@@ -97,6 +97,32 @@ def test_which_link_is_simulated(project, tmp_path, monkeypatch, port, built, wa
     assert "samples a second in the device" in made.stdout
 
 
+def test_simulated_boards_that_load(tmp_path, monkeypatch):
+    """What a board would be loaded with before is there; of ``load`` only what it is held against."""
+    pair = loadable_projects(tmp_path)
+    np.savez(pair.a.folder / "samples.npz", x=pair.x.astype(np.float32))
+    asked = []
+
+    @contextmanager
+    def simulated(project, mode, board, *, link, working, boots):
+        asked.append((project.root.name, boots))
+        each = getattr(pair, project.root.name)
+        values = {"x": pair.x}
+        device, _ = golden_device(each.folder, each.network, each.manifest, values, ready=False)
+        with on_terminal(device) as path:
+            yield SimpleNamespace(port=path, baud=6_000_000, waits=True)
+
+    monkeypatch.setattr("spikewright.flow.build_stage.simulated_board", simulated)
+    for name in "abc":
+        known = {"schema": 1, "hardware": {"mode": "collapsed"}}
+        (tmp_path / name / "summary.json").write_text(json.dumps(known))
+    sim = ("--port", "sim:ulx3s-85f")
+    assert "equal to golden" in spikewright("run", "a", *sim, "--check", cwd=tmp_path).stdout
+    spikewright("load", "b", *sim, cwd=tmp_path)
+    spikewright("load", "c", "--from", "b", *sim, cwd=tmp_path)
+    assert asked == [("a", True), ("b", False), ("b", True)]
+
+
 def test_run_on_a_device_that_is_wrong(project, tmp_path):
     device = project.device()
     right = device.accelerator.answer

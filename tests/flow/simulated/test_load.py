@@ -133,6 +133,19 @@ def test_a_load_that_breaks_off(bench, others):
             check(c, device, 5)
 
 
+def test_a_loss_of_the_clock_in_the_middle_of_a_load(bench, others):
+    """The flash goes first, then all of the image again."""
+    b, _ = others
+    with bench.program.running(flash=bench.flash) as running, bench.opened(running) as device:
+        device._commands.session.send(FrameType.LOAD, b"\1" + image_of(b)[:200], answers=0)
+        device.echo(b"x")
+        assert not device.identify().ready
+        running.reset()
+        device.load(b.folder)
+        assert device.statistics.reconnects == 1
+        check(b, device)
+
+
 @pytest.mark.rest
 def test_a_board_without_a_flash(tmp_path, others):
     found = simulated(tmp_path, "ulx3s-85f", loads=True)
