@@ -98,7 +98,7 @@ def test_which_link_is_simulated(project, tmp_path, monkeypatch, port, built, wa
 
 
 def test_simulated_boards_that_load(tmp_path, monkeypatch):
-    """What a board would be loaded with before is there; of ``load`` only what it is held against."""
+    """What a board waits for is loaded; of ``load`` only what it is held against is there."""
     pair = loadable_projects(tmp_path)
     np.savez(pair.a.folder / "samples.npz", x=pair.x.astype(np.float32))
     asked = []
