@@ -258,9 +258,9 @@ class CoreConfig:
         return self.loads or self.plan.weights is WeightStore.SPRAM
 
     def table(self, name: str) -> Table:
-        """Rows of a parameter of all hosts; raises RangeError if what is to be loaded does not fit."""
+        """Rows of a parameter of all hosts, which are within their bounds."""
         values = self.parameters[name]
-        bounds = [self._bound(host, name, values) for host in self.hosts]
+        bounds = [host.bound(name) for host in self.hosts]
         known = [each for each in bounds if each is not None]
         flat = not any(each.by_position for each in known) if known else None
         rows, by_group = self.rows(values, flat=flat)
@@ -292,16 +292,15 @@ class CoreConfig:
             result += _grouped(part[:, :1, :1] if flat else part, axes)
         return result, not flat
 
-    @staticmethod
-    def _bound(host: HostConfig, name: str, values: Parameter) -> ParameterBounds | None:
-        """What a parameter of a host may be, which it is."""
-        bound = host.bound(name)
-        if bound is not None:
-            part = host.spread(values(host))
-            check_parameter(
-                host.population.name, bound, own=hull_of(part), by_position=not _is_flat(part)
-            )
-        return bound
+    def check_bounds(self) -> None:
+        """Refuse parameters that what is built cannot hold; raises RangeError."""
+        for name, values in self.parameters.items():
+            for host in self.hosts:
+                bound = host.bound(name)
+                if bound is not None:
+                    part = host.spread(values(host))
+                    own, flat = hull_of(part), _is_flat(part)
+                    check_parameter(host.population.name, bound, own=own, by_position=not flat)
 
     def sliced(self, rows: list[list[int]], *, by_group: bool) -> list[list[int]]:
         """Rows of a table by slice, as ``sweep_words`` counts them; the edge is repeated."""

@@ -26,6 +26,7 @@ __all__ = [
     "BASE_WORDS",
     "CRC_WORDS",
     "END_OF_IMAGE",
+    "EXCLUSIVE",
     "HASH_WORDS",
     "LOAD_BITS",
     "LOAD_SIGNATURE",
@@ -41,6 +42,9 @@ __all__ = [
 
 LOAD_BITS = 16  # a word of the large RAMs of an iCE40UP5K
 LOAD_SIGNATURE = stream.Signature(LOAD_BITS)
+
+EXCLUSIVE = "exclusive"
+"""Attribute of memories: what is read where it is written is never used."""
 
 HASH_WORDS = 16
 BASE_WORDS = 2

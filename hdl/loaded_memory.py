@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from spikewright.golden.errors import ConfigurationError
 
-from .load import LOAD_BITS, load_port
+from .load import EXCLUSIVE, LOAD_BITS, load_port
 from .plan import WeightStore
 from .weights import check_rows, column_slices
 
@@ -91,7 +91,12 @@ class LoadedMemory(wiring.Component):
         ports = range(first, min(first + _PAIR, self.ports))
         style = "huge" if self.store is WeightStore.SPRAM else "block"
         m.submodules[f"memory_{index}_{first}" if first else f"memory_{index}"] = mem = (
-            memory.Memory(shape=bits, depth=len(self.rows), init=[], attrs={"ram_style": style})
+            memory.Memory(
+                shape=bits,
+                depth=len(self.rows),
+                init=[],
+                attrs={"ram_style": style, EXCLUSIVE: 1},
+            )
         )
         load, at = self.load, begin % LOAD_BITS
         write = mem.write_port()

@@ -46,13 +46,18 @@ def core_configs(network: Network, plan: HardwarePlan) -> tuple[CoreConfig, ...]
         go together, or if a queue is missing, or so short that queues could deadlock.
     UnsupportedError
         If a connection, a soma or the readout asks for what is not built.
+    RangeError
+        If a number does not fit the plan's envelope.
     """
     check_network(network)
     check_plan(network, plan)
     check_depths(network, plan)
     ranges = ranges_of(network, plan)
     layouts = node_layouts(network, plan)
-    return tuple(_core(network, core, plan, ranges, layouts) for core in plan.cores)
+    configs = tuple(_core(network, core, plan, ranges, layouts) for core in plan.cores)
+    for config in configs:
+        config.check_bounds()
+    return configs
 
 
 def ranges_of(network: Network, plan: HardwarePlan) -> Mapping[str, Ranges]:

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from spikewright.golden.errors import ConfigurationError
 
 from .config import Table
-from .load import LOAD_BITS, load_port, row_words
+from .load import EXCLUSIVE, LOAD_BITS, load_port, row_words
 from .plan import ParameterStore
 
 __all__ = ["LoadedTable", "ParameterTable", "in_memory", "make_table"]
@@ -154,7 +154,7 @@ class LoadedTable(wiring.Component):
                 words.append(held)
                 continue
             m.submodules[f"memory_{k}"] = mem = memory.Memory(
-                shape=bits, depth=len(self.rows), init=[]
+                shape=bits, depth=len(self.rows), init=[], attrs={EXCLUSIVE: 1}
             )
             write, read = mem.write_port(), mem.read_port()
             m.d.comb += [

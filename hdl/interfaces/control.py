@@ -116,7 +116,13 @@ class Control(wiring.Component):
             file.hold.eq(self.reset),
             self.restart.eq(written & file.data[_RESET]),
         ]
-        with m.If(self.restart):
+        again: Value = self.restart
+        if self._has("LOAD"):
+            # The accelerator begins anew with what was loaded.
+            before = Signal()
+            m.d.sync += before.eq(self.loaded)
+            again |= self.loaded & ~before
+        with m.If(again):
             m.d.sync += left.eq(RESET_CYCLES)
         with m.Elif(self.reset):
             m.d.sync += left.eq(left - 1)

@@ -269,7 +269,7 @@ def test_hash_tells_plans_apart():
 
 def test_defaults_may_be_left_out():
     core = {"hosts": [{"population": "a"}], "lanes": 2}
-    plan = plan_from_dict({"schema": 5, "mode": "settle", "cores": [core]})
+    plan = plan_from_dict({"schema": 6, "mode": "settle", "cores": [core]})
     assert plan.cores == (CorePlan(hosts=hosts("a"), lanes=2),)
 
 
@@ -290,7 +290,7 @@ def host(data):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        (lambda d: d.update(schema=1), FileError, "^plan: the plan's schema must be 5, found 1;"),
+        (lambda d: d.update(schema=1), FileError, "^plan: the plan's schema must be 6, found 1;"),
         (lambda d: d.update(speed=1), ConfigurationError, "found unknown speed; the keys are"),
         (lambda d: d.pop("mode"), ConfigurationError, "found missing mode"),
         (lambda d: d.update(mode="fast"), ConfigurationError, "^plan, mode: must be one of step"),
