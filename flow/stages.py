@@ -296,7 +296,10 @@ def hardware_plan(project: Project, mode: Mode) -> HardwarePlan:
     plan, manifest = load_plan(folder / "plan.json"), read_json(folder / "manifest.json")
     made_of = (manifest["network"]["hash"], manifest["plan"]["hash"])
     for what, wanted, found in zip(
-        ("network", "plan"), made_of, (project.network.content_hash, design_hash(project.network, plan)), strict=True
+        ("network", "plan"),
+        made_of,
+        (project.network.content_hash, design_hash(project.network, plan)),
+        strict=True,
     ):
         if wanted != found:
             raise FileError(

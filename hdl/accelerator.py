@@ -303,8 +303,14 @@ class Accelerator(wiring.Component):
             _join(m, branch, sink)
 
     def _readout(self, m: Module) -> stream.Interface:
-        """The sink of the population that is read."""
-        sink: stream.Interface = wiring.flipped(self.o)
+        """The sink of the population that is read; during a restart nothing comes of it."""
+        runs = ~self.restarting.active
+        sink: stream.Interface = self.output_layout.signature.create(path=("read",))
+        m.d.comb += [
+            self.o.payload.eq(sink.payload),
+            self.o.valid.eq(sink.valid & runs),
+            sink.ready.eq(self.o.ready & runs),
+        ]
         for name, part in (("argmax", self.argmax), ("tally", self.tally), ("filter", self.filter)):
             if part is not None:
                 self._add(m, name, part)

@@ -12,7 +12,6 @@ An image is words of 16 bits. In a file each is two bytes, the lower one first.
 | 2 | CRC-32 of all bytes before |
 """
 
-import enum
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import Out, Signature
 
 from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.link import LoadResult
 
 __all__ = [
     "BASE_WORDS",
@@ -51,16 +51,6 @@ BASE_WORDS = 2
 CRC_WORDS = 2
 END_OF_IMAGE = 0xFFFF
 MOST_MEMORIES = 255
-
-
-class LoadResult(enum.IntEnum):
-    """How an image ended."""
-
-    WELL = 0
-    DAMAGED = 1  # its crc is wrong, or it has a row that no memory has
-    LACKING = 2  # a memory was not filled
-    DESIGN = 3  # it is for other hardware
-    BASE = 4  # it belongs to a network that is not there
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,9 +38,7 @@ class _State(enum.Enum, shape=3):  # type: ignore[call-arg]  # a shape, as Amara
 
 _PLACE_BITS = 5  # of 32 bytes of a hash
 
-NETWORK_SIGNATURE = wiring.Signature(
-    {"write": Out(1), "place": Out(_PLACE_BITS), "byte": Out(8)}
-)
+NETWORK_SIGNATURE = wiring.Signature({"write": Out(1), "place": Out(_PLACE_BITS), "byte": Out(8)})
 """The hash of a network while it passes, byte by byte."""
 
 LOADER_MEMBERS = {
@@ -161,8 +159,12 @@ class Loader(wiring.Component):
                     m.d.sync += self.tag.eq(Cat(self.tag[LOAD_BITS:], word))
                 with m.If(count == HASH_WORDS - 1):
                     m.d.sync += state.eq(_State.SEGMENTS)
-            with m.Case(_State.SEGMENTS), m.If(segments.ended):
-                m.d.sync += state.eq(_State.CRC)
+            with m.Case(_State.SEGMENTS):
+                with m.If(segments.ended):
+                    m.d.sync += state.eq(_State.CRC)
+                # What is no segment may say that it has any number of rows.
+                with m.If(segments.wrong):
+                    m.d.sync += state.eq(_State.JUDGE)
             with m.Case(_State.CRC), m.If(takes):
                 m.d.sync += count.eq(count + 1)
                 with m.If(count == CRC_WORDS - 1):

@@ -111,9 +111,7 @@ def _parameters(
         own = hull(*map(hull_of, parts))
         bounds = _bounds(name, own, headroom)
         flat = all(bool((part == part[:, :1, :1]).all()) for part in parts)
-        yield ParameterBounds(
-            name=name, low=bounds.low, high=bounds.high, by_position=not flat
-        )
+        yield ParameterBounds(name=name, low=bounds.low, high=bounds.high, by_position=not flat)
 
 
 def _bounds(name: str, own: Interval, headroom: int) -> Interval:

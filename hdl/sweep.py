@@ -184,9 +184,7 @@ class Sweep(wiring.Component):
         decide = self._step
         if config.divides or config.bursts:
             decide = self._divide if config.divides else self._burst
-        lanes = [
-            decide(m, lane, advance, phase, steps, first) for lane in range(self.lanes)
-        ]
+        lanes = [decide(m, lane, advance, phase, steps, first) for lane in range(self.lanes)]
         fired = Signal(self.lanes)
         m.d.comb += fired.eq(Cat(fires for fires, *_ in lanes) & places.mask(deciding))
         if isinstance(places, TouchedPlaces):

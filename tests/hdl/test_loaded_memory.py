@@ -14,14 +14,19 @@ BLOCK, SPRAM = WeightStore.BLOCK, WeightStore.SPRAM
 
 def memory_of(depth, width, *, store=BLOCK, ports=1):
     rng = np.random.default_rng(depth)
-    rows = [int.from_bytes(rng.bytes(-(-width // 8)), "little") % (1 << width) for _ in range(depth)]
+    rows = [
+        int.from_bytes(rng.bytes(-(-width // 8)), "little") % (1 << width) for _ in range(depth)
+    ]
     return LoadedMemory(rows=rows, width=width, store=store, ports=ports)
 
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"store": WeightStore.LOGIC}, "what is loaded must live in block RAM or large RAMs, found"),
+        (
+            {"store": WeightStore.LOGIC},
+            "what is loaded must live in block RAM or large RAMs, found",
+        ),
         ({"store": SPRAM, "ports": 2}, "ports must be 1 in large RAMs, found 2"),
         ({"ports": 0}, "ports must be at least 1, found 0"),
         ({"rows": []}, "a weight memory must have at least one row, found none"),

@@ -18,13 +18,17 @@ from spikewright.golden.spec import Mode, Network
 from spikewright.hdl.accelerator import Accelerator
 from support.chains import bounded_chain, inputs_for
 from support.linked import make_project
+from support.loading import loadable
 
 TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """A project, samples, and what the golden model answers to them; maybe a simulated board."""
+    """A project, samples, and what the golden model answers to them; maybe a simulated board.
+
+    ``flash``: what lies in that one's.
+    """
 
     folder: Path
     network: Network
@@ -32,13 +36,20 @@ class Bench:
     labels: list[int]
     values: np.ndarray
     program: SimulatedBoard | None = None
+    flash: bytes = b""
+
+    def opened(self, running):
+        """The device on a simulated line."""
+        return Device.open(running.port, self.folder, baud=running.baud, timeout=TIMEOUT_S)
 
 
-def simulated(folder, name, mode=Mode.COLLAPSED, *, wire=None, **changes):
-    """A small network on a board, by its usual link or another."""
+def simulated(folder, name, mode=Mode.COLLAPSED, *, wire=None, loads=False, **changes):
+    """A small network on a board, by its usual link or another; one that ``loads`` has it in its
+    flash, if it has one.
+    """
     network = bounded_chain((12, 9, 4), seed=1)
-    plan = default_plan(network, mode, lanes=4)
-    make_project(folder / "p", network, plan)
+    plan = loadable(network, mode, lanes=4) if loads else default_plan(network, mode, lanes=4)
+    manifest = make_project(folder / "p", network, plan)
     board = get_board(name)
     x = np.asarray(inputs_for(network, 60))
     sample = stored_sample(network, mode, x[:1])
@@ -54,10 +65,12 @@ def simulated(folder, name, mode=Mode.COLLAPSED, *, wire=None, **changes):
         wire=choose_wire(board, wire),
     )
     program = simulate_board(top, folder / "board", optimise="-O1")
-    return _bench(folder / "p", network, mode, x, program)
+    flash = manifest.load.image.read_bytes() if loads else b""
+    return bench_of(folder / "p", network, mode, x, program=program, flash=flash)
 
 
-def _bench(folder, network, mode, x, program=None):
+def bench_of(folder, network, mode, x, **board):
+    """What the golden model says of a project and samples."""
     streams = golden_streams(network, mode, {network.inputs[0].name: x}, None)
     output = streams[OUTPUT]
     ends = output.starts[1:] - 1
@@ -70,14 +83,14 @@ def _bench(folder, network, mode, x, program=None):
         x=x,
         labels=output.address[ends].tolist(),
         values=values,
-        program=program,
+        **board,
     )
 
 
 @pytest.fixture(scope="session")
 def bench(tmp_path_factory):
-    """The small network on a simulated iCEBreaker."""
-    return simulated(tmp_path_factory.mktemp("bench"), "icebreaker")
+    """The small network on a simulated iCEBreaker, which loads it when it is switched on."""
+    return simulated(tmp_path_factory.mktemp("bench"), "icebreaker", loads=True)
 
 
 @pytest.fixture(params=["sim", pytest.param("board", marks=pytest.mark.board)])
@@ -86,7 +99,7 @@ def plugged(request):
     with ExitStack() as stack:
         if request.param == "sim":
             found = request.getfixturevalue("bench")
-            running = stack.enter_context(found.program.running())
+            running = stack.enter_context(found.program.running(flash=found.flash))
             port, baud = running.port, running.baud
         else:
             from spikewright.flow.project import Project
@@ -97,7 +110,7 @@ def plugged(request):
             mode = project.main_mode()
             with Device.open(port, project.root, baud=baud) as device:
                 (x,) = device.levels(project.samples.x[:60]).arrays.values()
-            found = _bench(project.root, project.network, mode, x)
+            found = bench_of(project.root, project.network, mode, x)
 
         def opened():
             return Device.open(port, found.folder, baud=baud, timeout=TIMEOUT_S)

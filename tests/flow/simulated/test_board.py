@@ -1,7 +1,6 @@
 """The host program and a board's own bits: the same tests in the simulator and on silicon."""
 
 import signal
-from contextlib import closing
 
 import numpy as np
 import pytest
@@ -63,20 +62,16 @@ def test_a_host_that_is_killed(plugged):
 )
 def test_a_hostile_line(bench, noise):
     """No answer is wrong, none is missing, and what happened is told."""
-    with bench.program.running(seed=7, **noise) as running:
-        with Device.open(
-            running.port, bench.folder, baud=running.baud, timeout=TIMEOUT_S
-        ) as device:
+    with bench.program.running(seed=7, flash=bench.flash, **noise) as running:
+        with bench.opened(running) as device:
             assert check(bench, device.infer(bench.x)) == len(bench.x)
             assert device.statistics.again > 0 and device.statistics.bad > 0
 
 
 def test_a_reset_in_the_middle(bench):
     """Samples that were under way are sent again."""
-    with bench.program.running() as running:
-        with Device.open(
-            running.port, bench.folder, baud=running.baud, timeout=TIMEOUT_S
-        ) as device:
+    with bench.program.running(flash=bench.flash) as running:
+        with bench.opened(running) as device:
             results = device.infer(bench.x)
             first = [next(results) for _ in range(10)]
             running.reset()
@@ -85,10 +80,8 @@ def test_a_reset_in_the_middle(bench):
 
 
 def test_a_reset_loses_what_a_stream_kept(bench):
-    with bench.program.running() as running:
-        with Device.open(
-            running.port, bench.folder, baud=running.baud, timeout=TIMEOUT_S
-        ) as device:
+    with bench.program.running(flash=bench.flash) as running:
+        with bench.opened(running) as device:
             results = device.stream(bench.x)
             next(results)
             running.reset()
@@ -98,7 +91,7 @@ def test_a_reset_loses_what_a_stream_kept(bench):
 
 
 def test_a_board_that_is_gone(bench):
-    with bench.program.running() as running:
+    with bench.program.running(flash=bench.flash) as running:
         with Device.open(running.port, bench.folder, baud=running.baud, timeout=1.0) as device:
             running.process.send_signal(signal.SIGSTOP)
             with pytest.raises(LinkError, match=r"must answer|must have gone on|stopped"):
@@ -108,14 +101,16 @@ def test_a_board_that_is_gone(bench):
 
 
 def test_spi(tmp_path):
-    """The same by the lines of the flash, whose select tells where bytes begin; then with noise."""
-    found = simulated(tmp_path, "icebreaker", wire="spi")
+    """The same by the lines of the flash, whose select tells where bytes begin; then with noise.
+
+    What is loaded comes over the line, too.
+    """
+    found = simulated(tmp_path, "icebreaker", wire="spi", loads=True)
     for noise in ({}, {"flip": 3e-4, "drop": 1e-3, "repeat": 1e-3}):
         with found.program.running(seed=7, **noise) as running:
-            assert running.port.startswith("spi:")
-            with Device.open(
-                running.port, found.folder, baud=running.baud, timeout=TIMEOUT_S
-            ) as device:
+            assert running.port.startswith("spi:") and running.waits
+            with Device.open(running.port, baud=running.baud, timeout=TIMEOUT_S) as device:
+                device.load(found.folder)
                 assert check(found, device.infer(found.x[:30])) == 30
                 assert device.clock_hz == pytest.approx(24e6, rel=1e-4)
                 assert (device.statistics.bad > 0) == bool(noise)
@@ -126,9 +121,7 @@ def test_spi(tmp_path):
 def test_a_self_test_that_fails(tmp_path):
     found = simulated(tmp_path, "icebreaker", output=1)
     with found.program.running() as running:
-        with Device.open(
-            running.port, found.folder, baud=running.baud, timeout=TIMEOUT_S
-        ) as device:
+        with found.opened(running) as device:
             assert not device.selftest()
 
 
@@ -138,8 +131,6 @@ def test_other_boards(tmp_path, name):
     found = simulated(tmp_path, name)
     with (
         found.program.running() as running,
-        closing(
-            Device.open(running.port, found.folder, baud=running.baud, timeout=TIMEOUT_S)
-        ) as device,
+        found.opened(running) as device,
     ):
         assert check(found, device.infer(found.x)) == len(found.x)
