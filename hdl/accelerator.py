@@ -73,9 +73,9 @@ class Accelerator(wiring.Component):
     output neuron, then END with the address of the largest one as its own (its flag where the
     decision is raw); with an argmax at each position SPIKE(position, channel) of all positions.
     steps : In, T of the samples that begin, where inputs are encoded.
-    load, reload, loaded, tag, load_done, load_result, network_hash (its done, result, network) : as of
-    ``Loader``, where memories are loaded: with the ``image``, word by word. Until it is
-    there, all else is in reset.
+    load, reload, loaded, tag, load_done, load_result, network_hash (its done, result, network) : as
+    of ``Loader``, where memories are loaded: with the ``image``, word by word. Until it is there,
+    all else is in reset.
     restart : In, resets all but what was loaded, as if nothing had been sent; no token is taken for
     ``RESTART_CYCLES`` behind it, and behind a reset.
     clear : In, zeroes the counters. counters : Out, cycles, and for each core rows, synops,

@@ -9,7 +9,7 @@ from amaranth.hdl import Shape, signed, unsigned
 
 from spikewright.golden.spec import BiasWhen, Fire, IntArray, Interval, Mode, Soma, hull
 
-from .envelope import ParameterBounds, check_parameter
+from .envelope import check_parameter
 from .host_config import HostConfig
 from .plan import CorePlan, Rows, Sweeps, WeightStore
 from .port_config import PortConfig

@@ -2,14 +2,14 @@
 
 An image is words of 16 bits. In a file each is two bytes, the lower one first.
 
-| words | |
-|---|---|
-| 16 | design: SHA-256 of what the hardware is |
-| 2 | base: 0 where the image is whole; else the first four bytes of the hash of the network that must be there: the image has only what differs from it |
-| 16 | the hash of the network that is there afterwards |
-| any number of segments | number of the memory, its first row, how many rows, then their words, row by row, the lowest bits first |
-| 1 | 0xFFFF: the end |
-| 2 | CRC-32 of all bytes before |
+- 16 words: design, the SHA-256 of what the hardware is;
+- 2: base, 0 where the image is whole; else the first four bytes of the hash of the network that
+  must be there, of which the image has only what becomes different;
+- 16: the hash of the network that is there afterwards;
+- any number of segments: number of the memory, its first row, how many rows, then their words, row
+  by row, the lowest bits first;
+- 1: 0xFFFF, the end;
+- 2: CRC-32 of all bytes before.
 """
 
 import zlib

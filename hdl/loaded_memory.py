@@ -95,7 +95,7 @@ class LoadedMemory(wiring.Component):
                 shape=bits,
                 depth=len(self.rows),
                 init=[],
-                attrs={"ram_style": style, EXCLUSIVE: 1},
+                attrs={"ram_style": style, EXCLUSIVE: "1"},
             )
         )
         load, at = self.load, begin % LOAD_BITS

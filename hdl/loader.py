@@ -23,7 +23,7 @@ from .segment_writer import SegmentWriter
 __all__ = ["LOADER_MEMBERS", "NETWORK_SIGNATURE", "Loader"]
 
 
-class _State(enum.Enum, shape=3):  # type: ignore[call-arg]  # a shape, as Amaranth has it
+class _State(enum.Enum, shape=3):
     """What the next word is, or that none is taken."""
 
     DESIGN = 0

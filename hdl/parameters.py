@@ -154,7 +154,7 @@ class LoadedTable(wiring.Component):
                 words.append(held)
                 continue
             m.submodules[f"memory_{k}"] = mem = memory.Memory(
-                shape=bits, depth=len(self.rows), init=[], attrs={EXCLUSIVE: 1}
+                shape=bits, depth=len(self.rows), init=[], attrs={EXCLUSIVE: "1"}
             )
             write, read = mem.write_port(), mem.read_port()
             m.d.comb += [

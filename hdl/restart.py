@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import Flow, In, Member
 
 __all__ = ["RESTART_CYCLES", "Restart"]
 
@@ -26,7 +26,7 @@ class Restart(wiring.Component):
     latency = 1
 
     def __init__(self) -> None:
-        super().__init__({"restart": In(1), "active": Out(1, init=1)})
+        super().__init__({"restart": In(1), "active": Member(Flow.Out, 1, init=1)})
 
     def elaborate(self, platform: object) -> Module:
         """Count down."""

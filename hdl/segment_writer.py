@@ -15,7 +15,7 @@ __all__ = ["SegmentWriter"]
 _MOST_ROWS = (1 << LOAD_BITS) - 1
 
 
-class _State(enum.Enum, shape=2):  # type: ignore[call-arg]  # a shape, as Amaranth has it
+class _State(enum.Enum, shape=2):
     """What the next word is."""
 
     MEMORY = 0

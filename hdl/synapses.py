@@ -77,9 +77,10 @@ class Synapses(wiring.Component):
     first neuron. groups : groups of the core.
     channel_lanes : lanes of a bank. operand_shape : shape of an operand, signed. shift : fraction
     bits below an operand, at most the schedule's.
-    store : where the weights live. loads : whether they are loaded while the hardware runs. held : whether words have a cycle for the wire to the lanes,
-    unless they are aligned, which has registers anyway. latency : cycles from ``valid`` to the
-    first row, at least ``natural_latency``, which it is by default; all ports of a core must agree.
+    store : where the weights live. loads : whether they are loaded while the hardware runs. held :
+    whether words have a cycle for the wire to the lanes, unless they are aligned, which has
+    registers anyway. latency : cycles from ``valid`` to the first row, at least
+    ``natural_latency``, which it is by default; all ports of a core must agree.
 
     Members
     -------

@@ -10,7 +10,7 @@ from spikewright.flow.synthesize.fit import MemoryUse
 from spikewright.golden.spec import Network
 from spikewright.hdl.config import CoreConfig
 from spikewright.hdl.make_configs import node_layouts, ranges_of
-from spikewright.hdl.plan import HardwarePlan, MembraneStore, ParameterStore, WeightStore
+from spikewright.hdl.plan import HardwarePlan, MembraneStore, ParameterStore
 from spikewright.hdl.product import has_multipliers, multiplies, subtracts
 from spikewright.hdl.readout import tally_range
 

@@ -58,7 +58,8 @@ def _words(config: CoreConfig, port: PortConfig, tables: RowTables) -> dict[str,
         found["rom"] = high * wide * bits * max(0.5, rows / 16) * config.plan.spikes
     y, x = (sum(len(bank) - 1 for bank in tables.loops[axis].options) for axis in "yx")
     if config.loads_weights:
-        found["loaded"] = _bits(rows) + len(loaded_slices(rows, high * wide * bits, config.plan.weights))
+        slices = loaded_slices(rows, high * wide * bits, config.plan.weights)
+        found["loaded"] = _bits(rows) + len(slices)
         found["words"] = high * wide * bits
     found["aligned"] = y * wide * bits + x * len(tables.loops["y"].options) * bits
     if config.holds_words and config.plan.spikes == 1 and not found["aligned"]:

@@ -14,7 +14,7 @@ __all__ = ["exclusive_rtlil"]
 
 _MODULE = re.compile(r"^module .*?^end\n", re.M | re.S)
 _MEMORY = re.compile(
-    rf'^  attribute \\{EXCLUSIVE} .*\n(?:  attribute .*\n)*  memory .* \\(\S+)$', re.M
+    rf"^  attribute \\{EXCLUSIVE} .*\n(?:  attribute .*\n)*  memory .* \\(\S+)$", re.M
 )
 _READ = re.compile(
     r'(^  cell \$memrd_v2 .*\n    parameter \\MEMID "\\\\(\S+)"\n(?:    .*\n)*?'

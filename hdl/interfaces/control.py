@@ -41,11 +41,12 @@ class Control(wiring.Component):
 
     Members
     -------
-    bus : In(``REGISTER_BUS``). clear : Out, zeroes the counters. restart : Out, for a cycle; reset :
-    Out, 1 for ``RESET_CYCLES`` behind it, and behind a reset; accesses wait meanwhile. counters :
-    In, those of ``counters_of``, the first lowest. steps : Out, T, where inputs are frames. Those
-    of the accelerator's ``Loader``, where weights are loaded: see ``join_loader``. result, framing : In, for STATUS: an output
-    waits; a transfer was framed otherwise than its token. irq : Out, a result waits and the host
+    bus : In(``REGISTER_BUS``). clear : Out, zeroes the counters. restart : Out, for a cycle.
+    reset : Out, 1 for ``RESET_CYCLES`` behind it, behind a reset, and once a network is loaded;
+    accesses wait meanwhile. counters : In, those of ``counters_of``, the first lowest. steps : Out,
+    T, where inputs are frames. Those of the accelerator's ``Loader``, where weights are loaded: see
+    ``join_loader``. result, framing : In, for STATUS: an output waits; a transfer was framed
+    otherwise than its token. irq : Out, a result waits and the host
     wants to know. data : Out, what a host writes. of : the registers of tokens, as ``RegisterFile``
     has them.
 

@@ -100,7 +100,8 @@ def simulate_graph(
 ) -> Seen:
     """Send every input its tokens and watch the output and all probes for ``samples`` samples.
 
-    An ``image`` is loaded before. Fails where an offer is withdrawn or changes, or nothing ends within ``limit`` cycles.
+    An ``image`` is loaded before. Fails where an offer is withdrawn or changes, or nothing ends
+    within ``limit`` cycles.
     """
     seen = Seen(cycles=0, streams={"output": []}, counters=[])
     layouts = {"output": dut.output_layout}

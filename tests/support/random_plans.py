@@ -8,9 +8,9 @@ from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import Mode, Network
 from spikewright.hdl.checks import check_plan
 from spikewright.hdl.depths import sized
+from spikewright.hdl.loops import minimum_depths, port_connections
 from spikewright.hdl.make_configs import core_configs
 from spikewright.hdl.make_envelope import with_envelope
-from spikewright.hdl.loops import minimum_depths, port_connections
 from spikewright.hdl.plan import (
     LEAST_FANOUT,
     CorePlan,
