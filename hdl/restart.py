@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import Flow, In, Member
+from amaranth.lib.wiring import In, Out
 
 __all__ = ["RESTART_CYCLES", "Restart"]
 
@@ -26,16 +26,18 @@ class Restart(wiring.Component):
     latency = 1
 
     def __init__(self) -> None:
-        super().__init__({"restart": In(1), "active": Member(Flow.Out, 1, init=1)})
+        super().__init__({"restart": In(1), "active": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         """Count down."""
         m = Module()
+        active = Signal(init=1)
         left = Signal(range(RESTART_CYCLES), init=RESTART_CYCLES - 1)
+        m.d.comb += self.active.eq(active)
         with m.If(self.restart):
-            m.d.sync += [self.active.eq(1), left.eq(RESTART_CYCLES - 1)]
+            m.d.sync += [active.eq(1), left.eq(RESTART_CYCLES - 1)]
         with m.Elif(left != 0):
             m.d.sync += left.eq(left - 1)
         with m.Else():
-            m.d.sync += self.active.eq(0)
+            m.d.sync += active.eq(0)
         return m

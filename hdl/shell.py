@@ -2,6 +2,7 @@
 
 from functools import reduce
 from operator import add, or_
+from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Value
 from amaranth.lib import stream, wiring
@@ -195,15 +196,15 @@ class CoreShell(wiring.Component):
         """Queues and serialiser to the outside."""
         m.submodules.intake = self.intake
         m.submodules.serialiser = self.serialiser
-        inside = [
+        filled: list[Any] = [
             each.load
             for each in self.synapses
             if not isinstance(each, SparseSynapses) and each.loaded is not None
         ]
-        inside += [getattr(self.sweep, f"load_{each.name}") for each in self.sweep.loads]
+        filled += [getattr(self.sweep, f"load_{each.name}") for each in self.sweep.loads]
         if isinstance(self.initial, LoadedTable):
-            inside.append(self.initial.load)
-        for k, port in enumerate(inside):
+            filled.append(self.initial.load)
+        for k, port in enumerate(filled):
             wiring.connect(m, wiring.flipped(getattr(self, f"load_{k}")), port)
         for outside, inside in zip(self.inputs, self.intake.inputs, strict=True):
             wiring.connect(m, wiring.flipped(outside), inside)

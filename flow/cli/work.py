@@ -336,8 +336,12 @@ def generate(
     joined_by = one_of(Interface, interface, "--interface")
     project = Project(folder)
     network = project.network
-    if plan is not None or like is not None:
-        from_file = plan_like(network, like) if plan is None else plan_of_file(network, plan)
+    from_file = None
+    if like is not None:
+        from_file = plan_like(network, like)
+    elif plan is not None:
+        from_file = plan_of_file(network, plan)
+    if from_file is not None:
         if loadable:
             from_file = with_envelope(network, from_file, headroom=headroom)
         generate_stage(project, from_file, interface=joined_by, working=working)
