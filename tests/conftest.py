@@ -1,8 +1,11 @@
 """What all tests share."""
 
+import gc
 import os
 import re
+import sys
 from collections import defaultdict
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -14,9 +17,24 @@ from support.pairs import covering
 # One process a core runs the tests; torch must not fight the others for the cores.
 torch.set_num_threads(1)
 
+# Amaranth makes objects by the million, beside those of torch: looking for garbage among them as
+# often as Python does takes more time than making them.
+gc.set_threshold(100_000, 20, 50)
+
 hypothesis.settings.register_profile("default", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "default")
+
+
+def pytest_configure(config):
+    """What every simulation compiles alike, Verilator's runtime above all, is compiled once."""
+    compiler_cache = Path(sys.executable).with_name("ccache")
+    if compiler_cache.is_file():
+        os.environ["OBJCACHE"] = str(compiler_cache)
+        os.environ["CCACHE_DIR"] = str(config.cache.mkdir("ccache"))
+        os.environ["CCACHE_MAXSIZE"] = "300M"
+        # Models are compiled with a header that is compiled before them.
+        os.environ["CCACHE_SLOPPINESS"] = "pch_defines,time_macros"
 
 
 def pytest_addoption(parser):
@@ -56,6 +74,12 @@ def pytest_collection_modifyitems(config, items):
     if left:
         config.hook.pytest_deselected(items=[item for item in items if item in left])
         items[:] = [item for item in items if item not in left]
+
+
+def pytest_collection_finish():
+    """What was imported and collected is no garbage, and is not looked at again."""
+    gc.collect()
+    gc.freeze()
 
 
 def choices_of(item):

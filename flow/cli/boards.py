@@ -22,8 +22,8 @@ def boards(
     """List the boards: what is on each, how it is reached, and whether a bitstream was routed.
 
     Routed is a board for which make boards built the digits network, its timing
-    met; nothing was run on hardware. With a name also which networks of usual
-    sizes fit, by the area model.
+    met; nothing was run on hardware. With a name also how it is programmed, and
+    which networks of usual sizes fit, by the area model.
 
     [bold]Examples[/]
 
@@ -46,24 +46,24 @@ def _show_all(all_: "list[Board]", record: "dict[str, Routed]") -> None:
 
     from spikewright.flow.routed.table import status
 
-    table = Table(box=None, pad_edge=False)
+    # Figures are never cut, and a line of 80 characters holds them.
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for title in ("board", "device"):
         table.add_column(title, style="bold" if title == "board" else None, no_wrap=True)
-    for title in ("LUTs", "block RAMs", "large RAMs", "multipliers", "MHz"):
-        table.add_column(title, justify="right")
-    for title in ("host link", "programmer", "status"):
-        table.add_column(title)
+    for title in ("LUTs", "block RAMs, kbit", "large RAMs", "multi-\npliers", "MHz"):
+        table.add_column(title.replace(" ", "\n"), justify="right", no_wrap=True)
+    table.add_column("host\nlink", justify="right", no_wrap=True)
+    table.add_column("status")
     for each in all_:
         table.add_row(
             each.name,
             each.device,
             f"{each.luts:,}",
-            f"{each.block_ram.count} x {each.block_ram.bits // 1024} kbit",
+            f"{each.block_ram.count} x {each.block_ram.bits // 1024}",
             "-" if each.large_ram is None else str(each.large_ram.count),
             str(each.dsps),
             f"{each.default_mhz:g}",
             _link(each.links[0]) if each.links else "none",
-            "by hand" if each.programmer is None else "openFPGALoader",
             status(each, record),
         )
     OUT.print(table)
@@ -72,8 +72,10 @@ def _show_all(all_: "list[Board]", record: "dict[str, Routed]") -> None:
 def _link(link: "Uart | Spi") -> str:
     from spikewright.boards import Spi
 
-    unit = "MHz" if isinstance(link, Spi) else "MBd"
-    return f"{link.bridge or 'adapter'}, {link.rates[0] / 1e6:g} {unit}"
+    rate = link.rates[0]
+    if isinstance(link, Spi):
+        return f"{rate / 1e6:g} MHz"
+    return f"{rate / 1e6:g} MBd" if rate >= 1_000_000 else f"{rate / 1e3:.0f} kBd"
 
 
 def _show_one(board: "Board", record: "dict[str, Routed]") -> None:

@@ -147,21 +147,16 @@ def _telling(title: str) -> Iterator[Advance]:
         text = f": {share:.0%}" + (f", {note}" if note else "")
         if now - last >= _LINE_SECONDS and text != said:
             last, said = now, text
-            show_note(f"{title}{text}")
+            say(f"{title}{text}", to=ERR)
 
-    show_note(f"{title} ...")
+    say(f"{title} ...", to=ERR)
     yield tell
-    show_note(f"{title}: {time.perf_counter() - start:.1f} s")
+    say(f"{title}: {time.perf_counter() - start:.1f} s", to=ERR)
 
 
 def show_error(error: SpikewrightError) -> None:
     """One message on standard error."""
     ERR.print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
-
-
-def show_note(text: str) -> None:
-    """A line on standard error, as it is."""
-    ERR.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def show_warning(
@@ -196,9 +191,9 @@ def show_summary(summary: Mapping[str, Any], *sections: str) -> None:
     OUT.print(table)
 
 
-def say(text: str) -> None:
+def say(text: str, *, to: Console = OUT) -> None:
     """A line as it is: names of files may look like markup."""
-    OUT.print(text, highlight=False, markup=False, soft_wrap=True)
+    to.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _text(section: str, value: Any) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spikewright.flow.cli.console import OUT, say, show_note, working
+from spikewright.flow.cli.console import ERR, OUT, say, working
 from spikewright.flow.cli.options import Data, ProjectFolder, integers, one_of
 from spikewright.golden.errors import ConfigurationError
 
@@ -194,7 +194,7 @@ def explore(
             working=working,
         )
     except Stopped as stopped:
-        show_note(f"stopped: {stopped}; the same command goes on")
+        say(f"stopped: {stopped}; the same command goes on", to=ERR)
         raise typer.Exit(_INTERRUPTED) from stopped
     _show(found)
     say(f"\nAll of it is in {out / 'points'}")

@@ -305,7 +305,12 @@ def _steps(device: "Device", asked: int | None) -> int | None:
 
     assert device.target is not None
     mode = device.target.manifest.mode
-    check_steps(device.target.network, asked, (mode,))
+    check_steps(
+        device.target.network,
+        asked,
+        (mode,),
+        otherwise="use a bitstream that was built with --mode stepwise",
+    )
     summary = device.target.root / "summary.json"
     if asked is not None or not summary.is_file():
         return asked

@@ -101,8 +101,17 @@ def one_of(kind: type[Choice], text: str, where: str, *, but: tuple[Choice, ...]
     return kind(text)
 
 
-def check_steps(network: "Network", given: object, modes: "Sequence[Mode]") -> None:
-    """Refuse ``--steps`` that nobody would look at in any of these modes."""
+def check_steps(
+    network: "Network",
+    given: object,
+    modes: "Sequence[Mode]",
+    *,
+    otherwise: str = "give --mode stepwise",
+) -> None:
+    """Refuse ``--steps`` that nobody would look at in any of these modes.
+
+    ``otherwise``: what to do for a stepwise run.
+    """
     from spikewright.golden.spec import Encoding, Mode
 
     if given is None:
@@ -119,5 +128,5 @@ def check_steps(network: "Network", given: object, modes: "Sequence[Mode]") -> N
             "--steps must be given with the mode stepwise, the only one that takes so many",
             found=f"{given} for {', '.join(modes)}",
             where=where,
-            action="leave it out, or give --mode stepwise",
+            action=f"leave it out, or {otherwise}",
         )

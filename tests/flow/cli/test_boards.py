@@ -6,11 +6,14 @@ from spikewright.boards import BOARDS
 from support.cli import spikewright
 
 
-def test_all_boards_are_listed(tmp_path, monkeypatch):
-    monkeypatch.setattr("spikewright.flow.cli.console.OUT.width", 160, raising=False)
-    lines = spikewright("boards", cwd=tmp_path).stdout.splitlines()
-    names = [line.split()[0] for line in lines[1:] if line and not line.startswith(" ")]
-    assert names == list(BOARDS)
+def test_all_boards_are_listed_in_80_columns_without_a_figure_cut(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    said = spikewright("boards", cwd=tmp_path).stdout
+    lines = [line for line in said.splitlines() if line and not line.startswith(" ")][1:]
+    assert [line.split()[0] for line in lines] == list(BOARDS)
+    for line, board in zip(lines, BOARDS.values(), strict=True):
+        assert f" {board.luts:,} " in line and f" {board.block_ram.count} x " in line
+    assert "…" not in said and max(map(len, said.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(

@@ -218,6 +218,7 @@ def test_mistakes_end_in_one_message(project, tmp_path):
         run = ("run", project.folder, "--port", port)
         made = spikewright(*run, "--steps", "4", cwd=tmp_path, ok=False)
         assert made.returncode == ConfigurationError.exit_code and "--steps must be" in made.stderr
+        assert "or use a bitstream that was built with --mode stepwise" in made.stderr
         np.savez(tmp_path / "wide.npz", x=np.zeros((3, 13)))
         made = spikewright(*run, "--data", "wide.npz", cwd=tmp_path, ok=False)
         assert "x: a sample must have 12 values, found shape [13]" in made.stderr

@@ -70,9 +70,9 @@ def graph():
         for core, hosts in zip(plan.cores[-2:], slices, strict=True)
     ]
     plan = with_depths(network, replace(plan, cores=(*plan.cores[:-2], *out)))
-    inputs = inputs_of(network, 36, seed=1)["x"]
+    inputs = inputs_of(network, 12, seed=1)["x"]
     # Where few spikes come, the last one is not lost in the crowd.
-    inputs[12:] *= rng.random(inputs[12:].shape) < 0.1
+    inputs[3:] *= rng.random(inputs[3:].shape) < 0.1
     return Subject(network, plan, inputs)
 
 
