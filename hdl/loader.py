@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from amaranth.hdl import Array, Cat, Module, Signal
-from amaranth.lib import crc, enum, wiring
+from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.golden.errors import ConfigurationError
 
+from .crc import SerialCrc
 from .load import (
     BASE_WORDS,
     CRC_WORDS,
@@ -80,8 +81,8 @@ class Loader(wiring.Component):
     Storage: counters, the crc, a bit for each memory. Reset forgets that anything was loaded.
     """
 
-    interval = 2
-    latency = 2
+    interval = 2 * SerialCrc.interval
+    latency = SerialCrc.interval + 2
 
     def __init__(self, *, design: bytes, shapes: Sequence[tuple[int, int]]) -> None:
         if len(design) != 2 * HASH_WORDS:
@@ -105,27 +106,28 @@ class Loader(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """The lower byte of a word goes into the crc, then the upper one; then the word counts."""
+        """A word counts as its second byte goes into the crc, and is held until then."""
         m = Module()
-        m.submodules.crc = check = crc.catalog.CRC32_ISO_HDLC(data_width=8).create()
-        state, half, count = Signal(_State), Signal(), Signal(range(HASH_WORDS))
+        m.submodules.crc = check = SerialCrc()
         m.submodules.segments = segments = self.segments
-        wrong, base = Signal(), Signal(LOAD_BITS * BASE_WORDS)
-        word, offered, takes = self.load.payload, Signal(), Signal()
+        state, half, count, calm = Signal(_State), Signal(), Signal(range(HASH_WORDS)), Signal()
+        wrong, other, patch = Signal(), Signal(), Signal()
+        word, begins, takes = self.load.payload, Signal(), Signal()
         # Two states look at what came, and take no word.
         stands = (state == _State.ACCEPT) | (state == _State.JUDGE)
         m.d.comb += [
-            offered.eq(self.load.valid & ~stands),
-            takes.eq(offered & half),
-            self.load.ready.eq(half & ~stands),
-            check.start.eq(self.reload),
-            check.data.eq(word.word_select(half, 8)),
-            check.valid.eq(offered),
-            self.network.write.eq(offered & (state == _State.NETWORK)),
+            begins.eq(self.load.valid & ~check.busy & ~stands),
+            takes.eq(begins & half),
+            self.load.ready.eq(half & ~check.busy & ~stands),
+            check.clear.eq(self.reload),
+            check.byte.eq(word.word_select(half, 8)),
+            check.start.eq(begins),
+            self.network.write.eq(begins & (state == _State.NETWORK)),
             self.network.place.eq(Cat(half, count)),
-            self.network.byte.eq(check.data),
+            self.network.byte.eq(check.byte),
             self.done.eq(state == _State.DONE),
             segments.word.eq(word),
+            segments.writes.eq(begins & ~half & (state == _State.SEGMENTS)),
             segments.takes.eq(takes & (state == _State.SEGMENTS)),
             segments.anew.eq(self.reload),
             segments.active.eq(~self.loaded),
@@ -133,7 +135,8 @@ class Loader(wiring.Component):
         for k in range(len(self.shapes)):
             name = f"port_{k}"
             wiring.connect(m, getattr(segments, name), wiring.flipped(getattr(self, name)))
-        m.d.sync += half.eq(half ^ offered)
+        m.d.sync += [half.eq(half ^ begins), calm.eq(~check.busy)]
+        turned = Cat(self.tag[LOAD_BITS:], self.tag[:LOAD_BITS])
         with m.Switch(state):
             with m.Case(_State.DESIGN):
                 own = Array(words_of(self.design))
@@ -142,19 +145,25 @@ class Loader(wiring.Component):
                     with m.If(count == HASH_WORDS - 1):
                         m.d.sync += state.eq(_State.BASE)
             with m.Case(_State.BASE), m.If(takes):
-                m.d.sync += [count.eq(count + 1), base.eq(Cat(base[LOAD_BITS:], word))]
+                # The tag goes round once, a word at a time.
+                m.d.sync += [
+                    count.eq(count + 1),
+                    self.tag.eq(turned),
+                    other.eq(other | (word != self.tag[:LOAD_BITS])),
+                    patch.eq(patch | (word != 0)),
+                ]
                 with m.If(count == BASE_WORDS - 1):
                     m.d.sync += state.eq(_State.ACCEPT)
             with m.Case(_State.ACCEPT):
                 m.d.sync += [count.eq(0), state.eq(_State.NETWORK)]
                 with m.If(wrong):
                     self._end(m, state, LoadResult.DESIGN)
-                with m.Elif((base != 0) & ((base != self.tag) | ~self.loaded)):
+                with m.Elif(patch & (other | ~self.loaded)):
                     self._end(m, state, LoadResult.BASE)
             with m.Case(_State.NETWORK), m.If(takes):
                 m.d.sync += [count.eq(count + 1), self.loaded.eq(0)]
                 # A whole image begins with nothing.
-                m.d.comb += segments.clear.eq(base == 0)
+                m.d.comb += segments.clear.eq(~patch)
                 with m.If(count < BASE_WORDS):
                     m.d.sync += self.tag.eq(Cat(self.tag[LOAD_BITS:], word))
                 with m.If(count == HASH_WORDS - 1):
@@ -169,8 +178,8 @@ class Loader(wiring.Component):
                 m.d.sync += count.eq(count + 1)
                 with m.If(count == CRC_WORDS - 1):
                     m.d.sync += state.eq(_State.JUDGE)
-            with m.Case(_State.JUDGE):
-                with m.If(segments.wrong | ~check.match_detected):
+            with m.Case(_State.JUDGE), m.If(calm & ~check.busy):
+                with m.If(segments.wrong | ~check.right):
                     m.d.comb += segments.clear.eq(1)
                     self._end(m, state, LoadResult.DAMAGED)
                 with m.Elif(~segments.filled):
@@ -179,7 +188,8 @@ class Loader(wiring.Component):
                     m.d.sync += self.loaded.eq(1)
                     self._end(m, state, LoadResult.WELL)
         with m.If(self.reload):
-            m.d.sync += [state.eq(_State.DESIGN), half.eq(0), count.eq(0), wrong.eq(0)]
+            first = (half, count, wrong, other, patch)
+            m.d.sync += [state.eq(_State.DESIGN), *(each.eq(0) for each in first)]
         return m
 
     def _end(self, m: Module, state: Signal, result: LoadResult) -> None:

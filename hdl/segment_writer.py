@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -33,21 +33,24 @@ class SegmentWriter(wiring.Component):
 
     Members
     -------
-    word : In, sampled with takes : In. ended : Out, it is the end of an image, and no segment.
-    anew : In, the next word is the first of a segment, and nothing was wrong. wrong : Out, there
-    was a segment without rows, or with one that no memory has; such a row is not written.
+    word : In, sampled with takes : In; held from ``writes`` : In until then: the cycle behind it is
+    the one in which it is written, if it is of a row. ended : Out, it is the end of an image, and
+    no segment.
+    anew : In, the next word is the first of a segment, and nothing was wrong. wrong : Out, a
+    segment has no rows, or one that no memory has: nothing more may be taken.
     clear : In, no memory counts as filled. filled : Out, each was, by one segment that had all of
     its rows. active : In, writes may come. port_0, port_1, ... : Out, to the memories.
 
     Timing
     ------
-    latency : cycles from a word to the port that writes it. interval : 1. It never stalls.
+    latency : cycles from ``writes`` to the port that writes. interval : cycles of a word, between
+    two of ``writes``. It never stalls.
 
-    Storage: counters, a bit for each memory, a word on its way.
+    Storage: counters, a bit for each memory.
     """
 
     latency = 1
-    interval = 1
+    interval = 2
 
     def __init__(self, *, shapes: Sequence[tuple[int, int]]) -> None:
         if not 1 <= len(shapes) <= MOST_MEMORIES:
@@ -65,6 +68,7 @@ class SegmentWriter(wiring.Component):
         super().__init__(
             {
                 "word": In(LOAD_BITS),
+                "writes": In(1),
                 "takes": In(1),
                 "ended": Out(1),
                 "anew": In(1),
@@ -82,57 +86,58 @@ class SegmentWriter(wiring.Component):
         state, word, shapes = Signal(_State), self.word, self.shapes
         turn = Signal(max(row_words(width) for _, width in shapes), init=1)
         chosen, full = Signal(len(shapes)), Signal(len(shapes))
-        row, left = Signal(LOAD_BITS), Signal(LOAD_BITS)
-        whole, ends, past, last = Signal(), Signal(), Signal(), Signal(LOAD_BITS)
+        bits = max(rows for rows, _ in shapes).bit_length()
+        row, left, last = Signal(bits), Signal(bits), Signal(bits)
+        whole, ends, now = Signal(), Signal(), Signal()
         for k, (rows, width) in enumerate(shapes):
             with m.If(chosen[k]):
                 m.d.comb += [last.eq(rows - 1), ends.eq(turn[row_words(width) - 1])]
-        writes = Signal()
         m.d.comb += [
-            past.eq((row > last) | ~chosen.any()),
-            writes.eq(self.takes & (state == _State.ROWS) & ~past),
             self.filled.eq(full.all()),
             self.ended.eq(self.takes & (state == _State.MEMORY) & (word == END_OF_IMAGE)),
         ]
+        m.d.sync += now.eq(self.writes & (state == _State.ROWS))
         with m.If(self.takes), m.Switch(state):
             with m.Case(_State.MEMORY), m.If(~self.ended):
                 m.d.sync += [
                     *(chosen[k].eq(word == k) for k in range(len(shapes))),
                     turn.eq(1),
                     state.eq(_State.FIRST),
+                    self.wrong.eq(word >= len(shapes)),
                 ]
             with m.Case(_State.FIRST):
-                m.d.sync += [row.eq(word), whole.eq(word == 0), state.eq(_State.COUNT)]
+                m.d.sync += [
+                    row.eq(word),
+                    whole.eq(word == 0),
+                    state.eq(_State.COUNT),
+                    self.wrong.eq(word > last),
+                ]
             with m.Case(_State.COUNT):
-                m.d.sync += [left.eq(word), state.eq(_State.ROWS)]
-                with m.If(word == 0):
-                    m.d.sync += [self.wrong.eq(1), state.eq(_State.MEMORY)]
+                m.d.sync += [
+                    left.eq(word),
+                    state.eq(_State.ROWS),
+                    self.wrong.eq((word == 0) | (word[bits:] != 0)),
+                ]
             with m.Case(_State.ROWS):
-                m.d.sync += [self.wrong.eq(self.wrong | past), turn.eq(turn << 1)]
-                # Nobody knows how long the rows of an unknown memory are: a word.
-                with m.If(ends | ~chosen.any()):
+                m.d.sync += turn.eq(turn << 1)
+                with m.If(ends):
                     m.d.sync += [turn.eq(1), row.eq(row + 1), left.eq(left - 1)]
-                    with m.If(whole & (row == last)):
-                        m.d.sync += full.eq(full | chosen)
                     with m.If(left == 1):
                         m.d.sync += state.eq(_State.MEMORY)
+                    with m.If(row == last):
+                        m.d.sync += self.wrong.eq(left != 1)
+                        with m.If(whole):
+                            m.d.sync += full.eq(full | chosen)
         with m.If(self.clear):
             m.d.sync += full.eq(0)
         with m.If(self.anew):
             m.d.sync += [state.eq(_State.MEMORY), self.wrong.eq(0)]
-        self._ports(m, Mux(writes, chosen, 0), turn, row)
-        return m
-
-    def _ports(self, m: Module, chosen: Value, turn: Signal, row: Signal) -> None:
-        """To every memory from registers; only what is enabled counts."""
-        data, place = Signal(LOAD_BITS, reset_less=True), Signal(LOAD_BITS, reset_less=True)
-        enables, writes = Signal(len(turn)), Signal(len(self.shapes))
-        m.d.sync += [data.eq(self.word), place.eq(row), enables.eq(turn), writes.eq(chosen)]
-        for k in range(len(self.shapes)):
+        for k in range(len(shapes)):
             port = getattr(self, f"port_{k}")
             m.d.comb += [
                 port.active.eq(self.active),
-                port.enables.eq(Mux(writes[k], enables, 0)),
-                port.row.eq(place),
-                port.data.eq(data),
+                port.enables.eq(Mux(now & chosen[k], turn, 0)),
+                port.row.eq(row),
+                port.data.eq(word),
             ]
+        return m

@@ -12,8 +12,8 @@ from spikewright.golden.link import (
     NUMBERED,
     FrameType,
 )
+from spikewright.hdl.crc import SerialCrc
 
-from .crc import SerialCrc
 from .deframer import SYMBOLS
 
 __all__ = ["FrameReceiver"]

@@ -14,8 +14,8 @@ from spikewright.golden.link import (
     LINK_VERSION,
     FrameType,
 )
+from spikewright.hdl.crc import SerialCrc
 
-from .crc import SerialCrc
 from .uart import BYTES
 
 __all__ = ["FrameSender"]

@@ -8,6 +8,7 @@ import numpy as np
 from spikewright.flow.plan import default_plan
 from spikewright.golden.spec import Mode
 from spikewright.hdl.load import words_of_row
+from spikewright.hdl.loader import Loader
 from spikewright.hdl.make_envelope import with_envelope
 from spikewright.hdl.plan import WeightStore
 from support.chains import bounded_chain, inputs_for
@@ -39,7 +40,7 @@ async def send_image(ctx, accelerator, words):
             await ctx.tick()
         await ctx.tick()
     ctx.set(accelerator.load.valid, 0)
-    await ctx.tick()
+    await ctx.tick().repeat(Loader.latency - 1)
     assert ctx.get(accelerator.load_done)
     return ctx.get(accelerator.load_result)
 

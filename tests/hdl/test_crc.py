@@ -6,7 +6,7 @@ import zlib
 import pytest
 from amaranth.hdl import ResetInserter, Signal
 
-from spikewright.hdl.link.crc import SerialCrc
+from spikewright.hdl.crc import SerialCrc
 from support.streams import simulate
 
 
