@@ -1,6 +1,6 @@
 """Development boards: devices, clocks, pins, and a self-test that runs on them."""
 
-from .board import Board, Flash, Light, Programmer, Uart
+from .board import Board, Flash, Light, Programmer, Spi, Uart
 from .flash import FlashLoader
 from .link_top import LinkTop, usual_link
 from .rams import BlockRam, LargeRam
@@ -10,6 +10,7 @@ from .resources import Resources
 from .selftest import SelfTest
 from .selftest_top import SelfTestTop
 from .top import BoardTop
+from .wires import choose_wire, rate_at
 
 __all__ = [
     "BOARDS",
@@ -26,7 +27,10 @@ __all__ = [
     "Programmer",
     "Resources",
     "SelfTest",
+    "Spi",
     "Uart",
+    "choose_wire",
     "get_board",
+    "rate_at",
     "usual_link",
 ]

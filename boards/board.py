@@ -4,13 +4,13 @@ host reaches it.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from .pll import Pll
 from .rams import BlockRam, LargeRam
 from .resources import Resources
 
-__all__ = ["Board", "Flash", "Light", "Programmer", "Uart"]
+__all__ = ["Board", "Flash", "Light", "Programmer", "Spi", "Uart"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +50,34 @@ class Uart:
     shared : whether they are the pins of the LED and the button, which then cannot be used.
     """
 
+    kind: ClassVar[str] = "uart"
     resource: str = "uart"
     number: int = 0
     bridge: str | None
     rates: tuple[int, ...]
     pins: str = ""
     shared: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spi:
+    """The lines by which a board's USB bridge fills its flash, while the flash is not selected.
+
+    Parameters
+    ----------
+    resource, number : on the platform, with clk, copi, cipo, and select, which is 1 while the flash
+    is not selected.
+    bridge : the USB bridge, which makes the clock. rates : in bits a second, descending.
+    url : pyftdi's, of the bridge where no other is plugged in.
+    """
+
+    kind: ClassVar[str] = "spi"
+    shared: ClassVar[bool] = False
+    resource: str = "spi_host"
+    number: int = 0
+    bridge: str
+    rates: tuple[int, ...]
+    url: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +119,7 @@ class Board:
     label : LEDs that show the label in binary, bit 0 first; as many as there are.
     mismatch : LED that says that it is another one. beat : LED that changes with every result.
     button : resource that starts the next run at once. What a board has not is None.
-    uart : the link to a host; None where there is none.
+    uart, spi : links to a host; None where there is none.
     programmer : None where openFPGALoader does not know how; ``by_hand`` says it then.
     flash : where it is configured from, and what fills the large RAMs; None where nothing does.
     """
@@ -126,6 +148,7 @@ class Board:
     beat: Light | None = None
     button: Light | None = None
     uart: Uart | None = None
+    spi: Spi | None = None
     programmer: Programmer | None = None
     by_hand: str = ""
     flash: Flash | None = None
@@ -143,6 +166,12 @@ class Board:
             sprams=0 if self.large_ram is None else self.large_ram.count,
             dsps=self.dsps,
         )
+
+    @property
+    def links(self) -> tuple[Uart | Spi, ...]:
+        """Its links to a host, the usual one first: that of its own bridge, a UART before SPI."""
+        found = [link for link in (self.uart, self.spi) if link is not None]
+        return tuple(sorted(found, key=lambda link: link.bridge is None))
 
     def pll_below(self, mhz: float) -> Pll | None:
         """The fastest clock that does not exceed ``mhz``; None where there is none."""

@@ -8,7 +8,7 @@ from amaranth_boards.icebreaker_bitsy import ICEBreakerBitsyPlatform
 
 from .board import Board, Flash, Light, Programmer, Uart
 from .device import ICE40UP5K
-from .links import ADAPTER, FT2232H, uart_on
+from .links import ADAPTER, FT2232H, FT2232H_SPI, beside_flash, uart_on
 from .pll import ice40_plls
 
 __all__ = ["ICEBREAKER", "ICEBREAKER_BITSY"]
@@ -17,7 +17,7 @@ __all__ = ["ICEBREAKER", "ICEBREAKER_BITSY"]
 def _platform() -> ICEBreakerPlatform:
     """The board with its LED section still attached (or plugged in as PMOD 2)."""
     platform = ICEBreakerPlatform(toolchain="IceStorm")
-    platform.add_resources(platform.break_off_pmod)
+    platform.add_resources([*platform.break_off_pmod, beside_flash(platform)])
     return platform
 
 
@@ -45,6 +45,7 @@ ICEBREAKER = Board(
     beat=Light(name="led_r", number=1),
     button=Light(name="button", number=0),
     uart=Uart(bridge="FT2232H", rates=FT2232H),
+    spi=FT2232H_SPI,
     programmer=Programmer(arguments=("-b", "ice40_generic"), sram=False),
     # A bitstream has 104,090 bytes.
     flash=Flash(resource="spi_flash_1x", offset=0x20000, size=1 << 24),

@@ -4,6 +4,8 @@ The link of the Evaluation Board needs two resistor jumpers swapped, and its bri
 manual, section 6.2.
 """
 
+from typing import Any
+
 from amaranth_boards.ecp5_5g_evn import ECP55GEVNPlatform
 from amaranth_boards.ice40_hx8k_b_evn import ICE40HX8KBEVNPlatform
 from amaranth_boards.icestick import ICEStickPlatform
@@ -11,10 +13,17 @@ from amaranth_boards.versa_ecp5 import VersaECP5Platform
 
 from .board import Board, Light, Programmer, Uart
 from .device import ICE40HX1K, ICE40HX8K, ecp5
-from .links import FT2232H
+from .links import FT2232H, FT2232H_SPI, beside_flash
 from .pll import ecp5_plls, ice40_plls
 
 __all__ = ["ECP5_EVN", "HX8K_B_EVN", "ICESTICK", "VERSA_ECP5"]
+
+
+def _with_spi(platform: Any) -> Any:
+    """The jumpers of the HX8K board are those for its flash."""
+    platform.add_resources([beside_flash(platform)])
+    return platform
+
 
 HX8K_B_EVN = Board(
     name="hx8k-b-evn",
@@ -27,12 +36,13 @@ HX8K_B_EVN = Board(
     default_mhz=48.0,
     goal_mhz=120.0,
     plls=ice40_plls(12.0, pad=False),
-    platform=lambda: ICE40HX8KBEVNPlatform(toolchain="IceStorm"),
+    platform=lambda: _with_spi(ICE40HX8KBEVNPlatform(toolchain="IceStorm")),
     label=tuple(Light(name="led", number=number) for number in range(5)),
     match=Light(name="led", number=7),
     mismatch=Light(name="led", number=6),
     beat=Light(name="led", number=5),
     uart=Uart(bridge="FT2232H", rates=FT2232H),
+    spi=FT2232H_SPI,
     programmer=Programmer(arguments=("-b", "ice40_generic"), sram=False),
 )
 
@@ -47,11 +57,12 @@ ICESTICK = Board(
     default_mhz=48.0,
     goal_mhz=120.0,
     plls=ice40_plls(12.0, pad=False),
-    platform=lambda: ICEStickPlatform(toolchain="IceStorm"),
+    platform=lambda: _with_spi(ICEStickPlatform(toolchain="IceStorm")),
     label=tuple(Light(name="led", number=number) for number in range(3)),
     match=Light(name="led", number=4),
     beat=Light(name="led", number=3),
     uart=Uart(bridge="FT2232H", rates=FT2232H),
+    spi=FT2232H_SPI,
     programmer=Programmer(arguments=("-b", "ice40_generic"), sram=False),
 )
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Module, Mux, ResetInserter, Signal, ValueLike
-from amaranth.lib import io, wiring
+from amaranth.lib import wiring
 
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.link import INCREMENT_BITS
@@ -12,37 +12,19 @@ from spikewright.golden.spec import TokenKind
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.counters import COUNTERS
 from spikewright.hdl.guard import GUARD_COUNTERS
-from spikewright.hdl.link import HostLink, LinkPlan, UartReceiver, UartTransmitter
-from spikewright.hdl.link.uart import increment_of
+from spikewright.hdl.link import HostLink, LinkPlan
 
-from .board import Board, Light, Uart
+from .board import Board, Light, Spi, Uart
 from .pll import Pll
 from .selftest import SelfTest, Tokens
 from .strap import Strap
 from .top import BoardTop
+from .wires import add_wire, choose_wire, clock_increment, rate_at
 
-__all__ = ["LinkTop", "baud_at", "usual_link"]
+__all__ = ["LinkTop", "usual_link"]
 
 _INBOX, _OUTBOX = 1024, 512
 _ROOMY_LUTS = 7000  # below, counters would take a fifth of the device
-
-
-def baud_at(board: Board, pll: Pll) -> int:
-    """The fastest rate that a board's bridge and a clock make.
-
-    Raises
-    ------
-    ConfigurationError
-        If there is none, or no bridge.
-    """
-    uart = _uart(board)
-    for rate in uart.rates:
-        if increment_of(rate, pll.mhz * 1e6) is not None:
-            return rate
-    raise ConfigurationError(
-        f"the clock of {board.name} must be fast enough for {uart.rates[-1]} baud",
-        found=f"{pll.mhz:g} MHz",
-    )
 
 
 def usual_link(board: Board) -> LinkPlan:
@@ -57,13 +39,23 @@ def usual_link(board: Board) -> LinkPlan:
 
 
 class LinkTop(BoardTop):
-    """An accelerator behind a host link on the board's UART, and maybe a sample to test itself.
+    """An accelerator behind a host link, and maybe a sample to test itself.
 
     Parameters
     ----------
     board, pll, constraint_mhz, accelerator : as ``BoardTop``. plan_hash : of 32 bytes, of the plan.
-    sizes : of the link's buffers.
+    sizes : of the link's buffers. wire : one of the board's links; by default the usual one.
     tokens, expected, steps : as ``SelfTestTop``; without tokens there is no self-test.
+
+    Members
+    -------
+    baud : bits a second that the link takes at the most; of a UART, exactly.
+
+    Raises
+    ------
+    ConfigurationError
+        If the board has no link, or the clock is too slow for it; if the flash, on whose lines the
+        link is, has weights to load.
     """
 
     def __init__(
@@ -75,6 +67,7 @@ class LinkTop(BoardTop):
         accelerator: Accelerator,
         plan_hash: bytes,
         sizes: LinkPlan,
+        wire: Uart | Spi | None = None,
         tokens: Sequence[Tokens] | None = None,
         expected: Tokens | None = None,
         steps: int = 1,
@@ -82,8 +75,15 @@ class LinkTop(BoardTop):
         super().__init__(
             board=board, pll=pll, constraint_mhz=constraint_mhz, accelerator=accelerator
         )
-        self.baud = baud_at(board, pll)
-        self.increment = increment_of(self.baud, pll.mhz * 1e6) or 0
+        self.wire = choose_wire(board) if wire is None else wire
+        if isinstance(self.wire, Spi) and self.loader is not None:
+            raise ConfigurationError(
+                "a link on the flash's lines must have weights that are not in the flash",
+                found=f"weights that {board.name} loads from there",
+                action="give --link uart, or generate with --weights block",
+            )
+        self.baud = rate_at(self.wire, pll)
+        self.increment = clock_increment(self.wire, pll)
         framed = any(each.encoder is not None for each in accelerator.inputs)
         self.counters = _counters(accelerator)
         self.link = HostLink(
@@ -117,27 +117,18 @@ class LinkTop(BoardTop):
         m.submodules.baud_strap = strap = Strap(
             family=self.board.family, value=self.increment, bits=INCREMENT_BITS
         )
-        m.submodules.receiver = receiver = UartReceiver()
-        m.submodules.transmitter = transmitter = UartTransmitter()
-        uart = _uart(self.board)
-        parts = [each.name for each in platform.lookup(uart.resource, uart.number).ios]
-        pins = platform.request(uart.resource, uart.number, dir=dict.fromkeys(parts, "-"))
-        m.submodules.rx = rx = io.Buffer(io.Direction.Input, pins.rx)
-        self.drive(m, "tx", pins.tx, transmitter.tx)
-        wiring.connect(m, receiver.o, link.rx)
-        wiring.connect(m, link.tx, transmitter.i)
+        received, sent = add_wire(m, platform, self.wire, strap.o)
+        wiring.connect(m, received, link.rx)
+        wiring.connect(m, link.tx, sent)
         self._join(m)
         m.d.comb += [
-            receiver.rx.eq(rx.i),
-            receiver.increment.eq(strap.o),
-            transmitter.increment.eq(strap.o),
             link.increment.eq(strap.o),
             accelerator.clear.eq(link.clear),
             link.ready.eq(accelerator.loaded if accelerator.loading else 1),
         ]
         for k in range(link.counted):
             m.d.comb += getattr(link, f"count_{k}").eq(self.counters[k])
-        if not uart.shared:
+        if not self.wire.shared:
             self._show(m, platform)
 
     def _join(self, m: Module) -> None:
@@ -192,16 +183,6 @@ class LinkTop(BoardTop):
         if self.board.beat is not None:
             lights[self.board.beat] = beat
         self.show(m, platform, lights | self.label(label))
-
-
-def _uart(board: Board) -> Uart:
-    if board.uart is None:
-        raise ConfigurationError(
-            "the board must have a serial link to a host",
-            found=f"none on {board.name}",
-            action="build it without --link: it then works on a stored sample",
-        )
-    return board.uart
 
 
 def _counters(accelerator: Accelerator) -> list[Any]:

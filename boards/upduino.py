@@ -1,13 +1,14 @@
 """tinyVision UPduino 3: iCE40 UltraPlus 5K, 12 MHz oscillator by the solder jumper OSC.
 
-Its FT232H only writes the flash, so the link is on the left header: TX on pin 38, RX on pin 28.
+Its FT232H has the flash's lines only. SPI goes by them; a UART of the bridge would, too, but select
+the flash by its DTR. One of an adapter's is on the left header: TX on pin 38, RX on pin 28.
 """
 
 from amaranth_boards.upduino_v3 import UpduinoV3Platform
 
 from .board import Board, Light, Programmer, Uart
 from .device import ICE40UP5K
-from .links import ADAPTER, uart_on
+from .links import ADAPTER, FT232H_SPI, beside_flash, uart_on
 from .pll import ice40_plls
 
 __all__ = ["UPDUINO3"]
@@ -15,7 +16,8 @@ __all__ = ["UPDUINO3"]
 
 def _platform() -> UpduinoV3Platform:
     platform = UpduinoV3Platform(toolchain="IceStorm")
-    platform.add_resources([uart_on(tx="38", rx="28", IO_STANDARD="SB_LVCMOS")])
+    uart = uart_on(tx="38", rx="28", IO_STANDARD="SB_LVCMOS")
+    platform.add_resources([uart, beside_flash(platform)])
     return platform
 
 
@@ -35,5 +37,6 @@ UPDUINO3 = Board(
     mismatch=Light(name="rgb_led", number=0, part="r"),
     beat=Light(name="rgb_led", number=0, part="b"),
     uart=Uart(bridge=None, rates=ADAPTER, pins="TX 38, RX 28 of the left header"),
+    spi=FT232H_SPI,
     programmer=Programmer(arguments=("-b", "ice40_generic", "-c", "ft232"), sram=False),
 )

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from spikewright.boards import LinkTop, usual_link
+from spikewright.boards import LinkTop, choose_wire, usual_link
 from spikewright.flow.area import calibrated, estimate_area
 from spikewright.flow.progress import Working, silent
 from spikewright.flow.project import Project
@@ -28,7 +28,10 @@ from spikewright.golden.spec import Mode
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.plan import HardwarePlan
 
-__all__ = ["build_stage", "simulated_board"]
+__all__ = ["USUAL", "build_stage", "simulated_board"]
+
+USUAL = "usual"
+"""Of a board's links, the one that it is reached by without more."""
 
 
 def build_stage(
@@ -36,7 +39,7 @@ def build_stage(
     mode: Mode,
     board: str,
     *,
-    link: bool = False,
+    link: str | None = None,
     clock_mhz: float | None = None,
     seeds: tuple[int, ...] = (1,),
     sample: int = 0,
@@ -44,14 +47,15 @@ def build_stage(
     working: Working = silent,
 ) -> None:
     """Make a bitstream that works on one of the project's samples, or on its first frame; or one
-    behind a ``link``, which does what a host says.
+    behind a ``link`` (uart, spi, or usual), which does what a host says.
     """
     chosen = built_for(board, "--board")
     start = time.perf_counter()
+    wire = None if link is None else choose_wire(chosen, _kind(link))
     network, plan = project.network, hardware_plan(project, mode)
     check_fits(network, plan, chosen)
     check_verilog(project, mode)
-    if plan.guards and not link:
+    if plan.guards and wire is None:
         raise UnsupportedError(
             "a bitstream that tests itself must have inputs that wait: what a guard drops, no"
             " stored answer knows",
@@ -59,7 +63,7 @@ def build_stage(
             action="build it with --link, generate without --guard, or put the Verilog in a design"
             " of your own",
         )
-    name = f"{board}-link" if link else board
+    name = board if wire is None else f"{board}-link"
     folder = project.build(name)
     with working(f"build {name}") as advance:
         stored = _stored(project, plan, sample, steps)
@@ -69,7 +73,8 @@ def build_stage(
             chosen,
             folder,
             sample=stored,
-            link=usual_link(chosen) if link else None,
+            link=None if wire is None else usual_link(chosen),
+            wire=wire,
             clock_mhz=clock_mhz,
             seeds=seeds,
             progress=advance,
@@ -79,7 +84,7 @@ def build_stage(
         if figures[name] is not None:
             figures[name] = str((folder / figures[name]).relative_to(project.root))
     seconds = time.perf_counter() - start
-    if link:
+    if wire is not None:
         project.record({"link": figures}, {"link": seconds})
         return
     assert stored is not None  # there is no guard
@@ -100,6 +105,7 @@ def simulated_board(
     mode: Mode,
     board: str,
     *,
+    link: str = USUAL,
     sample: int = 0,
     steps: int = 8,
     working: Working = silent,
@@ -112,6 +118,7 @@ def simulated_board(
 
     Parameters
     ----------
+    link : which of the board's, as ``build_stage``.
     seed, flip, drop, repeat : what happens on the line, as ``SimulatedBoard.running``.
 
     Raises
@@ -123,6 +130,7 @@ def simulated_board(
     """
     chosen = built_for(board, "--port")
     network, plan = project.network, hardware_plan(project, mode)
+    wire = choose_wire(chosen, _kind(link))
     with working(f"simulate {board}"):
         stored = _stored(project, plan, sample, steps)
         top = make_top(
@@ -132,11 +140,16 @@ def simulated_board(
             accelerator=Accelerator(network=network, plan=plan),
             sample=stored,
             link=usual_link(chosen),
+            wire=wire,
         )
         assert isinstance(top, LinkTop)
-        program = simulate_board(top, project.build(f"{board}-simulated"))
+        program = simulate_board(top, project.build(f"{board}-{wire.kind}-simulated"))
     with program.running(seed=seed, flip=flip, drop=drop, repeat=repeat) as running:
         yield running
+
+
+def _kind(link: str) -> str | None:
+    return None if link == USUAL else link
 
 
 def _stored(project: Project, plan: HardwarePlan, sample: int, steps: int) -> StoredSample | None:

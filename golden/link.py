@@ -17,6 +17,7 @@ __all__ = [
     "LINK_COUNTERS",
     "LINK_VERSION",
     "NUMBERED",
+    "SPI_UNIT_HZ",
     "Fault",
     "FrameType",
     "Loaded",
@@ -37,8 +38,10 @@ NUMBERED = 16
 IDENTITY_BYTES = 92
 INCREMENT_BITS = 20
 """A UART's clock is baud x 2**20 / increment."""
+SPI_UNIT_HZ = 1_000_000
+"""The same of SPI, whose rate is the host's choice, in place of the baud."""
 DEFAULT_BAUD = 3_000_000
-"""Of a UART for which nothing else is said."""
+"""Bits a second of a line for which nothing else is said."""
 DEFAULT_TIMEOUT_S = 5.0
 """Seconds in which a device that lives must have gone on, where the host says no others."""
 LINK_COUNTERS = ("bad_frames", "missed_frames", "repeated_frames")

@@ -7,7 +7,7 @@ import typer
 from spikewright.flow.cli.console import OUT, say
 
 if TYPE_CHECKING:
-    from spikewright.boards import Board, Uart
+    from spikewright.boards import Board, Spi, Uart
     from spikewright.flow.routed import Routed
 
 __all__ = ["boards"]
@@ -63,17 +63,17 @@ def _show_all(all_: "list[Board]", record: "dict[str, Routed]") -> None:
             "-" if each.large_ram is None else str(each.large_ram.count),
             str(each.dsps),
             f"{each.default_mhz:g}",
-            _link(each.uart),
+            _link(each.links[0]) if each.links else "none",
             status(each, record),
         )
     OUT.print(table)
 
 
-def _link(uart: "Uart | None") -> str:
-    if uart is None:
-        return "none"
-    rate = uart.rates[0]
-    return f"{rate / 1e6:g} MBd" if rate >= 1_000_000 else f"{rate / 1e3:.0f} kBd"
+def _link(link: "Uart | Spi") -> str:
+    from spikewright.boards import Spi
+
+    unit, rate = "Hz" if isinstance(link, Spi) else "Bd", link.rates[0]
+    return f"{rate / 1e6:g} M{unit}" if rate >= 1_000_000 else f"{rate / 1e3:.0f} k{unit}"
 
 
 def _show_one(board: "Board", record: "dict[str, Routed]") -> None:
@@ -123,14 +123,7 @@ def _show_one(board: "Board", record: "dict[str, Routed]") -> None:
 
 def _host(board: "Board") -> list[tuple[str, str]]:
     """How it is reached, and programmed."""
-    uart, programmer = board.uart, board.programmer
-    link = "none"
-    if uart is not None:
-        rates = ", ".join(f"{rate:,}" for rate in uart.rates)
-        by = uart.bridge or f"an adapter of your own, {uart.pins}"
-        link = f"UART by {by}: {rates} baud"
-        if uart.shared:
-            link += "; in place of the LED and the button"
+    programmer = board.programmer
     how = f"by hand: {board.by_hand}"
     if programmer is not None:
         to = " or ".join(
@@ -140,7 +133,19 @@ def _host(board: "Board") -> list[tuple[str, str]]:
         )
         adapter = " with a JTAG adapter of your own" if programmer.adapter else ""
         how = f"openFPGALoader {' '.join(programmer.arguments)}{adapter}, to {to}"
-    return [("host link", link), ("programmer", how)]
+    links = [("host link", _told(link)) for link in board.links]
+    return [*(links or [("host link", "none")]), ("programmer", how)]
+
+
+def _told(link: "Uart | Spi") -> str:
+    from spikewright.boards import Spi
+
+    rates = ", ".join(f"{rate:,}" for rate in link.rates)
+    if isinstance(link, Spi):
+        return f"SPI by {link.bridge}: {rates} Hz, --port spi:{link.url}"
+    by = link.bridge or f"an adapter of your own, {link.pins}"
+    shared = "; in place of the LED and the button" if link.shared else ""
+    return f"UART by {by}: {rates} baud{shared}"
 
 
 def _show_fits(board: "Board") -> None:

@@ -1,6 +1,7 @@
 """What all commands have in common: help that names constants, and errors that name options."""
 
 import math
+from itertools import pairwise
 from typing import Any
 
 from typer.core import TyperCommand, TyperOption
@@ -15,7 +16,23 @@ class Command(TyperCommand):
 
     What the code calls ``weight_bits`` is ``--weight-bits`` to who typed it, in errors as well.
     Numbers are finite: NaN would pass every comparison with a least and a most.
+    An option of the metavar ``[a|b]`` may stand alone, and is a then.
     """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As of any command, with the values that were left out."""
+        choices = {
+            name: str(each.metavar)[1:-1].split("|")
+            for each in self.params
+            if isinstance(each, TyperOption) and str(each.metavar).startswith("[")
+            for name in each.opts
+        }
+        whole = []
+        for given, after in pairwise([*args, ""]):
+            whole.append(given)
+            if given in choices and after not in choices[given]:
+                whole.append(choices[given][0])
+        return super().parse_args(ctx, whole)
 
     def format_help(self, *given: Any, **named: Any) -> None:
         """As of any command, with what the code says in their place."""

@@ -24,14 +24,16 @@ PortName = Annotated[
     typer.Option(
         "--port",
         help="Of the board: /dev/ttyUSB1, or socket://host:port; spikewright ports lists them. "
-        "sim:BOARD is that board in the simulator, pin by pin; sim the one that was built for.",
+        "spi:URL is SPI by an FTDI bridge, which spikewright boards BOARD names. "
+        "sim:BOARD is that board in the simulator, pin by pin; sim the one that was built for; "
+        "sim:BOARD:spi by that link.",
     ),
 ]
 Baud = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Bits a second, as the bitstream was built for.",
+        help="Bits a second, as the bitstream was built for; of SPI, no more.",
         show_default=f"that of the project's build, or {DEFAULT_BAUD:,}",
     ),
 ]
@@ -62,12 +64,13 @@ def _line(folder: Path, port: str, baud: int | None, timeout: float) -> "Iterato
     if kind != _SIMULATED:
         yield _Line(port=port, baud=baud or _built_baud(folder), timeout=timeout)
         return
-    from spikewright.flow.build_stage import simulated_board
+    from spikewright.flow.build_stage import USUAL, simulated_board
     from spikewright.flow.project import Project
 
     project = Project(folder)
-    known = [project.summary.get(name, {}).get("board") for name in ("link", "build")]
-    board = board or next((name for name in known if name), "")
+    board, _, link = board.partition(":")
+    boards = [project.summary.get(name, {}).get("board") for name in ("link", "build")]
+    board = board or next((name for name in boards if name), "")
     if not board:
         raise ConfigurationError(
             "the board that is simulated must be named where none was built for",
@@ -75,7 +78,12 @@ def _line(folder: Path, port: str, baud: int | None, timeout: float) -> "Iterato
             where="--port",
             action="give it as sim:BOARD; spikewright boards lists them",
         )
-    with simulated_board(project, project.main_mode(), board, working=working) as running:
+    if not link:
+        built = project.summary.get("link", {})
+        known = built.get("link", {}) if built.get("board") == board else {}
+        link = known.get("kind", USUAL)
+    mode = project.main_mode()
+    with simulated_board(project, mode, board, link=link, working=working) as running:
         yield _Line(port=running.port, baud=running.baud, timeout=_SLOWER * timeout)
 
 
@@ -136,6 +144,8 @@ def run(
       spikewright run p --port /dev/ttyUSB1 --data test.npz --check
 
       spikewright run p --port /dev/ttyUSB1 --baud 115200 --samples 100 --out r.json
+
+      spikewright run p --port spi:ftdi://ftdi:2232h/1 --check
 
       spikewright run p --port sim:icebreaker --samples 100 --check
     """
@@ -312,6 +322,16 @@ def _rows(found: "Measured", labels: Any) -> list[tuple[str, str]]:
     if found.cycles_per_sample is not None:
         each = found.cycles_per_sample
         rows.append(("cycles a sample", f"{each:,.1f}{_time(each, found.clock_hz)}"))
+        if found.clock_hz is not None:
+            rows.append(("samples a second in the device", f"{found.clock_hz / each:,.0f}"))
+    if found.line_samples_per_s is not None:
+        out, back = found.sample_bytes
+        rows.append(
+            (
+                "samples a second of the line",
+                f"{found.line_samples_per_s:,.0f}: {out:,.1f} bytes each there, {back:,.1f} back",
+            )
+        )
     line = found.line
     rows.append(
         (

@@ -433,11 +433,14 @@ def build(
     board: Annotated[str, typer.Option(help="As spikewright boards names it.")],
     mode: ModeName = None,
     link: Annotated[
-        bool,
+        str | None,
         typer.Option(
-            "--link", help="For spikewright run: samples come over the board's serial port."
+            "--link",
+            metavar="[usual|uart|spi]",
+            help="For spikewright run: samples come over a line, by default the board's usual one.",
+            show_default="none",
         ),
-    ] = False,
+    ] = None,
     clock: Annotated[
         float | None, typer.Option(help="MHz to aim at.", show_default="the board's")
     ] = None,
@@ -470,6 +473,8 @@ def build(
 
       spikewright build p --board icebreaker --link
 
+      spikewright build p --board icebreaker --link spi
+
       spikewright build p --board ulx3s-85f --clock 120 --seeds 1,2,3
     """
     from spikewright.flow.build_stage import build_stage
@@ -491,5 +496,5 @@ def build(
         steps=steps or usual_steps(project.network, (8,))[0],
         working=working,
     )
-    sections = ("link",) if link else ("build", "performance")
+    sections = ("build", "performance") if link is None else ("link",)
     show_summary(project.summary, "network", *sections)

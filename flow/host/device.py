@@ -17,7 +17,7 @@ from spikewright.flow.host.output import OutputReader, Result
 from spikewright.flow.host.samples import Given, Samples, prepare
 from spikewright.flow.host.session import Session, Statistics
 from spikewright.flow.host.target import Target, find_target
-from spikewright.flow.host.transport import Port, Transport
+from spikewright.flow.host.transport import Transport, open_port
 from spikewright.golden.errors import (
     ConfigurationError,
     FileError,
@@ -87,14 +87,15 @@ class Device:
         baud: int = DEFAULT_BAUD,
         timeout: float = DEFAULT_TIMEOUT_S,
     ) -> Self:
-        """The device at a port: a path such as ``/dev/ttyUSB1``, or ``socket://host:port``.
+        """The device at a port: a path such as ``/dev/ttyUSB1``, ``spi:ftdi://ftdi:2232h/1``, or
+        ``socket://host:port``.
 
         Raises
         ------
         LinkError, ConfigurationError, FileError
             As the constructor; if there is no such port; if the folder is no project.
         """
-        transport = Port(port, baud)
+        transport = open_port(port, baud)
         try:
             return cls(transport, folder, timeout=timeout)
         except BaseException:
@@ -129,7 +130,13 @@ class Device:
     @property
     def clock_hz(self) -> float | None:
         """The accelerator's clock; None where the link does not say it."""
-        return self.identity.clock_hz(self._transport.baud)
+        return self.identity.clock_hz(self._transport.unit_hz)
+
+    @property
+    def byte_hz(self) -> float | None:
+        """Bytes a second that the line takes each way; None where that is not known."""
+        line = self._transport
+        return None if line.baud is None else line.baud / line.byte_bits
 
     def now(self) -> float:
         """Seconds of the line's clock, since any moment."""

@@ -19,7 +19,7 @@ class Identity:
     """An IDENTITY frame.
 
     ``ready``: the network is there. ``loads``: networks can be loaded. ``tests``: a self-test is
-    built in. ``increment``: of the UART's rate, 0 where the link is none. ``inbox``, ``outbox``,
+    built in. ``increment``: what the clock is told by, 0 where it is not. ``inbox``, ``outbox``,
     ``longest`` payload: bytes. ``counters``: values of COUNTED, the link's too. ``network_hash``,
     ``plan_hash``: hex.
     """
@@ -65,8 +65,8 @@ class Identity:
             board=board.rstrip(b"\0").decode("ascii", errors="replace"),
         )
 
-    def clock_hz(self, baud: int | None) -> float | None:
-        """The device's clock, as the rate that it listens at says it; None where it does not."""
-        if not self.increment or baud is None:
+    def clock_hz(self, unit_hz: int | None) -> float | None:
+        """The device's clock, of which its increment makes ``unit_hz``; None if it is not told."""
+        if not self.increment or unit_hz is None:
             return None
-        return baud * (1 << INCREMENT_BITS) / self.increment
+        return unit_hz * (1 << INCREMENT_BITS) / self.increment

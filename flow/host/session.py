@@ -32,7 +32,6 @@ _CHUNK = 4096  # bytes made ahead of the line, so that the ``ack`` in them is yo
 _TAG_BYTES = 4
 _FIRST_RTT = 0.1
 _LEAST_WAIT, _MOST_WAIT = 0.02, 1.0
-_BITS_OF_BYTE = 10  # on a UART
 _QUIET_SHARE = 4  # of the timeout, until a device counts as gone
 _POLLS = 3  # before it does
 
@@ -44,7 +43,8 @@ class Statistics:
     ``sent``, ``received``: numbered frames, each counted once. ``again``: times that one was sent
     again. ``repeated``: that came again. ``missed``: times that some had to be asked for. ``bad``:
     damaged ones that came. ``polls``: times that the host asked because nothing came.
-    ``reconnects``: after a reset of the device, or silence.
+    ``reconnects``: after a reset of the device, or silence. ``bytes_out``, ``bytes_in``: on the
+    line, but for those that only fill it.
     """
 
     sent: int = 0
@@ -55,6 +55,8 @@ class Statistics:
     bad: int = 0
     polls: int = 0
     reconnects: int = 0
+    bytes_out: int = 0
+    bytes_in: int = 0
 
 
 class Received(NamedTuple):
@@ -219,6 +221,8 @@ class Session:
         """Bytes out and frames in."""
         sent, data = self.transport.exchange(bytes(self._out), max(0.0, timeout))
         del self._out[:sent]
+        self.statistics.bytes_out += sent
+        self.statistics.bytes_in += len(data)
         frames = self._decoder.feed(data)
         for frame in frames:
             if frame.version != LINK_VERSION:
@@ -340,12 +344,12 @@ class Session:
         return min(max(wait, _LEAST_WAIT), _MOST_WAIT)
 
     def _on_line(self) -> float:
-        """Seconds that what is under way takes on a UART."""
+        """Seconds that what is under way takes on the line, where that is known."""
         if not self.transport.baud:
             return 0.0
         frame = HEADER_BYTES + CRC_BYTES + 2 - INBOX_OVERHEAD
         line = len(self._out) + self._load + frame * len(self._sent)
-        return line * _BITS_OF_BYTE / self.transport.baud
+        return line * self.transport.byte_bits / self.transport.baud
 
     def _rearm(self) -> None:
         self._alarm = self.transport.now() + self._pause()

@@ -16,21 +16,27 @@ import serial.tools.list_ports
 import serial.tools.list_ports_common
 
 from spikewright.golden.errors import ConfigurationError, LinkError
-from spikewright.golden.link import DEFAULT_BAUD
+from spikewright.golden.link import DEFAULT_BAUD, SPI_UNIT_HZ
 
-__all__ = ["Port", "Transport", "ports"]
+__all__ = ["SPI_PREFIX", "Port", "Transport", "open_port", "ports"]
 
+SPI_PREFIX = "spi:"
+"""Of a port behind which there is an SPI controller."""
 _CHUNK = 1 << 16
 
 
 class Transport(Protocol):
     """A stream of bytes that may damage them, and the clock that its timeouts are told by.
 
-    ``name`` : what errors call it. ``baud`` : its rate, None where it is no UART's.
+    ``name`` : what errors call it. ``baud`` : bits a second, None where they are not known;
+    ``byte_bits`` of them are a byte. ``unit_hz`` : by what a device tells its clock, None where
+    it cannot.
     """
 
     name: str
     baud: int | None
+    byte_bits: int
+    unit_hz: int | None
 
     def now(self) -> float:
         """Seconds since any moment."""
@@ -46,14 +52,30 @@ class Transport(Protocol):
         """Let the line go."""
 
 
+def open_port(port: str, baud: int = DEFAULT_BAUD) -> Transport:
+    """The line that a ``--port`` names: as ``Port``, or ``SpiBridge`` for spi:ftdi://...
+
+    Raises
+    ------
+    LinkError, ConfigurationError
+        As they do.
+    """
+    url = port.removeprefix(SPI_PREFIX)
+    if url != port and "://" in url:
+        from spikewright.flow.host.spi import SpiBridge
+
+        return SpiBridge(url, baud)
+    return Port(port, baud)
+
+
 class Port:
     """A port of this machine, or what pyserial takes as a URL and can be waited for, such as
     ``socket://host:port``.
 
     Parameters
     ----------
-    port : path or URL.
-    baud : bits a second, where it is a UART.
+    port : path or URL; spi:PATH where there is an SPI controller behind it.
+    baud : bits a second, where it is a UART or SPI.
 
     Raises
     ------
@@ -65,16 +87,20 @@ class Port:
 
     def __init__(self, port: str, baud: int = DEFAULT_BAUD) -> None:
         self.name = port
-        self.baud = None if port.startswith("socket://") else baud
+        path = port.removeprefix(SPI_PREFIX)
+        spi = path != port
+        self.baud = None if path.startswith("socket://") else baud
+        self.byte_bits = 8 if spi else 10
+        self.unit_hz = SPI_UNIT_HZ if spi else self.baud
         try:
-            self._serial = serial.serial_for_url(port, do_not_open=True)
+            self._serial = serial.serial_for_url(path, do_not_open=True)
             self._serial.baudrate = baud
             self._serial.timeout = self._serial.write_timeout = 0
             if self.baud is not None:
                 self._serial.exclusive = True
             self._serial.open()
         except (OSError, termios.error) as error:  # SerialException is an OSError
-            raise _cannot_open(port, error) from error
+            raise _cannot_open(path, error) from error
         except ValueError as error:
             raise ConfigurationError(
                 "the port must be a path or a URL of pyserial, its rate one that it can have",

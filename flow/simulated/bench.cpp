@@ -1,6 +1,7 @@
-// A board whose serial port is a pseudo-terminal: bytes that are written to it become bits on the
-// simulated pin rx, and bits on tx become bytes that can be read. Its path is the first line that is
-// printed. SIGUSR1 is a loss of the clock: the board begins anew. It ends with its standard input.
+// A board whose link is a pseudo-terminal: bytes that are written to it become bits on simulated
+// pins, as line.h plays the USB bridge, and bits on others become bytes that can be read. Its path is
+// the first line that is printed. SIGUSR1 is a loss of the clock: the board begins anew. It ends with
+// its standard input.
 
 #include <cerrno>
 #include <csignal>
@@ -16,6 +17,8 @@
 #include <unistd.h>
 
 #include "Vbench.h"
+#include "line.h"
+#include "noise.h"
 #include "verilated.h"
 
 namespace {
@@ -23,81 +26,6 @@ namespace {
 volatile std::sig_atomic_t loses_clock = 0;
 
 void on_signal(int) { loses_clock = 1; }
-
-// Marsaglia's xorshift64*: the same noise for the same seed.
-struct Noise {
-    uint64_t state;
-    bool happens(double probability) {
-        if (probability <= 0) return false;
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        return (state * 2685821657736338717ull >> 11) * 0x1p-53 < probability;
-    }
-};
-
-struct Rates {
-    double flip, drop, repeat;
-};
-
-// Bytes to the level of a wire.
-struct Transmitter {
-    double bit_cycles;
-    std::deque<uint8_t> bytes;
-    uint32_t frame = 0;
-    int left = 0;
-    double until = 0;
-    int level = 1;
-
-    void cycle(Noise &noise, const Rates &rates) {
-        if (left == 0) {
-            level = 1;
-            if (bytes.empty()) return;
-            frame = 1u << 9 | uint32_t(bytes.front()) << 1;
-            bytes.pop_front();
-            left = 10;
-            until = 0;
-        }
-        if (until <= 0) {
-            level = (frame & 1) ^ (noise.happens(rates.flip) ? 1 : 0);
-            frame >>= 1;
-            until += bit_cycles;
-        }
-        until -= 1;
-        if (until <= 0) --left;
-    }
-};
-
-// The level of a wire to bytes.
-struct Receiver {
-    double bit_cycles;
-    int place = -1;
-    double until = 0;
-    uint32_t bits = 0;
-
-    bool cycle(int level, Noise &noise, const Rates &rates, uint8_t &byte) {
-        if (place < 0) {
-            if (level) return false;
-            place = 0;
-            until = bit_cycles / 2;
-            bits = 0;
-            return false;
-        }
-        until -= 1;
-        if (until > 0) return false;
-        until += bit_cycles;
-        if (noise.happens(rates.flip)) level ^= 1;
-        bits |= uint32_t(level) << place;
-        if (place == 0 && level) {
-            place = -1;  // no start bit
-            return false;
-        }
-        if (++place < 10) return false;
-        place = -1;
-        byte = bits >> 1;
-        return bits >> 9;
-    }
-};
 
 [[noreturn]] void fail(const char *what) {
     std::fprintf(stderr, "%s: %s\n", what, std::strerror(errno));
@@ -116,7 +44,6 @@ int main(int argc, char **argv) {
         std::fprintf(stderr, "usage: board CYCLES_A_BIT SEED FLIP DROP REPEAT\n");
         return 2;
     }
-    const double bit_cycles = std::atof(argv[1]);
     Noise noise{std::strtoull(argv[2], nullptr, 10) * 2654435761u + 88172645463325252ull};
     const Rates rates{std::atof(argv[3]), std::atof(argv[4]), std::atof(argv[5])};
 
@@ -136,11 +63,9 @@ int main(int argc, char **argv) {
     VerilatedContext context;
     context.randReset(0);
     Vbench bench{&context};
-    Transmitter to_board{bit_cycles};
-    Receiver from_board{bit_cycles};
+    Line line{std::atof(argv[1])};
     std::deque<uint8_t> heard;
     bench.lock = 0;
-    bench.rx = 1;
     int no_lock = lost_cycles;
     uint64_t quiet = 0;
 
@@ -151,31 +76,29 @@ int main(int argc, char **argv) {
         }
         bench.lock = no_lock == 0;
         if (no_lock) --no_lock;
-        to_board.cycle(noise, rates);
-        bench.rx = to_board.level;
+        line.drive(bench, noise, rates);
         bench.clock = 1;
         bench.eval();
         bench.clock = 0;
         bench.eval();
         uint8_t byte;
-        if (from_board.cycle(bench.tx, noise, rates, byte) && !noise.happens(rates.drop)) {
+        if (line.hear(bench, noise, rates, byte) && !noise.happens(rates.drop)) {
             heard.push_back(byte);
             if (noise.happens(rates.repeat)) heard.push_back(byte);
         }
-        const bool works = no_lock || to_board.left || !to_board.bytes.empty() || from_board.place >= 0;
-        quiet = works ? 0 : quiet + 1;
+        quiet = no_lock || line.works() ? 0 : quiet + 1;
         if (now % poll_cycles) continue;
 
         struct pollfd places[2] = {{master, POLLIN, 0}, {STDIN_FILENO, 0, 0}};
         poll(places, 2, quiet > idle_cycles ? 5 : 0);
         if (places[1].revents & (POLLHUP | POLLERR | POLLNVAL)) return 0;
         uint8_t some[512];
-        if (to_board.bytes.size() < most_bytes) {
+        if (line.bytes.size() < most_bytes) {
             const ssize_t count = read(master, some, sizeof some);
             for (ssize_t k = 0; k < count; ++k) {
                 if (noise.happens(rates.drop)) continue;
-                to_board.bytes.push_back(some[k]);
-                if (noise.happens(rates.repeat)) to_board.bytes.push_back(some[k]);
+                line.bytes.push_back(some[k]);
+                if (noise.happens(rates.repeat)) line.bytes.push_back(some[k]);
             }
         }
         while (!heard.empty()) {

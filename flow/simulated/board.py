@@ -16,6 +16,7 @@ import jinja2
 
 from spikewright.boards import LinkTop
 from spikewright.flow.files import atomic_folder
+from spikewright.flow.host.transport import SPI_PREFIX
 from spikewright.flow.tools import simulator_environment, verilator_root
 from spikewright.golden.errors import ToolError, UnsupportedError
 
@@ -27,13 +28,19 @@ _START_SECONDS = 10.0
 _TAIL_CHARACTERS = 1500
 # The pads of a board that others drive: what Amaranth calls the port of a resource's part.
 _PAD = "__io"
+# What plays the bridge drives, and hears.
+_WAYS = {
+    "uart": {"rx": "input", "tx": "output"},
+    "spi": {"select": "input", "clk": "input", "copi": "input", "cipo": "output"},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class SimulatedBoard:
-    """A program, the rate of its serial port, and the cycles that a bit takes."""
+    """A program, what its line is, its rate in bits a second, and the cycles that a bit takes."""
 
     program: Path
+    kind: str
     baud: int
     bit_cycles: float
 
@@ -70,6 +77,8 @@ class SimulatedBoard:
                     found=f"nothing, exit status {process.poll()}",
                     where=str(self.program),
                 )
+            if self.kind == "spi":
+                port = f"{SPI_PREFIX}{port}"
             yield RunningBoard(port=port, baud=self.baud, process=process)
         finally:
             process.kill()
@@ -81,7 +90,7 @@ class SimulatedBoard:
 
 @dataclass(frozen=True, kw_only=True)
 class RunningBoard:
-    """``port``: the path of its pseudo-terminal; ``baud`` : of the simulated line behind it."""
+    """``port``: of its pseudo-terminal, as a host opens it; ``baud`` : of the line behind it."""
 
     port: str
     baud: int
@@ -115,7 +124,10 @@ def simulate_board(top: LinkTop, folder: Path, *, optimise: str = "-O2") -> Simu
     files = _files(top)
     digest = hashlib.sha256("".join(files.values()).encode()).hexdigest()
     board = SimulatedBoard(
-        program=folder / _PROGRAM, baud=top.baud, bit_cycles=top.pll.mhz * 1e6 / top.baud
+        program=folder / _PROGRAM,
+        kind=top.wire.kind,
+        baud=top.baud,
+        bit_cycles=top.pll.mhz * 1e6 / top.baud,
     )
     stamp = {"design": digest, "board": top.board.name}
     if _read(folder / _STAMP) == stamp and board.program.is_file():
@@ -149,22 +161,23 @@ def _files(top: LinkTop) -> dict[str, str]:
     text = design if isinstance(design, str) else design.decode()
     header = re.search(r"^module top\((.*?)\);", text, re.MULTILINE | re.DOTALL)
     pins = [name.strip() for name in header.group(1).split(",")] if header else []
-    uart = top.board.uart
-    assert uart is not None  # LinkTop says
-    line = f"{uart.resource}_{uart.number}"
+    wire = top.wire
+    resource = f"{wire.resource}_{wire.number}"
+    line = {name: (way, f"{resource}__{name}{_PAD}") for name, way in _WAYS[wire.kind].items()}
     clock = f"{top.board.clock}_0{_PAD}"
-    rx, tx = f"{line}__rx{_PAD}", f"{line}__tx{_PAD}"
     package = resources.files(__package__)
     template = package.joinpath("bench.v.j2").read_text("utf-8")
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
     bench = environment.from_string(template).render(
-        board=top.board.name, pins=pins, clock=clock, rx=rx, tx=tx
+        board=top.board.name, pins=pins, clock=clock, line=line
     )
     return {
         "top.v": text,
         "bench.v": bench,
         "cells.v": package.joinpath(f"cells_{top.board.family}.v").read_text("utf-8"),
         "bench.cpp": package.joinpath("bench.cpp").read_text("utf-8"),
+        "noise.h": package.joinpath("noise.h").read_text("utf-8"),
+        "line.h": package.joinpath(f"line_{wire.kind}.h").read_text("utf-8"),
     }
 
 

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from spikewright.boards import Board, BoardTop, LinkTop, get_board
+from spikewright.boards import (
+    Board,
+    BoardTop,
+    Spi,
+    Uart,
+    choose_wire,
+    get_board,
+    rate_at,
+)
 from spikewright.boards.pll import Pll
 from spikewright.flow.files import atomic_files, write_json
 from spikewright.flow.generate import image_bytes
@@ -48,6 +56,7 @@ def synthesize(
     *,
     sample: StoredSample | None,
     link: LinkPlan | None = None,
+    wire: Uart | Spi | None = None,
     clock_mhz: float | None = None,
     seeds: Sequence[int] = (1,),
     progress: Advance | None = None,
@@ -66,7 +75,8 @@ def synthesize(
     board : a board or its name. folder : where bitstream, ``build.json`` (the report),
         ``timing.txt``, nextpnr's ``report.json`` and logs go; all of them or none.
     sample : as ``stored_sample`` gives it. link : the buffers of a link to a host; with one the
-        sample is worked on when the host asks for it, and may be None.
+        sample is worked on when the host asks for it, and may be None. wire : one of the board's
+        links, by default the usual one.
     clock_mhz : the clock asked for; by default the board's. seeds : of place and route.
     progress : is told the share that is done.
 
@@ -99,6 +109,7 @@ def synthesize(
         board=board,
         sample=sample,
         link=link,
+        wire=wire,
         requested=requested,
         constraint_mhz=max(board.goal_mhz, requested.mhz),
         seeds=seeds,
@@ -211,13 +222,17 @@ def _build(job: Job, folder: Path) -> BuildReport:
     return result
 
 
-def _link(job: Job, pll: Pll) -> dict[str, int] | None:
-    """Rate and buffers of the link to a host."""
-    top = _top(job, pll)
-    if not isinstance(top, LinkTop):
+def _link(job: Job, pll: Pll) -> dict[str, int | str] | None:
+    """Kind, rate and buffers of the link to a host."""
+    if job.link is None:
         return None
-    sizes = top.link.sizes
-    return {"baud": top.baud, "inbox": sizes.inbox, "outbox": sizes.outbox}
+    wire = job.wire or choose_wire(job.board)
+    return {
+        "kind": wire.kind,
+        "baud": rate_at(wire, pll),
+        "inbox": job.link.inbox,
+        "outbox": job.link.outbox,
+    }
 
 
 def _flash_image(job: Job, folder: Path) -> str | None:
@@ -251,6 +266,7 @@ def _top(job: Job, pll: Pll) -> BoardTop:
         accelerator=job.accelerator,
         sample=job.sample,
         link=job.link,
+        wire=job.wire,
     )
 
 

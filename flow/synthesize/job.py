@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spikewright.boards import Board
+from spikewright.boards import Board, Spi, Uart
 from spikewright.boards.pll import Pll
 from spikewright.flow.progress import Advance
 from spikewright.hdl.accelerator import Accelerator
@@ -28,6 +28,7 @@ class Job:
     board: Board
     sample: StoredSample | None
     link: LinkPlan | None
+    wire: Uart | Spi | None
     requested: Pll
     constraint_mhz: float
     seeds: tuple[int, ...]

@@ -77,7 +77,8 @@ class BuildReport:
     seeds : what it reached with every seed; ``seed`` is that of their median Fmax.
     bitstream : file name in the build's folder. flash : that of bitstream and weights together, as
         they lie in the board's flash; None where no weights are loaded.
-    link : baud of the link to a host, and bytes of its inbox and outbox; None without one.
+    link : kind of the link to a host, its baud (of SPI the most bits a second that it takes), and
+        bytes of its inbox and outbox; None without one.
     critical_path : the slowest path. versions : of the tools. seconds : by tool.
     logs : file names in the build's folder.
     """
@@ -101,7 +102,7 @@ class BuildReport:
     router: str
     bitstream: str
     flash: str | None
-    link: Mapping[str, int] | None
+    link: Mapping[str, int | str] | None
     critical_path: CriticalPath
     versions: Mapping[str, str]
     seconds: Mapping[str, float]
@@ -130,6 +131,7 @@ class BuildReport:
             "router": self.router,
             "bitstream": self.bitstream,
             "flash": self.flash,
+            "link": None if self.link is None else dict(self.link),
             "critical_path": {
                 "source": path.source,
                 "sink": path.sink,

@@ -1,6 +1,6 @@
 """What is put on a board: a design that tests itself, or one that does what a host says."""
 
-from spikewright.boards import Board, BoardTop, LinkTop, SelfTestTop
+from spikewright.boards import Board, BoardTop, LinkTop, SelfTestTop, Spi, Uart
 from spikewright.boards.pll import Pll
 from spikewright.flow.plan_file import plan_hash
 from spikewright.golden.errors import ConfigurationError
@@ -20,8 +20,12 @@ def make_top(
     accelerator: Accelerator,
     sample: StoredSample | None,
     link: LinkPlan | None,
+    wire: Uart | Spi | None = None,
 ) -> BoardTop:
-    """The board's design; one without a ``link`` needs a ``sample`` to work on."""
+    """The board's design; one without a ``link`` needs a ``sample`` to work on.
+
+    ``wire``: one of the board's links, by default the usual one.
+    """
     if link is None:
         if sample is None:
             raise ConfigurationError("a design without a link must have a sample", found="none")
@@ -41,6 +45,7 @@ def make_top(
         accelerator=accelerator,
         plan_hash=bytes.fromhex(plan_hash(accelerator.plan)),
         sizes=link,
+        wire=wire,
         tokens=None if sample is None else sample.inputs,
         expected=None if sample is None else sample.output,
         steps=1 if sample is None else sample.steps,

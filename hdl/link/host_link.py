@@ -85,7 +85,7 @@ class HostLink(wiring.Component):
 
     Members
     -------
-    rx : In(stream), tx : Out(stream) of bytes. increment : In, of the UART; 0 where there is none.
+    rx : In(stream), tx : Out(stream) of bytes. increment : In, tells the clock, or 0.
     o_0, o_1, ... : Out(stream), to the accelerator's inputs. i : In(stream), its output. steps :
     Out, T. count_0, count_1, ... : In, its counters. clear : Out, zeroes them. ready : In, its
     network is there. restart : Out, from a flip-flop: it is to be reset, for ``RESTART_CYCLES`` in

@@ -108,6 +108,9 @@ def test_a_host_and_a_programmer_reach_it(name):
         assert list(uart.rates) == sorted(uart.rates, reverse=True) and 115_200 in uart.rates
         # Where there is no bridge one must know where the pins are.
         assert bool(uart.pins) == (uart.bridge is None)
+    if board.spi is not None:
+        assert list(board.spi.rates) == sorted(board.spi.rates, reverse=True)
+        assert board.spi.url.startswith(f"ftdi://ftdi:{board.spi.bridge[2:].lower()}/")
     assert (board.programmer is None) == bool(board.by_hand)
     if board.programmer is not None:
         assert board.programmer.arguments[0] in ("-b", "-c")
@@ -123,12 +126,9 @@ def pins_of(resource):
 
 
 @pytest.mark.parametrize("name", BOARDS)
-def test_the_link_shares_pins_only_where_it_says_so(name):
+def test_a_link_shares_pins_only_where_it_says_so(name):
     board = get_board(name)
-    if board.uart is None:
-        return
     platform = board.platform()
-    link = set(pins_of(platform.lookup(board.uart.resource, board.uart.number)))
     lights = [board.match, *board.label, board.mismatch, board.beat, board.button]
     used = {
         pin
@@ -136,4 +136,7 @@ def test_the_link_shares_pins_only_where_it_says_so(name):
         if light is not None
         for pin in pins_of(platform.lookup(light.name, light.number))
     }
-    assert bool(link & used) == board.uart.shared
+    used |= set(pins_of(platform.lookup(board.clock)))
+    for link in board.links:
+        pins = set(pins_of(platform.lookup(link.resource, link.number)))
+        assert bool(pins & used) == link.shared

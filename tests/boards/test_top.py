@@ -7,13 +7,22 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 
-from spikewright.boards import BOARDS, FlashLoader, SelfTest, SelfTestTop, get_board
+from spikewright.boards import (
+    BOARDS,
+    FlashLoader,
+    LinkTop,
+    SelfTest,
+    SelfTestTop,
+    choose_wire,
+    get_board,
+)
 from spikewright.flow.generate import image_bytes
 from spikewright.flow.plan import default_plan
 from spikewright.flow.synthesize import stored_sample
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.link import LinkPlan
 from spikewright.hdl.plan import WeightStore
 from support.branching import branching, convolution, dense, inputs_of
 from support.chains import bounded_chain, inputs_for
@@ -220,3 +229,27 @@ def test_a_map_from_two_inputs():
     plan = default_plan(network, Mode.SETTLE, lanes=9, banks=(1, 3))
     sample = stored_sample(network, Mode.SETTLE, values)
     assert beats(network, plan, sample) == [(0, 1, 0)] * 3
+
+
+def link_top(board, kind, accelerator):
+    return LinkTop(
+        board=board,
+        pll=board.plls[0],
+        constraint_mhz=48.0,
+        accelerator=accelerator,
+        plan_hash=bytes(32),
+        sizes=LinkPlan(inbox=256, outbox=256),
+        wire=choose_wire(board, kind),
+    )
+
+
+def test_the_flash_fills_no_weights_by_lines_of_the_link():
+    network, plan = loaded_parts()
+    board, accelerator = get_board("icebreaker"), Accelerator(network=network, plan=plan)
+    assert link_top(board, "uart", accelerator).baud == 3_000_000
+    with pytest.raises(
+        ConfigurationError,
+        match="^a link on the flash's lines must have weights that are not in the flash, found"
+        " weights that icebreaker loads from there; give --link uart,",
+    ):
+        link_top(board, "spi", accelerator)

@@ -30,6 +30,8 @@ class Line:
 
     name = "line"
     baud: int | None = None
+    byte_bits = 10
+    unit_hz: int | None = None
 
     def __init__(
         self, device: DeviceModel, hostility: Hostility = Hostility(), seed: int = 0

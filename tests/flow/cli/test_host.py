@@ -1,8 +1,10 @@
 """``spikewright run``, ``watch``, ``load`` and ``ports``, on a device behind a terminal."""
 
 import json
+import shutil
 import struct
 import zlib
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
@@ -53,6 +55,39 @@ def test_run(project, tmp_path):
     assert (figures["samples"], figures["correct"], figures["differences"]) == (30, 27, 0)
     assert figures["clock_hz"] == 12e6 and len(figures["labels"]) == 30
     assert figures["board"] == "ulx3s-85f" and figures["mode"] == "collapsed"
+
+
+@pytest.mark.parametrize(
+    ("port", "built", "wanted"),
+    [
+        ("sim:icebreaker", {}, ("icebreaker", "usual")),
+        ("sim:icebreaker:spi", {}, ("icebreaker", "spi")),
+        ("sim:icebreaker", {"board": "icebreaker", "link": {"kind": "spi"}}, ("icebreaker", "spi")),
+        ("sim", {"board": "icebreaker", "link": {"kind": "spi"}}, ("icebreaker", "spi")),
+        ("sim::uart", {"board": "icebreaker", "link": {"kind": "spi"}}, ("icebreaker", "uart")),
+        ("sim:upduino3", {"board": "icebreaker", "link": {"kind": "uart"}}, ("upduino3", "usual")),
+    ],
+)
+def test_which_link_is_simulated(project, tmp_path, monkeypatch, port, built, wanted):
+    """That which is asked for, or was built, or is usual."""
+    asked = []
+
+    @contextmanager
+    def simulated(project, mode, board, *, link, working):
+        asked.append((board, link))
+        with on_terminal(device) as path:
+            yield SimpleNamespace(port=f"spi:{path}", baud=6_000_000)
+
+    device = project.device(increment=1 << 18)
+    monkeypatch.setattr("spikewright.flow.build_stage.simulated_board", simulated)
+    folder = tmp_path / "p"
+    shutil.copytree(project.folder, folder)
+    known = {"schema": 1, "hardware": {"mode": "collapsed"}, "link": built}
+    (folder / "summary.json").write_text(json.dumps(known))
+    made = spikewright("run", folder, "--port", port, "--samples", "3", cwd=tmp_path)
+    assert asked == [wanted]
+    assert "samples a second of the line" in made.stdout
+    assert "samples a second in the device" in made.stdout
 
 
 def test_run_on_a_device_that_is_wrong(project, tmp_path):

@@ -43,7 +43,7 @@ def test_results(chain):
 def test_who_it_is(chain):
     model = chain.device(increment=1 << 18, board=b"ulx3s-85f", stored=True)
     line = Line(model)
-    line.baud = 3_000_000
+    line.baud = line.unit_hz = 3_000_000
     with chain.opened(line) as device:
         identity = device.identity
         assert identity == device.identify()
@@ -52,7 +52,7 @@ def test_who_it_is(chain):
         assert (identity.inbox, identity.outbox, identity.longest) == (512, 512, 128)
         assert (identity.inputs, identity.counters) == (1, len(chain.manifest.counter_ports) + 3)
         assert device.clock_hz == 12e6
-    line.baud = None
+    line.unit_hz = None
     assert identity.clock_hz(None) is None and chain.opened().clock_hz is None
 
 

@@ -18,7 +18,7 @@ def run(chain, device, **settings):
 def test_figures(chain):
     model = chain.device(increment=1 << 20, latency_s=2e-3)
     line = Line(model, Hostility(delay_s=1e-3))
-    line.baud = 3_000_000
+    line.baud = line.unit_hz = 3_000_000
     with chain.opened(line) as device:
         samples = device.levels({"x": chain.x})
         expected = expected_tokens(device.target, samples, None)
@@ -41,6 +41,9 @@ def test_figures(chain):
     # The model counts a cycle a microsecond.
     assert found.cycles_per_sample == pytest.approx(1e6 / found.samples_per_s, rel=0.1)
     assert found.clock_hz == 3e6
+    out, back = found.sample_bytes
+    assert 100 * out < found.line.bytes_out / 2 < 300 * out and 100 * back < found.line.bytes_in
+    assert found.line_samples_per_s == pytest.approx(3e5 / max(out, back))
     assert found.line.reconnects == found.line.bad == 0 and found.line.sent == 300
     found.check("here")
     assert found.as_dict()["line"]["sent"] == 300
@@ -72,3 +75,4 @@ def test_what_cannot_be_told_is_none(chain):
         found = run(chain, device)
     assert found.line.reconnects and found.cycles_per_sample is None
     assert found.differences is found.correct is found.clock_hz is None
+    assert found.line_samples_per_s is None

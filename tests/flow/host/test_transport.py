@@ -11,7 +11,7 @@ import pytest
 import serial
 
 from spikewright.flow.host import Device, transport
-from spikewright.flow.host.transport import Port, ports
+from spikewright.flow.host.transport import Port, open_port, ports
 from spikewright.golden.errors import ConfigurationError, FileError, LinkError
 from support.pty_device import on_terminal
 
@@ -30,7 +30,8 @@ def terminal():
 @pytest.mark.parametrize("baud", [9600, 115_200, 3_000_000, 12_000_000])
 def test_bytes_go_both_ways(terminal, baud):
     port = Port(terminal.path, baud)
-    assert (port.name, port.baud) == (terminal.path, baud)
+    assert (port.name, port.baud, port.byte_bits) == (terminal.path, baud, 10)
+    assert port.unit_hz == baud
     everything = bytes(range(256))
     assert port.exchange(everything, 1.0) == (256, b"")
     assert os.read(terminal.ours, 300) == everything
@@ -47,6 +48,18 @@ def test_bytes_go_both_ways(terminal, baud):
     port.close()
 
 
+def test_an_spi_controller_behind_a_path(terminal):
+    """Its bytes have 8 bits, and its clock says nothing of the device's."""
+    port = open_port(f"spi:{terminal.path}", 6_000_000)
+    assert isinstance(port, Port) and port.name == f"spi:{terminal.path}"
+    assert (port.baud, port.byte_bits, port.unit_hz) == (6_000_000, 8, 1_000_000)
+    assert port.exchange(b"there", 1.0) == (5, b"")
+    assert os.read(terminal.ours, 10) == b"there"
+    port.close()
+    with pytest.raises(LinkError, match="^/dev/none: the port must exist"):
+        open_port("spi:/dev/none")
+
+
 def test_what_does_not_go_waits(terminal):
     port = Port(terminal.path)
     sent = 0
@@ -61,7 +74,7 @@ def test_a_socket():
         port = Port(f"socket://localhost:{server.getsockname()[1]}")
         end, _ = server.accept()
         with end:
-            assert port.baud is None
+            assert port.baud is port.unit_hz is None
             assert port.exchange(b"there", 1.0)[0] == 5
             assert end.recv(10) == b"there"
             end.sendall(b"back")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spikewright.boards import get_board, usual_link
+from spikewright.boards import choose_wire, get_board, usual_link
 from spikewright.flow.cosim.golden import golden_streams
 from spikewright.flow.cosim.streams import OUTPUT
 from spikewright.flow.host import Device
@@ -34,8 +34,8 @@ class Bench:
     program: SimulatedBoard | None = None
 
 
-def simulated(folder, name, mode=Mode.COLLAPSED, **changes):
-    """A small network on a board."""
+def simulated(folder, name, mode=Mode.COLLAPSED, *, wire=None, **changes):
+    """A small network on a board, by its usual link or another."""
     network = bounded_chain((12, 9, 4), seed=1)
     plan = default_plan(network, mode, lanes=4)
     make_project(folder / "p", network, plan)
@@ -51,6 +51,7 @@ def simulated(folder, name, mode=Mode.COLLAPSED, **changes):
         accelerator=Accelerator(network=network, plan=plan),
         sample=sample,
         link=replace(usual_link(board), counters=True),
+        wire=choose_wire(board, wire),
     )
     program = simulate_board(top, folder / "board", optimise="-O1")
     return _bench(folder / "p", network, mode, x, program)

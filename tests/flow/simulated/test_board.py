@@ -107,6 +107,21 @@ def test_a_board_that_is_gone(bench):
             assert device.echo(b"y") == b"y"
 
 
+def test_spi(tmp_path):
+    """The same by the lines of the flash, whose select tells where bytes begin; then with noise."""
+    found = simulated(tmp_path, "icebreaker", wire="spi")
+    for noise in ({}, {"flip": 3e-4, "drop": 1e-3, "repeat": 1e-3}):
+        with found.program.running(seed=7, **noise) as running:
+            assert running.port.startswith("spi:")
+            with Device.open(
+                running.port, found.folder, baud=running.baud, timeout=TIMEOUT_S
+            ) as device:
+                assert check(found, device.infer(found.x[:30])) == 30
+                assert device.clock_hz == pytest.approx(24e6, rel=1e-4)
+                assert (device.statistics.bad > 0) == bool(noise)
+                assert device.selftest()
+
+
 @pytest.mark.rest
 def test_a_self_test_that_fails(tmp_path):
     found = simulated(tmp_path, "icebreaker", output=1)

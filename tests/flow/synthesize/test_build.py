@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from spikewright.boards import get_board
+from spikewright.boards import Uart, get_board
+from spikewright.boards.links import FT2232H
 from spikewright.flow.generate import image_bytes
 from spikewright.flow.plan_file import plan_hash
 from spikewright.flow.synthesize import memory_use
 from spikewright.flow.synthesize.netlist import synthesise
 from spikewright.golden.errors import ConfigurationError, FileError, RangeError, ToolError
 from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.link import LinkPlan
 from spikewright.hdl.plan import WeightStore
 
 NETLIST = "spikewright.flow.synthesize.netlist"
@@ -81,6 +83,17 @@ def test_a_build_says_what_it_is(case, tmp_path, pretend):
     }
     assert json.loads((tmp_path / "b" / "build.json").read_text()) == of | report.as_dict()
     assert report.link is None
+
+
+def test_a_build_says_what_its_link_is(case, tmp_path, pretend):
+    """At the clock that it has in the end, and in what a project keeps of it, too."""
+    pretend(fmax=21.0)
+    bridge = replace(get_board("ulx3s-85f"), uart=Uart(bridge="any", rates=FT2232H))
+    link = LinkPlan(inbox=512, outbox=256, counters=False)
+    report = case.build(bridge, tmp_path / "b", link=link)
+    assert 16 <= report.clock_mhz <= 21
+    assert report.link == {"kind": "uart", "baud": 4_000_000, "inbox": 512, "outbox": 256}
+    assert report.as_dict()["link"] == report.link
 
 
 def test_weights_behind_the_bitstream(make_case, tmp_path, real_tools):
