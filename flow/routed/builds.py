@@ -76,9 +76,8 @@ def link_boards(
                 where=name,
                 action=f'build it anew: make boards BOARDS="{name}"',
             )
-        plan = _plan(project, board, found.lanes)
+        generate_stage(project, _plan(project, board, found.lanes), working=working)
         for wire in board.links:
-            generate_stage(project, plan, working=working)
             yield name, measure_link(project, name, wire.kind, working=working)
 
 
