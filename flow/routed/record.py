@@ -90,8 +90,9 @@ class Routed:
 
     def with_link(self, found: Linked) -> "Routed":
         """With this, in place of what was known of the network over the link."""
-        others = [each for each in self.links if (each.name, each.kind) != (found.name, found.kind)]
-        return replace(self, links=(*others, found))
+        known = {(each.name, each.kind): each for each in self.links}
+        known[found.name, found.kind] = found
+        return replace(self, links=tuple(known.values()))
 
     @property
     def usual_link(self) -> Linked | None:
