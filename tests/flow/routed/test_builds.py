@@ -4,7 +4,7 @@ import pytest
 
 from spikewright.flow.progress import silent
 from spikewright.flow.routed import __main__ as command
-from spikewright.flow.routed import build_boards, builds, load_routed, save_routed
+from spikewright.flow.routed import builds, load_routed, save_routed
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import Mode
 from support.chains import bounded_chain, inputs_for
@@ -63,7 +63,7 @@ class Tensor:
 
 def test_fewer_lanes_until_it_fits(tried, tmp_path):
     seen = tried(most=2)
-    ((name, found),) = build_boards(tmp_path, ["icebreaker"], working=silent)
+    ((name, found),) = builds.build_boards(tmp_path, ["icebreaker"], working=silent)
     # A core has no more lanes than neurons.
     assert seen == [(lanes, Mode.COLLAPSED) for lanes in (4, 4, 2)]
     assert (name, found.routed, found.lanes, found.lut) == ("icebreaker", True, 2, 100)
@@ -71,14 +71,14 @@ def test_fewer_lanes_until_it_fits(tried, tmp_path):
 
 def test_what_fits_nowhere_says_why(tried, tmp_path):
     tried(most=0)
-    ((_, found),) = build_boards(tmp_path, ["ulx3s-12f"], working=silent)
+    ((_, found),) = builds.build_boards(tmp_path, ["ulx3s-12f"], working=silent)
     assert not found.routed and found.lanes == 1
     assert found.refused == "the design must fit the board, found too much"
 
 
 def test_no_such_board(tmp_path):
     with pytest.raises(ConfigurationError, match=r"^boards must be of .* lists, found 'de10'$"):
-        list(build_boards(tmp_path, ["icebreaker", "de10"], working=silent))
+        list(builds.build_boards(tmp_path, ["icebreaker", "de10"], working=silent))
 
 
 def test_each_is_recorded_when_it_is_done(tried, tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from spikewright.flow.cycles import activity, estimate_cycles
 from spikewright.flow.plan import default_plan
 from spikewright.flow.progress import silent
 from spikewright.flow.routed import __main__ as command
-from spikewright.flow.routed import builds, link_boards, links, load_routed, save_routed
+from spikewright.flow.routed import builds, links, load_routed, save_routed
 from spikewright.flow.routed.table import page
 from spikewright.flow.samples import Samples
 from spikewright.golden.errors import ConfigurationError, FileError, MismatchError
@@ -112,15 +112,19 @@ def test_every_link_of_what_was_built(tried, tmp_path):
         "icestick": routed("icestick", refused="too large"),
         "fomu": routed("fomu"),
     }
-    found = list(link_boards(tmp_path, [], record, working=silent))
+    found = list(builds.link_boards(tmp_path, [], record, working=silent))
     assert tried == [({4}, "icebreaker", "uart"), ({4}, "icebreaker", "spi")]
     assert [(name, each.kind) for name, each in found] == [
         ("icebreaker", "uart"), ("icebreaker", "spi"),
     ]  # fmt: skip
     with pytest.raises(ConfigurationError, match="the network that was built, old, found abc"):
-        list(link_boards(tmp_path, [], {"fomu": routed("fomu", network="old")}, working=silent))
+        list(
+            builds.link_boards(
+                tmp_path, [], {"fomu": routed("fomu", network="old")}, working=silent
+            )
+        )
     with pytest.raises(ConfigurationError, match="found 'de10'"):
-        list(link_boards(tmp_path, ["de10"], record, working=silent))
+        list(builds.link_boards(tmp_path, ["de10"], record, working=silent))
 
 
 def test_only_links_are_filled_in(tried, tmp_path, monkeypatch):
