@@ -20,6 +20,7 @@ from support.chains import bounded_chain, inputs_for
 from support.linked import make_project
 
 TIMEOUT_S = 20.0
+NETWORK = bounded_chain((12, 9, 4), seed=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,27 +35,31 @@ class Bench:
     program: SimulatedBoard | None = None
 
 
-def simulated(folder, name, mode=Mode.COLLAPSED, *, wire=None, **changes):
-    """A small network on a board, by its usual link or another."""
-    network = bounded_chain((12, 9, 4), seed=1)
-    plan = default_plan(network, mode, lanes=4)
-    make_project(folder / "p", network, plan)
+def small_top(name, mode=Mode.COLLAPSED, *, wire=None, **changes):
+    """The design of a small network for a board, whose stored sample may be ``changes`` off."""
     board = get_board(name)
-    x = np.asarray(inputs_for(network, 60))
-    sample = stored_sample(network, mode, x[:1])
+    sample = stored_sample(NETWORK, mode, np.asarray(inputs_for(NETWORK, 1)))
     for change, value in changes.items():
         getattr(sample, change)[2][0] += value
-    top = make_top(
+    return make_top(
         board=board,
         pll=board.pll_below(board.default_mhz),
         constraint_mhz=board.goal_mhz,
-        accelerator=Accelerator(network=network, plan=plan),
+        accelerator=Accelerator(network=NETWORK, plan=default_plan(NETWORK, mode, lanes=4)),
         sample=sample,
         link=replace(usual_link(board), counters=True),
         wire=choose_wire(board, wire),
     )
+
+
+def simulated(folder, name, mode=Mode.COLLAPSED, *, wire=None, **changes):
+    """A small network on a board, by its usual link or another."""
+    plan = default_plan(NETWORK, mode, lanes=4)
+    make_project(folder / "p", NETWORK, plan)
+    x = np.asarray(inputs_for(NETWORK, 60))
+    top = small_top(name, mode, wire=wire, **changes)
     program = simulate_board(top, folder / "board", optimise="-O1")
-    return _bench(folder / "p", network, mode, x, program)
+    return _bench(folder / "p", NETWORK, mode, x, program)
 
 
 def _bench(folder, network, mode, x, program=None):

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from spikewright.flow.host import Device
+from spikewright.flow.simulated import board
 from spikewright.golden.errors import LinkError
 
-from .conftest import TIMEOUT_S, simulated
+from .conftest import TIMEOUT_S, simulated, small_top
 
 
 def check(found, results):
@@ -122,6 +123,13 @@ def test_spi(tmp_path):
                 assert device.selftest()
 
 
+def test_a_clock_of_two_pins():
+    """The pin that is clocked is one of the design's, by whatever name."""
+    for name, pin in (("versa-ecp5", "clk100_0__p"), ("icebreaker", "clk12_0__io")):
+        bench = board._files(small_top(name))["bench.v"]
+        assert f"assign {pin} = clock;" in bench and f".{pin}({pin})" in bench
+
+
 @pytest.mark.rest
 def test_a_self_test_that_fails(tmp_path):
     found = simulated(tmp_path, "icebreaker", output=1)
@@ -133,7 +141,9 @@ def test_a_self_test_that_fails(tmp_path):
 
 
 @pytest.mark.rest
-@pytest.mark.parametrize("name", ["ulx3s-85f", "tang-nano-9k", "hx8k-b-evn", "colorlight-i5"])
+@pytest.mark.parametrize(
+    "name", ["ulx3s-85f", "tang-nano-9k", "hx8k-b-evn", "colorlight-i5", "versa-ecp5"]
+)
 def test_other_boards(tmp_path, name):
     found = simulated(tmp_path, name)
     with (
