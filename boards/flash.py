@@ -1,6 +1,6 @@
 """Reads what lies behind the bitstream in a board's flash memory."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,6 +12,7 @@ __all__ = ["FlashLoader"]
 _WAKE_UP = 0xAB  # the configuration of an iCE40 leaves its flash asleep
 _READ = 0x03
 _COMMAND_BITS = 8
+_BYTE_BITS = 8  # of which the highest comes first
 _ADDRESS_BITS = 24
 
 
@@ -19,7 +20,7 @@ class FlashLoader(wiring.Component):  # type: ignore[type-arg]  # generic only i
     """Wakes an SPI flash up and sends what is in it from an offset on, in words of 16 bits.
 
     It speaks SPI mode 0 with the commands that all such memories know: release from power-down,
-    and read. Each word has its first byte in its upper half.
+    and read. Each word has its first byte in its lower half.
 
     Parameters
     ----------
@@ -75,9 +76,11 @@ class FlashLoader(wiring.Component):  # type: ignore[type-arg]  # generic only i
         sends = Signal(bits, init=_WAKE_UP << _ADDRESS_BITS)
         left = Signal(range(bits), init=_COMMAND_BITS - 1)
         wait = Signal(range(self.wake_cycles), init=self.wake_cycles - 1)
+        came = Signal(LOAD_BITS)
         moves, falls, last = Signal(), Signal(), Signal()
         m.d.comb += [
             self.copi.eq(sends[-1]),
+            self.o.payload.eq(Cat(came[_BYTE_BITS:], came[:_BYTE_BITS])),
             falls.eq(moves & self.clk),
             last.eq(falls & (left == 0)),
         ]
@@ -87,7 +90,7 @@ class FlashLoader(wiring.Component):  # type: ignore[type-arg]  # generic only i
             m.d.sync += [
                 sends.eq(sends << 1),
                 left.eq(left - 1),
-                self.o.payload.eq((self.o.payload << 1) | self.cipo),
+                came.eq((came << 1) | self.cipo),
             ]
         with m.FSM():
             with m.State("WAKE"):

@@ -6,7 +6,6 @@ from typing import Any
 from amaranth.hdl import Module, Mux, ResetInserter, Signal, ValueLike
 from amaranth.lib import wiring
 
-from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.link import INCREMENT_BITS
 from spikewright.golden.spec import TokenKind
 from spikewright.hdl.accelerator import Accelerator
@@ -43,7 +42,7 @@ class LinkTop(BoardTop):
 
     Parameters
     ----------
-    board, pll, constraint_mhz, accelerator : as ``BoardTop``. plan_hash : of 32 bytes, of the plan.
+    board, pll, constraint_mhz, accelerator : as ``BoardTop``. design : the design's hash, 32 bytes.
     sizes : of the link's buffers. wire : one of the board's links; by default the usual one.
     tokens, expected, steps : as ``SelfTestTop``; without tokens there is no self-test.
 
@@ -54,8 +53,7 @@ class LinkTop(BoardTop):
     Raises
     ------
     ConfigurationError
-        If the board has no link, or the clock is too slow for it; if the flash, on whose lines the
-        link is, has weights to load.
+        If the board has no link, or the clock is too slow for it.
     """
 
     def __init__(
@@ -65,23 +63,22 @@ class LinkTop(BoardTop):
         pll: Pll,
         constraint_mhz: float,
         accelerator: Accelerator,
-        plan_hash: bytes,
+        design: bytes,
         sizes: LinkPlan,
         wire: Uart | Spi | None = None,
         tokens: Sequence[Tokens] | None = None,
         expected: Tokens | None = None,
         steps: int = 1,
     ) -> None:
-        super().__init__(
-            board=board, pll=pll, constraint_mhz=constraint_mhz, accelerator=accelerator
-        )
         self.wire = choose_wire(board) if wire is None else wire
-        if isinstance(self.wire, Spi) and self.loader is not None:
-            raise ConfigurationError(
-                "a link on the flash's lines must have weights that are not in the flash",
-                found=f"weights that {board.name} loads from there",
-                action="give --link uart, or generate with --weights block",
-            )
+        super().__init__(
+            board=board,
+            pll=pll,
+            constraint_mhz=constraint_mhz,
+            accelerator=accelerator,
+            # Such a link is on the flash's lines.
+            flash=None if isinstance(self.wire, Spi) else board.flash,
+        )
         self.baud = rate_at(self.wire, pll)
         self.increment = clock_increment(self.wire, pll)
         framed = any(each.encoder is not None for each in accelerator.inputs)
@@ -92,8 +89,10 @@ class LinkTop(BoardTop):
             output=accelerator.output_layout,
             steps_bits=accelerator.network.max_steps.bit_length() if framed else 0,
             counters=len(self.counters),
-            network=bytes.fromhex(accelerator.network.content_hash),
-            plan=plan_hash,
+            network=None
+            if accelerator.loader is not None
+            else bytes.fromhex(accelerator.network.content_hash),
+            plan=design,
             board=board.name,
             sizes=sizes,
             tests=tokens is not None,
@@ -112,8 +111,7 @@ class LinkTop(BoardTop):
     def work(self, m: Module, platform: Any) -> None:
         """Wires, bytes, the link, and the accelerator that it may reset."""
         m.submodules.link = link = self.link
-        m.submodules.accelerator = ResetInserter(link.restart)(self.accelerator)
-        accelerator = self.accelerator
+        m.submodules.accelerator = accelerator = self.accelerator
         m.submodules.baud_strap = strap = Strap(
             family=self.board.family, value=self.increment, bits=INCREMENT_BITS
         )
@@ -124,12 +122,38 @@ class LinkTop(BoardTop):
         m.d.comb += [
             link.increment.eq(strap.o),
             accelerator.clear.eq(link.clear),
-            link.ready.eq(accelerator.loaded if accelerator.loading else 1),
+            accelerator.restart.eq(link.restart),
+            link.ready.eq(accelerator.loaded if link.loads else 1),
         ]
+        if link.loads:
+            self._fill(m)
         for k in range(link.counted):
             m.d.comb += getattr(link, f"count_{k}").eq(self.counters[k])
         if not self.wire.shared:
             self._show(m, platform)
+
+    def _fill(self, m: Module) -> None:
+        """The accelerator's memories, by the flash until it has ended, by the host from then on."""
+        link, accelerator = self.link, self.accelerator
+        wiring.connect(m, accelerator.network_hash, link.network_hash)
+        m.d.comb += [
+            accelerator.reload.eq(link.reload),
+            link.load_done.eq(accelerator.load_done),
+            link.load_result.eq(accelerator.load_result),
+            link.tag.eq(accelerator.tag),
+        ]
+        if self.loader is None:
+            wiring.connect(m, link.load, accelerator.load)
+            m.d.comb += link.load_waits.eq(0)
+            return
+        boots, flash, host, load = self.boots, self.loader.o, link.load, accelerator.load
+        m.d.comb += [
+            link.load_waits.eq(boots),
+            load.valid.eq(Mux(boots, flash.valid, host.valid)),
+            load.payload.eq(Mux(boots, flash.payload, host.payload)),
+            flash.ready.eq(load.ready & boots),
+            host.ready.eq(load.ready & ~boots),
+        ]
 
     def _join(self, m: Module) -> None:
         """The accelerator and the host, or the self-test while it has it."""

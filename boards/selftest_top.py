@@ -7,6 +7,7 @@ from amaranth.hdl import Module
 from amaranth.lib import io, wiring
 from amaranth.lib.cdc import FFSynchronizer
 
+from spikewright.golden.errors import ConfigurationError
 from spikewright.hdl.accelerator import Accelerator
 
 from .board import Board
@@ -26,6 +27,11 @@ class SelfTestTop(BoardTop):
     ----------
     board, pll, constraint_mhz, accelerator : as ``BoardTop``.
     tokens, expected : as ``SelfTest``. steps : T of frames.
+
+    Raises
+    ------
+    ConfigurationError
+        If the network is loaded, and the board has no flash that it could come from.
     """
 
     def __init__(
@@ -40,8 +46,18 @@ class SelfTestTop(BoardTop):
         steps: int = 1,
     ) -> None:
         super().__init__(
-            board=board, pll=pll, constraint_mhz=constraint_mhz, accelerator=accelerator
+            board=board,
+            pll=pll,
+            constraint_mhz=constraint_mhz,
+            accelerator=accelerator,
+            flash=board.flash,
         )
+        if accelerator.loader is not None and self.loader is None:
+            raise ConfigurationError(
+                "a network that is loaded must have a flash to come from, or a host",
+                found=f"neither on {board.name}",
+                action="build with --link, or generate with --weights block",
+            )
         self.steps = steps
         self.selftest = SelfTest(
             input_layouts=[each.layout for each in accelerator.inputs],
@@ -58,7 +74,10 @@ class SelfTestTop(BoardTop):
         for sender, port in zip(test.outputs, accelerator.inputs, strict=True):
             wiring.connect(m, sender, getattr(accelerator, port.member))
         wiring.connect(m, accelerator.o, test.i)
-        m.d.comb += accelerator.clear.eq(0)
+        m.d.comb += [accelerator.clear.eq(0), accelerator.restart.eq(0)]
+        if self.loader is not None:
+            wiring.connect(m, self.loader.o, accelerator.load)
+            m.d.comb += accelerator.reload.eq(0)
         if "steps" in accelerator.signature.members:
             m.d.comb += accelerator.steps.eq(self.steps)
         board = self.board

@@ -5,9 +5,8 @@ from typing import Any
 
 from amaranth.build import Subsignal
 from amaranth.hdl import ClockDomain, Const, Elaboratable, Module, Signal, Value, ValueLike
-from amaranth.lib import io, wiring
+from amaranth.lib import io
 
-from spikewright.golden.errors import ConfigurationError
 from spikewright.hdl.accelerator import Accelerator
 
 from .board import Board, Flash, Light
@@ -24,18 +23,27 @@ _WAKE_SECONDS = 50e-6
 class BoardTop(Elaboratable):
     """An accelerator on a board; what it works on is told by those that are derived from this.
 
-    Weights that have to be loaded come from the board's flash, behind the bitstream; tokens wait
-    for them.
+    A network that is loaded comes from the flash first, behind the bitstream, where there is one.
 
     Parameters
     ----------
     board : where it runs. pll : its clock, one of the board's.
     constraint_mhz : what place and route shall aim at; not what the clock is.
-    accelerator : what works.
+    accelerator : what works. flash : the board's, where its lines are free.
+
+    Members
+    -------
+    boots : Signal, the flash has the accelerator's ``load``.
     """
 
     def __init__(
-        self, *, board: Board, pll: Pll, constraint_mhz: float, accelerator: Accelerator
+        self,
+        *,
+        board: Board,
+        pll: Pll,
+        constraint_mhz: float,
+        accelerator: Accelerator,
+        flash: Flash | None,
     ) -> None:
         self.board = board
         self.pll = pll
@@ -44,15 +52,11 @@ class BoardTop(Elaboratable):
         # The same counters at every clock: only the PLL's settings may differ between two builds.
         self.reset = PowerOnReset(wait=round(_RESET_SECONDS * board.plls[-1].mhz * 1e6))
         self.loader: FlashLoader | None = None
-        if accelerator.loading:
-            if board.flash is None:
-                raise ConfigurationError(
-                    "weights that are loaded must have a flash to come from",
-                    found=f"none on {board.name}",
-                    action="generate with --weights block, or choose another board",
-                )
+        self.boots = Signal(init=1)
+        self.flash = flash
+        if accelerator.loader is not None and flash is not None:
             self.loader = FlashLoader(
-                offset=board.flash.offset,
+                offset=flash.offset,
                 wake_cycles=round(_WAKE_SECONDS * board.plls[-1].mhz * 1e6),
             )
 
@@ -60,8 +64,8 @@ class BoardTop(Elaboratable):
         """Join the parts; the platform gives the pins."""
         m = Module()
         self._clock(m, platform)
-        if self.loader is not None and self.board.flash is not None:
-            self._load(m, platform, self.loader, self.board.flash)
+        if self.loader is not None and self.flash is not None:
+            self._boot(m, platform, self.loader, self.flash)
         self.work(m, platform)
         return m
 
@@ -92,11 +96,12 @@ class BoardTop(Elaboratable):
         ]
         platform.add_clock_constraint(clock, self.constraint_mhz * 1e6)
 
-    def _load(self, m: Module, platform: Any, loader: FlashLoader, flash: Flash) -> None:
-        """The flash, which is read until all is loaded."""
+    def _boot(self, m: Module, platform: Any, loader: FlashLoader, flash: Flash) -> None:
+        """The flash, which is read until what is in it has ended, well or not."""
         m.submodules.loader = loader
-        wiring.connect(m, loader.o, self.accelerator.load)
-        m.d.comb += loader.stop.eq(self.accelerator.loaded)
+        m.d.comb += loader.stop.eq(~self.boots)
+        with m.If(self.accelerator.load_done):
+            m.d.sync += self.boots.eq(0)
         names = ("cs", "clk", "copi", "cipo", "wp", "hold")
         pins = platform.request(flash.resource, 0, dir=dict.fromkeys(names, "-"))
         for name in names:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from spikewright.boards import LinkTop, choose_wire, usual_link
 from spikewright.flow.area import calibrated, estimate_area
+from spikewright.flow.generate import image_bytes
 from spikewright.flow.progress import Working, silent
 from spikewright.flow.project import Project
 from spikewright.flow.simulated import RunningBoard, simulate_board
@@ -113,6 +114,7 @@ def simulated_board(
     flip: float = 0.0,
     drop: float = 0.0,
     repeat: float = 0.0,
+    boots: bool = True,
 ) -> Iterator[RunningBoard]:
     """Run what ``build_stage`` with a link would put on a board, its port a pseudo-terminal.
 
@@ -120,11 +122,10 @@ def simulated_board(
     ----------
     link : which of the board's, as ``build_stage``.
     seed, flip, drop, repeat : what happens on the line, as ``SimulatedBoard.running``.
+    boots : whether the project's network lies in its flash, where it looks for one there.
 
     Raises
     ------
-    UnsupportedError
-        If the design loads its weights from a flash memory, which is not simulated.
     ToolError
         If the simulator is missing or failed.
     """
@@ -144,7 +145,8 @@ def simulated_board(
         )
         assert isinstance(top, LinkTop)
         program = simulate_board(top, project.build(f"{board}-{wire.kind}-simulated"))
-    with program.running(seed=seed, flip=flip, drop=drop, repeat=repeat) as running:
+    flash = image_bytes(top.accelerator.image) if boots and top.loader is not None else b""
+    with program.running(seed=seed, flip=flip, drop=drop, repeat=repeat, flash=flash) as running:
         yield running
 
 

@@ -4,12 +4,13 @@ from pathlib import Path
 
 from spikewright.flow.plan import against_maps
 from spikewright.flow.plan_file import load_plan, with_depths
+from spikewright.flow.project import Project
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode, Network
 from spikewright.hdl.checks import against_overlap, against_touched
 from spikewright.hdl.plan import HardwarePlan, Sweeps
 
-__all__ = ["check_taken", "plan_of_file", "usual_mode"]
+__all__ = ["check_taken", "plan_like", "plan_of_file", "usual_mode"]
 
 
 def usual_mode(network: Network) -> Mode:
@@ -37,6 +38,31 @@ def plan_of_file(network: Network, path: Path) -> HardwarePlan:
             where=f"{path}, {error.where}" if error.where else str(path),
             action=error.action or "make one for this network: spikewright plan",
         ) from error
+
+
+def plan_like(network: Network, other: Path) -> HardwarePlan:
+    """The plan of another project's hardware, into which this network shall be loaded.
+
+    Raises
+    ------
+    FileError
+        If there is none.
+    ConfigurationError
+        If nothing can be loaded into it.
+    UnsupportedError, RangeError
+        If the network is of another shape, or does not fit.
+    """
+    project = Project(other)
+    folder = project.generated(project.main_mode())
+    plan = plan_of_file(network, folder / "plan.json")
+    if plan.envelope is None:
+        raise ConfigurationError(
+            "the other project's hardware must take other networks",
+            found="hardware of one network",
+            where=str(folder),
+            action=f"run: spikewright generate {other} --loadable",
+        )
+    return plan
 
 
 def check_taken(

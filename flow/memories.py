@@ -20,7 +20,7 @@ from spikewright.hdl.delta import epoch_bits
 from spikewright.hdl.encoder import encoded, frame_layout
 from spikewright.hdl.filter import filter_memories
 from spikewright.hdl.guard import BEHIND
-from spikewright.hdl.make_configs import node_layouts
+from spikewright.hdl.make_configs import node_layouts, ranges_of
 from spikewright.hdl.parameters import in_memory
 from spikewright.hdl.plan import CorePlan, HardwarePlan, MembraneStore, WeightStore
 from spikewright.hdl.pointers import pointer_columns
@@ -178,7 +178,7 @@ def readout_memories(network: Network, plan: HardwarePlan) -> tuple[Memory, ...]
 
     found = []
     bits = layout.payload_shape.width
-    held = tally_range(network, plan.mode)
+    held = tally_range(network, ranges_of(network, plan))
     if held is not None:
         bits = shape_of(Interval(min(held.low, 0), max(held.high, 0))).width
         kind = _TALLIES[network.readout.kind]
@@ -232,11 +232,12 @@ def core_memories(config: CoreConfig) -> tuple[Memory, ...]:
     for parameter, kind in _PARAMETERS.items():
         if parameter not in config.parameters:
             continue
-        rows, by_group, shape = config.table(parameter)
+        table = config.table(parameter)
+        rows = table.rows
         if config.overlaps:
-            rows = config.sliced(rows, by_group=by_group)
-        if in_memory(rows, config.plan.parameters):
-            whole.append((kind, ANYWHERE, ((len(rows), len(rows[0]) * shape.width),)))
+            rows = config.sliced(rows, by_group=table.by_group)
+        if table.loads or in_memory(rows, config.plan.parameters):
+            whole.append((kind, ANYWHERE, ((len(rows), len(rows[0]) * table.shape.width),)))
     return (
         *found,
         *(

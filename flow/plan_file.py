@@ -7,11 +7,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from spikewright.flow.files import read_json, text_hash, write_json
+from spikewright.flow.files import read_json, write_json
 from spikewright.flow.plan_arguments import is_number
 from spikewright.golden.errors import ConfigurationError, FileError
-from spikewright.golden.spec import Mode, Network
+from spikewright.golden.spec import Interval, Mode, Network, Ranges
 from spikewright.hdl.depths import sized
+from spikewright.hdl.envelope import Envelope, ParameterBounds, PopulationBounds
 from spikewright.hdl.plan import (
     CorePlan,
     GuardPlan,
@@ -30,12 +31,11 @@ __all__ = [
     "load_plan",
     "plan_as_dict",
     "plan_from_dict",
-    "plan_hash",
     "save_plan",
     "with_depths",
 ]
 
-PLAN_SCHEMA = 5
+PLAN_SCHEMA = 6
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
@@ -63,7 +63,7 @@ def plan_from_dict(data: Mapping[str, Any], *, where: str = "plan") -> HardwareP
             action="generate the accelerator again, or write the plan anew",
         )
     wanted = {"schema", "mode", "cores"}
-    _check_keys(data, wanted | {"encoders", "guards"}, wanted, where)
+    _check_keys(data, wanted | {"encoders", "guards", "envelope"}, wanted, where)
     encoders = data.get("encoders", False)
     if not isinstance(encoders, bool):
         raise ConfigurationError(
@@ -78,7 +78,72 @@ def plan_from_dict(data: Mapping[str, Any], *, where: str = "plan") -> HardwareP
         for index, guard in enumerate(_list(data.get("guards", []), "guards", where, least=0))
     )
     mode = _choice(Mode, data["mode"], f"{where}, mode")
-    return HardwarePlan(mode=mode, cores=cores, encoders=encoders, guards=guards)
+    envelope = data.get("envelope")
+    return HardwarePlan(
+        mode=mode,
+        cores=cores,
+        encoders=encoders,
+        guards=guards,
+        envelope=None if envelope is None else _envelope(envelope, f"{where}, envelope"),
+    )
+
+
+def _envelope(data: Any, where: str) -> Envelope:
+    values = _object(data, Envelope, where)
+    if not isinstance(values["skeleton"], str):
+        raise ConfigurationError(
+            "skeleton must be a hash", found=repr(values["skeleton"]), where=where
+        )
+    populations = _list(values["populations"], "populations", where)
+    bounds = tuple(_bounds(each, f"{where}, population {k}") for k, each in enumerate(populations))
+    return Envelope(skeleton=values["skeleton"], populations=bounds)
+
+
+def _bounds(data: Any, where: str) -> PopulationBounds:
+    values = _object(data, PopulationBounds, where)
+    ranges = _object(values["ranges"], Ranges, where)
+    intervals = {name: _interval(each, f"{where}, {name}") for name, each in ranges.items()}
+    parameters = _list(values["parameters"], "parameters", where, least=0)
+    return PopulationBounds(
+        population=str(values["population"]),
+        ranges=Ranges(**intervals),  # type: ignore[arg-type]  # none is checked against the network
+        parameters=tuple(_parameter(each, where) for each in parameters),
+    )
+
+
+def _interval(data: Any, where: str) -> Interval | None:
+    if data is None:
+        return None
+    values = _object(data, Interval, where)
+    if not all(map(is_number, values.values())) or values["low"] > values["high"]:
+        raise ConfigurationError(
+            "an interval must have an integer, and one that is not below it",
+            found=repr(data),
+            where=where,
+        )
+    return Interval(**values)
+
+
+def _parameter(data: Any, where: str) -> ParameterBounds:
+    values = _object(data, ParameterBounds, where)
+    bounds = {name: values[name] for name in ("low", "high")}
+    _interval(bounds, where)
+    if not isinstance(values["name"], str) or not isinstance(values["by_position"], bool):
+        raise ConfigurationError(
+            "a parameter must have a name, and true or false by_position",
+            found=repr(data),
+            where=where,
+        )
+    return ParameterBounds(**values)
+
+
+def _object(data: Any, kind: type, where: str) -> dict[str, Any]:
+    """An object with the keys of a dataclass, no more and no less."""
+    if not isinstance(data, dict):
+        raise ConfigurationError("it must be an object", found=repr(data), where=where)
+    names = {field.name for field in fields(kind)}
+    _check_keys(data, names, names, where)
+    return data
 
 
 def _guard(data: Any, where: str) -> GuardPlan:
@@ -106,11 +171,6 @@ def load_plan(path: Path) -> HardwarePlan:
 def save_plan(plan: HardwarePlan, path: Path) -> None:
     """Write a plan file; raises FileError."""
     write_json(path, plan_as_dict(plan))
-
-
-def plan_hash(plan: HardwarePlan) -> str:
-    """SHA-256 of the plan, in hex."""
-    return text_hash(json.dumps(plan_as_dict(plan), sort_keys=True, separators=(",", ":")))
 
 
 _CHOICES = {

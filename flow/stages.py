@@ -19,7 +19,7 @@ from spikewright.flow.ip import Interface, write_ip
 from spikewright.flow.memories import core_name
 from spikewright.flow.nir.original import NirOriginal
 from spikewright.flow.performance import performance
-from spikewright.flow.plan_file import load_plan, plan_hash
+from spikewright.flow.plan_file import load_plan
 from spikewright.flow.progress import Working, silent
 from spikewright.flow.project import Project
 from spikewright.flow.recurrent import RecurrentNetwork, RecurrentReference
@@ -29,6 +29,7 @@ from spikewright.flow.synthesize import StoredSample, check_fits, stored_sample
 from spikewright.flow.tools import check_simulator
 from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.spec import Encoding, Mode, Network, ReadoutKind
+from spikewright.hdl.design import design_hash
 from spikewright.hdl.plan import (
     CorePlan,
     HardwarePlan,
@@ -138,6 +139,7 @@ def generate_stage(
                 "rows": [str(core.rows) for core in plan.cores],
                 "weights": [str(core.weights) for core in plan.cores],
                 **_more_choices(plan),
+                **({} if plan.envelope is None else {"loads": "any network of this shape"}),
                 "verilog": str((folder / "accelerator.v").relative_to(project.root)),
                 "interface": str(interface),
                 "block": str(block.relative_to(project.root)),
@@ -294,7 +296,10 @@ def hardware_plan(project: Project, mode: Mode) -> HardwarePlan:
     plan, manifest = load_plan(folder / "plan.json"), read_json(folder / "manifest.json")
     made_of = (manifest["network"]["hash"], manifest["plan"]["hash"])
     for what, wanted, found in zip(
-        ("network", "plan"), made_of, (project.network.content_hash, plan_hash(plan)), strict=True
+        ("network", "plan"),
+        made_of,
+        (project.network.content_hash, design_hash(project.network, plan)),
+        strict=True,
     ):
         if wanted != found:
             raise FileError(

@@ -20,7 +20,7 @@ __all__ = [
     "SPI_UNIT_HZ",
     "Fault",
     "FrameType",
-    "Loaded",
+    "LoadResult",
     "Spikes",
 ]
 
@@ -106,9 +106,11 @@ ERRORS = {
 }
 
 
-class Loaded(enum.IntEnum):
-    """How a load ended."""
+class LoadResult(enum.IntEnum):
+    """How an image ended."""
 
-    READY = 0
-    CRC = 1
-    LENGTH = 2
+    WELL = 0
+    DAMAGED = 1  # its crc is wrong, it has a row that no memory has, or it did not end
+    LACKING = 2  # a memory was not filled
+    DESIGN = 3  # it is for other hardware
+    BASE = 4  # it belongs to a network that is not there

@@ -2,25 +2,30 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Elaboratable, Module, ResetInserter, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, Signature
 
 from spikewright.golden.spec import Decision, Input, Interval, Network
 
 from .counters import COUNTER_BITS, COUNTERS, CoreCounters
+from .design import design_hash
 from .encoder import Encoder, encoded, frame_layout
 from .filter import FilterReadout
 from .fork import Fork
 from .guard import GUARD_COUNTERS, InputGuard
-from .load import LOAD_SIGNATURE, load_in_turn
-from .make_configs import core_configs, node_layouts
+from .load import Segment, image_of, words_of_row
+from .loaded_memory import LoadedMemory
+from .loader import LOADER_MEMBERS, Loader
+from .make_configs import core_configs, node_layouts, ranges_of
 from .make_core import make_core
 from .map_argmax import MapArgmaxReadout
 from .merge import Merge
+from .parameters import LoadedTable
 from .plan import HardwarePlan
 from .readout import ArgmaxReadout, TallyReadout, tally_range
 from .replay import replayed_inputs
+from .restart import Restart
 from .shell import CoreShell
 from .token import TokenLayout
 
@@ -68,8 +73,11 @@ class Accelerator(wiring.Component):
     output neuron, then END with the address of the largest one as its own (its flag where the
     decision is raw); with an argmax at each position SPIKE(position, channel) of all positions.
     steps : In, T of the samples that begin, where inputs are encoded.
-    load : In(stream), the ``image`` of weights in SPRAM, word by word after each reset, where there
-    are such; loaded : Out, it is there. No token is taken before; guards take theirs.
+    load, reload, loaded, tag, load_done, load_result, network_hash (its done, result, network) : as of
+    ``Loader``, where memories are loaded: with the ``image``, word by word. Until it is
+    there, all else is in reset.
+    restart : In, resets all but what was loaded, as if nothing had been sent; no token is taken for
+    ``RESTART_CYCLES`` behind it, and behind a reset.
     clear : In, zeroes the counters. counters : Out, cycles, and for each core rows, synops,
     spikes_in, spikes_out, stalls, busy; modulo 2**32. For each guard, guard0, guard1, ...: losses
     and waits, which stop at 2**32 - 1.
@@ -102,7 +110,7 @@ class Accelerator(wiring.Component):
         self.watched = {probe.population: _wires(probe) for probe in self.probes}
         read = layouts[network.readout.population]
         self.tally: TallyReadout | None = None
-        held = tally_range(network, plan.mode)
+        held = tally_range(network, ranges_of(network, plan))
         if held is not None:
             kind = network.readout.kind
             self.tally = TallyReadout(layout=read, kind=kind, low=held.low, high=held.high)
@@ -120,6 +128,13 @@ class Accelerator(wiring.Component):
             else:
                 self.argmax = MapArgmaxReadout(layout=read)
                 self.output_layout = self.argmax.target
+        self.restarting = Restart()
+        memories = [memory for _, _, memory in self.loading]
+        self.loader: Loader | None = None
+        if memories:
+            design = bytes.fromhex(design_hash(network, plan))
+            shapes = [(len(memory.rows), memory.width) for memory in memories]
+            self.loader = Loader(design=design, shapes=shapes)
         counters = Signature({name: Out(COUNTER_BITS) for name in COUNTERS})
         cores = {f"core{k}": Out(counters) for k in range(len(configs))}
         lost = Signature({name: Out(COUNTER_BITS) for name in GUARD_COUNTERS})
@@ -129,45 +144,58 @@ class Accelerator(wiring.Component):
             | {
                 "o": Out(self.output_layout.signature),
                 **({"steps": In(range(network.max_steps + 1))} if framed else {}),
-                **({"load": In(LOAD_SIGNATURE), "loaded": Out(1)} if self.loading else {}),
+                **(LOADER_MEMBERS if self.loader is not None else {}),
+                "restart": In(1),
                 "clear": In(1),
                 "counters": Out(Signature({"cycles": Out(COUNTER_BITS)} | cores | guards)),
             }
         )
 
     @property
-    def loading(self) -> tuple[CoreShell, ...]:
-        """The cores that have memories to be loaded, in their order."""
-        return tuple(core for core in self.cores if core.loads)
+    def loading(self) -> list[tuple[int, str, LoadedMemory | LoadedTable]]:
+        """Each memory that is loaded, in their order: its core, what is in it, and the memory."""
+        return [(k, what, each) for k, core in enumerate(self.cores) for what, each in core.loads]
 
     @property
     def image(self) -> list[int]:
-        """The words that have to be loaded."""
-        return [word for core in self.loading for each in core.loads for word in each.words]
+        """The words that have to be loaded; none where nothing is."""
+        if self.loader is None:
+            return []
+        segments = []
+        for number, (_, _, memory) in enumerate(self.loading):
+            rows = tuple(words_of_row(row, memory.width) for row in memory.rows)
+            segments.append(Segment(memory=number, first=0, rows=rows))
+        network = bytes.fromhex(self.network.content_hash)
+        return image_of(segments, design=self.loader.design, network=network)
 
     def elaborate(self, platform: object) -> Module:
         """Sources one after the other, each to its consumers; then the readout."""
         m = Module()
-        if self.loading:
-            m.d.comb += self.loaded.eq(load_in_turn(m, self.load, self.loading))
+        m.submodules.restarting = self.restarting
+        restart: Value = self.restart
+        if self.loader is not None:
+            self._load(m, self.loader)
+            # What begins with a parameter begins once it is there.
+            restart |= ~self.loader.loaded
+        m.d.comb += self.restarting.restart.eq(restart)
         for k, core in enumerate(self.cores):
-            m.submodules[f"core_{k}"] = core
+            self._add(m, f"core_{k}", core)
             self._count(m, k, core)
         behind: dict[str, stream.Interface] = {}
         for each in self.inputs:
             outside = wiring.flipped(getattr(self, each.member))
             if each.encoder is not None:
-                m.submodules[f"encoder_{each.name}"] = each.encoder
-                _join(m, self._awaited(m, each, outside), each.encoder.i)
+                self._add(m, f"encoder_{each.name}", each.encoder)
+                _join(m, self._opened(m, each, outside), each.encoder.i)
                 m.d.comb += each.encoder.steps.eq(self.steps)
                 behind[each.name] = each.encoder.o
             elif each.guard is not None:
-                m.submodules[f"guard_{each.name}"] = each.guard
-                _join(m, outside, each.guard.i)
+                self._add(m, f"guard_{each.name}", each.guard)
+                _join(m, self._opened(m, each, outside), each.guard.i)
                 self._count_losses(m, self.guarded.index(each), each.guard)
-                behind[each.name] = self._awaited(m, each, each.guard.o)
+                behind[each.name] = each.guard.o
             else:
-                self._send(m, each.name, each.layout, self._awaited(m, each, outside))
+                self._send(m, each.name, each.layout, self._opened(m, each, outside))
         for probe in self.probes:
             source = behind.get(probe.population)
             if source is None:
@@ -179,6 +207,26 @@ class Accelerator(wiring.Component):
         with m.Else():
             m.d.sync += self.counters.cycles.eq(self.counters.cycles + 1)
         return m
+
+    def _add(self, m: Module, name: str, part: Elaboratable) -> None:
+        """A part that begins anew with ``restart``."""
+        m.submodules[name] = ResetInserter(self.restarting.active)(part)
+
+    def _load(self, m: Module, loader: Loader) -> None:
+        """What is loaded stays; whoever restarts does not restart the loader."""
+        m.submodules.loader = loader
+        _join(m, wiring.flipped(self.load), loader.load)
+        m.d.comb += [
+            loader.reload.eq(self.reload),
+            self.loaded.eq(loader.loaded),
+            self.load_done.eq(loader.done),
+            self.load_result.eq(loader.result),
+            self.tag.eq(loader.tag),
+        ]
+        wiring.connect(m, loader.network, wiring.flipped(self.network_hash))
+        ports = [getattr(core, f"load_{k}") for core in self.cores for k in range(len(core.loads))]
+        for number, port in enumerate(ports):
+            wiring.connect(m, getattr(loader, f"port_{number}"), port)
 
     def _input_port(self, source: Input, member: str, layout: TokenLayout) -> InputPort:
         encoder = None
@@ -199,15 +247,14 @@ class Accelerator(wiring.Component):
             name=source.name, member=member, layout=layout, encoder=encoder, guard=guard
         )
 
-    def _awaited(self, m: Module, port: InputPort, source: stream.Interface) -> stream.Interface:
-        """The tokens of an input, none before all weights are there."""
-        if not self.loading:
-            return source
-        after: stream.Interface = source.signature.create(path=(f"awaited_{port.name}",))
+    def _opened(self, m: Module, port: InputPort, source: stream.Interface) -> stream.Interface:
+        """The tokens of an input, none during a restart."""
+        runs = ~self.restarting.active
+        after: stream.Interface = source.signature.create(path=(f"opened_{port.name}",))
         m.d.comb += [
             after.payload.eq(source.payload),
-            after.valid.eq(source.valid & self.loaded),
-            source.ready.eq(after.ready & self.loaded),
+            after.valid.eq(source.valid & runs),
+            source.ready.eq(after.ready & runs),
         ]
         return after
 
@@ -222,7 +269,7 @@ class Accelerator(wiring.Component):
         if len(parts) == 1:
             return parts[0]
         merge = Merge(layouts=[probe.layout] * len(parts), hosts=[range(len(parts))])
-        m.submodules[f"merge_{probe.population}"] = merge
+        self._add(m, f"merge_{probe.population}", merge)
         for part, sink in zip(parts, merge.inputs, strict=True):
             wiring.connect(m, part, sink)
         whole = probe.layout.signature.create(path=(f"merged_{probe.population}",))
@@ -249,17 +296,24 @@ class Accelerator(wiring.Component):
         if len(sinks) == 1:
             _join(m, source, sinks[0])
             return
-        m.submodules[f"fork_{name}"] = fork = Fork(layout=layout, branches=len(sinks))
+        fork = Fork(layout=layout, branches=len(sinks))
+        self._add(m, f"fork_{name}", fork)
         _join(m, source, fork.i)
         for branch, sink in zip(fork.outputs, sinks, strict=True):
             _join(m, branch, sink)
 
     def _readout(self, m: Module) -> stream.Interface:
-        """The sink of the population that is read."""
-        sink: stream.Interface = wiring.flipped(self.o)
+        """The sink of the population that is read; during a restart nothing comes of it."""
+        runs = ~self.restarting.active
+        sink: stream.Interface = self.output_layout.signature.create(path=("read",))
+        m.d.comb += [
+            self.o.payload.eq(sink.payload),
+            self.o.valid.eq(sink.valid & runs),
+            sink.ready.eq(self.o.ready & runs),
+        ]
         for name, part in (("argmax", self.argmax), ("tally", self.tally), ("filter", self.filter)):
             if part is not None:
-                m.submodules[name] = part
+                self._add(m, name, part)
                 _join(m, part.o, sink)
                 sink = part.i
         return sink
@@ -276,7 +330,7 @@ class Accelerator(wiring.Component):
         counters = CoreCounters(
             lanes=core.config.lanes, rows=core.most_rows, taken=core.most_taken, sent=core.most_sent
         )
-        m.submodules[f"counters_{k}"] = counters
+        self._add(m, f"counters_{k}", counters)
         m.d.comb += [
             counters.clear.eq(self.clear),
             counters.row.eq(core.row),

@@ -58,6 +58,8 @@ def check_plan(network: Network, plan: HardwarePlan) -> None:
     _check_guards(network, plan)
     hosting: dict[str, list[tuple[CorePlan, tuple[int, int] | None]]] = {}
     for core in plan.cores:
+        if plan.envelope is not None:
+            _check_loadable(core)
         if not core.hosts:
             raise ConfigurationError("a core must host a population", found="none")
         for host in core.hosts:
@@ -78,6 +80,30 @@ def check_plan(network: Network, plan: HardwarePlan) -> None:
     for core in plan.cores:
         if core.spikes > 1:
             _check_spikes(network, plan, core)
+
+
+def _check_loadable(core: CorePlan) -> None:
+    for holds, must, found, action in (
+        (
+            core.rows is Rows.DENSE,
+            "dense rows",
+            "sparse ones, which follow from the weights",
+            "leave --rows out",
+        ),
+        (
+            core.weights is not WeightStore.LOGIC,
+            "weights in block RAM or large RAMs",
+            str(core.weights),
+            "leave --weights out",
+        ),
+    ):
+        if not holds:
+            raise ConfigurationError(
+                f"a core that takes other networks must have {must}",
+                found=found,
+                where=core.where,
+                action=action,
+            )
 
 
 def _check_guards(network: Network, plan: HardwarePlan) -> None:

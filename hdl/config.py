@@ -1,6 +1,6 @@
 """What a core must be, in numbers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,8 +9,9 @@ from amaranth.hdl import Shape, signed, unsigned
 
 from spikewright.golden.spec import BiasWhen, Fire, IntArray, Interval, Mode, Soma, hull
 
+from .envelope import ParameterBounds, check_parameter
 from .host_config import HostConfig
-from .plan import CorePlan, Rows, Sweeps
+from .plan import CorePlan, Rows, Sweeps, WeightStore
 from .port_config import PortConfig
 from .product import multiplies
 from .soma import level_shape, needs_pending
@@ -18,7 +19,7 @@ from .state import StateLayout
 from .synapses import operand_shape
 from .token import Axes, Axis, TokenLayout
 
-__all__ = ["CoreConfig", "Slice", "shape_of"]
+__all__ = ["CoreConfig", "Slice", "Table", "hull_of", "shape_of"]
 
 
 def shape_of(interval: Interval) -> Shape:
@@ -34,6 +35,21 @@ class Slice:
     row: int
     column: int
     channel: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows of a parameter, [rows][lanes], whose entries have a shape.
+
+    ``by_group``: rows are groups, not channel blocks. ``loads``: they are loaded while the hardware
+    runs, so that they are of one network among others.
+    """
+
+    name: str
+    rows: list[list[int]]
+    by_group: bool
+    shape: Shape
+    loads: bool
 
 
 Parameter = Callable[[HostConfig], IntArray]
@@ -231,30 +247,60 @@ class CoreConfig:
             wanted["bias"] = lambda host: host.population.soma.bias
         return wanted
 
-    def table(self, name: str) -> tuple[list[list[int]], bool, Shape]:
-        """Rows of a parameter's table, whether these are groups, and the shape of an entry."""
-        rows, by_group = self.rows(self.parameters[name])
-        entries = [value for row in rows for value in row]
-        shape = shape_of(Interval(min(entries), max(entries)))
+    @property
+    def loads(self) -> bool:
+        """Whether weights and parameters of other networks may be loaded in their turn."""
+        return self.hosts[0].bounds is not None
+
+    @property
+    def loads_weights(self) -> bool:
+        """Whether weights are loaded: large RAMs have no initial contents."""
+        return self.loads or self.plan.weights is WeightStore.SPRAM
+
+    def table(self, name: str) -> Table:
+        """Rows of a parameter of all hosts, which are within their bounds."""
+        values = self.parameters[name]
+        bounds = [host.bound(name) for host in self.hosts]
+        known = [each for each in bounds if each is not None]
+        flat = not any(each.by_position for each in known) if known else None
+        rows, by_group = self.rows(values, flat=flat)
+        if known:
+            interval = hull(*(each.interval for each in known))
+        else:
+            interval = hull_of(rows)
+        shape = shape_of(interval)
         if name.startswith("initial"):  # it becomes state as it is
             state = self.state.total if name == "initial_total" else self.state.v
             assert state is not None  # no parameter of what is not there
             shape = state
-        return rows, by_group, shape
+        loads = bool(known) and interval.low < interval.high
+        return Table(name=name, rows=rows, by_group=by_group, shape=shape, loads=loads)
 
-    def rows(self, values: Parameter) -> tuple[list[list[int]], bool]:
+    def rows(self, values: Parameter, *, flat: bool | None = None) -> tuple[list[list[int]], bool]:
         """A parameter of all hosts as rows of a table, and whether these are groups.
 
-        Where positions do not matter a row is a channel block, [channel lanes], which all banks
-        share; otherwise it is a group, [lanes]. The edge is repeated past the last neuron.
+        Where positions do not matter (``flat``, by default if they do not) a row is a channel
+        block, [channel lanes], which all banks share; otherwise it is a group, [lanes]. The edge is
+        repeated past the last neuron.
         """
         spread = [host.spread(values(host)) for host in self.hosts]
-        flat = all(bool((part == part[:, :1, :1]).all()) for part in spread)
+        if flat is None:
+            flat = all(map(_is_flat, spread))
         result: list[list[int]] = []
         for host, part in zip(self.hosts, spread, strict=True):
             axes = (host.axes[0], Axis(size=1), Axis(size=1)) if flat else host.axes
             result += _grouped(part[:, :1, :1] if flat else part, axes)
         return result, not flat
+
+    def check_bounds(self) -> None:
+        """Refuse parameters that what is built cannot hold; raises RangeError."""
+        for name, values in self.parameters.items():
+            for host in self.hosts:
+                bound = host.bound(name)
+                if bound is not None:
+                    part = host.spread(values(host))
+                    own, flat = hull_of(part), _is_flat(part)
+                    check_parameter(host.population.name, bound, own=own, by_position=not flat)
 
     def sliced(self, rows: list[list[int]], *, by_group: bool) -> list[list[int]]:
         """Rows of a table by slice, as ``sweep_words`` counts them; the edge is repeated."""
@@ -269,6 +315,16 @@ class CoreConfig:
                 parts.append([row[first + channel] for channel in channels])
             found += parts + [parts[-1]] * (_power(len(parts)) - len(parts))
         return found
+
+
+def _is_flat(part: IntArray) -> bool:
+    """Whether all rows and columns of a channel have the same, [channels, rows, columns]."""
+    return bool((part == part[:, :1, :1]).all())
+
+
+def hull_of(values: IntArray | Sequence[Sequence[int]]) -> Interval:
+    """The least interval that has all values."""
+    return Interval(int(np.min(values)), int(np.max(values)))
 
 
 def _power(count: int) -> int:

@@ -43,14 +43,6 @@ class Core(CoreShell):
     """
 
     def __init__(self, *, config: CoreConfig) -> None:
-        super().__init__(
-            config=config,
-            serialiser=SpikeSerialiser(
-                channel_lanes=config.channel_lanes,
-                banks=config.banks,
-                layouts=[host.target for host in config.hosts],
-            ),
-        )
         self.lanes = AccumulatorLanes(
             layout=config.payload,
             # A lane with a group of its own is a bank; its bits are where they would be otherwise.
@@ -64,8 +56,16 @@ class Core(CoreShell):
             store=config.plan.membranes,
             far=config.far,
         )
-        self.sweep = Sweep(
-            config=config, read_latency=self.lanes.read_latency, pace=self.lanes.interval
+        super().__init__(
+            config=config,
+            serialiser=SpikeSerialiser(
+                channel_lanes=config.channel_lanes,
+                banks=config.banks,
+                layouts=[host.target for host in config.hosts],
+            ),
+            sweep=Sweep(
+                config=config, read_latency=self.lanes.read_latency, pace=self.lanes.interval
+            ),
         )
         self.control = Control(config=config)
 

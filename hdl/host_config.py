@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import (
     BiasWhen,
     Fire,
@@ -15,6 +16,7 @@ from spikewright.golden.spec import (
     Reset,
 )
 
+from .envelope import ParameterBounds, PopulationBounds
 from .token import Axes, TokenLayout
 
 __all__ = ["HostConfig"]
@@ -27,7 +29,8 @@ class HostConfig:
     ``axes`` are the slice's, ``target`` the tokens of the whole population. Its groups of neurons
     count from ``first_group`` in the core, its channel blocks from ``first_block``. ``added`` is
     what the register that rows add to can hold. ``every_step``: its membranes are read in each.
-    ``replays``: rows come in the first step of a sample, and count in every one.
+    ``replays``: rows come in the first step of a sample, and count in every one. ``bounds``: what
+    its parameters may be, where others are loaded in their turn.
     """
 
     population: Population
@@ -42,6 +45,7 @@ class HostConfig:
     first_block: int
     every_step: bool
     replays: bool
+    bounds: PopulationBounds | None = None
 
     @property
     def n(self) -> int:
@@ -74,6 +78,25 @@ class HostConfig:
         """A parameter vector as [channels, rows, columns] of the slice."""
         whole = self.population.per_neuron(values).reshape(self.target.shape)
         return whole[self.first_channel : self.first_channel + self.axes[0].size]
+
+    def bound(self, name: str) -> ParameterBounds | None:
+        """What a parameter may be; None where it is this network's alone.
+
+        Raises
+        ------
+        ConfigurationError
+            If the envelope does not have it.
+        """
+        if self.bounds is None:
+            return None
+        found = self.bounds.parameter(name)
+        if found is None:
+            raise ConfigurationError(
+                f"the envelope must have bounds of {name}",
+                found="none",
+                where=f"population {self.population.name!r}",
+            )
+        return found
 
     @property
     def initial_total(self) -> IntArray:
@@ -117,6 +140,8 @@ class HostConfig:
     @property
     def own_amount(self) -> bool:
         """Whether a reset takes something else than the threshold."""
+        if self.bounds is not None:
+            return self.bounds.parameter("amount") is not None
         soma = self.population.soma
         same = self.population.per_neuron(soma.amount) == self.population.per_neuron(soma.threshold)
         return self.fires and soma.reset is Reset.SUBTRACT and not bool(same.all())

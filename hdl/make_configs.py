@@ -22,6 +22,7 @@ from spikewright.golden.spec import (
 from .checks import check_network, check_plan
 from .config import CoreConfig
 from .delta import change_range
+from .envelope import check_ranges, check_skeleton
 from .geometry import PortSchedule, port_schedule
 from .host_config import HostConfig
 from .loops import check_depths
@@ -32,7 +33,7 @@ from .serial import split_layout
 from .sparse_schedule import SparseSchedule, sparse_schedule
 from .token import Axes, Axis, TokenLayout, axes_of
 
-__all__ = ["core_configs", "node_layouts"]
+__all__ = ["core_configs", "node_layouts", "ranges_of"]
 
 
 def core_configs(network: Network, plan: HardwarePlan) -> tuple[CoreConfig, ...]:
@@ -45,18 +46,44 @@ def core_configs(network: Network, plan: HardwarePlan) -> tuple[CoreConfig, ...]
         go together, or if a queue is missing, or so short that queues could deadlock.
     UnsupportedError
         If a connection, a soma or the readout asks for what is not built.
+    RangeError
+        If a number does not fit the plan's envelope.
     """
     check_network(network)
     check_plan(network, plan)
     check_depths(network, plan)
-    ranges = analyse(network, plan.mode)
+    ranges = ranges_of(network, plan)
     layouts = node_layouts(network, plan)
-    return tuple(_core(network, core, plan.mode, ranges, layouts) for core in plan.cores)
+    configs = tuple(_core(network, core, plan, ranges, layouts) for core in plan.cores)
+    for config in configs:
+        config.check_bounds()
+    return configs
+
+
+def ranges_of(network: Network, plan: HardwarePlan) -> Mapping[str, Ranges]:
+    """What registers must hold: what the network is proven to need, or what the envelope has.
+
+    Raises
+    ------
+    UnsupportedError, RangeError
+        If the network is not of the envelope's shape, or does not fit into it.
+    """
+    proven = analyse(network, plan.mode)
+    envelope = plan.envelope
+    if envelope is None:
+        return proven
+    check_skeleton(network, envelope)
+    found = dict(proven)
+    for population in network.populations:
+        bounds = envelope.bounds(population.name)
+        check_ranges(population.name, proven[population.name], bounds)
+        found[population.name] = bounds.ranges
+    return found
 
 
 def node_layouts(network: Network, plan: HardwarePlan) -> dict[str, TokenLayout]:
     """The tokens of every input and population, by name."""
-    ranges = analyse(network, plan.mode)
+    ranges = ranges_of(network, plan)
     layouts = {
         source.name: _layout(source, axes_of(source.shape), ranges[source.name].emitted, plan.mode)
         for source in network.inputs
@@ -110,7 +137,7 @@ def _built_banks(core: CorePlan, populations: list[Population]) -> tuple[int, in
 def _core(
     network: Network,
     core: CorePlan,
-    mode: Mode,
+    plan: HardwarePlan,
     ranges: Mapping[str, Ranges],
     layouts: Mapping[str, TokenLayout],
 ) -> CoreConfig:
@@ -118,7 +145,7 @@ def _core(
     ports: list[PortConfig] = []
     group = block = 0
     for index, host in enumerate(core.hosts):
-        hosts.append(_host(network, host, mode, ranges, layouts, (group, block)))
+        hosts.append(_host(network, host, plan, ranges, layouts, (group, block)))
         group += hosts[-1].groups
         block += hosts[-1].blocks[0]
         for connection in network.sources(host.population):
@@ -129,7 +156,7 @@ def _core(
         (pace,) = network.paces(core.hosts[0].population)
     return CoreConfig(
         plan=core,
-        mode=mode,
+        mode=plan.mode,
         hosts=tuple(hosts),
         ports=tuple(ports),
         pace=pace,
@@ -140,7 +167,7 @@ def _core(
 def _host(
     network: Network,
     host: Host,
-    mode: Mode,
+    plan: HardwarePlan,
     ranges: Mapping[str, Ranges],
     layouts: Mapping[str, TokenLayout],
     start: tuple[int, int],
@@ -148,12 +175,12 @@ def _host(
     target = layouts[host.population]
     own = ranges[host.population]
     assert own.v is not None  # only inputs have no membrane
-    again = replays(network, network.population(host.population), mode)
+    again = replays(network, network.population(host.population), plan.mode)
     first, last = host.channels or (0, target.axes[0].size)
     channels = Axis(size=last - first, banks=target.axes[0].banks)
     return HostConfig(
         population=network.population(host.population),
-        mode=mode,
+        mode=plan.mode,
         first_channel=first,
         axes=(channels, target.axes[1], target.axes[2]),
         target=target,
@@ -164,6 +191,7 @@ def _host(
         first_block=start[1],
         replays=again,
         every_step=network.readout.population == host.population and network.readout.every_step,
+        bounds=None if plan.envelope is None else plan.envelope.bounds(host.population),
     )
 
 

@@ -9,7 +9,7 @@ from spikewright.golden.spec import Mode
 from .config import CoreConfig
 from .membranes import Membranes
 from .overlap_control import OverlapControl
-from .parameters import ParameterTable
+from .parameters import LoadedTable, ParameterTable, make_table
 from .pipeline import delayed
 from .serialiser import SpikeSerialiser
 from .shell import CoreShell
@@ -45,16 +45,8 @@ class OverlappedCore(CoreShell):
     """
 
     def __init__(self, *, config: CoreConfig) -> None:
-        super().__init__(
-            config=config,
-            serialiser=SpikeSerialiser(
-                channel_lanes=config.sweep_lanes,
-                banks=(1, 1),
-                layouts=[host.target for host in config.hosts],
-            ),
-        )
         state = config.state
-        self.sums = self._sums()
+        self.sums = self._sums(config)
         self.memory = None
         if not config.stateless:
             self.memory = Membranes(
@@ -66,12 +58,20 @@ class OverlappedCore(CoreShell):
         # Sums come from far: they are chosen by registers, and held once more on their way.
         far = isinstance(self.sums, SumLanes) and config.far
         self.read_latency = 3 if far else 1 + late
-        self.sweep = Sweep(config=config, read_latency=self.read_latency)
+        super().__init__(
+            config=config,
+            serialiser=SpikeSerialiser(
+                channel_lanes=config.sweep_lanes,
+                banks=(1, 1),
+                layouts=[host.target for host in config.hosts],
+            ),
+            sweep=Sweep(config=config, read_latency=self.read_latency),
+            initial=self._initial_table(config) if self.memory is None else None,
+        )
         self.control = OverlapControl(config=config)
 
-    def _sums(self) -> SumLanes | SumBanks:
+    def _sums(self, config: CoreConfig) -> SumLanes | SumBanks:
         """A register of sums a lane; a word of them where lanes have groups of their own."""
-        config = self.config
         slices = tuple(
             (each.row * config.banks[1] + each.column) * config.channel_lanes + each.channel
             for each in config.slices
@@ -200,7 +200,7 @@ class OverlappedCore(CoreShell):
         if early:
             sums = Mux(fresh, sums, 0)
         sums = self._held(m, sums, self.read_latency - self.sums.read_latency, "sums")
-        stored = self._initial(m) if self.memory is None else self._stored(m)
+        stored = self._stored(m) if self.initial is None else self._initial(m, self.initial)
         words = []
         for lane in range(config.sweep_lanes):
             word = stored[lane * bits : (lane + 1) * bits]
@@ -231,17 +231,20 @@ class OverlappedCore(CoreShell):
         m.submodules.state = self.memory
         return self._held(m, self.memory.word, self.read_latency - 1, "state")
 
-    def _initial(self, m: Module) -> Value:
+    @staticmethod
+    def _initial_table(config: CoreConfig) -> LoadedTable | ParameterTable:
         """What a sample begins with, where nothing is left of the one before."""
-        rows, by_group, shape = self.config.table("initial_total")
-        if not by_group:
-            _, high, wide = self.config.hosts[0].blocks
+        table = config.table("initial_total")
+        rows = table.rows
+        if not table.by_group:
+            _, high, wide = config.hosts[0].blocks
             rows = [row for row in rows for _ in range(high * wide)]
-        m.submodules.initial = table = ParameterTable(
-            values=self.config.sliced(rows, by_group=by_group),
-            shape=shape,
-            store=self.config.plan.parameters,
-        )
+        rows = config.sliced(rows, by_group=table.by_group)
+        return make_table(table, rows, config.plan.parameters)
+
+    def _initial(self, m: Module, table: LoadedTable | ParameterTable) -> Value:
+        """The state of a slice that decides once a sample."""
+        m.submodules.initial = table
         m.d.comb += [
             table.index.eq(Cat(self.sweep.read_slice, self.sweep.read_group)),
             table.enable.eq(self.sweep.read_enable),

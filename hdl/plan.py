@@ -7,6 +7,8 @@ from math import prod
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
 
+from .envelope import Envelope
+
 __all__ = [
     "CorePlan",
     "GuardPlan",
@@ -242,12 +244,16 @@ class HardwarePlan:
         (stepwise; not those whose spikes are given as events, or spread).
     guards : of the inputs that cannot wait; any other input is made to wait while its queue is
         full, and loses nothing.
+    envelope : what the numbers of a network may be that is loaded into this hardware: weights and
+        parameters are in memories, which are filled while it runs. None: it is made for one
+        network, of which at most the weights in large RAMs are loaded.
     """
 
     mode: Mode
     cores: tuple[CorePlan, ...]
     encoders: bool = False
     guards: tuple[GuardPlan, ...] = ()
+    envelope: Envelope | None = None
 
     @property
     def fanouts(self) -> dict[int, int]:

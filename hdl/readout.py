@@ -1,29 +1,31 @@
 """What leaves an accelerator: a value of each neuron, and the neuron of the largest."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from amaranth.hdl import Array, Module, Mux, Shape, Signal, Value, ValueLike
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.golden.spec import Interval, Mode, Network, ReadoutKind, TokenKind, analyse
+from spikewright.golden.spec import Interval, Network, Ranges, ReadoutKind, TokenKind
 
 from .token import TokenLayout
 
 __all__ = ["ArgmaxReadout", "TallyReadout", "tally_range"]
 
 
-def tally_range(network: Network, mode: Mode) -> Interval | None:
+def tally_range(network: Network, ranges: Mapping[str, Ranges]) -> Interval | None:
     """What a ``TallyReadout`` of the network's readout can hold; None where it needs none."""
     readout = network.readout
-    ranges = analyse(network, mode)[readout.population]
+    read = ranges[readout.population]
     match readout.kind:
         case ReadoutKind.COUNT:
-            return ranges.total
+            return read.total
         case ReadoutKind.FIRST_SPIKE:
             # the number of the step after the last one
             return Interval(0, network.max_steps + 1)
         case ReadoutKind.MAXIMUM:
-            return ranges.v
+            return read.v
     return None
 
 

@@ -9,10 +9,11 @@ from amaranth.lib.wiring import In, Out
 
 from .config import CoreConfig
 from .intake import Intake
-from .load import LOAD_SIGNATURE, load_in_turn
-from .loaded_weights import LoadedWeights
+from .loaded_memory import LoadedMemory
+from .parameters import LoadedTable, ParameterTable
 from .serialiser import SpikeSerialiser
 from .sparse_synapses import SparseSynapses
+from .sweep import Sweep
 from .synapses import Synapses, natural_latency
 from .token import spikes_of
 from .wide_synapses import WideSynapses
@@ -25,7 +26,8 @@ class CoreShell(wiring.Component):
 
     Parameters
     ----------
-    config : the core in numbers. serialiser : of the hosts' layouts.
+    config : the core in numbers. serialiser : of the hosts' layouts. sweep : of its neurons.
+    initial : what samples begin with, where the sweep does not write it.
 
     Members
     -------
@@ -34,15 +36,25 @@ class CoreShell(wiring.Component):
     stall, busy : Out, high each time a token waits for its consumer, a token waits for the core or
     something is under way in it. row, synops, spikes_in, spike_out : Out, rows that are issued,
     neurons that they update, spikes that leave their queues, spikes that are sent in this cycle.
-    load : In(stream), loaded : Out, where weights are in SPRAM; no token may come before it.
+    load_0, load_1, ... : In, of each memory that is loaded, in the order of ``loads``; no token may
+    come meanwhile.
 
     Timing
     ------
     latency, interval : as the core says.
     """
 
-    def __init__(self, *, config: CoreConfig, serialiser: SpikeSerialiser) -> None:
+    def __init__(
+        self,
+        *,
+        config: CoreConfig,
+        serialiser: SpikeSerialiser,
+        sweep: Sweep,
+        initial: LoadedTable | ParameterTable | None = None,
+    ) -> None:
         self.config = config
+        self.sweep = sweep
+        self.initial = initial
         self.intake = Intake(config=config)
         self.synapses = self._synapses()
         self.serialiser = serialiser
@@ -50,8 +62,9 @@ class CoreShell(wiring.Component):
         members |= {f"o_{h}": Out(host.target.signature) for h, host in enumerate(config.hosts)}
         if config.pace_layout is not None:
             members["pace"] = In(config.pace_layout.signature)
-        if self.loads:
-            members |= {"load": In(LOAD_SIGNATURE), "loaded": Out(1)}
+        members |= {
+            f"load_{k}": each.signature.members["load"] for k, (_, each) in enumerate(self.loads)
+        }
         super().__init__(
             members
             | {
@@ -89,6 +102,7 @@ class CoreShell(wiring.Component):
                     operand_shape=config.operand_shape,
                     shift=config.shift,
                     store=config.plan.weights,
+                    loads=config.loads_weights,
                 )
                 for port in config.ports  # one, the plan's check says
             ]
@@ -112,6 +126,7 @@ class CoreShell(wiring.Component):
                 operand_shape=config.operand_shape,
                 shift=config.shift,
                 store=config.plan.weights,
+                loads=config.loads_weights,
                 held=config.holds_words,
                 latency=latency,
             )
@@ -119,11 +134,17 @@ class CoreShell(wiring.Component):
         ]
 
     @property
-    def loads(self) -> tuple[LoadedWeights, ...]:
-        """The memories that have to be loaded, in their order."""
-        return tuple(
-            memory for each in self.synapses if isinstance(each, Synapses) for memory in each.loads
-        )
+    def loads(self) -> list[tuple[str, LoadedMemory | LoadedTable]]:
+        """The memories that are loaded, in their order, and what is in them."""
+        found: list[tuple[str, LoadedMemory | LoadedTable]] = [
+            (f"weights of {port.connection.source}", each.loaded)
+            for port, each in zip(self.config.ports, self.synapses, strict=True)
+            if not isinstance(each, SparseSynapses) and each.loaded is not None
+        ]
+        found += [(each.name, each) for each in self.sweep.loads]
+        if isinstance(self.initial, LoadedTable):
+            found.append((f"{self.initial.name} at the start", self.initial))
+        return found
 
     @property
     def most_rows(self) -> int:
@@ -174,9 +195,16 @@ class CoreShell(wiring.Component):
         """Queues and serialiser to the outside."""
         m.submodules.intake = self.intake
         m.submodules.serialiser = self.serialiser
-        if self.loads:
-            loading = [each for each in self.synapses if isinstance(each, Synapses) and each.loads]
-            m.d.comb += self.loaded.eq(load_in_turn(m, self.load, loading))
+        inside = [
+            each.load
+            for each in self.synapses
+            if not isinstance(each, SparseSynapses) and each.loaded is not None
+        ]
+        inside += [getattr(self.sweep, f"load_{each.name}") for each in self.sweep.loads]
+        if isinstance(self.initial, LoadedTable):
+            inside.append(self.initial.load)
+        for k, port in enumerate(inside):
+            wiring.connect(m, wiring.flipped(getattr(self, f"load_{k}")), port)
         for outside, inside in zip(self.inputs, self.intake.inputs, strict=True):
             wiring.connect(m, wiring.flipped(outside), inside)
         if self.config.pace is not None:

@@ -11,7 +11,7 @@ from spikewright.golden.spec import Mode
 from .choose import choose
 from .config import CoreConfig
 from .divide import DivideLane
-from .parameters import ParameterTable
+from .parameters import LoadedTable, ParameterTable, make_table
 from .places import Places
 from .serialiser import group_item
 from .soma import BurstLane, SomaLane, SomaShapes
@@ -38,6 +38,7 @@ class Sweep(wiring.Component):
     read_group, read_slice, read_enable : Out; word : In; writes : Out, the port is the sweep's;
     write_enable, write_group, write_slice, write_word : Out.
     items : Out(stream) of groups for the serialiser.
+    load_<parameter> : In, of each ``LoadedTable``.
     row_valid, row_groups, row_enables : In, the rows that are added, where only groups that they
     touch are swept.
 
@@ -65,8 +66,10 @@ class Sweep(wiring.Component):
             if config.skips
             else Places(hosts=config.hosts, slices=config.slices, lanes=self.lanes)
         )
+        self.tables = {name: self._table(name) for name in config.parameters}
         super().__init__(
             {
+                **{f"load_{each.name}": each.signature.members["load"] for each in self.loads},
                 "start": In(1),
                 "host": In(range(len(config.hosts))),
                 "show": In(1),
@@ -177,13 +180,11 @@ class Sweep(wiring.Component):
             self.items.payload.host.eq(places.host_held),
             self.items.payload.base.eq(places.base(deciding)),
         ]
-        tables = self._tables(m, taken, advance)
+        self._look_up(m, taken, advance)
         decide = self._step
         if config.divides or config.bursts:
             decide = self._divide if config.divides else self._burst
-        lanes = [
-            decide(m, lane, tables, advance, phase, steps, first) for lane in range(self.lanes)
-        ]
+        lanes = [decide(m, lane, advance, phase, steps, first) for lane in range(self.lanes)]
         fired = Signal(self.lanes)
         m.d.comb += fired.eq(Cat(fires for fires, *_ in lanes) & places.mask(deciding))
         if isinstance(places, TouchedPlaces):
@@ -206,18 +207,18 @@ class Sweep(wiring.Component):
         m.d.comb += [
             self.items.payload.mask.eq(fired),
             self.items.payload.levels.eq(Cat(level for _, level, *_ in lanes)),
-            self.write_word.eq(Cat(self._words(lanes, tables, initialise, renew))),
+            self.write_word.eq(Cat(self._words(lanes, initialise, renew))),
         ]
         return m
 
-    def _words(self, lanes, tables, initialise: Signal, renew: Signal) -> list[ValueLike]:
+    def _words(self, lanes, initialise: Signal, renew: Signal) -> list[ValueLike]:
         """What is written of each lane: the next state, or the initial one, or its sum alone."""
         config = self.config
         words: list[ValueLike] = []
         for lane, (_, _, following, held) in enumerate(lanes):
-            beginning: dict[str, ValueLike] = {"total": tables["initial_total"].lane(lane)}
-            if "initial_v" in tables:
-                beginning["v"] = tables["initial_v"].lane(lane)
+            beginning: dict[str, ValueLike] = {"total": self.tables["initial_total"].lane(lane)}
+            if "initial_v" in self.tables:
+                beginning["v"] = self.tables["initial_v"].lane(lane)
             initial = config.state.join(beginning)
             if config.replays:
                 bits = config.state.total.width
@@ -274,29 +275,39 @@ class Sweep(wiring.Component):
         m.d.sync += rests.eq(advance & ~self.start)
         return rests
 
-    def _tables(self, m: Module, taken, advance: Signal) -> dict[str, ParameterTable]:
+    def _table(self, name: str) -> LoadedTable | ParameterTable:
         config = self.config
-        tables = {}
-        for name in config.parameters:
-            rows, by_group, shape = config.table(name)
-            if config.overlaps:
-                rows = config.sliced(rows, by_group=by_group)
-            m.submodules[name] = table = ParameterTable(
-                values=rows, shape=shape, store=config.plan.parameters
-            )
+        table = config.table(name)
+        rows = table.rows
+        if config.overlaps:
+            rows = config.sliced(rows, by_group=table.by_group)
+        return make_table(table, rows, config.plan.parameters)
+
+    @property
+    def loads(self) -> list[LoadedTable]:
+        """The tables that are loaded."""
+        return [table for table in self.tables.values() if isinstance(table, LoadedTable)]
+
+    def _look_up(self, m: Module, taken, advance: Signal) -> None:
+        """Parameters of the group that decides."""
+        for each in self.loads:
+            wiring.connect(m, wiring.flipped(getattr(self, f"load_{each.name}")), each.load)
+        for name, table in self.tables.items():
+            by_group = self.config.table(name).by_group
+            m.submodules[name] = table
             m.d.comb += [
                 table.index.eq(Cat(taken.slice, taken.group if by_group else taken.block)),
                 table.enable.eq(advance),
             ]
-            tables[name] = table
-        return tables
 
-    def _shapes(self, tables: dict[str, ParameterTable]) -> SomaShapes:
+    def _shapes(self) -> SomaShapes:
         names = {field.name for field in fields(SomaShapes)}
-        return SomaShapes(**{name: tables[name].shape for name in tables if name in names})
+        return SomaShapes(
+            **{name: table.shape for name, table in self.tables.items() if name in names}
+        )
 
     def _neuron(
-        self, m: Module, lane: int, neuron: SomaLane | BurstLane, tables, advance: Signal, phase
+        self, m: Module, lane: int, neuron: SomaLane | BurstLane, advance: Signal, phase
     ) -> None:
         """The state of a lane of the group that decides, and its parameters, go to its neuron."""
         bits = self.config.state.bits
@@ -305,7 +316,7 @@ class Sweep(wiring.Component):
             m.d.sync += word.eq(self.word.word_select(lane, bits))
         m.d.comb += neuron.word.eq(word)
         for name in neuron.shapes.members:
-            m.d.comb += getattr(neuron, name).eq(tables[name].lane(lane))
+            m.d.comb += getattr(neuron, name).eq(self.tables[name].lane(lane))
         for name, signal in phase.items():
             m.d.comb += getattr(neuron, name).eq(signal)
 
@@ -316,28 +327,28 @@ class Sweep(wiring.Component):
         m.d.comb += [fires_bit.eq(fires), sent.eq(level)]
         return fires_bit, sent
 
-    def _soma(self, m: Module, kind, lane: int, tables, advance: Signal, phase):
+    def _soma(self, m: Module, kind, lane: int, advance: Signal, phase):
         """The neuron of a lane, with its state and its parameters."""
         config = self.config
         soma = kind(
             soma=config.soma,
             state=config.state,
             v_bits=config.v_bits,
-            shapes=self._shapes(tables),
+            shapes=self._shapes(),
             replays=config.replays,
         )
         m.submodules[f"soma_{lane}"] = soma
-        self._neuron(m, lane, soma, tables, advance, phase)
+        self._neuron(m, lane, soma, advance, phase)
         return soma
 
-    def _step(self, m: Module, lane: int, tables, advance: Signal, phase, steps, first):
-        soma = self._soma(m, SomaLane, lane, tables, advance, phase)
+    def _step(self, m: Module, lane: int, advance: Signal, phase, steps, first):
+        soma = self._soma(m, SomaLane, lane, advance, phase)
         # A population that never fires is read out whole.
         fires, sent = (soma.level != 0, soma.level) if self.config.fires else (1, soma.membrane)
         return *self._sent(m, lane, fires, sent), soma.following, soma.word
 
-    def _burst(self, m: Module, lane: int, tables, advance: Signal, phase, steps, first):
-        soma = self._soma(m, BurstLane, lane, tables, advance, phase)
+    def _burst(self, m: Module, lane: int, advance: Signal, phase, steps, first):
+        soma = self._soma(m, BurstLane, lane, advance, phase)
         rest = Signal(signed(soma.rest_bits), name=f"rest_{lane}", reset_less=True)
         count = Signal(soma.steps, name=f"count_{lane}", reset_less=True)
         tight = Signal(name=f"tight_{lane}", reset_less=True)
@@ -352,13 +363,13 @@ class Sweep(wiring.Component):
             ]
         return *self._sent(m, lane, soma.level != 0, soma.level), soma.following, soma.word
 
-    def _divide(self, m: Module, lane: int, tables, advance: Signal, phase, steps, first):
+    def _divide(self, m: Module, lane: int, advance: Signal, phase, steps, first):
         config = self.config
         soma = config.soma
         layout = config.hosts[0].target
         divide = DivideLane(
             v_bits=config.v_bits,
-            threshold_shape=tables["threshold"].shape,
+            threshold_shape=self.tables["threshold"].shape,
             s_min=soma.s_min or 0,
             s_max=soma.s_max or 0,
             level_shape=unsigned(1) if layout.is_unit else layout.payload_shape,
@@ -370,7 +381,7 @@ class Sweep(wiring.Component):
         m.d.comb += [
             divide.rest.eq(rest),
             divide.quotient.eq(quotient),
-            divide.threshold.eq(tables["threshold"].lane(lane)),
+            divide.threshold.eq(self.tables["threshold"].lane(lane)),
         ]
         with m.If(advance):
             m.d.sync += [rest.eq(word.as_signed()), quotient.eq(0)]

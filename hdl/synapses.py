@@ -12,8 +12,7 @@ from spikewright.golden.errors import ConfigurationError
 from .address import AddressGenerator
 from .align import WeightAlign, align_latency
 from .geometry import PortSchedule
-from .load import LOAD_SIGNATURE, load_in_turn
-from .loaded_weights import LoadedWeights
+from .loaded_memory import LoadedMemory
 from .pipeline import Flow, delayed
 from .plan import WeightStore
 from .rows import RowTables
@@ -78,7 +77,7 @@ class Synapses(wiring.Component):
     first neuron. groups : groups of the core.
     channel_lanes : lanes of a bank. operand_shape : shape of an operand, signed. shift : fraction
     bits below an operand, at most the schedule's.
-    store : where the weights live. held : whether words have a cycle for the wire to the lanes,
+    store : where the weights live. loads : whether they are loaded while the hardware runs. held : whether words have a cycle for the wire to the lanes,
     unless they are aligned, which has registers anyway. latency : cycles from ``valid`` to the
     first row, at least ``natural_latency``, which it is by default; all ports of a core must agree.
 
@@ -90,7 +89,7 @@ class Synapses(wiring.Component):
     side by side. row_operands : Out, a field for each lane, bank by bank; 0 in lanes that take no
     part, but anything in banks that are not enabled. row_payload : Out. row_synops : Out, neurons
     that the row updates. All are 0 while ``row_valid`` is 0.
-    load : In(stream), loaded : Out, of weights in SPRAM, only there; no spike may come before.
+    load : In, of a ``LoadedMemory``, where weights are loaded; no spike may come meanwhile.
 
     Timing
     ------
@@ -111,6 +110,7 @@ class Synapses(wiring.Component):
         operand_shape: Shape,
         shift: int,
         store: WeightStore,
+        loads: bool = False,
         held: bool = False,
         latency: int | None = None,
     ) -> None:
@@ -132,6 +132,7 @@ class Synapses(wiring.Component):
         self.operand_shape = operand_shape
         self.shift = shift
         self.store = store
+        self.loads = loads
         self.held = held
         self.banks = (schedule.y.banks, schedule.x.banks)
         self.n_banks = schedule.y.banks * schedule.x.banks
@@ -164,14 +165,14 @@ class Synapses(wiring.Component):
                 "row_operands": Out(self.lanes * operand_shape.width),
                 "row_payload": Out(layout.payload_shape),
                 "row_synops": Out(self.synops.width),
-                **({"load": In(LOAD_SIGNATURE), "loaded": Out(1)} if self.loads else {}),
+                **({"load": self.loaded.signature.members["load"]} if self.loaded else {}),
             }
         )
 
     @property
-    def loads(self) -> tuple[LoadedWeights, ...]:
-        """The memories that have to be loaded."""
-        return (self.memory,) if isinstance(self.memory, LoadedWeights) else ()
+    def loaded(self) -> LoadedMemory | None:
+        """The memory that is loaded, if there is one."""
+        return self.memory if isinstance(self.memory, LoadedMemory) else None
 
     @property
     def interval(self) -> int:
@@ -185,15 +186,15 @@ class Synapses(wiring.Component):
 
     def _weights(
         self, tables: RowTables
-    ) -> tuple[WeightMemory | LoadedWeights | None, WeightAlign | None]:
+    ) -> tuple[WeightMemory | LoadedMemory | None, WeightAlign | None]:
         weights, bits = self.schedule.weights, self.schedule.weight_bits
         if weights is None:
             return None, None
         _, rows, columns, each = weights.shape
-        memory: WeightMemory | LoadedWeights
+        memory: WeightMemory | LoadedMemory
         words, width = pack_rows(weights, weight_bits=bits), rows * columns * each * bits
-        if self.store is WeightStore.SPRAM:
-            memory = LoadedWeights(rows=words, width=width)
+        if self.loads:
+            memory = LoadedMemory(rows=words, width=width, store=self.store)
         else:
             memory = WeightMemory(rows=words, width=width, store=self.store)
         align = WeightAlign(
@@ -259,13 +260,13 @@ class Synapses(wiring.Component):
         m.d.comb += self.row_operands.eq(operands)
 
     def _fetch(
-        self, m: Module, flow: Flow, memory: WeightMemory | LoadedWeights, align: WeightAlign
+        self, m: Module, flow: Flow, memory: WeightMemory | LoadedMemory, align: WeightAlign
     ) -> None:
         """Read the word and align it; leaves the flow one stage before the operands."""
         m.submodules.memory = memory
         m.submodules.align = align
-        if self.loads:
-            m.d.comb += self.loaded.eq(load_in_turn(m, self.load, self.loads))
+        if self.loaded is not None:
+            wiring.connect(m, wiring.flipped(self.load), self.loaded.load)
         m.d.comb += memory.address.eq(self.address.address)
         if self.held and not align.latency:
             m.d.comb += align.word.eq(delayed(m, memory.row, 1, "word"))

@@ -49,7 +49,7 @@ def column_slices(rows: int, width: int, store: WeightStore) -> tuple[int, ...]:
 
     A block RAM deeper than its widest shape would be several behind a multiplexer, which costs a
     third of the clock; narrow slices, each one block deep, cost none and hold as much. A large RAM
-    has ``LOAD_BITS``, which are loaded together.
+    has ``LOAD_BITS``.
     """
     bits = LOAD_BITS if store is WeightStore.SPRAM else width
     if store is WeightStore.BLOCK:

@@ -8,6 +8,7 @@ from spikewright.golden.errors import ConfigurationError
 
 from .address import AddressGenerator
 from .geometry import PortSchedule
+from .loaded_memory import LoadedMemory
 from .pipeline import Flow
 from .plan import WeightStore
 from .rows import RowTables
@@ -26,6 +27,7 @@ class WideSynapses(wiring.Component):
     layout : tokens of the source, of several slots. schedule : what they do: one row a spike, for
     all lanes. channel_lanes : lanes, all in one bank. operand_shape : shape of an operand, signed.
     shift : fraction bits below an operand, at most the schedule's. store : where the weights live.
+    loads : whether they are loaded while the hardware runs.
 
     Members
     -------
@@ -50,6 +52,7 @@ class WideSynapses(wiring.Component):
         operand_shape: Shape,
         shift: int,
         store: WeightStore,
+        loads: bool = False,
     ) -> None:
         weights = schedule.weights
         lanes = () if weights is None else weights.shape[1:]
@@ -80,7 +83,8 @@ class WideSynapses(wiring.Component):
         # A slot without a spike adds a row of zeros, which costs less than gates on all lanes.
         rows = pack_rows(weights, weight_bits=schedule.weight_bits)
         self.nothing = len(rows)
-        self.memory = WeightMemory(
+        kind = LoadedMemory if loads else WeightMemory
+        self.memory: LoadedMemory | WeightMemory = kind(
             rows=[*rows, 0],
             width=channel_lanes * schedule.weight_bits,
             store=store,
@@ -97,8 +101,14 @@ class WideSynapses(wiring.Component):
                 "row_operands": Out(self.slots * channel_lanes * operand_shape.width),
                 "row_payload": Out(self.slots * layout.payload_shape.width),
                 "row_synops": Out(range(self.slots * channel_lanes + 1)),
+                **({"load": self.loaded.signature.members["load"]} if self.loaded else {}),
             }
         )
+
+    @property
+    def loaded(self) -> LoadedMemory | None:
+        """The memory that is loaded, if there is one."""
+        return self.memory if isinstance(self.memory, LoadedMemory) else None
 
     @property
     def latency(self) -> int:
@@ -114,6 +124,8 @@ class WideSynapses(wiring.Component):
         """Each slot asks for its row; all rows come together."""
         m = Module()
         m.submodules.memory = self.memory
+        if self.loaded is not None:
+            wiring.connect(m, wiring.flipped(self.load), self.loaded.load)
         spikes = [self.spike, *(self.spike[f"slot_{k}"] for k in range(1, self.slots))]
         valids = [self.valid, *(self.valid & spike.spikes for spike in spikes[1:])]
         rows, busy = [], []

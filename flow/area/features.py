@@ -9,7 +9,7 @@ from spikewright.flow.memories import core_name
 from spikewright.flow.synthesize.fit import MemoryUse
 from spikewright.golden.spec import Network
 from spikewright.hdl.config import CoreConfig
-from spikewright.hdl.make_configs import node_layouts
+from spikewright.hdl.make_configs import node_layouts, ranges_of
 from spikewright.hdl.plan import HardwarePlan, MembraneStore, ParameterStore, WeightStore
 from spikewright.hdl.product import has_multipliers, multiplies, subtracts
 from spikewright.hdl.readout import tally_range
@@ -225,7 +225,7 @@ def _serialiser(config: CoreConfig) -> Features:
 
 def _readout(network: Network, plan: HardwarePlan) -> Features:
     layout = node_layouts(network, plan)[network.readout.population]
-    held = tally_range(network, plan.mode)
+    held = tally_range(network, ranges_of(network, plan))
     bits = layout.payload_shape.width if held is None else max(1, held.high.bit_length())
     return {
         "one": 1,

@@ -34,7 +34,7 @@ def soma_bits(config: CoreConfig, *, multipliers: bool) -> SomaBits:
     """Count the soma of a core; ``multipliers``: a leak by a product is none of its adders."""
     soma, state, bits = config.soma, config.state, config.v_bits
     if config.divides:
-        threshold = config.table("threshold")[2].width
+        threshold = config.table("threshold").shape.width
         steps = ((soma.s_max or 0) - (soma.s_min or 0)).bit_length()
         rest = max(bits, threshold + steps + 1)
         return SomaBits(chains=1, added=rest, chosen=2 * rest + steps + 2)
@@ -56,7 +56,7 @@ def soma_bits(config: CoreConfig, *, multipliers: bool) -> SomaBits:
 def _decision(config: CoreConfig) -> SomaBits:
     """Compare, and take the reset off."""
     soma, v_bits = config.soma, config.v_bits
-    threshold = config.table("threshold")[2].width
+    threshold = config.table("threshold").shape.width
     bits = max(v_bits, threshold + 1) + 1
     if soma.fire is Fire.ONEHOT:
         powers = soma.max_level.bit_length()
@@ -66,13 +66,13 @@ def _decision(config: CoreConfig) -> SomaBits:
         return SomaBits(chains=powers + 1, added=compared + v_bits, chosen=chosen)
     if soma.fire is Fire.BURST:
         names = ("threshold", "amount", "negative", "bias")
-        widest = max(config.table(n)[2].width for n in names if n in config.parameters)
+        widest = max(config.table(n).shape.width for n in names if n in config.parameters)
         rest = max(v_bits, widest + 1) + 2 + soma.max_level.bit_length()
         return SomaBits(chains=4, added=3 * rest + v_bits, chosen=2 * rest + v_bits)
     chains, added, chosen = 1, bits, 0
     if soma.fire is Fire.TERNARY:
         chains, added, chosen = chains + 1, added + bits, chosen + bits
-        if config.table("negative")[2].width > 1:
+        if config.table("negative").shape.width > 1:
             chains, added = chains + 1, added + v_bits
     if "amount" in config.parameters:
         chains, added = chains + 1, added + bits
@@ -99,10 +99,11 @@ def parameter_bits(config: CoreConfig) -> tuple[float, float]:
     """Lookup tables of constants that differ between the groups, and bits of them that do."""
     tables = bits = 0.0
     for name in config.parameters:
-        rows, by_group, shape = config.table(name)
+        table = config.table(name)
+        rows = table.rows
         if config.overlaps:
-            rows = config.sliced(rows, by_group=by_group)
-        varied = sum(_varied(column, shape.width) for column in zip(*rows, strict=True))
+            rows = config.sliced(rows, by_group=table.by_group)
+        varied = sum(_varied(column, table.shape.width) for column in zip(*rows, strict=True))
         bits += varied
         if len(rows) > 2 and not in_memory(rows, config.plan.parameters):
             tables += varied * max(1, len(rows) / _TABLE_ROWS)

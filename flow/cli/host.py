@@ -10,7 +10,7 @@ import typer
 
 from spikewright.flow.cli.console import OUT, say, show_pairs, working
 from spikewright.flow.cli.options import Data, ProjectFolder, check_steps
-from spikewright.golden.errors import ConfigurationError, FileError
+from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.link import DEFAULT_BAUD, DEFAULT_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -58,13 +58,19 @@ _SLOWER = 20.0  # a simulation is so much slower than a board, and more
 
 
 @contextmanager
-def _line(folder: Path, port: str, baud: int | None, timeout: float) -> "Iterator[_Line]":
-    """Where the board is, or a simulated one that runs as long as this."""
+def _line(
+    folder: Path, port: str, baud: int | None, timeout: float, *, boots: bool = True
+) -> "Iterator[_Line]":
+    """Where the board is, or a simulated one that runs as long as this.
+
+    ``boots``: whether that one has its network, where it is loaded.
+    """
     kind, _, board = port.partition(":")
     if kind != _SIMULATED:
         yield _Line(port=port, baud=baud or _built_baud(folder), timeout=timeout)
         return
     from spikewright.flow.build_stage import USUAL, simulated_board
+    from spikewright.flow.host import Device
     from spikewright.flow.project import Project
 
     project = Project(folder)
@@ -83,8 +89,12 @@ def _line(folder: Path, port: str, baud: int | None, timeout: float) -> "Iterato
         known = built.get("link", {}) if built.get("board") == board else {}
         link = known.get("kind", USUAL)
     mode = project.main_mode()
-    with simulated_board(project, mode, board, link=link, working=working) as running:
-        yield _Line(port=running.port, baud=running.baud, timeout=_SLOWER * timeout)
+    with simulated_board(project, mode, board, link=link, working=working, boots=boots) as running:
+        line = _Line(port=running.port, baud=running.baud, timeout=_SLOWER * timeout)
+        if boots and running.waits:
+            with Device.open(line.port, baud=line.baud, timeout=line.timeout) as device:
+                device.load(folder)
+        yield line
 
 
 def _built_baud(folder: Path) -> int:
@@ -234,34 +244,49 @@ def watch(
 
 
 def load(
-    image: Annotated[
-        Path, typer.Argument(metavar="IMAGE", help="Weights of a network, made by generate.")
-    ],
+    folder: ProjectFolder,
     port: PortName,
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="DIR",
+            help="The project whose network the board has: only what differs is sent.",
+            show_default="all is sent",
+        ),
+    ] = None,
     baud: Baud = None,
     timeout: Timeout = DEFAULT_TIMEOUT_S,
 ) -> None:
-    """Put another network into the memories of the bitstream that a board has.
+    """Put a project's network into the memories of the bitstream that a board has.
 
-    It must have been generated with the plan of that bitstream, and weights that
-    are loaded (--weights spram). Nothing of it is used before it is there whole.
+    The bitstream must be of the same design: that of a project that was generated
+    with --loadable (or --weights spram), and this one generated with --like it.
+    Nothing of a network is used before it is there whole; one that is for another
+    design, or damaged, is refused. A loss of power forgets it.
 
-    [bold]Example[/]
+    [bold]Examples[/]
 
-      spikewright load p/generated/collapsed/image.bin --port /dev/ttyUSB1
+      spikewright generate q --like p
+
+      spikewright load q --port /dev/ttyUSB1
+
+      spikewright load r --from q --port /dev/ttyUSB1   # other thresholds, say
     """
     from spikewright.flow.host import Device
 
-    try:
-        content = image.read_bytes()
-    except OSError as error:
-        raise FileError(
-            "the image must be readable", found=error.strerror or str(error), where=str(image)
-        ) from error
-    with Device.open(port, baud=baud or DEFAULT_BAUD, timeout=timeout) as device:
+    with (
+        _line(base or folder, port, baud, timeout, boots=base is not None) as line,
+        Device.open(line.port, baud=line.baud, timeout=line.timeout) as device,
+    ):
         with working("load"):
-            device.load(content, name=str(image))
-        say(f"The board has network {device.identity.network_hash}.")
+            sent = device.load(folder, base=base)
+        assert device.target is not None  # it has what was loaded
+        name = device.target.network.name
+        say(
+            f"The board has network {name}, {device.identity.network_hash}: "
+            f"{sent.bytes:,} bytes in {sent.seconds:.3g} s."
+        )
 
 
 def _samples(device: "Device", data: Path | None, count: int | None) -> tuple[Any, Any]:

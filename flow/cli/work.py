@@ -213,6 +213,32 @@ def generate(
         Path | None,
         typer.Option(help="A plan.json instead of all of these."),
     ] = None,
+    loadable: Annotated[
+        bool,
+        typer.Option(
+            "--loadable",
+            help="Weights, thresholds, biases and initial states live in memories that are filled "
+            "while the hardware runs: with any network of this shape whose numbers fit. See "
+            "spikewright load.",
+        ),
+    ] = False,
+    headroom: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Bits that registers and parameters get beyond those that this network needs, "
+            "for others that need more. With --loadable.",
+            show_default="1",
+        ),
+    ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PROJECT",
+            help="This network for the bitstream of another project, which was generated with "
+            "--loadable: its plan, and an image to load.",
+        ),
+    ] = None,
     interface: Annotated[
         str,
         typer.Option(
@@ -248,14 +274,18 @@ def generate(
 
       spikewright generate p --plan plan.json
 
+      spikewright generate p --lanes 16 --sweep-lanes 4 --loadable
+      spikewright generate q --like p   # then: spikewright load q --port PORT
+
       spikewright generate p --interface wishbone
     """
-    from spikewright.flow.chosen_plan import check_taken, plan_of_file, usual_mode
+    from spikewright.flow.chosen_plan import check_taken, plan_like, plan_of_file, usual_mode
     from spikewright.flow.ip import Interface
     from spikewright.flow.plan import default_plan
     from spikewright.flow.project import Project
     from spikewright.flow.stages import generate_stage
     from spikewright.golden.spec import Mode
+    from spikewright.hdl.make_envelope import with_envelope
     from spikewright.hdl.plan import (
         MembraneStore,
         ParameterStore,
@@ -287,6 +317,15 @@ def generate(
         raise ConfigurationError(
             "--plan says all of it and must be given alone", found=", ".join(beside)
         )
+    beside += ["--plan"] * (plan is not None) + ["--loadable"] * loadable
+    if like is not None and beside:
+        raise ConfigurationError(
+            "--like says all of it and must be given alone", found=", ".join(beside)
+        )
+    if headroom is not None and not loadable:
+        raise ConfigurationError(
+            "headroom must come with --loadable", found="none", where="--headroom"
+        )
     if (spikes or 1) > 1 and sweep_lanes is None:
         raise ConfigurationError(
             "several spikes a cycle must come with --sweep-lanes",
@@ -297,8 +336,10 @@ def generate(
     joined_by = one_of(Interface, interface, "--interface")
     project = Project(folder)
     network = project.network
-    if plan is not None:
-        from_file = plan_of_file(network, plan)
+    if plan is not None or like is not None:
+        from_file = plan_like(network, like) if plan is None else plan_of_file(network, plan)
+        if loadable:
+            from_file = with_envelope(network, from_file, headroom=headroom)
         generate_stage(project, from_file, interface=joined_by, working=working)
         show_summary(project.summary, "network", "hardware")
         return
@@ -324,6 +365,8 @@ def generate(
         guard=guard,
     )
     check_taken(network, chosen, sweep_lanes, asked_sweeps)
+    if loadable:
+        chosen = with_envelope(network, chosen, headroom=headroom)
     generate_stage(project, chosen, interface=joined_by, working=working)
     show_summary(project.summary, "network", "hardware")
 

@@ -88,7 +88,8 @@ class GuardCounters:
 class Load:
     """What is loaded after reset: the ``words`` of ``image``, of ``width`` bits, into ``port``.
 
-    ``loaded`` is the port that says that all are there.
+    ``loaded`` is the port that says that all are there. ``memories``: (rows, words of a row) of
+    each.
     """
 
     image: Path
@@ -96,6 +97,7 @@ class Load:
     loaded: str
     width: int
     words: int
+    memories: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,12 +230,16 @@ def _parse(data: dict[str, Any], folder: Path, where: str) -> Manifest:
 
 
 def _load(data: dict[str, Any], folder: Path) -> Load:
+    width = int(data["width"])
     return Load(
         image=folder / data["file"],
         port=data["port"],
         loaded=data["loaded"],
-        width=int(data["width"]),
+        width=width,
         words=int(data["words"]),
+        memories=tuple(
+            (int(each["rows"]), -(-int(each["width"]) // width)) for each in data["memories"]
+        ),
     )
 
 

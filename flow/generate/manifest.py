@@ -17,12 +17,13 @@ from spikewright.flow.memories import (
     guard_memories,
     readout_memories,
 )
-from spikewright.flow.plan_file import plan_as_dict, plan_hash
+from spikewright.flow.plan_file import plan_as_dict
 from spikewright.flow.tools import package_versions
 from spikewright.golden.spec import Network
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.config import CoreConfig
 from spikewright.hdl.counters import COUNTERS
+from spikewright.hdl.design import design_hash
 from spikewright.hdl.guard import GUARD_COUNTERS
 from spikewright.hdl.load import LOAD_BITS
 from spikewright.hdl.plan import HardwarePlan
@@ -58,7 +59,7 @@ def build_manifest(
         "verilog_hash": verilog_hash,
         "mode": str(plan.mode),
         "network": {"name": network.name, "hash": network.content_hash},
-        "plan": {**plan_as_dict(plan), "hash": plan_hash(plan)},
+        "plan": {**plan_as_dict(plan), "hash": design_hash(network, plan)},
         "ports": ports_of(accelerator),
         "streams": {
             "inputs": [
@@ -131,7 +132,7 @@ def ports_of(component: "wiring.Component[Any]", *, clock: bool = True) -> list[
 
 
 def _load(accelerator: Accelerator) -> dict[str, Any]:
-    """What has to be loaded after reset, in the order of the memories."""
+    """What has to be loaded, and the memories that it goes to, in their order."""
     image = image_bytes(accelerator.image)
     return {
         "port": "load",
@@ -140,23 +141,21 @@ def _load(accelerator: Accelerator) -> dict[str, Any]:
         "words": len(accelerator.image),
         "file": IMAGE,
         "hash": hashlib.sha256(image).hexdigest(),
-        "order": "memories, rows, words of a row lowest bits first; the upper byte first",
         "memories": [
             {
-                "core": core_name(core.config.plan),
+                "core": core_name(accelerator.plan.cores[k]),
+                "what": what,
                 "rows": len(memory.rows),
                 "width": memory.width,
-                "words": len(memory.words),
             }
-            for core in accelerator.loading
-            for memory in core.loads
+            for k, what, memory in accelerator.loading
         ],
     }
 
 
 def image_bytes(words: Sequence[int]) -> bytes:
-    """The file of what has to be loaded."""
-    return np.array(words, dtype=">u2").tobytes()
+    """The file of what has to be loaded: of each word the lower byte first."""
+    return np.array(words, dtype="<u2").tobytes()
 
 
 def _memories(config: CoreConfig) -> list[dict[str, Any]]:

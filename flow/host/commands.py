@@ -60,7 +60,8 @@ class Commands:
         """After a new connection the device must be the same; raises LinkError."""
         found = self._who()
         if found != self.identity:
-            same = replace(found, ready=self.identity.ready) == self.identity
+            before = self.identity
+            same = replace(found, ready=before.ready, network_hash=before.network_hash) == before
             raise LinkError(
                 "the device must stay the one that it was",
                 found="one that has lost its network" if same else "another board or bitstream",
@@ -118,7 +119,7 @@ class Commands:
         known = code in Fault.__members__.values()
         actions = {
             Fault.NETWORK: "open it anew",
-            Fault.NOT_READY: "load it: spikewright load IMAGE",
+            Fault.NOT_READY: "load it: spikewright load PROJECT",
             Fault.WITHOUT: "generate and build with what is missing",
         }
         return LinkError(

@@ -1,6 +1,7 @@
 """A network on a board, from Python: samples in, results out, over a line that may be bad."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -12,17 +13,15 @@ from spikewright.flow.host.commands import Commands
 from spikewright.flow.host.counters import Counters
 from spikewright.flow.host.encode import SampleEncoder
 from spikewright.flow.host.identity import Identity
-from spikewright.flow.host.image import check_image
 from spikewright.flow.host.inference import Inference
 from spikewright.flow.host.line_bytes import bytes_back, bytes_there
 from spikewright.flow.host.output import OutputReader, Result
 from spikewright.flow.host.samples import Given, Samples, prepare
 from spikewright.flow.host.session import Session, Statistics
-from spikewright.flow.host.target import Target, find_target
+from spikewright.flow.host.target import Target, find_image, find_target
 from spikewright.flow.host.transport import Transport, open_port
 from spikewright.golden.errors import (
     ConfigurationError,
-    FileError,
     LinkError,
     RangeError,
     UnsupportedError,
@@ -33,13 +32,28 @@ from spikewright.golden.link import (
     INBOX_OVERHEAD,
     LINK_COUNTERS,
     FrameType,
-    Loaded,
+    LoadResult,
 )
 
-__all__ = ["Device"]
+__all__ = ["Device", "Sent"]
 
 _FIRST, _LAST = 1, 2
 _TAG_BYTES = 4
+_SHOWN = 12
+_ENDS = {
+    LoadResult.DAMAGED: "one that is damaged",
+    LoadResult.LACKING: "one that leaves rows empty",
+    LoadResult.DESIGN: "one for another design",
+    LoadResult.BASE: "a patch for another network",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """What a load took: ``bytes`` of images, ``seconds`` until the network was there."""
+
+    bytes: int
+    seconds: float
 
 
 class Device:
@@ -240,43 +254,79 @@ class Device:
             raise self._without("a self-test")
         return self._commands.ask(FrameType.SELFTEST, [b""], FrameType.TESTED) == b"\1"
 
-    def load(self, image: bytes, *, name: str = "image") -> None:
-        """Put another network into the memories of the same bitstream.
+    def load(self, folder: Path | str, *, base: Path | str | None = None) -> Sent:
+        """Put the network of another project into the memories of the same bitstream.
 
-        The device has no project then: open it anew with that of the image.
+        The device is one of that project from then on::
+
+            device.load("q")
+            device.load("r", base="q")  # other thresholds, say: only what differs from q is sent
+
+        Parameters
+        ----------
+        folder : the project, generated for the design that the device has.
+        base : the project whose network the device has; None to send all.
 
         Raises
         ------
+        UnsupportedError
+            If the bitstream, or the project, has its weights in it.
         FileError
-            If the image, which goes by ``name``, is damaged, or one of another bitstream.
+            If a folder is no project, or its image is damaged.
         LinkError
-            If it does not get there whole.
+            If the project is not for the device's design, the device has not the network of
+            ``base``, or it does not get there whole.
         """
-        check_image(image, where=name)
         if not self.identity.loads:
-            raise self._without("weights that are loaded")
+            raise self._without("memories that are loaded")
+        where = self._transport.name
+        image = find_image(Path(folder), self.identity, where=where)
+        data = image.whole()
+        if base is not None:
+            old = find_image(Path(base), self.identity, where=where)
+            self._check_base(self.identify(), old.network)
+            data = image.since(old)
+        self.target = None
+        start, size = self.now(), len(data)
+        found = self._send(data)
+        if base is not None and found is LoadResult.BASE:
+            # The line broke in the middle, and the device began to be another one before.
+            data = image.whole()
+            size += len(data)
+            found = self._send(data)
+        seconds = self.now() - start
+        self.identify()
+        if found is not LoadResult.WELL:
+            raise LinkError(
+                "the device must find the image right",
+                found=_ENDS[found],
+                where=where,
+                action="load it again, or put the bitstream on it that it is for",
+            )
+        self.target = find_target(Path(folder), self.identity, where=where)
+        self._agree(self.target)
+        return Sent(bytes=size, seconds=seconds)
+
+    def _send(self, image: bytes) -> LoadResult:
+        """How the device found an image."""
         size = self._longest - 1
         parts = [image[at : at + size] for at in range(0, len(image), size)]
         last = len(parts) - 1
         ends = [_FIRST * (k == 0) | _LAST * (k == last) for k in range(len(parts))]
         commands = [bytes([end]) + part for end, part in zip(ends, parts, strict=True)]
-        self.target = None
-        found = Loaded(self._commands.ask(FrameType.LOAD, commands, FrameType.LOADED)[0])
-        if found is Loaded.LENGTH:
-            raise FileError(
-                "an image must have as many words as the bitstream's memories",
-                found=f"{len(image)} bytes",
-                where=name,
-                action="load one that was generated with the plan of this bitstream",
-            )
-        if found is Loaded.CRC:
-            raise LinkError(
-                "an image must arrive whole",
-                found="another check sum",
-                where=self._transport.name,
-                action="load it again",
-            )
-        self.identify()
+        return LoadResult(self._commands.ask(FrameType.LOAD, commands, FrameType.LOADED)[0])
+
+    def _check_base(self, identity: Identity, network: str) -> None:
+        if identity.ready and identity.network_hash == network:
+            return
+        has = f"network {identity.network_hash[:_SHOWN]}" if identity.ready else "none"
+        raise LinkError(
+            f"the device must have the network that the new one is held against, "
+            f"{network[:_SHOWN]}",
+            found=has,
+            where=self._transport.name,
+            action="load all of it, without --from",
+        )
 
     @property
     def _longest(self) -> int:

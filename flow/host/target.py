@@ -6,11 +6,12 @@ from pathlib import Path
 from spikewright.flow.cosim.manifest import Manifest, read_manifest
 from spikewright.flow.files import read_json
 from spikewright.flow.host.identity import NAME_BYTES, Identity
-from spikewright.golden.errors import FileError, LinkError
+from spikewright.flow.host.image import Image, read_image
+from spikewright.golden.errors import FileError, LinkError, UnsupportedError
 from spikewright.golden.spec import Network
 from spikewright.golden.spec.file import load
 
-__all__ = ["Target", "find_target", "read_network"]
+__all__ = ["Target", "find_image", "find_target", "read_network"]
 
 _SHOWN = 12
 
@@ -49,23 +50,51 @@ def find_target(root: Path, identity: Identity, *, where: str) -> Target:
     root = Path(root)
     network = read_network(root)
     _check_board(root, identity, where)
-    if identity.network_hash != network.content_hash:
-        loads = f"run: spikewright load IMAGE --port {where}, or " if identity.loads else ""
+    if not identity.ready or identity.network_hash != network.content_hash:
+        has = f"another network, {identity.network_hash[:_SHOWN]}"
+        loads = f"run: spikewright load {root} --port {where}, or " if identity.loads else ""
         raise LinkError(
             f"the device must have network {network.name!r}, {network.content_hash[:_SHOWN]}",
-            found=f"another network, {identity.network_hash[:_SHOWN]}",
+            found=has if identity.ready else "one that waits for its network",
             where=where,
             action=f"{loads}put this project's bitstream on it",
         )
     folder = _generated(root, identity, where)
-    if not identity.ready:
-        raise LinkError(
-            "the device's network must be loaded",
-            found="a device that waits for it",
-            where=where,
-            action=f"run: spikewright load IMAGE --port {where}",
-        )
     return Target(root=root, network=network, manifest=read_manifest(folder))
+
+
+def find_image(root: Path, identity: Identity, *, where: str) -> Image:
+    """What fills a device's memories with the network of a project.
+
+    Raises
+    ------
+    LinkError
+        If nothing of the project was generated for the device's design.
+    UnsupportedError
+        If what was generated has its weights in its bitstream.
+    FileError
+        If the folder is no project, or its image is damaged or of another network.
+    """
+    root = Path(root)
+    network = read_network(root)
+    manifest = read_manifest(_generated(root, identity, where))
+    load = manifest.load
+    if load is None:
+        raise UnsupportedError(
+            "a network that is loaded must have been generated for it",
+            found="one that is in its bitstream",
+            where=str(root),
+            action="generate and build with --loadable",
+        )
+    image = read_image(load.image.read_bytes(), load.memories, where=str(load.image))
+    if image.network != network.content_hash or image.design != identity.plan_hash:
+        raise FileError(
+            "the image must be of the project's network and the device's design",
+            found=f"network {image.network[:_SHOWN]}, design {image.design[:_SHOWN]}",
+            where=str(load.image),
+            action="generate it again",
+        )
+    return image
 
 
 def _generated(root: Path, identity: Identity, where: str) -> Path:
@@ -78,11 +107,12 @@ def _generated(root: Path, identity: Identity, where: str) -> Path:
         if plan_hash == identity.plan_hash:
             return folder
     made = ", ".join(f"{folder.name} {str(plan)[:_SHOWN]}" for folder, plan in plans.items())
+    like = "generate with --like the project of its bitstream, or " if identity.loads else ""
     raise LinkError(
-        f"the device must have one of the project's plans: {made or 'none is generated'}",
+        f"the device must have one of the plans of {root}: {made or 'none is generated'}",
         found=f"another bitstream, of plan {identity.plan_hash[:_SHOWN]}",
         where=where,
-        action="put the bitstream on it that was built last, or generate and build again",
+        action=f"{like}put the bitstream on it that was built last, or generate and build again",
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from amaranth.back import verilog
 
 from spikewright.flow.generate.manifest import TOP, VERILOG, ports_of
-from spikewright.flow.plan_file import plan_hash
 from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.design import design_hash
 from spikewright.hdl.interfaces import AxiAccelerator, RegisterMap, WishboneAccelerator
 from spikewright.hdl.interfaces.axi_stream import bytes_of
 from spikewright.hdl.interfaces.token_words import words_of
@@ -82,7 +82,7 @@ def wrapped(accelerator: Accelerator, interface: Interface) -> Wrapped:
         If the interface has no room for so many inputs or cores.
     """
     inputs, output = accelerator.inputs, accelerator.output_layout
-    identity = plan_hash(accelerator.plan)
+    identity = design_hash(accelerator.network, accelerator.plan)
     if interface is Interface.STREAM:
         return Wrapped(
             interface=interface,

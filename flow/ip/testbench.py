@@ -8,7 +8,7 @@ import jinja2
 from spikewright.flow.synthesize.sample import StoredSample
 from spikewright.hdl.guard import GUARD_COUNTERS
 from spikewright.hdl.interfaces import RegisterMap
-from spikewright.hdl.interfaces.register_map import RESET_CYCLES
+from spikewright.hdl.loader import Loader
 from spikewright.hdl.token import TokenLayout
 
 from .interface import Wrapped
@@ -17,6 +17,7 @@ __all__ = ["testbench_files"]
 
 _TEMPLATE = "testbench.v.j2"
 _LEAST_PATIENCE = 10_000
+_RESET_CYCLES = 1  # the accelerator itself makes them as many as it needs
 _PATIENCE = 64
 """Cycles a neuron for which the output may be silent, beside the least."""
 
@@ -79,7 +80,8 @@ def _render(wrapped: Wrapped, counts: list[int], expected: int, steps: int) -> s
         image=len(accelerator.image) if accelerator.loading else None,
         steps=steps if framed else None,
         losses=losses,
-        reset_cycles=RESET_CYCLES,
+        reset_cycles=_RESET_CYCLES,
+        patience=1 + Loader.latency,
         watchdog=_LEAST_PATIENCE + _PATIENCE * neurons,
         registers=None if registers is None else _registers(registers),
     )

@@ -1,7 +1,7 @@
 // A board whose link is a pseudo-terminal: bytes that are written to it become bits on simulated
 // pins, as line.h plays the USB bridge, and bits on others become bytes that can be read. Its path is
 // the first line that is printed. SIGUSR1 is a loss of the clock: the board begins anew. It ends with
-// its standard input.
+// its standard input. Its flash memory has a file's bytes from an offset on, and is erased elsewhere.
 
 #include <cerrno>
 #include <csignal>
@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "Vbench.h"
+#include "flash.h"
 #include "line.h"
 #include "noise.h"
 #include "verilated.h"
@@ -40,12 +41,13 @@ constexpr size_t most_bytes = 4096;
 }  // namespace
 
 int main(int argc, char **argv) {
-    if (argc != 6) {
-        std::fprintf(stderr, "usage: board CYCLES_A_BIT SEED FLIP DROP REPEAT\n");
+    if (argc != 8) {
+        std::fprintf(stderr, "usage: board CYCLES_A_BIT SEED FLIP DROP REPEAT FLASH OFFSET\n");
         return 2;
     }
     Noise noise{std::strtoull(argv[2], nullptr, 10) * 2654435761u + 88172645463325252ull};
     const Rates rates{std::atof(argv[3]), std::atof(argv[4]), std::atof(argv[5])};
+    Flash flash{argv[6], std::strtoull(argv[7], nullptr, 10)};
 
     int master, slave;
     char path[256];
@@ -77,10 +79,12 @@ int main(int argc, char **argv) {
         bench.lock = no_lock == 0;
         if (no_lock) --no_lock;
         line.drive(bench, noise, rates);
+        bench.flash_cipo = flash.level;
         bench.clock = 1;
         bench.eval();
         bench.clock = 0;
         bench.eval();
+        flash.cycle(bench.flash_cs_n, bench.flash_clk, bench.flash_copi);
         uint8_t byte;
         if (line.hear(bench, noise, rates, byte) && !noise.happens(rates.drop)) {
             heard.push_back(byte);

@@ -7,10 +7,11 @@ import select
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import jinja2
 
@@ -18,7 +19,7 @@ from spikewright.boards import LinkTop
 from spikewright.flow.files import atomic_folder
 from spikewright.flow.host.transport import SPI_PREFIX
 from spikewright.flow.tools import simulator_environment, verilator_root
-from spikewright.golden.errors import ToolError, UnsupportedError
+from spikewright.golden.errors import ToolError
 
 __all__ = ["SimulatedBoard", "simulate_board"]
 
@@ -37,16 +38,28 @@ _WAYS = {
 
 @dataclass(frozen=True, kw_only=True)
 class SimulatedBoard:
-    """A program, what its line is, its rate in bits a second, and the cycles that a bit takes."""
+    """A program, what its line is, its rate in bits a second, and the cycles that a bit takes.
+
+    ``flash_offset``: where in the board's flash its design looks for a network; None where it does
+    not. ``loads``: whether it has to have one from somewhere.
+    """
 
     program: Path
     kind: str
     baud: int
     bit_cycles: float
+    flash_offset: int | None
+    loads: bool
 
     @contextmanager
     def running(
-        self, *, seed: int = 0, flip: float = 0.0, drop: float = 0.0, repeat: float = 0.0
+        self,
+        *,
+        seed: int = 0,
+        flip: float = 0.0,
+        drop: float = 0.0,
+        repeat: float = 0.0,
+        flash: bytes = b"",
     ) -> Iterator["RunningBoard"]:
         """Run it; it ends with the block.
 
@@ -54,6 +67,7 @@ class SimulatedBoard:
         ----------
         seed : of what happens on the line. flip : how probable it is that a bit is another.
         drop, repeat : that a byte is lost, or comes twice.
+        flash : what lies at ``flash_offset``; the flash is erased elsewhere.
 
         Raises
         ------
@@ -61,14 +75,23 @@ class SimulatedBoard:
             If it does not begin.
         """
         numbers = (self.bit_cycles, seed, flip, drop, repeat)
-        process = subprocess.Popen(
-            [self.program, *(f"{number:.12g}" for number in numbers)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout is not None
-        try:
+        with ExitStack() as stack:
+            image = stack.enter_context(NamedTemporaryFile(prefix="spikewright-flash-"))
+            image.write(flash)
+            image.flush()
+            process = subprocess.Popen(
+                [
+                    self.program,
+                    *(f"{number:.12g}" for number in numbers),
+                    image.name,
+                    str(self.flash_offset or 0),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            stack.callback(_end, process)
+            assert process.stdout is not None
             ready, _, _ = select.select([process.stdout], [], [], _START_SECONDS)
             port = process.stdout.readline().strip() if ready else ""
             if not port:
@@ -79,21 +102,20 @@ class SimulatedBoard:
                 )
             if self.kind == "spi":
                 port = f"{SPI_PREFIX}{port}"
-            yield RunningBoard(port=port, baud=self.baud, process=process)
-        finally:
-            process.kill()
-            process.wait()
-            for stream in (process.stdin, process.stdout):
-                if stream is not None:
-                    stream.close()
+            waits = self.loads and self.flash_offset is None
+            yield RunningBoard(port=port, baud=self.baud, waits=waits, process=process)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunningBoard:
-    """``port``: of its pseudo-terminal, as a host opens it; ``baud`` : of the line behind it."""
+    """``port``: of its pseudo-terminal, as a host opens it; ``baud`` : of the line behind it.
+
+    ``waits``: whether it has no network before a host has loaded one.
+    """
 
     port: str
     baud: int
+    waits: bool
     process: "subprocess.Popen[str]"
 
     def reset(self) -> None:
@@ -108,19 +130,11 @@ def simulate_board(top: LinkTop, folder: Path, *, optimise: str = "-O2") -> Simu
 
     Raises
     ------
-    UnsupportedError
-        If the design loads its weights from a flash memory, which is not simulated.
     ToolError
         If a tool is missing or failed.
     FileError
         If the folder cannot be written.
     """
-    if top.loader is not None:
-        raise UnsupportedError(
-            "a simulated board must have its weights in its bitstream",
-            found="weights that a flash memory holds",
-            where=top.board.name,
-        )
     files = _files(top)
     digest = hashlib.sha256("".join(files.values()).encode()).hexdigest()
     board = SimulatedBoard(
@@ -128,6 +142,8 @@ def simulate_board(top: LinkTop, folder: Path, *, optimise: str = "-O2") -> Simu
         kind=top.wire.kind,
         baud=top.baud,
         bit_cycles=top.pll.mhz * 1e6 / top.baud,
+        flash_offset=None if top.loader is None else top.loader.offset,
+        loads=top.link.loads,
     )
     stamp = {"design": digest, "board": top.board.name}
     if _read(folder / _STAMP) == stamp and board.program.is_file():
@@ -171,16 +187,34 @@ def _files(top: LinkTop) -> dict[str, str]:
     template = package.joinpath("bench.v.j2").read_text("utf-8")
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
     bench = environment.from_string(template).render(
-        board=top.board.name, pins=pins, clock=clock, line=line
+        board=top.board.name, pins=pins, clock=clock, line=line, flash=_flash(top)
     )
     return {
         "top.v": text,
         "bench.v": bench,
         "cells.v": package.joinpath(f"cells_{top.board.family}.v").read_text("utf-8"),
-        "bench.cpp": package.joinpath("bench.cpp").read_text("utf-8"),
-        "noise.h": package.joinpath("noise.h").read_text("utf-8"),
+        **{
+            name: package.joinpath(name).read_text("utf-8")
+            for name in ("bench.cpp", "flash.h", "noise.h")
+        },
         "line.h": package.joinpath(f"line_{wire.kind}.h").read_text("utf-8"),
     }
+
+
+def _flash(top: LinkTop) -> dict[str, str] | None:
+    """The pads of the flash that the design reads."""
+    if top.loader is None or top.flash is None:
+        return None
+    names = ("cs", "clk", "copi", "cipo")
+    return {name: f"{top.flash.resource}_0__{name}{_PAD}" for name in names}
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            stream.close()
 
 
 def _read(path: Path) -> object:

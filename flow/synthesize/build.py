@@ -8,6 +8,7 @@ from typing import Any
 from spikewright.boards import (
     Board,
     BoardTop,
+    Flash,
     Spi,
     Uart,
     choose_wire,
@@ -17,12 +18,12 @@ from spikewright.boards import (
 from spikewright.boards.pll import Pll
 from spikewright.flow.files import atomic_files, write_json
 from spikewright.flow.generate import image_bytes
-from spikewright.flow.plan_file import plan_hash
 from spikewright.flow.progress import Advance
 from spikewright.flow.tools import package_versions
 from spikewright.golden.errors import ConfigurationError, RangeError, ToolError
 from spikewright.golden.spec import Network
 from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.design import design_hash
 from spikewright.hdl.link import LinkPlan
 from spikewright.hdl.plan import HardwarePlan
 
@@ -180,7 +181,7 @@ def _build(job: Job, folder: Path) -> BuildReport:
     keep(job, chosen, folder)
     job.tell(0.95, "pack")
     run_tool(job, job.packer, packing(job.board), folder)
-    flash = _flash_image(job, folder)
+    flash = _flash_image(job, _top(job, pll).flash, folder)
     log = (folder / log_name(job, chosen.timing.seed)).read_text(encoding="utf-8", errors="replace")
     names = sizes(job.board.family, chosen.used, log)
     versions = package_versions(
@@ -214,7 +215,11 @@ def _build(job: Job, folder: Path) -> BuildReport:
     )
     (folder / "timing.txt").write_text(_timing(result), encoding="utf-8")
     plan, network = job.accelerator.plan, job.accelerator.network
-    of = {"plan": plan_hash(plan), "network": network.content_hash, "mode": str(plan.mode)}
+    of = {
+        "plan": design_hash(network, plan),
+        "network": network.content_hash,
+        "mode": str(plan.mode),
+    }
     write_json(folder / BUILD, of | result.as_dict())
     for name in _NOT_KEPT:
         (folder / name).unlink(missing_ok=True)
@@ -235,9 +240,8 @@ def _link(job: Job, pll: Pll) -> dict[str, int | str] | None:
     }
 
 
-def _flash_image(job: Job, folder: Path) -> str | None:
-    """Bitstream and weights as they lie in the board's flash; None where nothing is loaded."""
-    flash = job.board.flash
+def _flash_image(job: Job, flash: Flash | None, folder: Path) -> str | None:
+    """Bitstream and network as they lie in the flash; None where nothing is loaded from there."""
     if not job.accelerator.loading or flash is None:
         return None
     bitstream = (folder / BITSTREAM[job.board.family]).read_bytes()

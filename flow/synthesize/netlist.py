@@ -8,7 +8,7 @@ from amaranth.back import rtlil  # type: ignore[attr-defined]  # not in the stub
 from amaranth.hdl import Elaboratable, Module
 
 from spikewright.boards import Board, BoardTop
-from spikewright.flow.generate import uninitialised_rtlil
+from spikewright.flow.generate import exclusive_rtlil, uninitialised_rtlil
 from spikewright.golden.errors import ConfigurationError
 from spikewright.hdl.accelerator import Accelerator
 
@@ -32,7 +32,7 @@ def elaborate(top: BoardTop, board: Board, folder: Path) -> None:
     """
     for name, data in _files(top, board, NAME).items():
         if name == f"{NAME}.il":
-            data = uninitialised_rtlil(data.decode()).encode()
+            data = exclusive_rtlil(uninitialised_rtlil(data.decode())).encode()
         (folder / name).write_bytes(data)
 
 
@@ -48,7 +48,7 @@ def elaborate_alone(accelerator: Accelerator, board: Board, folder: Path, name: 
     """
     script = _files(Module(), board, name, script_after_read=_KEEP_PROBES)[f"{name}.ys"]
     (folder / f"{name}.ys").write_bytes(script)
-    text = uninitialised_rtlil(rtlil.convert(accelerator, name=name))
+    text = exclusive_rtlil(uninitialised_rtlil(rtlil.convert(accelerator, name=name)))
     (folder / f"{name}.il").write_text(text, encoding="utf-8")
 
 

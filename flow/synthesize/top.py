@@ -2,9 +2,9 @@
 
 from spikewright.boards import Board, BoardTop, LinkTop, SelfTestTop, Spi, Uart
 from spikewright.boards.pll import Pll
-from spikewright.flow.plan_file import plan_hash
 from spikewright.golden.errors import ConfigurationError
 from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.design import design_hash
 from spikewright.hdl.link import LinkPlan
 
 from .sample import StoredSample
@@ -43,7 +43,7 @@ def make_top(
         pll=pll,
         constraint_mhz=constraint_mhz,
         accelerator=accelerator,
-        plan_hash=bytes.fromhex(plan_hash(accelerator.plan)),
+        design=bytes.fromhex(design_hash(accelerator.network, accelerator.plan)),
         sizes=link,
         wire=wire,
         tokens=None if sample is None else sample.inputs,

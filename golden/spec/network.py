@@ -14,7 +14,7 @@ from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec.intervals import Analysis, analyse_whole
 from spikewright.golden.spec.normalise import choice, integer, member, put, text
 from spikewright.golden.spec.parts import Connection, Input, Mode, Population, Readout
-from spikewright.golden.spec.structure import content_hash
+from spikewright.golden.spec.structure import content_hash, skeleton_hash
 from spikewright.golden.spec.validate import ordered, validate
 
 __all__ = ["Network"]
@@ -68,6 +68,11 @@ class Network:
     def content_hash(self) -> str:
         """SHA-256, in hex, of everything but the provenance."""
         return content_hash(self)
+
+    @cached_property
+    def skeleton_hash(self) -> str:
+        """SHA-256, in hex, of what stays the same where only numbers are learnt anew."""
+        return skeleton_hash(self)
 
     def population(self, name: str) -> Population:
         """The population of that name."""

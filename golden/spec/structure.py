@@ -19,13 +19,14 @@ from spikewright.golden.spec.parts import Connection, Input, Population, Readout
 if TYPE_CHECKING:
     from spikewright.golden.spec.network import Network
 
-__all__ = ["SCHEMA", "canonical", "content_hash", "decode", "encode"]
+__all__ = ["SCHEMA", "canonical", "content_hash", "decode", "encode", "skeleton_hash"]
 
 Json = Any
 SCHEMA = 3  # what the structure means; another meaning needs another number
 KINDS: Mapping[str, type] = {
     kind.__name__.lower(): kind for kind in (Dense, Window, Identity, Product, Delta)
 }
+_NUMBERS = ("threshold", "initial_v", "bias", "reset_amount")
 NETWORK_FIELDS: Mapping[str, Any] = {
     "name": str,
     "inputs": tuple[Input, ...],
@@ -71,6 +72,32 @@ def content_hash(network: "Network") -> str:
     data, arrays = encode(network)
     digests = {
         name: [list(array.shape), hashlib.sha256(array.astype("<i8").tobytes()).hexdigest()]
+        for name, array in arrays.items()
+    }
+    return hashlib.sha256(canonical([SCHEMA, data, digests]).encode()).hexdigest()
+
+
+def skeleton_hash(network: "Network") -> str:
+    """SHA-256, in hex, of all but the names, the modes, and the numbers of neurons and weights.
+
+    Networks with the same one differ in weights, thresholds, biases, initial states, reset amounts
+    and slopes only; which of these there are, and how many weights, is the same.
+    """
+    data, arrays = encode(network)
+    for name in ("name", "modes"):
+        del data[name]
+    for k in range(len(network.populations)):
+        soma = data["populations"][k]["soma"]
+        for name in _NUMBERS:
+            arrays.pop(soma.pop(name) or "", None)
+        if soma["phases"] is not None:
+            del arrays[soma["phases"].pop("slope")]
+        if soma["threshold_negative"] is not None:
+            del arrays[soma["threshold_negative"]]
+    digests = {
+        name: list(array.shape)
+        if name.endswith(".weights")
+        else hashlib.sha256(array.astype("<i8").tobytes()).hexdigest()
         for name, array in arrays.items()
     }
     return hashlib.sha256(canonical([SCHEMA, data, digests]).encode()).hexdigest()

@@ -2,21 +2,22 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, Signature
 
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.counters import COUNTERS
 from spikewright.hdl.guard import GUARD_COUNTERS
-from spikewright.hdl.load import LOAD_SIGNATURE
+from spikewright.hdl.loader import LOADER_MEMBERS
 
 from .register_file import REGISTER, REGISTER_BUS, RegisterFile
 from .register_map import DATA_BITS, RESET_CYCLES, RegisterMap
 
 __all__ = ["Control", "counters_of"]
 
-_CLEAR, _SNAPSHOT, _RESET = range(3)
+_CLEAR, _SNAPSHOT, _RESET, _RELOAD = range(4)
+_BYTES = DATA_BITS // 8
 
 
 def counters_of(accelerator: Any) -> list[Value]:
@@ -40,10 +41,10 @@ class Control(wiring.Component):
 
     Members
     -------
-    bus : In(``REGISTER_BUS``). clear : Out, zeroes the counters. reset : Out, 1 for
-    ``RESET_CYCLES`` after a reset, and after one was asked for; accesses wait meanwhile. counters :
-    In, those of ``counters_of``, the first lowest. steps : Out, T, where inputs are frames. load :
-    Out(stream), loaded : In, where weights are loaded. result, framing : In, for STATUS: an output
+    bus : In(``REGISTER_BUS``). clear : Out, zeroes the counters. restart : Out, for a cycle; reset :
+    Out, 1 for ``RESET_CYCLES`` behind it, and behind a reset; accesses wait meanwhile. counters :
+    In, those of ``counters_of``, the first lowest. steps : Out, T, where inputs are frames. Those
+    of the accelerator's ``Loader``, where weights are loaded: see ``join_loader``. result, framing : In, for STATUS: an output
     waits; a transfer was framed otherwise than its token. irq : Out, a result waits and the host
     wants to know. data : Out, what a host writes. of : the registers of tokens, as ``RegisterFile``
     has them.
@@ -70,11 +71,12 @@ class Control(wiring.Component):
             for each in registers.registers
             if each.name.endswith(("_DATA", "_FREE", "_LEVEL"))
         )
-        loads = {"load": Out(LOAD_SIGNATURE), "loaded": In(1)}
+        loads = {name: member.flip() for name, member in LOADER_MEMBERS.items()}
         super().__init__(
             {
                 "bus": In(REGISTER_BUS),
                 "clear": Out(1),
+                "restart": Out(1),
                 "reset": Out(1),
                 "counters": In(DATA_BITS * len(registers.counters)),
                 **({"steps": Out(range(self.most_steps + 1))} if self._has("STEPS") else {}),
@@ -109,8 +111,18 @@ class Control(wiring.Component):
             snapshot.eq(written & file.data[_SNAPSHOT]),
         ]
         left = Signal(range(RESET_CYCLES + 1), init=RESET_CYCLES)
-        m.d.comb += [self.reset.eq(left != 0), file.hold.eq(self.reset)]
-        with m.If(written & file.data[_RESET]):
+        m.d.comb += [
+            self.reset.eq(left != 0),
+            file.hold.eq(self.reset),
+            self.restart.eq(written & file.data[_RESET]),
+        ]
+        again: Value = self.restart
+        if self._has("LOAD"):
+            # The accelerator begins anew with what was loaded.
+            before = Signal()
+            m.d.sync += before.eq(self.loaded)
+            again |= self.loaded & ~before
+        with m.If(again):
             m.d.sync += left.eq(RESET_CYCLES)
         with m.Elif(self.reset):
             m.d.sync += left.eq(left - 1)
@@ -118,11 +130,7 @@ class Control(wiring.Component):
         if self._has("STEPS"):
             self._steps(m, ports["STEPS"])
         if self._has("LOAD"):
-            m.d.comb += [
-                self.load.payload.eq(file.data),
-                self.load.valid.eq(ports["LOAD"].written),
-                ports["LOAD"].refuse.eq(~self.load.ready),
-            ]
+            self._load(m, ports)
         for k, name in enumerate(self.registers.counters):
             kept = Signal(DATA_BITS, name=f"kept_{name.lower()}")
             with m.If(snapshot):
@@ -134,9 +142,11 @@ class Control(wiring.Component):
         """STATUS, INTERRUPT and REFUSED."""
         framing = Signal()
         refused = Signal(DATA_BITS)
-        loaded = self.loaded if self._has("LOAD") else 1
+        loaded, done, how = Const(1, 1), Const(0, 1), Const(0, 3)
+        if self._has("LOAD"):
+            loaded, done, how = self.loaded, self.load_done, self.load_result
         m.d.comb += [
-            ports["STATUS"].value.eq(loaded | self.result << 1 | framing << 2),
+            ports["STATUS"].value.eq(Cat(loaded, self.result, framing, Const(0, 1), done, how)),
             ports["REFUSED"].value.eq(refused),
         ]
         with m.If(self.clear):
@@ -154,6 +164,39 @@ class Control(wiring.Component):
                 ports["INTERRUPT"].value.eq(enabled),
                 self.irq.eq(enabled & self.result),
             ]
+
+    def _load(self, m: Module, ports: Any) -> None:
+        """A word of an image waits here until it is taken; the hash is kept as it goes by."""
+        word, passing = self.load, self.network_hash
+        m.d.comb += [
+            ports["LOAD"].refuse.eq(word.valid),
+            self.reload.eq(ports["CONTROL"].written & self.file.data[_RELOAD]),
+        ]
+        with m.If(ports["LOAD"].written):
+            m.d.sync += [word.payload.eq(self.file.data), word.valid.eq(1)]
+        with m.Elif(word.ready):
+            m.d.sync += word.valid.eq(0)
+        hashes = [name for name in ports if name.startswith("NETWORK_HASH")]
+        for k, name in enumerate(hashes):
+            kept = Signal(DATA_BITS, name=f"kept_{name.lower()}")
+            m.d.comb += ports[name].value.eq(kept)
+            for byte in range(_BYTES):
+                # The first digits are the upper ones.
+                at = DATA_BITS - 8 * (byte + 1)
+                with m.If(passing.write & (passing.place == _BYTES * k + byte)):
+                    m.d.sync += kept[at : at + 8].eq(passing.byte)
+
+    def join_loader(self, m: Module, accelerator: Any) -> None:
+        """To the accelerator's members of the same names."""
+        wiring.connect(m, self.load, accelerator.load)
+        wiring.connect(m, accelerator.network_hash, self.network_hash)
+        m.d.comb += [
+            accelerator.reload.eq(self.reload),
+            self.loaded.eq(accelerator.loaded),
+            self.load_done.eq(accelerator.load_done),
+            self.load_result.eq(accelerator.load_result),
+            self.tag.eq(accelerator.tag),
+        ]
 
     def _steps(self, m: Module, port: Any) -> None:
         """T, which must be one that the network goes as far as."""

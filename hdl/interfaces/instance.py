@@ -4,7 +4,6 @@ from typing import Any
 
 from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In
 
 from spikewright.hdl.accelerator import Accelerator
 
@@ -22,24 +21,20 @@ class AcceleratorInstance(wiring.Component):
 
     Members
     -------
-    Those of the accelerator. reset : In, beside the domain's own; for ``RESET_CYCLES`` or more.
+    Those of the accelerator.
     """
 
     def __init__(self, *, accelerator: Accelerator, module: str) -> None:
         self.accelerator = accelerator
         self.module = module
-        super().__init__({**accelerator.signature.members, "reset": In(1)})
+        super().__init__(accelerator.signature)
 
     def elaborate(self, platform: object) -> Module:
         """Ports are named as Amaranth names them in Verilog."""
         m = Module()
-        ports: dict[str, Any] = {
-            "i_clk": ClockSignal(),
-            "i_rst": ResetSignal() | self.reset,
-        }
+        ports: dict[str, Any] = {"i_clk": ClockSignal(), "i_rst": ResetSignal()}
         for path, member, value in self.signature.flatten(self):
-            if path != ("reset",):
-                way = "i" if member.flow is wiring.In else "o"
-                ports[f"{way}_{'__'.join(str(part) for part in path)}"] = value
+            way = "i" if member.flow is wiring.In else "o"
+            ports[f"{way}_{'__'.join(str(part) for part in path)}"] = value
         m.submodules[self.module] = Instance(self.module, **ports)
         return m

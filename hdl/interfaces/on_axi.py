@@ -75,7 +75,7 @@ class AxiAccelerator(wiring.Component):
         self._join(m, "m_axis", master, _STREAM)
         wiring.connect(m, core.o, master.i)
         m.d.comb += [
-            core.reset.eq(control.reset),
+            core.restart.eq(control.restart),
             core.clear.eq(control.clear),
             control.counters.eq(Cat(counters_of(core))),
             control.framing.eq(Cat(slave.framing for slave in self.slaves).any()),
@@ -83,8 +83,7 @@ class AxiAccelerator(wiring.Component):
         if hasattr(core, "steps"):
             m.d.comb += core.steps.eq(control.steps)
         if hasattr(core, "load"):
-            wiring.connect(m, control.load, core.load)
-            m.d.comb += control.loaded.eq(core.loaded)
+            control.join_loader(m, core)
         return m
 
     def _join(self, m: Module, prefix: str, part: wiring.Component, names: object) -> None:

@@ -75,7 +75,7 @@ class WishboneAccelerator(wiring.Component):
         m.submodules.control = control = self.control
         m.submodules.core = core = self.core
         again = control.reset
-        m.d.comb += [core.reset.eq(again), core.clear.eq(control.clear)]
+        m.d.comb += [core.restart.eq(control.restart), core.clear.eq(control.clear)]
         for name, member in WISHBONE.items():
             mine, its = getattr(self, f"wb_{name}"), getattr(slave, name)
             m.d.comb += its.eq(mine) if member.flow is wiring.In else mine.eq(its)
@@ -104,6 +104,5 @@ class WishboneAccelerator(wiring.Component):
         if hasattr(core, "steps"):
             m.d.comb += core.steps.eq(control.steps)
         if hasattr(core, "load"):
-            wiring.connect(m, control.load, core.load)
-            m.d.comb += control.loaded.eq(core.loaded)
+            control.join_loader(m, core)
         return m

@@ -8,6 +8,7 @@ from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.counters import COUNTERS
 from spikewright.hdl.guard import GUARD_COUNTERS
+from spikewright.hdl.restart import RESTART_CYCLES, Restart
 
 __all__ = [
     "ADDRESS_BITS",
@@ -29,8 +30,7 @@ DATA_BITS = 32
 ADDRESS_BITS = 12  # of bytes: the window of an accelerator is 4 KiB
 MAGIC = int.from_bytes(b"SPKW", "big")
 MAP_VERSION = 1
-# What is under way in adder trees and pipelines is not reset: it has to run out meanwhile.
-RESET_CYCLES = 32
+RESET_CYCLES = RESTART_CYCLES + Restart.latency
 _HASH_WORDS = 4
 
 
@@ -124,14 +124,14 @@ class Block:
             )
 
 
-def _hash(what: str, address: int) -> tuple[Register, ...]:
+def _hash(what: str, address: int, rest: str = "") -> tuple[Register, ...]:
     return tuple(
         Register(
             name=f"{what}_HASH{k}",
             address=address + 4 * k,
             access=Access.READ,
             text=f"hexadecimal digits {8 * k + 1} to {8 * k + 8} of the {what.lower()}'s hash, as"
-            " the manifest has it",
+            " the manifest has it" + rest,
         )
         for k in range(_HASH_WORDS)
     )
@@ -162,7 +162,7 @@ _IDENTIFICATION = Block(
                 Field(name="LOADED", low=18, text="weights have to be loaded"),
             ),
         ),
-        *_hash("NETWORK", 0x10),
+        *_hash("NETWORK", 0x10, "; where weights are loaded, of the network that was loaded last"),
         *_hash("PLAN", 0x20),
     ),
 )
@@ -187,7 +187,12 @@ _CONTROL = Block(
                     name="RESET",
                     low=2,
                     text="resets the accelerator and forgets all tokens in it; accesses wait the"
-                    f" {RESET_CYCLES} cycles that it takes, and weights have to be loaded again",
+                    f" {RESET_CYCLES} cycles that it takes; what was loaded stays",
+                ),
+                Field(
+                    name="RELOAD",
+                    low=3,
+                    text="where weights are loaded: the next word of LOAD is the first of an image",
                 ),
             ),
         ),
@@ -207,6 +212,14 @@ _CONTROL = Block(
                     name="FRAMING",
                     low=2,
                     text="axi-stream: a tlast was not where an END was, since CLEAR",
+                ),
+                Field(name="LOAD_DONE", low=4, text="the image that was loaded has ended"),
+                Field(
+                    name="LOAD_RESULT",
+                    low=5,
+                    width=3,
+                    text="how: 0 well, 1 damaged, 2 a memory was not filled, 3 it is for another"
+                    " design, 4 it changes a network that is not there",
                 ),
             ),
         ),
@@ -402,6 +415,7 @@ def register_map(accelerator: Accelerator, *, plan_hash: str, tokens: bool) -> R
     } | {
         f"{what}_HASH{k}": int(digits[8 * k : 8 * k + 8], 16)
         for what, digits in hashes.items()
+        if not loaded or what == "PLAN"
         for k in range(_HASH_WORDS)
     }
     found = [

@@ -5,15 +5,25 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.golden.errors import ConfigurationError
-from spikewright.golden.link import IDENTITY_BYTES, INCREMENT_BITS, Fault, FrameType
+from spikewright.golden.link import (
+    IDENTITY_BYTES,
+    INCREMENT_BITS,
+    Fault,
+    FrameType,
+    LoadResult,
+)
+from spikewright.hdl.loader import Loader
 
 from .uart import BYTES
 
-__all__ = ["COUNTER_BYTES", "Executor"]
+__all__ = ["COUNTER_BYTES", "LOADED_BITS", "Executor"]
 
 _TOKENS_HEADER = 2
 _DYNAMIC_BYTES = 4  # of IDENTITY: flags and the increment
+_NETWORK = 12  # where IDENTITY has the network's hash
+_HASH_BITS = 5  # of a place in it
 COUNTER_BYTES = 4
+LOADED_BITS = 3
 _ANSWERS = {
     FrameType.IDENTIFY: FrameType.IDENTITY,
     FrameType.LOAD: FrameType.LOADED,
@@ -22,6 +32,15 @@ _ANSWERS = {
     FrameType.ECHO: FrameType.ECHOED,
     FrameType.SELFTEST: FrameType.TESTED,
 }
+
+
+_CODE_BITS = 3
+_NONE = (1 << _CODE_BITS) - 1  # a type that is no command
+
+
+def _code(command: FrameType) -> int:
+    """The last bits of a command's type, which tell it from the others."""
+    return command & _NONE
 
 
 class Executor(wiring.Component):
@@ -38,15 +57,18 @@ class Executor(wiring.Component):
     -------
     i : In(stream), bytes of the inbox: type, length with the tag's bit on top, payload. executed :
     Out, for a cycle. number : In, of the command.
-    o : Out(stream), bytes for the outbox; wants : Out, it has some; free : In, it may write;
-    commit, kind : Out, obeyed while ``open`` : In.
+    o : Out(stream), bytes for the outbox; wants : Out, from a flip-flop: it has some; free : In, it
+    may write; commit, kind : Out, obeyed while ``open`` : In.
     ready : In, the network is there. increment : In, of the UART. count_0, count_1, ... : In,
-    counters; clear : Out, zeroes them. restart : Out, begins a reset of the
-    accelerator; restarting : In, from the next cycle on until it is over.
+    counters; clear : Out, zeroes them. restart : Out, for a cycle: resets the accelerator, what
+    feeds it and what collects its tokens; no frame of these is half in the outbox then.
     begin, index, spikes, end, keep, steps, bytes, last, done : to and from ``Feeder``.
-    load, load_first, load_last : Out, and load_done, load_result : In, of ``Loader``, where it
-    loads. test_start : Out, test_done, test_right : In, where it tests, once the accelerator was
-    reset.
+    Where it loads: load : Out(stream), bytes of an image, of which load_first : Out, for a cycle,
+    says that it begins behind; load_waits : In, something else loads, and has not ended; load_busy
+    : In, not all that was given has been taken; load_done, load_result : In, ``settling`` cycles
+    behind that, whether the image has ended, and how. write, place, byte : In, a byte of the
+    network's hash.
+    Where it tests: test_start : Out, test_done, test_right : In, once the accelerator was reset.
 
     Timing
     ------
@@ -57,6 +79,7 @@ class Executor(wiring.Component):
     """
 
     interval = 2
+    settling = Loader.latency
 
     def __init__(
         self,
@@ -94,7 +117,6 @@ class Executor(wiring.Component):
             **{f"count_{k}": In(bits) for k, bits in enumerate(counters)},
             "clear": Out(1),
             "restart": Out(1),
-            "restarting": In(1),
             "begin": Out(1),
             "index": Out(4),
             "spikes": Out(2),
@@ -109,9 +131,13 @@ class Executor(wiring.Component):
             members |= {
                 "load": Out(BYTES),
                 "load_first": Out(1),
-                "load_last": Out(1),
+                "load_waits": In(1),
+                "load_busy": In(1),
                 "load_done": In(1),
-                "load_result": In(2),
+                "load_result": In(LOADED_BITS),
+                "write": In(1),
+                "place": In(_HASH_BITS),
+                "byte": In(8),
             }
         if tests:
             members |= {"test_start": Out(1), "test_done": In(1), "test_right": In(1)}
@@ -120,7 +146,7 @@ class Executor(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """A state for each thing that a command has to do."""
         m = Module()
-        kind, left, own = Signal(8), Signal(range(self.longest + 1)), Signal()
+        kind, left, own = Signal(_CODE_BITS), Signal(range(self.longest + 1)), Signal()
         fault, first = Signal(8), Signal(8)
         place = Signal(range(max(IDENTITY_BYTES, COUNTER_BYTES * len(self.counters), 4) + 1))
         takes = Signal()
@@ -134,6 +160,7 @@ class Executor(wiring.Component):
             self.last.eq(left == 0),
             self.bytes.payload.eq(self.i.payload),
         ]
+        identity = self._identity(m, place)
         with m.FSM():
             self._read(m, kind, left, own, place)
             with m.State("CHOOSE"):
@@ -148,30 +175,24 @@ class Executor(wiring.Component):
                     m.next = "SKIP"
             with m.State("SKIP"):
                 # What a payload has that nobody asked for.
-                m.d.comb += self.i.ready.eq((left != 0) & (kind != FrameType.ECHO))
+                m.d.comb += self.i.ready.eq((left != 0) & (kind != _code(FrameType.ECHO)))
                 with m.If(takes):
                     m.d.sync += left.eq(left - 1)
-                with m.If((left == 0) | (kind == FrameType.ECHO)):
+                with m.If((left == 0) | (kind == _code(FrameType.ECHO))):
                     m.next = "CLAIM"
-            with m.State("CLAIM"):
-                m.d.comb += self.wants.eq(1)
-                with m.If(self.free):
-                    m.next = "ANSWER"
-            with m.State("ANSWER"):
-                m.d.comb += self.wants.eq(1)
-                self._answer(m, kind, left, fault, first, place, takes)
+            self._restart(m, kind)
+            self._answer(m, kind, left, fault, first, place, takes, identity)
             if self.tests:
                 with m.State("BEGIN"):
-                    with m.If(~self.restarting):
-                        m.d.comb += self.test_start.eq(1)
-                        m.next = "TEST"
+                    m.d.comb += self.test_start.eq(1)
+                    m.next = "TEST"
                 with m.State("TEST"), m.If(self.test_done):
                     m.d.sync += first.eq(self.test_right)
                     m.next = "SKIP"
             with m.State("COMMIT"):
-                m.d.comb += [self.wants.eq(1), self.commit.eq(1)]
+                m.d.comb += self.commit.eq(1)
                 for command, answer in _ANSWERS.items():
-                    with m.If(kind == command):
+                    with m.If(kind == _code(command)):
                         m.d.comb += self.kind.eq(answer)
                 with m.If(fault != 0):
                     m.d.comb += self.kind.eq(FrameType.ERROR)
@@ -179,6 +200,7 @@ class Executor(wiring.Component):
                     m.next = "FINISH"
             with m.State("FINISH"):
                 m.d.comb += self.executed.eq(1)
+                m.d.sync += self.wants.eq(0)
                 m.next = "TYPE"
         return m
 
@@ -186,7 +208,8 @@ class Executor(wiring.Component):
         """The three bytes before a payload."""
         with m.State("TYPE"):
             m.d.comb += self.i.ready.eq(1)
-            m.d.sync += [kind.eq(self.i.payload), place.eq(0)]
+            known = self.i.payload[_CODE_BITS:] == FrameType.IDENTIFY >> _CODE_BITS
+            m.d.sync += [kind.eq(Mux(known, self.i.payload, _NONE)), place.eq(0)]
             with m.If(self.i.valid):
                 m.next = "LOW"
         with m.State("LOW"):
@@ -210,7 +233,7 @@ class Executor(wiring.Component):
             m.next = "SKIP"
 
         with m.Switch(kind):
-            with m.Case(FrameType.TOKENS):
+            with m.Case(_code(FrameType.TOKENS)):
                 m.next = "FIRST"
                 with m.If(~own):
                     refuse(Fault.NETWORK)
@@ -218,24 +241,28 @@ class Executor(wiring.Component):
                     refuse(Fault.NOT_READY)
                 with m.Elif(left < _TOKENS_HEADER):
                     refuse(Fault.SHORT)
-            with m.Case(FrameType.COUNTERS):
+            with m.Case(_code(FrameType.COUNTERS)):
                 m.next = "COUNTERS"
                 with m.If(left == 0):
                     refuse(Fault.SHORT)
-            with m.Case(FrameType.LOAD):
+            with m.Case(_code(FrameType.LOAD)):
                 if self.loads:
                     m.next = "LOAD"
                     with m.If(left == 0):
                         refuse(Fault.SHORT)
                 else:
                     refuse(Fault.WITHOUT)
-            with m.Case(FrameType.SELFTEST):
+            with m.Case(_code(FrameType.SELFTEST)):
                 if self.tests:
-                    m.d.comb += self.restart.eq(1)
-                    m.next = "BEGIN"
+                    m.next = "SEIZE"
                 else:
                     refuse(Fault.WITHOUT)
-            with m.Case(FrameType.IDENTIFY, FrameType.RESET, FrameType.ECHO):
+            with m.Case(_code(FrameType.RESET)):
+                m.next = "SEIZE"
+            with m.Case(_code(FrameType.IDENTIFY)):
+                if self.loads:
+                    m.next = "AWAIT"
+            with m.Case(_code(FrameType.ECHO)):
                 pass
             with m.Default():
                 refuse(Fault.COMMAND)
@@ -268,29 +295,59 @@ class Executor(wiring.Component):
                 m.next = "FINISH"
 
     def _load(self, m: Module, left: Signal, first: Signal, takes: Value) -> None:
-        """A byte that says where this is in the image, then some of it."""
+        """A byte that says where this is in the image, then some of it.
+
+        A frame of an image that none has begun is none's: nothing is done with it.
+        """
+        begun, settles = Signal(), Signal(range(self.settling))
         with m.State("LOAD"):
             m.d.comb += self.i.ready.eq(1)
             with m.If(takes):
-                m.d.comb += self.load_first.eq(self.i.payload[0])
                 m.d.sync += [first.eq(self.i.payload), left.eq(left - 1)]
                 m.next = "FILL"
+                with m.If(self.i.payload[0]):
+                    m.next = "SEIZE"
+        with m.State("AWAIT"), m.If(~self.load_waits):
+            m.next = "SKIP"
+        with m.State("RELOAD"), m.If(~self.load_waits):
+            m.d.comb += self.load_first.eq(1)
+            m.d.sync += begun.eq(1)
+            m.next = "FILL"
         with m.State("FILL"):
             m.d.comb += [
                 self.load.payload.eq(self.i.payload),
-                self.load.valid.eq(self.i.valid & (left != 0)),
-                self.i.ready.eq(self.load.ready & (left != 0)),
+                self.load.valid.eq(self.i.valid & begun & (left != 0)),
+                self.i.ready.eq((self.load.ready | ~begun) & (left != 0)),
             ]
             with m.If(takes):
                 m.d.sync += left.eq(left - 1)
             with m.If(left == 0):
                 m.next = "FINISH"
                 with m.If(first[1]):
-                    m.d.comb += self.load_last.eq(1)
                     m.next = "LOADED"
-        with m.State("LOADED"), m.If(self.load_done):
-            m.d.sync += first.eq(self.load_result)
+        with m.State("LOADED"), m.If(~self.load_busy):
+            m.d.sync += settles.eq(settles + 1)
+            with m.If(settles == self.settling - 1):
+                ended = begun & self.load_done
+                result = Mux(ended, self.load_result, LoadResult.DAMAGED)
+                m.d.sync += [first.eq(result), begun.eq(0), settles.eq(0)]
+                m.next = "SKIP"
+
+    def _restart(self, m: Module, kind: Value) -> None:
+        """The accelerator is reset while the outbox is ours: no answer stays half in it."""
+        with m.State("SEIZE"):
+            m.d.sync += self.wants.eq(1)
+            with m.If(self.free):
+                m.next = "RESTART"
+        with m.State("RESTART"):
+            m.d.comb += self.restart.eq(1)
             m.next = "SKIP"
+            if self.loads:
+                with m.If(kind == _code(FrameType.LOAD)):
+                    m.next = "RELOAD"
+            if self.tests:
+                with m.If(kind == _code(FrameType.SELFTEST)):
+                    m.next = "BEGIN"
 
     def _answer(
         self,
@@ -301,67 +358,77 @@ class Executor(wiring.Component):
         first: Signal,
         place: Signal,
         takes: Value,
+        identity: Value,
     ) -> None:
-        """The bytes of the answer."""
-
-        def give(byte: Value | Signal, count: int) -> None:
-            m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(byte)]
-            with m.If(self.o.ready):
-                m.d.sync += place.eq(place + 1)
-                with m.If(place == count - 1):
-                    m.next = "COMMIT"
-
-        with m.If(fault != 0):
-            give(Mux(place == 0, self.number, fault), 2)
-        with m.Else(), m.Switch(kind):
-            with m.Case(FrameType.IDENTIFY):
-                give(self._identity(m, place), IDENTITY_BYTES)
-            with m.Case(FrameType.ECHO):
-                m.d.comb += [
-                    self.o.valid.eq(self.i.valid & (left != 0)),
-                    self.o.payload.eq(self.i.payload),
-                    self.i.ready.eq(self.o.ready & (left != 0)),
-                ]
-                with m.If(takes):
-                    m.d.sync += left.eq(left - 1)
-                with m.If(left == 0):
-                    m.next = "COMMIT"
-            with m.Case(FrameType.COUNTERS):
-                self._counters(m, place, first)
-            with m.Case(FrameType.RESET):
-                m.d.comb += self.restart.eq(1)
+        """As many bytes as ``left`` says: those of ECHO as they come, others by words or bytes."""
+        held = Signal(8 * COUNTER_BYTES)
+        with m.State("CLAIM"):
+            m.d.sync += self.wants.eq(1)
+            with m.If(self.free):
+                m.next = "FETCH"
+                with m.If(fault != 0):
+                    m.d.sync += left.eq(2)
+                with m.Else(), m.Switch(kind):
+                    with m.Case(_code(FrameType.IDENTIFY)):
+                        m.d.sync += left.eq(IDENTITY_BYTES)
+                    with m.Case(_code(FrameType.COUNTERS)):
+                        m.d.sync += left.eq(COUNTER_BYTES * len(self.counters))
+                    with m.Case(_code(FrameType.ECHO)):
+                        m.next = "ECHO"
+                    with m.Case(_code(FrameType.RESET)):
+                        m.next = "COMMIT"
+                    with m.Default():
+                        m.d.sync += left.eq(1)
+        with m.State("ECHO"):
+            m.d.comb += [
+                self.o.valid.eq(self.i.valid & (left != 0)),
+                self.o.payload.eq(self.i.payload),
+                self.i.ready.eq(self.o.ready & (left != 0)),
+            ]
+            with m.If(takes):
+                m.d.sync += left.eq(left - 1)
+            with m.If(left == 0):
                 m.next = "COMMIT"
-            with m.Default():
-                give(first, 1)  # how a load or a test ended
+        words = Array(getattr(self, f"count_{k}") for k in range(len(self.counters)))
+        with m.State("FETCH"):
+            m.next = "HOLD"  # the table is a cycle behind
+        with m.State("HOLD"):
+            # A counter is kept while its bytes go, so that they belong together.
+            m.d.sync += held.eq(words[place[2:]])
+            with m.If(fault != 0):
+                m.d.sync += held[:16].eq(Cat(self.number, fault))
+            with m.Elif(kind == _code(FrameType.IDENTIFY)):
+                m.d.sync += held[:8].eq(identity)
+            with m.Elif(kind != _code(FrameType.COUNTERS)):
+                m.d.sync += held[:8].eq(first)  # how a load or a test ended
+            m.next = "GIVE"
+        with m.State("GIVE"):
+            m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(held[:8])]
+            with m.If(self.o.ready):
+                m.d.sync += [held.eq(held >> 8), place.eq(place + 1), left.eq(left - 1)]
+                with m.If((kind == _code(FrameType.IDENTIFY)) | place[:2].all()):
+                    m.next = "FETCH"
+                with m.If(left == 1):
+                    m.d.comb += self.clear.eq((kind == _code(FrameType.COUNTERS)) & first[0])
+                    m.next = "COMMIT"
 
     def _identity(self, m: Module, place: Signal) -> Value:
-        """Four bytes that may change, then those of a memory, which is a cycle behind."""
+        """Four bytes that may change, then those of a table, which a load writes a hash into."""
         m.submodules.identity = mem = memory.Memory(
-            shape=8, depth=len(self.identity), init=self.identity
+            shape=8,
+            depth=IDENTITY_BYTES,
+            init=[*bytes(_DYNAMIC_BYTES), *self.identity],
+            attrs={} if self.loads else {"ram_style": "logic"},
         )
         read = mem.read_port()
-        after = Mux(self.o.ready & self.o.valid, place + 1, place)
+        if self.loads:
+            write = mem.write_port()
+            m.d.comb += [
+                write.en.eq(self.write),
+                write.addr.eq(self.place + _NETWORK),
+                write.data.eq(self.byte),
+            ]
         flags = Cat(self.ready, Const(self.loads, 1), Const(self.tests, 1))
         changing = Cat(flags, Const(0, 5), self.increment, Const(0, 24 - INCREMENT_BITS))
-        m.d.comb += read.addr.eq((after - _DYNAMIC_BYTES)[: len(read.addr)])
-        return Mux(place < _DYNAMIC_BYTES, changing.word_select(place[:2], 8), read.data)
-
-    def _counters(self, m: Module, place: Signal, first: Signal) -> None:
-        """Each is kept while its four bytes go, so that they belong together."""
-        held, fresh = Signal(8 * COUNTER_BYTES), Signal()
-        values = Array(getattr(self, f"count_{k}") for k in range(len(self.counters)))
-        total = COUNTER_BYTES * len(self.counters)
-        m.d.comb += self.o.payload.eq(held[:8])
-        with m.If(~fresh):
-            m.d.sync += [held.eq(values[place[2:]]), fresh.eq(1)]
-        with m.Else():
-            m.d.comb += self.o.valid.eq(1)
-            with m.If(self.o.ready):
-                m.d.sync += [
-                    held.eq(held >> 8),
-                    place.eq(place + 1),
-                    fresh.eq(place[:2] != COUNTER_BYTES - 1),
-                ]
-                with m.If(place == total - 1):
-                    m.d.comb += self.clear.eq(first[0])
-                    m.next = "COMMIT"
+        m.d.comb += read.addr.eq(place)
+        return Mux(place[2:] == 0, changing.word_select(place[:2], 8), read.data)

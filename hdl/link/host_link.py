@@ -10,23 +10,23 @@ from amaranth.lib.wiring import In, Out
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.link import IDENTITY_BYTES, INBOX_OVERHEAD, INCREMENT_BITS
 from spikewright.golden.spec import TokenKind
+from spikewright.hdl.load import LOAD_SIGNATURE
+from spikewright.hdl.loader import NETWORK_SIGNATURE
 from spikewright.hdl.token import TokenLayout
 
 from .collector import STAMP_BITS, Collector
 from .deframer import Deframer
 from .endpoint import LINK_COUNTER_BITS, Endpoint
-from .executor import COUNTER_BYTES, Executor
+from .executor import COUNTER_BYTES, LOADED_BITS, Executor
 from .feeder import Feeder
 from .inbox import Inbox
 from .outbox import Outbox
+from .packer import WordPacker
 from .receiver import FrameReceiver
 from .sender import FrameSender
 from .uart import BYTES
 
-__all__ = ["RESTART_CYCLES", "HostLink", "LinkPlan"]
-
-RESTART_CYCLES = 32
-"""Of a reset of the accelerator; cores have registers without one, which must run empty."""
+__all__ = ["HostLink", "LinkPlan"]
 
 _TAG_BYTES = 4
 _HASH_BYTES = 32
@@ -37,6 +37,15 @@ _TEST_MEMBERS = {
     "testing": Out(1),
     "test_done": In(1),
     "test_right": In(1),
+}
+_LOAD_MEMBERS = {
+    "load": Out(LOAD_SIGNATURE),
+    "reload": Out(1),
+    "load_waits": In(1),
+    "load_done": In(1),
+    "load_result": In(LOADED_BITS),
+    "network_hash": In(NETWORK_SIGNATURE),
+    "tag": In(8 * _TAG_BYTES),
 }
 _SAMPLES = 256  # under way at most; more than queues and cores can hold
 
@@ -80,18 +89,21 @@ class HostLink(wiring.Component):
     ----------
     layouts, framed : of the accelerator's inputs, as ``Feeder``. output : layout of its output.
     steps_bits : of T; 0 where nothing is framed. counters : how many of 32 bits it has.
-    network, plan : hashes of 32 bytes. board : its name. sizes : of the buffers. tests : whether
-    there is a self-test.
+    network, plan : hashes of 32 bytes; a network of None is loaded. board : its name. sizes : of
+    the buffers. tests : whether there is a self-test.
 
     Members
     -------
     rx : In(stream), tx : Out(stream) of bytes. increment : In, tells the clock, or 0.
     o_0, o_1, ... : Out(stream), to the accelerator's inputs. i : In(stream), its output. steps :
     Out, T. count_0, count_1, ... : In, its counters. clear : Out, zeroes them. ready : In, its
-    network is there. restart : Out, from a flip-flop: it is to be reset, for ``RESTART_CYCLES`` in
-    which no token passes. connected : Out. test_start : Out, for a cycle: a self-test is to begin;
-    testing : Out, from then on it has the accelerator, until test_done : In, for a cycle in which
-    test_right : In says how it ended. These where it tests.
+    network is there. restart : Out, for a cycle: it is to be reset. connected : Out.
+    Where the network is loaded: load : Out(stream), reload : Out; load_done, load_result,
+    network_hash, tag : In, all as of ``Accelerator``. load_waits : In, something else fills it;
+    what the host loads waits.
+    Where it tests: test_start : Out, for a cycle: a self-test is to begin; testing : Out, from then
+    on it has the accelerator, until test_done : In, for a cycle in which test_right : In says how
+    it ended.
 
     Timing
     ------
@@ -112,20 +124,22 @@ class HostLink(wiring.Component):
         output: TokenLayout,
         steps_bits: int,
         counters: int,
-        network: bytes,
+        network: bytes | None,
         plan: bytes,
         board: str,
         sizes: LinkPlan,
         tests: bool = False,
     ) -> None:
-        if len(network) != _HASH_BYTES or len(plan) != _HASH_BYTES:
+        self.loads = network is None
+        self.network = bytes(_HASH_BYTES) if network is None else network  # 0: that of none
+        if len(self.network) != _HASH_BYTES or len(plan) != _HASH_BYTES:
             raise ConfigurationError(
-                f"a hash must have {_HASH_BYTES} bytes", found=f"{len(network)} and {len(plan)}"
+                f"a hash must have {_HASH_BYTES} bytes",
+                found=f"{len(self.network)} and {len(plan)}",
             )
         self.sizes = sizes
         self.tests = tests
         self.layouts = tuple(layouts)
-        self.network = network
         self.counted = counters if sizes.counters else 0
         widths = [32] * self.counted + [LINK_COUNTER_BITS] * 3
         if len(widths) > _MOST_COUNTERS or COUNTER_BYTES * len(widths) > sizes.longest:
@@ -148,9 +162,10 @@ class HostLink(wiring.Component):
             inputs=len(self.layouts),
             longest=sizes.longest,
             counters=widths,
-            loads=False,
+            loads=self.loads,
             tests=tests,
         )
+        self.packer = WordPacker()
         super().__init__(
             {
                 "rx": In(BYTES),
@@ -164,6 +179,7 @@ class HostLink(wiring.Component):
                 "ready": In(1),
                 "restart": Out(1),
                 "connected": Out(1),
+                **(_LOAD_MEMBERS if self.loads else {}),
                 **(_TEST_MEMBERS if tests else {}),
             }
         )
@@ -193,31 +209,25 @@ class HostLink(wiring.Component):
         anew = endpoint.connect
         for name in ("inbox", "outbox", "sender", "executor"):
             setattr(m.submodules, name, ResetInserter(anew)(getattr(self, name)))
-        again = Signal()
-        m.d.comb += again.eq(anew | self.executor.restart)
-        # Long enough for what is under way where registers have no reset.
-        left = Signal(range(RESTART_CYCLES))
-        with m.If(again):
-            m.d.sync += [self.restart.eq(1), left.eq(RESTART_CYCLES - 1)]
-        with m.Elif(left != 0):
-            m.d.sync += left.eq(left - 1)
-        with m.Else():
-            m.d.sync += self.restart.eq(0)
+        m.d.comb += self.restart.eq(anew | self.executor.restart)
         for name in ("feeder", "collector"):
-            setattr(m.submodules, name, ResetInserter(again)(getattr(self, name)))
+            setattr(m.submodules, name, ResetInserter(self.restart)(getattr(self, name)))
         wiring.connect(m, wiring.flipped(self.rx), deframer.i)
         wiring.connect(m, deframer.o, self.receiver.i)
         wiring.connect(m, self.sender.o, wiring.flipped(self.tx))
         self._join_line(m)
         self._join_commands(m)
-        self._join_accelerator(m, again)
+        self._join_accelerator(m)
+        if self.loads:
+            m.submodules.packer = ResetInserter(anew)(self.packer)
+            self._join_load(m)
         return m
 
     def _join_line(self, m: Module) -> None:
         """Receiver, endpoint, boxes and sender."""
         receiver, endpoint, inbox = self.receiver, self.endpoint, self.inbox
         outbox, sender, executor = self.outbox, self.sender, self.executor
-        own = int.from_bytes(self.network[:_TAG_BYTES], "little")
+        own = self.tag if self.loads else int.from_bytes(self.network[:_TAG_BYTES], "little")
         m.d.comb += [
             receiver.own.eq(own),
             inbox.write.eq(receiver.write),
@@ -270,7 +280,6 @@ class HostLink(wiring.Component):
         m.d.comb += [
             executor.number.eq(self.endpoint.send_ack),
             executor.ready.eq(self.ready),
-            executor.restarting.eq(self.restart),
             executor.increment.eq(self.increment),
             executor.done.eq(feeder.done),
             executor.open.eq(outbox.open),
@@ -308,22 +317,31 @@ class HostLink(wiring.Component):
             outbox.kind.eq(Mux(own, executor.kind, collector.kind)),
         ]
 
-    def _join_accelerator(self, m: Module, again: Signal) -> None:
+    def _join_load(self, m: Module) -> None:
+        """Bytes of images become words; what passes of a hash is kept."""
+        executor, packer = self.executor, self.packer
+        wiring.connect(m, executor.load, packer.i)
+        wiring.connect(m, packer.o, wiring.flipped(self.load))
+        m.d.comb += [
+            self.reload.eq(executor.load_first),
+            packer.clear.eq(executor.load_first),
+            executor.load_waits.eq(self.load_waits),
+            executor.load_busy.eq(packer.o.valid),
+            executor.load_done.eq(self.load_done),
+            executor.load_result.eq(self.load_result),
+            executor.write.eq(self.network_hash.write),
+            executor.place.eq(self.network_hash.place),
+            executor.byte.eq(self.network_hash.byte),
+        ]
+
+    def _join_accelerator(self, m: Module) -> None:
         """Its streams, and how long its samples take."""
         feeder, collector = self.feeder, self.collector
         sent, ended = Signal(), Signal()
-        m.d.comb += [
-            collector.i.payload.eq(self.i.payload),
-            collector.i.valid.eq(self.i.valid & ~self.restart),
-            self.i.ready.eq(collector.i.ready & ~self.restart),
-        ]
+        wiring.connect(m, wiring.flipped(self.i), collector.i)
         for k, outside in enumerate(self.outputs):
             inside = getattr(feeder, f"o_{k}")
-            m.d.comb += [
-                outside.payload.eq(inside.payload),
-                outside.valid.eq(inside.valid & ~self.restart),
-                inside.ready.eq(outside.ready & ~self.restart),
-            ]
+            wiring.connect(m, inside, wiring.flipped(outside))
             accepts = inside.valid & inside.ready
             with m.If(accepts):
                 m.d.comb += sent.eq(1)
@@ -349,5 +367,5 @@ class HostLink(wiring.Component):
             m.d.sync += begun.eq(1)
         with m.If(sent & ~begun & (under_way == 0)):
             m.d.sync += [began.eq(now), alone.eq(1)]
-        with m.If(again):
+        with m.If(self.restart):
             m.d.sync += [under_way.eq(0), begun.eq(0), alone.eq(0)]

@@ -18,7 +18,9 @@ def contents(size=64, seed=1):
 
 
 def words_of(data, offset, count):
-    return [int.from_bytes(data[offset + 2 * k : offset + 2 * k + 2], "big") for k in range(count)]
+    return [
+        int.from_bytes(data[offset + 2 * k : offset + 2 * k + 2], "little") for k in range(count)
+    ]
 
 
 def read(loader, flash, *, count, ready="1"):

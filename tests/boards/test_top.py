@@ -23,6 +23,7 @@ from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.link import LinkPlan
+from spikewright.hdl.loader import Loader
 from spikewright.hdl.plan import WeightStore
 from support.branching import branching, convolution, dense, inputs_of
 from support.chains import bounded_chain, inputs_for
@@ -165,9 +166,10 @@ def test_the_sample_waits_for_weights_from_the_flash():
     wiring.connect(m, test.outputs[0], accelerator.i)
     wiring.connect(m, accelerator.o, test.i)
     wiring.connect(m, loader.o, accelerator.load)
-    m.d.comb += loader.stop.eq(accelerator.loaded)
+    m.d.comb += loader.stop.eq(accelerator.load_done)
     flash = FlashModel(b"\xff" * 32 + image_bytes(accelerator.image) + b"more")
-    cycles = loader.latency + (len(accelerator.image) - 1) * loader.interval
+    each = loader.interval + Loader.interval - 1  # a word waits until it is taken
+    cycles = loader.latency + len(accelerator.image) * each - loader.interval + Loader.latency - 1
 
     async def bench(ctx):
         for now in range(cycles + 300):
@@ -202,7 +204,8 @@ def test_weights_that_are_loaded_need_a_flash():
     assert "set_io spi_flash_1x_0__cipo__io 17" in files["top.pcf"]
     with pytest.raises(
         ConfigurationError,
-        match=r"^weights that are loaded must have a flash to come from, found none on icebreaker;",
+        match=r"^a network that is loaded must have a flash to come from, or a host, found neither "
+        r"on icebreaker; build with --link, or generate with --weights block$",
     ):
         top(replace(board, flash=None))
 
@@ -237,19 +240,15 @@ def link_top(board, kind, accelerator):
         pll=board.plls[0],
         constraint_mhz=48.0,
         accelerator=accelerator,
-        plan_hash=bytes(32),
+        design=bytes(32),
         sizes=LinkPlan(inbox=256, outbox=256),
         wire=choose_wire(board, kind),
     )
 
 
-def test_the_flash_fills_no_weights_by_lines_of_the_link():
+def test_a_link_on_the_lines_of_the_flash_leaves_all_to_the_host():
     network, plan = loaded_parts()
     board, accelerator = get_board("icebreaker"), Accelerator(network=network, plan=plan)
-    assert link_top(board, "uart", accelerator).baud == 3_000_000
-    with pytest.raises(
-        ConfigurationError,
-        match="^a link on the flash's lines must have weights that are not in the flash, found"
-        " weights that icebreaker loads from there; give --link uart,",
-    ):
-        link_top(board, "spi", accelerator)
+    uart, spi = (link_top(board, kind, accelerator) for kind in ("uart", "spi"))
+    assert uart.baud == 3_000_000 and uart.loader.offset == board.flash.offset
+    assert spi.loader is None and spi.link.loads

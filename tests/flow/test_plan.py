@@ -9,12 +9,12 @@ from spikewright.flow.plan_file import (
     load_plan,
     plan_as_dict,
     plan_from_dict,
-    plan_hash,
     save_plan,
     with_depths,
 )
 from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.spec import Mode
+from spikewright.hdl.design import design_hash
 from spikewright.hdl.make_configs import core_configs
 from spikewright.hdl.plan import (
     CorePlan,
@@ -261,14 +261,15 @@ def test_depths_that_are_left_out_are_computed():
 
 def test_hash_tells_plans_apart():
     one, other = (default_plan(NETWORK, Mode.SETTLE, lanes=lanes) for lanes in (4, 5))
-    assert plan_hash(one) == plan_hash(default_plan(NETWORK, Mode.SETTLE, lanes=4))
-    assert plan_hash(one) != plan_hash(other)
-    assert re.fullmatch("[0-9a-f]{64}", plan_hash(one))
+    again = default_plan(NETWORK, Mode.SETTLE, lanes=4)
+    assert design_hash(NETWORK, one) == design_hash(NETWORK, again)
+    assert design_hash(NETWORK, one) != design_hash(NETWORK, other)
+    assert re.fullmatch("[0-9a-f]{64}", design_hash(NETWORK, one))
 
 
 def test_defaults_may_be_left_out():
     core = {"hosts": [{"population": "a"}], "lanes": 2}
-    plan = plan_from_dict({"schema": 5, "mode": "settle", "cores": [core]})
+    plan = plan_from_dict({"schema": 6, "mode": "settle", "cores": [core]})
     assert plan.cores == (CorePlan(hosts=hosts("a"), lanes=2),)
 
 
@@ -289,7 +290,7 @@ def host(data):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        (lambda d: d.update(schema=1), FileError, "^plan: the plan's schema must be 5, found 1;"),
+        (lambda d: d.update(schema=1), FileError, "^plan: the plan's schema must be 6, found 1;"),
         (lambda d: d.update(speed=1), ConfigurationError, "found unknown speed; the keys are"),
         (lambda d: d.pop("mode"), ConfigurationError, "found missing mode"),
         (lambda d: d.update(mode="fast"), ConfigurationError, "^plan, mode: must be one of step"),

@@ -7,6 +7,7 @@ from amaranth.hdl import ResetInserter, Signal
 from spikewright.golden.model import Model
 from spikewright.golden.spec import Decision, Identity, Mode, TokenKind
 from spikewright.hdl import Accelerator, MembraneStore
+from spikewright.hdl.restart import RESTART_CYCLES
 from support.branching import (
     branching,
     convolution,
@@ -259,3 +260,28 @@ def test_a_reset_in_the_middle_of_a_sample_starts_anew(mode, store):
     values_seen = [payload for kind, _, payload in seen if kind == SPIKE]
     assert values_seen == golden.values[0].tolist()
     assert [address for kind, address, _ in seen if kind == END] == golden.labels.tolist()
+
+
+@pytest.mark.parametrize("decision", [Decision.RAW, Decision.ARGMAX])
+def test_a_restart_takes_back_what_was_offered(decision):
+    """From the cycle behind it on, whoever was waiting for it; then it begins anew."""
+    network = bounded_chain((4, 3, 2), seed=2, decision=decision)
+    dut = Accelerator(network=network, plan=plan_for(network, Mode.COLLAPSED))
+
+    async def bench(ctx):
+        end = dut.inputs[0].layout.pack(np.array([END]), np.array([0]), np.array([0]))
+        ctx.set(dut.i.payload.as_value(), int(end[0]))
+        for _ in range(2):
+            ctx.set(dut.i.valid, 1)
+            await ctx.tick().until(dut.i.ready)
+            ctx.set(dut.i.valid, 0)
+            await ctx.tick().until(dut.o.valid)
+            ctx.set(dut.restart, 1)
+            await ctx.tick()
+            ctx.set(dut.restart, 0)
+            for _ in range(RESTART_CYCLES):
+                assert not ctx.get(dut.o.valid) and not ctx.get(dut.i.ready)
+                await ctx.tick()
+            assert not ctx.get(dut.o.valid) and ctx.get(dut.i.ready)
+
+    simulate(dut, bench)

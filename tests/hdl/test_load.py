@@ -1,68 +1,43 @@
-"""One stream fills several memories, one after the other."""
+"""An accelerator's memories are filled by one image; nothing is taken before."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from amaranth.hdl import Module, ResetInserter, Signal
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import ResetInserter, Signal
 
 from spikewright.golden.spec import Mode
 from spikewright.hdl import Accelerator
-from spikewright.hdl.load import LOAD_SIGNATURE, image_words, load_in_turn
-from spikewright.hdl.loaded_weights import LoadedWeights
+from spikewright.hdl.load import Segment, image_of, words_of, words_of_row
+from spikewright.hdl.loader import LoadResult
+from spikewright.hdl.make_envelope import with_envelope
 from spikewright.hdl.plan import WeightStore
+from spikewright.hdl.restart import RESTART_CYCLES
 from support.branching import branching, convolution, dense
 from support.chains import bounded_chain
-from support.graphs import plan_for
+from support.graphs import check_graph, plan_for
+from support.loading import send_image
 from support.streams import simulate
 
 SPRAM = WeightStore.SPRAM
 
 
-def test_image_words():
-    assert image_words([0x12345, 0x0FFFF], 17) == [0x2345, 1, 0xFFFF, 0]
-    assert image_words([5], 3) == [5]
+def test_words():
+    assert words_of(b"\1\2\3\4") == [0x0201, 0x0403]
+    assert words_of_row(0x12345, 17) == (0x2345, 1)
+    assert words_of_row(5, 3) == (5,)
 
 
-class Several(wiring.Component):
-    """Three memories behind one stream."""
-
-    def __init__(self):
-        self.parts = [
-            LoadedWeights(rows=[10 * k + row for row in range(k + 1)], width=8) for k in range(3)
-        ]
-        super().__init__({"load": In(LOAD_SIGNATURE), "loaded": Out(1)})
-
-    def elaborate(self, platform):
-        m = Module()
-        m.submodules += self.parts
-        m.d.comb += self.loaded.eq(load_in_turn(m, self.load, self.parts))
-        return m
-
-
-def test_parts_take_their_words_in_turn():
-    several = Several()
-    words = [word for part in several.parts for word in part.words]
-    assert words == [0, 10, 11, 20, 21, 22]
-
-    async def bench(ctx):
-        for word in words:
-            assert ctx.get(several.load.ready) and not ctx.get(several.loaded)
-            ctx.set(several.load.payload, word)
-            ctx.set(several.load.valid, 1)
-            await ctx.tick()
-        assert ctx.get(several.loaded) and not ctx.get(several.load.ready)
-        ctx.set(several.load.payload, 99)
-        await ctx.tick()
-        for part in several.parts:
-            for row, value in enumerate(part.rows):
-                ctx.set(part.address, row)
-                await ctx.tick().repeat(part.latency)
-                assert ctx.get(part.row) == value
-
-    simulate(several, bench)
+def test_an_image_as_the_page_has_it():
+    """Byte for byte, for those who write their own."""
+    rows = ((0x0102,), (0x0304,))
+    words = image_of(
+        [Segment(memory=2, first=5, rows=rows)], design=bytes(range(32)), network=bytes(32)
+    )
+    assert words[:2] == [0x0100, 0x0302]
+    assert words[16:34] == [0] * 18
+    assert words[34:40] == [2, 5, 2, 0x0102, 0x0304, 0xFFFF]
+    assert len(words) == 42
 
 
 def test_nothing_to_load_costs_nothing():
@@ -88,41 +63,67 @@ def test_the_image_is_of_all_memories_in_order():
     network = branching({"x": (2, 5, 5), "y": (4,)}, populations, wires, seed=4)
     plan = with_stores(plan_for(network, Mode.SETTLE, lanes=3), SPRAM, SPRAM)
     accelerator = Accelerator(network=network, plan=plan)
-    memories = [memory for core in accelerator.cores for memory in core.loads]
-    assert len(memories) == 3
-    assert accelerator.image == [word for memory in memories for word in memory.words]
+    assert [(core, what) for core, what, _ in accelerator.loading] == [
+        (0, "weights of x"),
+        (0, "weights of y"),
+        (1, "weights of a"),
+    ]
+    place = 34
+    for number, (_, _, memory) in enumerate(accelerator.loading):
+        assert accelerator.image[place : place + 3] == [number, 0, len(memory.rows)]
+        place += 3 + len(memory.rows) * -(-memory.width // 16)
+    assert accelerator.image[place] == 0xFFFF
+    assert len(accelerator.image) == place + 3
+
+
+GIVEN = {"x": np.random.default_rng(8).integers(0, 4, (3, 12))}
+
+
+def chain(seed):
+    return bounded_chain((12, 9, 4), seed=seed)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_one_design_computes_whatever_is_loaded(mode):
+    """Networks of one shape, one after the other; a restart in between keeps the network."""
+    plan = with_envelope(chain(1), plan_for(chain(1), mode, lanes=3), headroom=3)
+    for seed in (1, 2, 3):
+        check_graph(chain(seed), plan, GIVEN, built=chain(1))
 
 
 @pytest.mark.parametrize("stores", [(SPRAM, SPRAM), (WeightStore.BLOCK, SPRAM)])
 def test_no_token_is_taken_before_all_is_there(stores):
-    """Also after a reset, which forgets that it was loaded."""
+    """A reset forgets that it was loaded, a restart does not."""
     network = bounded_chain((4, 3, 2), seed=2)
     plan = with_stores(plan_for(network, Mode.COLLAPSED), *stores)
     accelerator = Accelerator(network=network, plan=plan)
     reset = Signal()
     words = accelerator.image
 
+    async def settled(ctx):
+        for _ in range(RESTART_CYCLES):
+            assert not ctx.get(accelerator.i.ready)
+            await ctx.tick()
+
     async def bench(ctx):
         ctx.set(accelerator.i.valid, 1)
         ctx.set(accelerator.i.payload.kind, 2)
         ctx.set(accelerator.o.ready, 1)
         for _ in range(2):
-            for index, word in enumerate(words):
-                assert not ctx.get(accelerator.i.ready), index
-                assert not ctx.get(accelerator.loaded)
-                ctx.set(accelerator.load.payload, word)
-                ctx.set(accelerator.load.valid, 1)
-                await ctx.tick()
-            ctx.set(accelerator.load.valid, 0)
+            await settled(ctx)
+            assert not ctx.get(accelerator.i.ready) and not ctx.get(accelerator.loaded)
+            assert await send_image(ctx, accelerator, words) == LoadResult.WELL
+            await settled(ctx)
             assert ctx.get(accelerator.loaded) and ctx.get(accelerator.i.ready)
-            for _ in range(100):
-                await ctx.tick()
-                if ctx.get(accelerator.o.valid) and ctx.get(accelerator.o.payload.kind) == 2:
-                    break
-            else:
-                raise AssertionError("no END")
+            await ctx.tick().until(accelerator.o.valid & (accelerator.o.payload.kind == 2))
+            ctx.set(accelerator.restart, 1)
+            await ctx.tick()
+            ctx.set(accelerator.restart, 0)
+            await settled(ctx)
+            assert ctx.get(accelerator.loaded) and ctx.get(accelerator.i.ready)
             ctx.set(reset, 1)
             await ctx.tick()
             ctx.set(reset, 0)
+            assert not ctx.get(accelerator.loaded)
 
     simulate(ResetInserter(reset)(accelerator), bench)

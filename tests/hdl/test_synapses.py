@@ -121,8 +121,9 @@ def test_random_windows(seed):
         extra=rng.choice((0, 0, 3)),
         spare=rng.choice((0, 2)),
         first_group=rng.choice((0, 0, 5)),
-        weights=rng.choice(list(WeightStore)),
+        weights=(weights := rng.choice(list(WeightStore))),
         membranes=rng.choice(TWO_PORTS),
+        loads=weights is WeightStore.BLOCK and rng.random() < 0.5,
     )
 
 

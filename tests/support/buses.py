@@ -102,6 +102,7 @@ def simulate_bus(case, folder, interface, *, seed=1):
         "interface": str(interface),
         "seed": seed,
         "registers": section["registers"],
+        "network": accelerator.network.content_hash,
         "image": list(accelerator.image) if accelerator.loading else [],
         "counters": [
             r["name"] for r in section["registers"]

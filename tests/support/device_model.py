@@ -69,7 +69,8 @@ class DeviceModel:
     """The device's end of the line; ``now`` goes up from call to call.
 
     ``command_s``, ``token_s``: seconds that a command and each of its tokens take. ``latency_s``:
-    from a sample's END to its result. ``ready``: whether the network is there.
+    from a sample's END to its result. ``ready``: whether the network is there. ``memories``: (rows,
+    words of a row) of those that are loaded, what is in them in ``rows``.
     """
 
     accelerator: Accelerator
@@ -80,7 +81,7 @@ class DeviceModel:
     outbox: int = 512
     longest: int = 128
     increment: int = 0
-    image_words: int = 0
+    memories: list[tuple[int, int]] = field(default_factory=list)
     ready: bool = True
     stored: bool | None = None
     counts: list[int] = field(default_factory=lambda: [0])
@@ -97,7 +98,9 @@ class DeviceModel:
     def __post_init__(self) -> None:
         self.to_host = bytearray()
         self.line = [0, 0, 0]  # bad, missed, repeated
-        self.loading: bytearray | None = None
+        self.rows: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.filled: set[int] = set()
+        self.refused = 0
         self.reset()
 
     def reset(self) -> None:
@@ -113,6 +116,7 @@ class DeviceModel:
         self.results: deque[tuple[float, list[int]]] = deque()
         self.awaited = self.done = self.next_out = 0
         self.busy: tuple[float, tuple] | None = None
+        self.loading: bytearray | None = None
         self.accelerator.reset()
 
     # --- bytes ----------------------------------------------------------------------------------
@@ -274,7 +278,7 @@ class DeviceModel:
             self._answer(*found)
 
     def _identify(self, payload: bytes, tag: bytes, now: float):
-        flags = self.ready | (self.image_words > 0) << 1 | (self.stored is not None) << 2
+        flags = self.ready | (bool(self.memories)) << 1 | (self.stored is not None) << 2
         body = struct.pack("<B", flags) + self.increment.to_bytes(3, "little")
         body += struct.pack("<HHH", self.inbox, self.outbox, self.longest)
         body += bytes([len(self.accelerator.inputs), len(self.counts) + 3])
@@ -317,23 +321,69 @@ class DeviceModel:
         return [port.word(SPIKE, first + k, value) for k, value in enumerate(values) if value]
 
     def _load(self, payload: bytes, tag: bytes, now: float):
-        if not self.image_words:
+        if not self.memories:
             return 6
         if not payload:
             return 5
         if payload[0] & 1:
-            self.ready, self.loading = False, bytearray()
+            self.loading = bytearray()
+            self._reset_command(b"", tag, now)
         if self.loading is not None:
+            before = len(self.loading)
             self.loading += payload[1:]
+            if before < 68 <= len(self.loading):
+                self._head(bytes(self.loading[:68]))
         if not payload[0] & 2:
             return None
         image, self.loading = bytes(self.loading or b""), None
-        if len(image) != 32 + 2 * self.image_words + 4:
-            return 147, b"\2"
-        if zlib.crc32(image[:-4]) != struct.unpack("<I", image[-4:])[0]:
-            return 147, b"\1"
-        self.network, self.ready = image[:32], True
-        return 147, b"\0"
+        found = self._image(image)
+        self.ready = self.ready or found == 0
+        return 147, bytes([found])
+
+    def _head(self, head: bytes) -> None:
+        """What is there is another one from here on, or nothing of this is taken."""
+        base = head[32:36]
+        self.refused = 0
+        if head[:32] != self.plan:
+            self.refused = 3
+        elif any(base) and not (self.ready and base == self.network[:4]):
+            self.refused = 4
+        else:
+            self.network, self.ready = head[36:], False
+            if not any(base):
+                self.filled = set()
+
+    def _image(self, image: bytes) -> int:
+        """Code of LOADED; fills the rows until something is wrong."""
+        if len(image) < 68:
+            return 1
+        if self.refused:
+            return self.refused
+        words = [low | high << 8 for low, high in zip(image[68::2], image[69::2], strict=False)]
+        at = 0
+        while at < len(words) and words[at] != 0xFFFF:
+            if len(words) < at + 3:
+                return 1
+            memory, first, count = words[at : at + 3]
+            at += 3
+            if memory >= len(self.memories) or first + count > self.memories[memory][0]:
+                return 1
+            depth, width = self.memories[memory]
+            if (first, count) == (0, depth):
+                self.filled.add(memory)
+            if not count:
+                return 1
+            if len(words) < at + count * width:
+                return 1
+            for row in range(first, first + count):
+                self.rows[memory, row] = tuple(words[at : at + width])
+                at += width
+        end = 68 + 2 * (at + 1)
+        if len(image) < end + 4 or zlib.crc32(image[:end]) != int.from_bytes(
+            image[end : end + 4], "little"
+        ):
+            return 1
+        return 0 if len(self.filled) == len(self.memories) else 2
 
     def _counters(self, payload: bytes, tag: bytes, now: float):
         if not payload:

@@ -11,6 +11,9 @@ from amaranth.sim import Simulator
 from spikewright.golden.model import Model
 from spikewright.golden.spec import Encoding, Mode, Network, TokenKind
 from spikewright.hdl import Accelerator, CorePlan, HardwarePlan, Host, MembraneStore, sized
+from spikewright.hdl.load import LoadResult
+
+from .loading import send_image
 
 __all__ = ["Seen", "check_graph", "plan_for", "simulate_graph"]
 
@@ -93,10 +96,11 @@ def simulate_graph(
     valid: str = "1",
     ready: str = "1",
     limit: int = 60000,
+    image: Sequence[int] = (),
 ) -> Seen:
     """Send every input its tokens and watch the output and all probes for ``samples`` samples.
 
-    Fails where an offer is withdrawn or changes, or nothing ends within ``limit`` cycles.
+    An ``image`` is loaded before. Fails where an offer is withdrawn or changes, or nothing ends within ``limit`` cycles.
     """
     seen = Seen(cycles=0, streams={"output": []}, counters=[])
     layouts = {"output": dut.output_layout}
@@ -115,6 +119,8 @@ def simulate_graph(
         offering = dict.fromkeys(queues, False)
         held: dict[str, int] = {}
         ends = 0
+        if image:
+            assert await send_image(ctx, dut, image) == LoadResult.WELL
         for now in range(limit):
             for member, queue in queues.items():
                 stream = getattr(dut, member)
@@ -201,8 +207,12 @@ def check_graph(
     valid: str = "1",
     ready: str = "1",
     limit: int = 60000,
+    built: Network | None = None,
 ) -> Seen:
-    """Run samples back to back; every population must send what the golden model says."""
+    """Run samples back to back; every population must send what the golden model says.
+
+    The hardware is that of the network ``built``, into which this one is loaded.
+    """
     mode = plan.mode
     alone = len(network.inputs) == 1
     given = inputs[network.inputs[0].name] if alone else dict(inputs)
@@ -211,8 +221,11 @@ def check_graph(
     )
     samples = len(next(iter(inputs.values())))
     sent = {name: input_tokens(network, name, x, mode, steps) for name, x in inputs.items()}
-    dut = Accelerator(network=network, plan=plan)
-    seen = simulate_graph(dut, sent, samples=samples, valid=valid, ready=ready, limit=limit)
+    dut = Accelerator(network=built or network, plan=plan)
+    image = dut.image if built is None else Accelerator(network=network, plan=plan).image
+    seen = simulate_graph(
+        dut, sent, samples=samples, valid=valid, ready=ready, limit=limit, image=image
+    )
     for population in network.order():
         name = population.name
         found = by_step(seen.streams[name])

@@ -5,10 +5,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from spikewright.flow.plan_file import plan_hash
 from spikewright.golden.spec import Network
 from spikewright.hdl import Accelerator, HardwarePlan
 from spikewright.hdl.counters import COUNTERS
+from spikewright.hdl.design import design_hash
 from spikewright.hdl.link import HostLink, LinkPlan
 from spikewright.hdl.link.uart import BYTES
 
@@ -24,6 +24,7 @@ class _Design(wiring.Component):
 
     def __init__(self, network: Network, plan: HardwarePlan, sizes: LinkPlan) -> None:
         self.accelerator = Accelerator(network=network, plan=plan)
+        self.loads = self.accelerator.loader is not None
         inputs = self.accelerator.inputs
         framed = [each.encoder is not None for each in inputs]
         ports = self.accelerator.counters
@@ -35,8 +36,8 @@ class _Design(wiring.Component):
             output=self.accelerator.output_layout,
             steps_bits=network.max_steps.bit_length() if any(framed) else 0,
             counters=len(self.counters),
-            network=bytes.fromhex(network.content_hash),
-            plan=bytes.fromhex(plan_hash(plan)),
+            network=None if self.loads else bytes.fromhex(network.content_hash),
+            plan=bytes.fromhex(design_hash(network, plan)),
             board="simulated",
             sizes=sizes,
         )
@@ -45,13 +46,26 @@ class _Design(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.link = ResetInserter(self.reset)(self.link)
-        m.submodules.accelerator = ResetInserter(self.link.restart)(self.accelerator)
+        m.submodules.accelerator = accelerator = self.accelerator
         for sender, each in zip(self.link.outputs, self.accelerator.inputs, strict=True):
             wiring.connect(m, sender, getattr(self.accelerator, each.member))
         wiring.connect(m, self.accelerator.o, self.link.i)
         wiring.connect(m, wiring.flipped(self.rx), self.link.rx)
         wiring.connect(m, self.link.tx, wiring.flipped(self.tx))
-        m.d.comb += [self.accelerator.clear.eq(self.link.clear), self.link.ready.eq(1)]
+        m.d.comb += [
+            accelerator.clear.eq(self.link.clear),
+            accelerator.restart.eq(self.link.restart),
+            self.link.ready.eq(accelerator.loaded if self.loads else 1),
+        ]
+        if self.loads:
+            wiring.connect(m, self.link.load, accelerator.load)
+            wiring.connect(m, accelerator.network_hash, self.link.network_hash)
+            m.d.comb += [
+                accelerator.reload.eq(self.link.reload),
+                self.link.load_done.eq(accelerator.load_done),
+                self.link.load_result.eq(accelerator.load_result),
+                self.link.tag.eq(accelerator.tag),
+            ]
         for k, counter in enumerate(self.counters):
             m.d.comb += getattr(self.link, f"count_{k}").eq(counter)
         if self.link.steps_bits:

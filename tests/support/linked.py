@@ -51,6 +51,7 @@ def model_of(folder: Path, manifest: Manifest, answer, **settings) -> DeviceMode
     data = json.loads((folder / "generated" / manifest.mode / "manifest.json").read_text())
     known = {
         "network": bytes.fromhex(manifest.network_hash),
+        "memories": [] if manifest.load is None else list(manifest.load.memories),
         "plan": bytes.fromhex(data["plan"]["hash"]),
         "counts": list(range(100, 100 + len(manifest.counter_ports))),
     }

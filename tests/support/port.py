@@ -14,6 +14,7 @@ from spikewright.hdl.plan import MembraneStore, WeightStore
 from spikewright.hdl.synapses import Synapses, natural_latency, operand_shape
 from spikewright.hdl.token import Axes, TokenLayout
 
+from .loading import fill
 from .streams import simulate
 
 __all__ = ["Port", "Run", "random_spikes", "run", "scatter"]
@@ -137,6 +138,7 @@ def run(
     weights: WeightStore = WeightStore.BLOCK,
     membranes: MembraneStore = MembraneStore.LUTRAM,
     held: bool = False,
+    loads: bool = False,
 ) -> Run:
     """Feed spikes and read all membranes.
 
@@ -154,6 +156,7 @@ def run(
         "operand_shape": shape,
         "shift": shift,
         "store": weights,
+        "loads": loads or weights is WeightStore.SPRAM,
         "held": held,
     }
     natural = natural_latency(
@@ -195,11 +198,8 @@ def _bench(synapses, lanes, layout, spikes, rng, gaps, result, words):
             await ctx.tick()
         ctx.set(lanes.sweep_writes, 0)
         ctx.set(lanes.write_enable, 0)
-        for word in [word for memory in synapses.loads for word in memory.words]:
-            ctx.set(synapses.load.payload, word)
-            ctx.set(synapses.load.valid, 1)
-            await ctx.tick()
-        assert not synapses.loads or ctx.get(synapses.loaded)
+        if synapses.loaded is not None:
+            await fill(ctx, synapses.load, synapses.loaded)
         queue, now, fresh = list(spikes), 0, True
         while queue or ctx.get(synapses.busy) or ctx.get(lanes.busy):
             offer = bool(queue) and (not fresh or rng.random() >= gaps)

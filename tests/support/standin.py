@@ -22,10 +22,10 @@ LAYOUT = Layout(
 )
 
 VERILOG = """
-module accelerator(clk, rst, clear, i__payload, i__valid, i__ready, o__payload, o__valid, o__ready,
+module accelerator(clk, rst, clear, restart, i__payload, i__valid, i__ready, o__payload, o__valid, o__ready,
     counters__cycles, counters__core0__rows, counters__core0__synops, counters__core0__spikes_in,
     counters__core0__spikes_out, counters__core0__stalls, counters__core0__busy);
-  input clk, rst, clear, i__valid, o__ready;
+  input clk, rst, clear, restart, i__valid, o__ready;
   input [8:0] i__payload;
   output i__ready, o__valid;
   output [8:0] o__payload;

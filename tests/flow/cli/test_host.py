@@ -1,9 +1,8 @@
 """``spikewright run``, ``watch``, ``load`` and ``ports``, on a device behind a terminal."""
 
 import json
+import re
 import shutil
-import struct
-import zlib
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -12,11 +11,18 @@ import pytest
 
 from spikewright.flow.host import transport
 from spikewright.flow.plan import default_plan
-from spikewright.golden.errors import ConfigurationError, FileError, LinkError, MismatchError
+from spikewright.golden.errors import (
+    ConfigurationError,
+    FileError,
+    LinkError,
+    MismatchError,
+    UnsupportedError,
+)
 from spikewright.golden.spec import Mode
 from support.chains import bounded_chain, inputs_for
 from support.cli import spikewright
 from support.linked import golden_device, make_project
+from support.loading import loadable_projects
 from support.pty_device import on_terminal
 
 
@@ -73,10 +79,11 @@ def test_which_link_is_simulated(project, tmp_path, monkeypatch, port, built, wa
     asked = []
 
     @contextmanager
-    def simulated(project, mode, board, *, link, working):
+    def simulated(project, mode, board, *, link, working, boots):
+        assert boots
         asked.append((board, link))
         with on_terminal(device) as path:
-            yield SimpleNamespace(port=f"spi:{path}", baud=6_000_000)
+            yield SimpleNamespace(port=f"spi:{path}", baud=6_000_000, waits=False)
 
     device = project.device(increment=1 << 18)
     monkeypatch.setattr("spikewright.flow.build_stage.simulated_board", simulated)
@@ -88,6 +95,32 @@ def test_which_link_is_simulated(project, tmp_path, monkeypatch, port, built, wa
     assert asked == [wanted]
     assert "samples a second of the line" in made.stdout
     assert "samples a second in the device" in made.stdout
+
+
+def test_simulated_boards_that_load(tmp_path, monkeypatch):
+    """What a board waits for is loaded; of ``load`` only what it is held against is there."""
+    pair = loadable_projects(tmp_path)
+    np.savez(pair.a.folder / "samples.npz", x=pair.x.astype(np.float32))
+    asked = []
+
+    @contextmanager
+    def simulated(project, mode, board, *, link, working, boots):
+        asked.append((project.root.name, boots))
+        each = getattr(pair, project.root.name)
+        values = {"x": pair.x}
+        device, _ = golden_device(each.folder, each.network, each.manifest, values, ready=False)
+        with on_terminal(device) as path:
+            yield SimpleNamespace(port=path, baud=6_000_000, waits=True)
+
+    monkeypatch.setattr("spikewright.flow.build_stage.simulated_board", simulated)
+    for name in "abc":
+        known = {"schema": 1, "hardware": {"mode": "collapsed"}}
+        (tmp_path / name / "summary.json").write_text(json.dumps(known))
+    sim = ("--port", "sim:ulx3s-85f")
+    assert "equal to golden" in spikewright("run", "a", *sim, "--check", cwd=tmp_path).stdout
+    spikewright("load", "b", *sim, cwd=tmp_path)
+    spikewright("load", "c", "--from", "b", *sim, cwd=tmp_path)
+    assert asked == [("a", True), ("b", False), ("b", True)]
 
 
 def test_run_on_a_device_that_is_wrong(project, tmp_path):
@@ -132,17 +165,37 @@ def test_watch(project, tmp_path):
 
 
 def test_load(project, tmp_path):
-    body = bytes(range(32)) + struct.pack("<3H", 1, 2, 3)
-    (tmp_path / "image").write_bytes(body + struct.pack("<I", zlib.crc32(body)))
-    device = project.device(image_words=3)
+    pair = loadable_projects(tmp_path)
+    a, b, c = (getattr(pair, name) for name in "abc")
+    device, _ = golden_device(a.folder, a.network, a.manifest, {"x": pair.x}, ready=False)
+    size = b.manifest.load.image.stat().st_size
     with on_terminal(device) as port:
-        made = spikewright("load", "image", "--port", port, cwd=tmp_path)
-        assert bytes(range(32)).hex() in made.stdout
-        wrong = spikewright("load", "none", "--port", port, cwd=tmp_path, ok=False)
-        assert wrong.returncode == FileError.exit_code and "must be readable" in wrong.stderr
-        made = spikewright("run", project.folder, "--port", port, cwd=tmp_path, ok=False)
-        assert made.returncode == LinkError.exit_code and "spikewright load IMAGE" in made.stderr
-    assert device.network == bytes(range(32))
+
+        def load(*arguments, **given):
+            return spikewright("load", *arguments, "--port", port, cwd=tmp_path, **given)
+
+        said = load("b").stdout
+        assert b.network.content_hash in said.replace("\n", "")
+        assert f"network chain-2, {b.network.content_hash}: {size:,} bytes in " in " ".join(
+            said.split()
+        )
+        wrong = load("c", "--from", "a", ok=False)
+        assert wrong.returncode == LinkError.exit_code and "without --from" in wrong.stderr
+        sent = int(re.search(r"([\d,]+) bytes", load("c", "--from", "b").stdout)[1])
+        assert 0 < sent < size / 2
+        wrong = load("none", ok=False)
+        assert wrong.returncode == FileError.exit_code and "must be a project" in wrong.stderr
+        wrong = load(project.folder, ok=False)
+        assert wrong.returncode == LinkError.exit_code
+        assert "generate with --like the project of its bitstream" in wrong.stderr
+        wrong = spikewright("run", "a", "--port", port, cwd=tmp_path, ok=False)
+        assert wrong.returncode == LinkError.exit_code
+        assert f"run: spikewright load a --port {port}" in wrong.stderr
+    assert device.network == bytes.fromhex(c.network.content_hash)
+    with on_terminal(project.device()) as port:
+        wrong = spikewright("load", "b", "--port", port, cwd=tmp_path, ok=False)
+        assert wrong.returncode == UnsupportedError.exit_code
+        assert "must have memories that are loaded, found none" in wrong.stderr
 
 
 def test_ports(tmp_path, monkeypatch):

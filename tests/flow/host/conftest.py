@@ -11,6 +11,7 @@ from spikewright.golden.spec import Mode
 from support.chains import bounded_chain, inputs_for
 from support.line import Line
 from support.linked import golden_device, make_project
+from support.loading import loadable_projects
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +34,9 @@ def chain(tmp_path_factory):
         folder=folder, network=network, manifest=manifest, x=x, expected=expected,
         device=lambda **settings: device(**settings)[0], opened=opened,
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory):
+    """Networks for one design, as ``loadable_projects``."""
+    return loadable_projects(tmp_path_factory.mktemp("pair"))

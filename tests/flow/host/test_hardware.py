@@ -1,5 +1,7 @@
 """The host and the hardware, which were written from the same page, with a line between them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from support.chains import bounded_chain, inputs_for
 from support.line import Hostility, Line
 from support.link_hardware import LinkedHardware
 from support.linked import golden_device, make_project
+from support.loading import loadable
 
 GOOD = Hostility(delay_s=1e-3)
 HOSTILE = Hostility(
@@ -49,3 +52,32 @@ def test_answers_are_the_golden_models(tmp_path, mode, hostility, seed):
             assert alone.latency_cycles is not None and device.statistics.again == 0
             assert counters.cores["h0"]["spikes_in"] == np.count_nonzero(x[1])
         assert device.echo(bytes(range(100, 200))) == bytes(range(100, 200))
+
+
+@pytest.mark.rest
+@pytest.mark.parametrize(("hostility", "seed"), [(GOOD, 0), (HOSTILE, 1)])
+def test_networks_that_are_loaded(tmp_path, hostility, seed):
+    """Two of one shape, and other thresholds: the hardware computes what it was loaded with."""
+    a, b = (bounded_chain((7, 5, 3), seed=seed) for seed in (1, 2))
+    hidden = a.population("h0")
+    soma = replace(hidden.soma, threshold=hidden.soma.threshold + 1)
+    c = replace(a, name="c", populations=(replace(hidden, soma=soma), a.population("out")))
+    plan = loadable(a)
+    x = inputs_for(a, 4)
+    hardware = LinkedHardware(a, plan, sizes=LinkPlan(inbox=256, outbox=256))
+    with Device(Line(hardware, hostility, seed)) as device:
+        assert not device.identity.ready and device.identity.loads
+        before, sizes = None, []
+        for network in (b, a, c):
+            folder = tmp_path / network.name
+            manifest = make_project(folder, network, plan)
+            _, expected = golden_device(folder, network, manifest, {"x": x})
+            # c is a with other thresholds.
+            base = before if network is c else None
+            sizes.append(device.load(folder, base=base).bytes)
+            before = folder
+            device.reset()
+            in_order = manifest.output.layout.in_order
+            for result, wanted in zip(device.infer({"x": x}), expected, strict=True):
+                assert np.array_equal(in_order(result.tokens), in_order(wanted))
+        assert sizes[0] == sizes[1] and (sizes[2] < sizes[1] or hostility is HOSTILE)

@@ -57,7 +57,7 @@ def test_files(blocks, interface):
     }
     words = [int(word, 16) for word in (folder / "weights.hex").read_text().split()]
     image = (folder / "weights.bin").read_bytes()
-    assert b"".join(word.to_bytes(2, "big") for word in words) == image
+    assert b"".join(word.to_bytes(2, "little") for word in words) == image
 
 
 def test_ports_are_those_of_the_verilog(blocks):

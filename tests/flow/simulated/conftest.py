@@ -18,14 +18,17 @@ from spikewright.golden.spec import Mode, Network
 from spikewright.hdl.accelerator import Accelerator
 from support.chains import bounded_chain, inputs_for
 from support.linked import make_project
+from support.loading import loadable
 
 TIMEOUT_S = 20.0
-NETWORK = bounded_chain((12, 9, 4), seed=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """A project, samples, and what the golden model answers to them; maybe a simulated board."""
+    """A project, samples, and what the golden model answers to them; maybe a simulated board.
+
+    ``flash``: what lies in that one's.
+    """
 
     folder: Path
     network: Network
@@ -33,36 +36,41 @@ class Bench:
     labels: list[int]
     values: np.ndarray
     program: SimulatedBoard | None = None
+    flash: bytes = b""
+
+    def opened(self, running):
+        """The device on a simulated line."""
+        return Device.open(running.port, self.folder, baud=running.baud, timeout=TIMEOUT_S)
 
 
-def small_top(name, mode=Mode.COLLAPSED, *, wire=None, **changes):
-    """The design of a small network for a board, whose stored sample may be ``changes`` off."""
+def simulated(folder, name, mode=Mode.COLLAPSED, *, wire=None, loads=False, **changes):
+    """A small network on a board, by its usual link or another; one that ``loads`` has it in its
+    flash, if it has one.
+    """
+    network = bounded_chain((12, 9, 4), seed=1)
+    plan = loadable(network, mode, lanes=4) if loads else default_plan(network, mode, lanes=4)
+    manifest = make_project(folder / "p", network, plan)
     board = get_board(name)
-    sample = stored_sample(NETWORK, mode, np.asarray(inputs_for(NETWORK, 1)))
+    x = np.asarray(inputs_for(network, 60))
+    sample = stored_sample(network, mode, x[:1])
     for change, value in changes.items():
         getattr(sample, change)[2][0] += value
-    return make_top(
+    top = make_top(
         board=board,
         pll=board.pll_below(board.default_mhz),
         constraint_mhz=board.goal_mhz,
-        accelerator=Accelerator(network=NETWORK, plan=default_plan(NETWORK, mode, lanes=4)),
+        accelerator=Accelerator(network=network, plan=plan),
         sample=sample,
         link=replace(usual_link(board), counters=True),
         wire=choose_wire(board, wire),
     )
-
-
-def simulated(folder, name, mode=Mode.COLLAPSED, *, wire=None, **changes):
-    """A small network on a board, by its usual link or another."""
-    plan = default_plan(NETWORK, mode, lanes=4)
-    make_project(folder / "p", NETWORK, plan)
-    x = np.asarray(inputs_for(NETWORK, 60))
-    top = small_top(name, mode, wire=wire, **changes)
     program = simulate_board(top, folder / "board", optimise="-O1")
-    return _bench(folder / "p", NETWORK, mode, x, program)
+    flash = manifest.load.image.read_bytes() if loads else b""
+    return bench_of(folder / "p", network, mode, x, program=program, flash=flash)
 
 
-def _bench(folder, network, mode, x, program=None):
+def bench_of(folder, network, mode, x, **board):
+    """What the golden model says of a project and samples."""
     streams = golden_streams(network, mode, {network.inputs[0].name: x}, None)
     output = streams[OUTPUT]
     ends = output.starts[1:] - 1
@@ -75,14 +83,14 @@ def _bench(folder, network, mode, x, program=None):
         x=x,
         labels=output.address[ends].tolist(),
         values=values,
-        program=program,
+        **board,
     )
 
 
 @pytest.fixture(scope="session")
 def bench(tmp_path_factory):
-    """The small network on a simulated iCEBreaker."""
-    return simulated(tmp_path_factory.mktemp("bench"), "icebreaker")
+    """The small network on a simulated iCEBreaker, which loads it when it is switched on."""
+    return simulated(tmp_path_factory.mktemp("bench"), "icebreaker", loads=True)
 
 
 @pytest.fixture(params=["sim", pytest.param("board", marks=pytest.mark.board)])
@@ -91,7 +99,7 @@ def plugged(request):
     with ExitStack() as stack:
         if request.param == "sim":
             found = request.getfixturevalue("bench")
-            running = stack.enter_context(found.program.running())
+            running = stack.enter_context(found.program.running(flash=found.flash))
             port, baud = running.port, running.baud
         else:
             from spikewright.flow.project import Project
@@ -102,7 +110,7 @@ def plugged(request):
             mode = project.main_mode()
             with Device.open(port, project.root, baud=baud) as device:
                 (x,) = device.levels(project.samples.x[:60]).arrays.values()
-            found = _bench(project.root, project.network, mode, x)
+            found = bench_of(project.root, project.network, mode, x)
 
         def opened():
             return Device.open(port, found.folder, baud=baud, timeout=TIMEOUT_S)

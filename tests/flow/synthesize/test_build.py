@@ -8,11 +8,11 @@ import pytest
 from spikewright.boards import Uart, get_board
 from spikewright.boards.links import FT2232H
 from spikewright.flow.generate import image_bytes
-from spikewright.flow.plan_file import plan_hash
 from spikewright.flow.synthesize import memory_use
 from spikewright.flow.synthesize.netlist import synthesise
 from spikewright.golden.errors import ConfigurationError, FileError, RangeError, ToolError
 from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.design import design_hash
 from spikewright.hdl.link import LinkPlan
 from spikewright.hdl.plan import WeightStore
 
@@ -78,7 +78,7 @@ def test_a_build_says_what_it_is(case, tmp_path, pretend):
     report = case.build("ulx3s-85f", tmp_path / "b")
     of = {
         "network": case.network.content_hash,
-        "plan": plan_hash(case.plan),
+        "plan": design_hash(case.network, case.plan),
         "mode": str(case.plan.mode),
     }
     assert json.loads((tmp_path / "b" / "build.json").read_text()) == of | report.as_dict()

@@ -190,27 +190,71 @@ def test_every_number_of_steps():
     run(dut, body)
 
 
-def test_weights_are_handed_on_while_they_are_wanted():
+def test_words_of_an_image_wait_until_they_are_taken():
     dut = control_of(loaded=True)
 
     async def body(ctx, host):
-        taken = []
-        for ready, loaded in ((1, 0), (1, 0), (0, 1), (1, 0)):
-            ctx.set(dut.load.ready, ready)
+        for word in (0xABCD1234, 5):
+            assert await host.put("LOAD", word)
+            for _ in range(3):
+                assert ctx.get(dut.load.valid) and ctx.get(dut.load.payload) == word & 0xFFFF
+                await ctx.tick()
+            # There is no room for another one.
+            assert not await host.put("LOAD", 7)
+            ctx.set(dut.load.ready, 1)
+            await ctx.tick()
+            ctx.set(dut.load.ready, 0)
+            assert not ctx.get(dut.load.valid)
+
+    run(dut, body)
+
+
+def test_how_a_load_ends_and_of_what():
+    dut = control_of(loaded=True)
+    digest = bytes(range(100, 132))
+
+    async def body(ctx, host):
+        for loaded, done, result in ((0, 0, 0), (1, 1, 0), (0, 1, 2), (1, 1, 4)):
             ctx.set(dut.loaded, loaded)
-            assert await host.get("STATUS") == loaded
-            ctx.set(dut.bus.valid, 1)
-            ctx.set(dut.bus.write, 1)
-            ctx.set(dut.bus.whole, 1)
-            ctx.set(dut.bus.address, dut.registers.find("LOAD").address // 4)
-            ctx.set(dut.bus.data, 0xABCD0000 + len(taken))
-            assert ctx.get(dut.load.valid) == ready
-            if ready:
-                taken.append(ctx.get(dut.load.payload))
+            ctx.set(dut.load_done, done)
+            ctx.set(dut.load_result, result)
+            assert await host.get("STATUS") == loaded | done << 4 | result << 5
+        ctx.set(dut.network_hash.write, 1)
+        for place, byte in enumerate(digest):
+            ctx.set(dut.network_hash.place, place)
+            ctx.set(dut.network_hash.byte, byte)
             await ctx.tick()
-            assert ctx.get(dut.bus.error) == (not ready) and not ctx.get(dut.load.valid)
+        ctx.set(dut.network_hash.write, 0)
+        for k in range(4):
+            found = await host.get(f"NETWORK_HASH{k}")
+            assert f"{found:08x}" == digest.hex()[8 * k : 8 * k + 8]
+
+    run(dut, body)
+
+
+def test_reload_is_for_a_cycle():
+    dut = control_of(loaded=True)
+
+    async def body(ctx, host):
+        seen = []
+
+        async def watch():
+            seen.append(ctx.get(dut.reload))
+
+        assert not ctx.get(dut.reload)
+        ctx.set(dut.bus.valid, 1)
+        ctx.set(dut.bus.write, 1)
+        ctx.set(dut.bus.whole, 1)
+        ctx.set(dut.bus.address, dut.registers.find("CONTROL").address // 4)
+        ctx.set(dut.bus.data, 1 << 3)
+        for _ in range(dut.latency):
+            await watch()
             await ctx.tick()
-            ctx.set(dut.bus.valid, 0)
-        assert taken == [0, 1, 2]
+        ctx.set(dut.bus.valid, 0)
+        for _ in range(3):
+            await watch()
+            await ctx.tick()
+        assert seen.count(1) == 1
+        assert not ctx.get(dut.reset)
 
     run(dut, body)

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from spikewright.flow.plan import default_plan
-from spikewright.flow.plan_file import plan_hash
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import Mode
 from spikewright.hdl import Accelerator
+from spikewright.hdl.design import design_hash
 from spikewright.hdl.interfaces.register_map import (
     BLOCKS,
     Access,
@@ -22,7 +22,7 @@ from support.chains import bounded_chain, counting_chain
 NETWORK = bounded_chain((6, 7, 3), seed=5)
 PLAN = default_plan(NETWORK, Mode.COLLAPSED, lanes=4)
 ACCELERATOR = Accelerator(network=NETWORK, plan=PLAN)
-HASH = plan_hash(PLAN)
+HASH = design_hash(NETWORK, PLAN)
 
 
 @pytest.mark.parametrize("address", [2, 4096, -4])

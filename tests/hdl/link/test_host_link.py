@@ -1,23 +1,27 @@
 """The whole link in front of a device that answers each sample with what it was sent."""
 
+import struct
+import zlib
 from functools import cache
 
 import pytest
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import TokenKind
-from spikewright.hdl.link.host_link import RESTART_CYCLES, HostLink, LinkPlan
+from spikewright.hdl.link.host_link import HostLink, LinkPlan
 from spikewright.hdl.link.uart import BYTES
+from spikewright.hdl.loader import Loader
 from spikewright.hdl.queue import SpikeQueue
 from spikewright.hdl.token import TokenLayout, axes_of
 from support.link import Listener, frame, line
 
 NETWORK, PLAN = bytes(range(7, 39)), bytes(range(100, 132))
 TAG = int.from_bytes(NETWORK[:4], "little")
+SHAPES = ((2, 20), (3, 8))
 LAYOUT = TokenLayout(axes=axes_of((50,)), low=-3, high=7)
 CONNECT, ACK, NAK, HELLO, DOWN, VERSION, OVERSIZED = range(1, 8)
 IDENTIFY, TOKENS, LOAD, COUNTERS, RESET, ECHO, SELFTEST = range(16, 23)
@@ -72,16 +76,17 @@ def test_hashes_that_are_refused():
 class Mirror(wiring.Component):
     """A link whose accelerator sends back all that it gets, and counts what it was reset."""
 
-    def __init__(self, sizes=None):
-        self.link = host_link(**({"sizes": sizes} if sizes else {}))
-        super().__init__({"rx": In(BYTES), "tx": Out(BYTES), "ready": In(1)})
+    def __init__(self, sizes=None, **given):
+        self.link = host_link(**({"sizes": sizes} if sizes else {}), **given)
+        super().__init__({"rx": In(BYTES), "tx": Out(BYTES), "ready": In(1), "waits": In(1)})
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.link = link = self.link
         wiring.connect(m, wiring.flipped(self.rx), link.rx)
         wiring.connect(m, link.tx, wiring.flipped(self.tx))
-        m.submodules.queue = queue = SpikeQueue(layout=LAYOUT, depth=2)
+        queue = SpikeQueue(layout=LAYOUT, depth=2)
+        m.submodules.queue = ResetInserter(link.restart)(queue)
         wiring.connect(m, link.o_0, queue.i)
         wiring.connect(m, queue.o, link.i)
         resets = Signal(32)
@@ -95,20 +100,59 @@ class Mirror(wiring.Component):
         return m
 
 
-class Rig:
-    """A mirror and its simulator, which is made once and set back for each conversation."""
+class Judged(Mirror):
+    """One with a self-test, which always ends well."""
 
     def __init__(self, sizes):
-        self.mirror = Mirror(sizes)
+        super().__init__(sizes, tests=True)
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        m.d.sync += self.link.test_done.eq(self.link.test_start)
+        m.d.comb += self.link.test_right.eq(1)
+        return m
+
+
+class Filled(wiring.Component):
+    """A link whose network is loaded, and the loader of two small memories."""
+
+    def __init__(self, sizes):
+        self.link = host_link(network=None, sizes=LinkPlan(inbox=256, outbox=512))
+        self.loader = Loader(design=PLAN, shapes=SHAPES)
+        super().__init__({"rx": In(BYTES), "tx": Out(BYTES), "ready": In(1), "waits": In(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.link, m.submodules.loader = link, loader = self.link, self.loader
+        wiring.connect(m, wiring.flipped(self.rx), link.rx)
+        wiring.connect(m, link.tx, wiring.flipped(self.tx))
+        wiring.connect(m, link.load, loader.load)
+        wiring.connect(m, loader.network, link.network_hash)
+        m.d.comb += [
+            loader.reload.eq(link.reload),
+            link.load_waits.eq(self.waits),
+            link.load_done.eq(loader.done),
+            link.load_result.eq(loader.result),
+            link.tag.eq(loader.tag),
+            link.ready.eq(loader.loaded),
+        ]
+        return m
+
+
+class Rig:
+    """A design and its simulator, which is made once and set back for each conversation."""
+
+    def __init__(self, kind, sizes):
+        self.design = kind(sizes)
         top = Module()
-        top.submodules.mirror = self.mirror
+        top.submodules.design = self.design
         self.simulator = Simulator(top)
         self.simulator.add_clock(1e-6)
         self.simulator.add_testbench(self._bench)
         self.bench = None
 
     async def _bench(self, ctx):
-        await self.bench(ctx, self.mirror)
+        await self.bench(ctx, self.design)
 
     def run(self, bench):
         if self.bench is not None:
@@ -120,14 +164,21 @@ class Rig:
 rig = cache(Rig)
 
 
-def talk(sent, *, sizes=None, ready=1, stall="1", limit=40_000, pace=10, cut=0):
-    """Frames heard for the bytes sent, one in ``pace`` cycles; ``cut`` of them are not whole."""
+def talk(
+    sent, *, kind=Mirror, sizes=None, ready=1, waits=0, stall="1", limit=40_000, pace=10, cut=0
+):
+    """Frames heard for the bytes sent, one in ``pace`` cycles; ``cut`` of them are not whole.
+
+    ``waits``: cycles that a load waits.
+    """
     listener = Listener()
 
     async def bench(ctx, mirror):
         ctx.set(mirror.ready, ready)
         data, quiet, took = list(sent), 0, None
         for now in range(limit):
+            if now in (0, waits):
+                ctx.set(mirror.waits, now < waits)
             offers = now % pace == 0 and bool(data)
             if now % pace < 2:
                 ctx.set(mirror.rx.valid, offers)
@@ -149,7 +200,7 @@ def talk(sent, *, sizes=None, ready=1, stall="1", limit=40_000, pace=10, cut=0):
                 return
         raise AssertionError("it never ends")
 
-    rig(sizes).run(bench)
+    rig(kind, sizes).run(bench)
     assert listener.bad == cut
     return listener.frames
 
@@ -255,6 +306,17 @@ def test_results_in_parts():
     )
 
 
+@pytest.mark.parametrize("command", [(SELFTEST, b"xy"), (RESET, b"")])
+def test_a_reset_behind_half_an_answer(command):
+    """What was collected of a sample goes before it, and nothing of that is in its answer."""
+    some = b"\x00\x00" + words(*((SPIKE, k, 1) for k in range(9)))
+    heard = talk(line(HI, *numbered((TOKENS, some), command, (ECHO, b"2"))), kind=Judged)
+    *parts, answer, echo = [each for each in heard if each.kind >= 16]
+    assert (answer.kind, answer.payload) in ((151, b"\1"), (149, b""))
+    assert (echo.kind, echo.payload) == (150, b"2")
+    assert all(each.kind == 145 and some[2:].startswith(each.payload) for each in parts) and parts
+
+
 @pytest.mark.parametrize(
     ("commands", "ready", "code"),
     [
@@ -296,7 +358,7 @@ def test_counters():
     counted = [each for each in heard if each.kind == 148]
     values = [int.from_bytes(counted[0].payload[4 * k : 4 * k + 4], "little") for k in range(5)]
     # Reset by the connection and by the command; one frame bad, one too early.
-    assert values == [0xDEADBEEF, 2 * RESTART_CYCLES, 1, 1, 0]
+    assert values == [0xDEADBEEF, 2, 1, 1, 0]
     assert [each.kind for each in heard if each.kind >= 16] == [149, 148]
     assert [each.kind for each in heard].count(NAK) in (1, 2)
 
@@ -370,3 +432,116 @@ def test_rubbish_between_frames():
     junk = bytes(k % 251 for k in range(300)).replace(b"\x7e", b"")
     heard = talk(line(HI) + junk + b"\x7d\x7e" + line(*numbered((ECHO, b"1"))))
     assert [each.payload for each in heard if each.kind >= 16] == [b"1"]
+
+
+# --- what is loaded -------------------------------------------------------------------------------
+
+OTHER = bytes(range(50, 82))
+ROWS = ((0, 0, [0x1234, 0x5, 0xABCD, 0xF]), (1, 0, [1, 2, 3]))
+
+
+def image(*segments, design=PLAN, base=bytes(4), network=OTHER, crc=0):
+    body = design + base + network
+    for memory, first, words in segments:
+        count = len(words) // (2 if memory == 0 else 1)
+        body += struct.pack(f"<{3 + len(words)}H", memory, first, count, *words)
+    body += b"\xff\xff"
+    return body + (zlib.crc32(body) ^ crc).to_bytes(4, "little")
+
+
+def loads(data, size=40, *, first=1, last=2):
+    """LOAD commands, of so many bytes each."""
+    parts = [data[k : k + size] for k in range(0, len(data), size)]
+    ends = [first * (k == 0) | last * (k == len(parts) - 1) for k in range(len(parts))]
+    return [(LOAD, bytes([end]) + part) for end, part in zip(ends, parts, strict=True)]
+
+
+def answers(heard):
+    """The numbered frames; of identities whether they are ready, and the network."""
+    found = []
+    for each in heard:
+        if each.kind == 144:
+            assert each.payload[0] & 2 and each.payload[44:76] == PLAN
+            found.append((each.payload[0] & 1, each.payload[12:44], each.tag))
+        elif each.kind >= 16:
+            found.append((each.kind, *each.payload))
+    return found
+
+
+NONE = (0, bytes(32), 0)
+HAS = (1, OTHER, int.from_bytes(OTHER[:4], "little"))
+WHO = (IDENTIFY, b"")
+
+
+@pytest.mark.parametrize("size", [33, *(pytest.param(k, marks=pytest.mark.rest) for k in (2, 40))])
+def test_a_network_is_loaded(size):
+    """Its hash is told from then on, frames have its tag, and the identity's rest is as it was."""
+    commands = [WHO, *loads(image(*ROWS), size), WHO]
+    heard = talk(line(HI, *numbered(*commands)), kind=Filled)
+    assert answers(heard) == [NONE, (147, 0), HAS]
+
+
+ENDS = [
+    (image(*ROWS, design=bytes(32)), 3),
+    (image(*ROWS, base=b"abcd"), 4),
+    (image(*ROWS, crc=1), 1),
+    (image(*ROWS)[:-2], 1),
+    (image(*ROWS)[:-1], 1),
+    (image(*ROWS, (2, 0, [1])), 1),
+    (image(ROWS[0]), 2),
+    (image(*ROWS) + b"more", 0),
+]
+
+
+def test_how_images_end():
+    """One behind the other; what a wrong one left does not count for the next."""
+    commands = [command for data, _ in ENDS for command in loads(data, 110)]
+    heard = talk(line(HI, *numbered(*commands)), kind=Filled)
+    assert answers(heard) == [(147, code) for _, code in ENDS]
+
+
+def test_patches_and_images_that_change_nothing():
+    """A device keeps what it had where an image is not for it, and is ready all the while."""
+    patched = bytes(reversed(OTHER))
+    commands = [
+        *loads(image(*ROWS), 110),
+        *loads(image(*ROWS, design=OTHER), 110),
+        *loads(image((1, 1, [7]), base=b"none", network=patched), 110),
+        WHO,
+        *loads(image((1, 1, [7]), base=OTHER[:4], network=patched), 110),
+        WHO,
+    ]
+    heard = talk(line(HI, *numbered(*commands)), kind=Filled)
+    now = (1, patched, int.from_bytes(patched[:4], "little"))
+    assert answers(heard) == [(147, 0), (147, 3), (147, 4), HAS, (147, 0), now]
+
+
+def test_a_connection_in_the_middle():
+    """Of what came before it nothing is left but that no network is there."""
+    begun, *others = loads(image(*ROWS), 80)
+    quiet = b"\x7e" * 60  # until all has been answered
+    tokens = frame(TOKENS, b"\x40\x00", seq=len(others) + 1, tag=HAS[2])
+    heard = talk(
+        line(HI, *numbered(begun))
+        + quiet
+        + line(HI, *numbered(*others, WHO), tokens)
+        + 4 * quiet
+        + line(HI, *numbered(*loads(image(*ROWS), 80), WHO)),
+        kind=Filled,
+    )
+    refused = (ERROR, len(others) + 1, 3)
+    assert answers(heard) == [(147, 1), (0, *HAS[1:]), refused, (147, 0), HAS]
+
+
+def test_a_load_waits_until_something_else_has_ended():
+    """So does IDENTIFY, which would tell of a network that is on its way."""
+    for waiting, answer in ((loads(image(*ROWS), 110), (147, 0)), ([WHO], NONE)):
+        commands = line(HI, *numbered((ECHO, b"1"), *waiting, (ECHO, b"2"))) + b"\x7e" * 50
+        before, behind = (150, 0x31), [answer, (150, 0x32)]
+        assert answers(talk(commands, kind=Filled, waits=20_000)) == [before]
+        assert answers(talk(commands, kind=Filled, waits=1200)) == [before, *behind]
+
+
+def test_loads_without_a_byte():
+    heard = talk(line(HI, *numbered((LOAD, b""))), kind=Filled)
+    assert answers(heard) == [(ERROR, 0, 5)]

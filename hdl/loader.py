@@ -1,0 +1,186 @@
+"""Fills the memories of an accelerator from an image, and says whether all is there."""
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Array, Cat, Module, Signal
+from amaranth.lib import crc, enum, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.golden.errors import ConfigurationError
+
+from .load import (
+    BASE_WORDS,
+    CRC_WORDS,
+    HASH_WORDS,
+    LOAD_BITS,
+    LOAD_SIGNATURE,
+    LoadResult,
+    load_port,
+    words_of,
+)
+from .segment_writer import SegmentWriter
+
+__all__ = ["LOADER_MEMBERS", "NETWORK_SIGNATURE", "Loader"]
+
+
+class _State(enum.Enum, shape=3):  # type: ignore[call-arg]  # a shape, as Amaranth has it
+    """What the next word is, or that none is taken."""
+
+    DESIGN = 0
+    BASE = 1
+    ACCEPT = 2
+    NETWORK = 3
+    SEGMENTS = 4
+    CRC = 5
+    JUDGE = 6
+    DONE = 7
+
+
+_PLACE_BITS = 5  # of 32 bytes of a hash
+
+NETWORK_SIGNATURE = wiring.Signature({"write": Out(1), "place": Out(_PLACE_BITS), "byte": Out(8)})
+"""The hash of a network while it passes, byte by byte."""
+
+LOADER_MEMBERS = {
+    "load": In(LOAD_SIGNATURE),
+    "reload": In(1),
+    "loaded": Out(1),
+    "load_done": Out(1),
+    "load_result": Out(LoadResult),
+    "network_hash": Out(NETWORK_SIGNATURE),
+    "tag": Out(32),
+}
+"""What an accelerator shows of its loader."""
+
+
+class Loader(wiring.Component):
+    """Reads an image as ``load`` describes it, and writes its rows.
+
+    An image for another design, or one that changes a network that is not there, changes nothing.
+    From the first row on nothing is there, until the image has ended well.
+
+    Parameters
+    ----------
+    design : of 32 bytes. shapes : (rows, bits) of each memory, by its number.
+
+    Members
+    -------
+    load : In(stream), the image; what comes behind its end is swallowed. reload : In, for a cycle:
+    the next word is the first of another image.
+    port_0, port_1, ... : Out, to the memories. loaded : Out, a whole network is there.
+    done : Out, the image has ended; result : Out, how, a ``LoadResult``.
+    network : Out, the hash of the network that begins to be loaded, while it passes. tag : Out, the
+    first four bytes of the last such.
+
+    Timing
+    ------
+    interval : cycles a word takes. latency : cycles from the acceptance of the last word to
+    ``done``. It never stalls otherwise.
+
+    Storage: counters, the crc, a bit for each memory. Reset forgets that anything was loaded.
+    """
+
+    interval = 2
+    latency = 2
+
+    def __init__(self, *, design: bytes, shapes: Sequence[tuple[int, int]]) -> None:
+        if len(design) != 2 * HASH_WORDS:
+            raise ConfigurationError(
+                f"design must have {2 * HASH_WORDS} bytes", found=str(len(design))
+            )
+        self.design = design
+        self.shapes = tuple(shapes)
+        self.segments = SegmentWriter(shapes=shapes)
+        super().__init__(
+            {
+                "load": In(LOAD_SIGNATURE),
+                "reload": In(1),
+                **{f"port_{k}": Out(load_port(*shape)) for k, shape in enumerate(shapes)},
+                "loaded": Out(1),
+                "done": Out(1),
+                "result": Out(LoadResult),
+                "network": Out(NETWORK_SIGNATURE),
+                "tag": Out(32),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """The lower byte of a word goes into the crc, then the upper one; then the word counts."""
+        m = Module()
+        m.submodules.crc = check = crc.catalog.CRC32_ISO_HDLC(data_width=8).create()
+        state, half, count = Signal(_State), Signal(), Signal(range(HASH_WORDS))
+        m.submodules.segments = segments = self.segments
+        wrong, base = Signal(), Signal(LOAD_BITS * BASE_WORDS)
+        word, offered, takes = self.load.payload, Signal(), Signal()
+        # Two states look at what came, and take no word.
+        stands = (state == _State.ACCEPT) | (state == _State.JUDGE)
+        m.d.comb += [
+            offered.eq(self.load.valid & ~stands),
+            takes.eq(offered & half),
+            self.load.ready.eq(half & ~stands),
+            check.start.eq(self.reload),
+            check.data.eq(word.word_select(half, 8)),
+            check.valid.eq(offered),
+            self.network.write.eq(offered & (state == _State.NETWORK)),
+            self.network.place.eq(Cat(half, count)),
+            self.network.byte.eq(check.data),
+            self.done.eq(state == _State.DONE),
+            segments.word.eq(word),
+            segments.takes.eq(takes & (state == _State.SEGMENTS)),
+            segments.anew.eq(self.reload),
+            segments.active.eq(~self.loaded),
+        ]
+        for k in range(len(self.shapes)):
+            name = f"port_{k}"
+            wiring.connect(m, getattr(segments, name), wiring.flipped(getattr(self, name)))
+        m.d.sync += half.eq(half ^ offered)
+        with m.Switch(state):
+            with m.Case(_State.DESIGN):
+                own = Array(words_of(self.design))
+                with m.If(takes):
+                    m.d.sync += [count.eq(count + 1), wrong.eq(wrong | (word != own[count]))]
+                    with m.If(count == HASH_WORDS - 1):
+                        m.d.sync += state.eq(_State.BASE)
+            with m.Case(_State.BASE), m.If(takes):
+                m.d.sync += [count.eq(count + 1), base.eq(Cat(base[LOAD_BITS:], word))]
+                with m.If(count == BASE_WORDS - 1):
+                    m.d.sync += state.eq(_State.ACCEPT)
+            with m.Case(_State.ACCEPT):
+                m.d.sync += [count.eq(0), state.eq(_State.NETWORK)]
+                with m.If(wrong):
+                    self._end(m, state, LoadResult.DESIGN)
+                with m.Elif((base != 0) & ((base != self.tag) | ~self.loaded)):
+                    self._end(m, state, LoadResult.BASE)
+            with m.Case(_State.NETWORK), m.If(takes):
+                m.d.sync += [count.eq(count + 1), self.loaded.eq(0)]
+                # A whole image begins with nothing.
+                m.d.comb += segments.clear.eq(base == 0)
+                with m.If(count < BASE_WORDS):
+                    m.d.sync += self.tag.eq(Cat(self.tag[LOAD_BITS:], word))
+                with m.If(count == HASH_WORDS - 1):
+                    m.d.sync += state.eq(_State.SEGMENTS)
+            with m.Case(_State.SEGMENTS):
+                with m.If(segments.ended):
+                    m.d.sync += state.eq(_State.CRC)
+                # What is no segment may say that it has any number of rows.
+                with m.If(segments.wrong):
+                    m.d.sync += state.eq(_State.JUDGE)
+            with m.Case(_State.CRC), m.If(takes):
+                m.d.sync += count.eq(count + 1)
+                with m.If(count == CRC_WORDS - 1):
+                    m.d.sync += state.eq(_State.JUDGE)
+            with m.Case(_State.JUDGE):
+                with m.If(segments.wrong | ~check.match_detected):
+                    m.d.comb += segments.clear.eq(1)
+                    self._end(m, state, LoadResult.DAMAGED)
+                with m.Elif(~segments.filled):
+                    self._end(m, state, LoadResult.LACKING)
+                with m.Else():
+                    m.d.sync += self.loaded.eq(1)
+                    self._end(m, state, LoadResult.WELL)
+        with m.If(self.reload):
+            m.d.sync += [state.eq(_State.DESIGN), half.eq(0), count.eq(0), wrong.eq(0)]
+        return m
+
+    def _end(self, m: Module, state: Signal, result: LoadResult) -> None:
+        m.d.sync += [state.eq(_State.DONE), self.result.eq(result)]

@@ -1,0 +1,155 @@
+"""Hardware that takes other networks is the same for all of them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from amaranth.back import rtlil
+
+from spikewright.golden.errors import ConfigurationError, RangeError, UnsupportedError
+from spikewright.golden.spec import Mode
+from spikewright.hdl import Accelerator
+from spikewright.hdl.design import design_hash
+from spikewright.hdl.make_configs import core_configs
+from spikewright.hdl.make_envelope import with_envelope
+from spikewright.hdl.plan import Rows, WeightStore
+from support.branching import residual
+from support.chains import bounded_chain
+from support.graphs import plan_for
+from support.random_graphs import random_graph
+from support.random_networks import Seeded
+from support.random_plans import random_plan
+from support.renumbered import renumbered
+
+NETWORK = bounded_chain((12, 9, 4), seed=1)
+PLAN = plan_for(NETWORK, Mode.COLLAPSED, lanes=3)
+ENVELOPE = with_envelope(NETWORK, PLAN, headroom=1)
+
+
+def text(network, plan):
+    return rtlil.convert(Accelerator(network=network, plan=plan), emit_src=False)
+
+
+def random_pair(seed):
+    """A network, another one of its shape, and a plan that takes both; None where there is none."""
+    chooser = Seeded(seed)
+    try:
+        network = random_graph(chooser)
+        mode = network.modes[chooser.integer(0, len(network.modes) - 1)]
+        plan = random_plan(chooser, network, mode)
+        cores = tuple(replace(core, rows=Rows.DENSE) for core in plan.cores)
+        plan = with_envelope(network, replace(plan, cores=cores), headroom=4)
+        other = renumbered(network, seed)
+        core_configs(other, plan)
+    except (ConfigurationError, RangeError):
+        return None
+    return network, other, plan
+
+
+@pytest.mark.parametrize(
+    "seed", [pytest.param(seed, marks=[pytest.mark.rest] * (seed > 2)) for seed in range(60)]
+)
+def test_numbers_make_no_hardware(seed):
+    """Neither weights nor parameters are in it, but in the image, whose length is the same."""
+    pair = random_pair(seed)
+    if pair is None:
+        pytest.skip("drew no network that has such hardware")
+    network, other, plan = pair
+    assert design_hash(network, plan) == design_hash(other, plan)
+    assert text(network, plan) == text(other, plan)
+    images = [Accelerator(network=each, plan=plan).image for each in (network, other)]
+    assert len(images[0]) == len(images[1])
+    assert network.content_hash == other.content_hash or images[0][34:-2] != images[1][34:-2]
+
+
+def test_without_an_envelope_they_do():
+    other = renumbered(NETWORK, 1)
+    assert text(NETWORK, PLAN) != text(other, PLAN)
+    assert design_hash(NETWORK, PLAN) != design_hash(other, PLAN)
+
+
+def test_another_shape():
+    for other in (
+        bounded_chain((12, 9, 5), seed=1),
+        bounded_chain((12, 9, 4), seed=1, levels=2),
+        bounded_chain((12, 9, 4), seed=1, bits=5),
+    ):
+        with pytest.raises(UnsupportedError, match="must be of the shape that the hardware was"):
+            Accelerator(network=other, plan=ENVELOPE)
+
+
+def changed(**soma):
+    first, *others = NETWORK.populations
+    first = replace(first, soma=replace(first.soma, **soma))
+    return replace(NETWORK, populations=(first, *others))
+
+
+def test_what_does_not_fit():
+    bounds = ENVELOPE.envelope.bounds("h0")
+    most = bounds.parameter("threshold").high
+    core_configs(changed(threshold=most), ENVELOPE)
+    with pytest.raises(RangeError) as caught:
+        core_configs(changed(threshold=most + 1), ENVELOPE)
+    assert str(caught.value) == (
+        f"population 'h0': threshold must lie in 0..{most}, found {most + 1}..{most + 1}; generate "
+        "the hardware with more --headroom, or train within these bounds"
+    )
+    with pytest.raises(RangeError, match=r"population 'h0': charge must lie in "):
+        core_configs(changed(bias=bounds.ranges.charge.high), ENVELOPE)
+
+
+def test_what_was_zero_stays_zero():
+    """No memory is built for it."""
+    plan = with_envelope(silent := changed(bias=0, initial_v=0), PLAN, headroom=0)
+    names = [what for _, what, _ in Accelerator(network=silent, plan=plan).loading]
+    assert names == ["weights of x", "threshold", "weights of h0", "initial_total"]
+    with pytest.raises(RangeError, match=r"population 'h0': initial total must lie in 0\.\.0, fou"):
+        core_configs(NETWORK, plan)
+
+
+def test_more_headroom_takes_more():
+    wide = with_envelope(NETWORK, PLAN, headroom=3)
+    most = wide.envelope.bounds("h0").parameter("threshold").high
+    assert most == 4 * ENVELOPE.envelope.bounds("h0").parameter("threshold").high + 3
+    core_configs(changed(threshold=most), wide)
+    for wrong in (-1, 17):
+        with pytest.raises(ConfigurationError, match=r"^headroom must lie in 0\.\.16 bits, found"):
+            with_envelope(NETWORK, PLAN, headroom=wrong)
+
+
+def test_a_network_always_fits_its_own_envelope():
+    for seed in range(8):
+        pair = random_pair(seed)
+        if pair is not None:
+            network, _, plan = pair
+            core_configs(network, with_envelope(network, plan, headroom=0))
+
+
+def test_stores_and_rows():
+    logic = replace(PLAN, cores=tuple(replace(c, weights=WeightStore.LOGIC) for c in PLAN.cores))
+    assert {core.weights for core in with_envelope(NETWORK, logic).cores} == {WeightStore.BLOCK}
+    with pytest.raises(ConfigurationError, match="must have weights in block RAM or large RAMs"):
+        Accelerator(network=NETWORK, plan=replace(logic, envelope=ENVELOPE.envelope))
+    sparse = replace(PLAN, cores=tuple(replace(c, rows=Rows.SPARSE) for c in PLAN.cores))
+    with pytest.raises(ConfigurationError, match="a core that takes other networks must have dens"):
+        with_envelope(NETWORK, sparse)
+
+
+def test_by_position():
+    """Thresholds that differ between the rows of a channel need memory for all of them."""
+    network = residual()
+    plan = plan_for(network, Mode.STEPWISE, lanes=4)
+    plain = with_envelope(network, plan)
+    name = network.order()[0].name
+    population = network.population(name)
+    each = np.arange(population.n) % 2 + population.soma.threshold.min()
+    other = replace(
+        network,
+        populations=tuple(
+            replace(p, soma=replace(p.soma, threshold=each)) if p.name == name else p
+            for p in network.populations
+        ),
+    )
+    with pytest.raises(RangeError, match="must be the same for all rows and columns of a channel"):
+        core_configs(other, plain)
+    core_configs(network, with_envelope(other, plan))
