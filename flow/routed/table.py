@@ -32,10 +32,10 @@ _LINKS = """
 
 Images a second over every link of a board: the design that `build --link` makes, in the simulator
 (`run --port sim:BOARD:LINK`), at the clock of the table above; every token of every image equal to
-the golden model. What the line takes is worked out from its rate and from the bytes of an image,
-acknowledgements among them, in the direction that has more; what the accelerator takes from the
-model of cycles. Of these two the slower one is what can be expected; simulated is the clock by the
-cycles between two results. The host's USB is not in it.
+the golden model. What the line takes is worked out from its rate and from the bytes of an image's
+frames in the direction that has more; what the accelerator takes, from the model of cycles. The
+slower of these two is the most that there can be. Simulated is the clock by the cycles between two
+results: frames that only acknowledge, and waits for room, are in it. The host's USB is not.
 
 | board | link | network | images | bytes there | back | images/s of the line | of the accelerator | simulated |
 |---|---|---|---:|---:|---:|---:|---:|---:|
@@ -54,7 +54,11 @@ def status(board: Board, record: Mapping[str, Routed]) -> str:
 def page(record: Mapping[str, Routed]) -> str:
     """The whole page: a line for each board, and what it was made with."""
     lines = [_line(board, record) for board in BOARDS.values()]
-    links = [_link_line(name, link) for name, each in record.items() for link in each.links]
+    links = [
+        _link_line(name, link)
+        for name, each in record.items()
+        for link in sorted(each.links, key=lambda link: link.network != each.network)
+    ]
     made: dict[str, list[str]] = {}
     for name, each in record.items():
         made.setdefault(_made(each), []).append(name)
