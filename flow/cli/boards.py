@@ -72,10 +72,8 @@ def _show_all(all_: "list[Board]", record: "dict[str, Routed]") -> None:
 def _link(link: "Uart | Spi") -> str:
     from spikewright.boards import Spi
 
-    rate = link.rates[0]
-    if isinstance(link, Spi):
-        return f"{rate / 1e6:g} MHz"
-    return f"{rate / 1e6:g} MBd" if rate >= 1_000_000 else f"{rate / 1e3:.0f} kBd"
+    unit, rate = "Hz" if isinstance(link, Spi) else "Bd", link.rates[0]
+    return f"{rate / 1e6:g} M{unit}" if rate >= 1_000_000 else f"{rate / 1e3:.0f} k{unit}"
 
 
 def _show_one(board: "Board", record: "dict[str, Routed]") -> None:

@@ -1,7 +1,8 @@
 """A network on a board, from Python: samples in, results out, over a line that may be bad."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,6 +14,7 @@ from spikewright.flow.host.counters import Counters
 from spikewright.flow.host.encode import SampleEncoder
 from spikewright.flow.host.identity import Identity
 from spikewright.flow.host.inference import Inference
+from spikewright.flow.host.line_bytes import bytes_back, bytes_there
 from spikewright.flow.host.output import OutputReader, Result
 from spikewright.flow.host.samples import Given, Samples, prepare
 from spikewright.flow.host.session import Session, Statistics
@@ -202,6 +204,19 @@ class Device:
             Also if the device is reset in between, with the sample: its state is lost.
         """
         return self._results(self.levels(samples), steps, None, stateful=True)
+
+    def sample_bytes(
+        self, samples: Samples, results: Sequence[Result], *, steps: int | None = None
+    ) -> tuple[float, float]:
+        """Bytes on the line of a sample's frames, there and back, on average over these.
+
+        What is only acknowledged, asked for and sent again comes on top.
+        """
+        manifest, tag = self._project().manifest, self._commands.session.tag
+        commands = chain.from_iterable(self._encoded(samples, steps, stateful=False))
+        there = bytes_there(chain.from_iterable(commands), tag)
+        back = bytes_back(results, manifest.output.layout, self._longest, tag)
+        return there / len(samples), back / len(results)
 
     def counters(self, *, clear: bool = False) -> Counters:
         """What was counted; ``clear`` begins anew. Raises UnsupportedError where nothing counts."""

@@ -28,9 +28,9 @@ class Measured:
     None without. ``differences``: samples of which a token is not the golden model's, None where
     it was not asked. ``host_latency_s``, ``device_latency_cycles``: of samples sent alone, half of
     them and 99 % took no longer. ``samples_per_s``: at the host, sent as fast as the line takes
-    them; ``cycles_per_sample``: between their ENDs. ``sample_bytes``: of one of them on the line,
-    there and back; ``line_samples_per_s``: that it would take were it never idle. None is what
-    could not be told. ``line``: what the line did meanwhile.
+    them; ``cycles_per_sample``: between their ENDs. ``sample_bytes``: of one's frames on the line,
+    there and back, on average; ``line_samples_per_s``: that it takes of these at the most. None is
+    what could not be told. ``line``: what the line did meanwhile.
     """
 
     samples: int
@@ -96,15 +96,13 @@ def measure(
         singles.append(result)
         progress(len(singles), alone + count)
     start, breaks = device.now(), device.statistics.reconnects
-    then = replace(device.statistics)
     results: list[Result] = []
     for result in device.infer_levels(samples, steps=steps):
         judge(len(results), result)
         results.append(result)
         progress(alone + len(results), alone + count)
     seconds = device.now() - start
-    both = _since(device.statistics, then)
-    sample_bytes = (both.bytes_out / count, both.bytes_in / count)
+    sample_bytes = device.sample_bytes(samples, results, steps=steps)
     whole = device.statistics.reconnects == breaks  # cycles begin anew with a connection
     decided = [result.label for result in results]
     latencies = [each.latency_cycles for each in singles if each.latency_cycles is not None]

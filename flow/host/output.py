@@ -9,11 +9,12 @@ from spikewright.flow.cosim.layout import Layout, Words
 from spikewright.golden.errors import LinkError
 from spikewright.golden.spec import Decision, Network, ReadoutKind, TokenKind
 
-__all__ = ["OutputReader", "Result", "split_result"]
+__all__ = ["RESULT_END_BYTES", "OutputReader", "Result", "split_result"]
 
 Array = npt.NDArray[np.int64]
 
-_END_BYTES = 8
+RESULT_END_BYTES = 8
+"""What a RESULT has behind its words: two counts of cycles."""
 _UNKNOWN = (1 << 32) - 1
 
 
@@ -39,12 +40,14 @@ class Result:
 
 def split_result(payload: bytes, *, where: str) -> tuple[bytes, int, int | None]:
     """A RESULT's words, END's cycle and the latency."""
-    if len(payload) < _END_BYTES:
+    if len(payload) < RESULT_END_BYTES:
         raise LinkError(
-            f"a result must have at least {_END_BYTES} bytes", found=str(len(payload)), where=where
+            f"a result must have at least {RESULT_END_BYTES} bytes",
+            found=str(len(payload)),
+            where=where,
         )
-    cycle, latency = np.frombuffer(payload[-_END_BYTES:], dtype="<u4")
-    return payload[:-_END_BYTES], int(cycle), None if latency == _UNKNOWN else int(latency)
+    cycle, latency = np.frombuffer(payload[-RESULT_END_BYTES:], dtype="<u4")
+    return payload[:-RESULT_END_BYTES], int(cycle), None if latency == _UNKNOWN else int(latency)
 
 
 class OutputReader:

@@ -43,8 +43,7 @@ class Statistics:
     ``sent``, ``received``: numbered frames, each counted once. ``again``: times that one was sent
     again. ``repeated``: that came again. ``missed``: times that some had to be asked for. ``bad``:
     damaged ones that came. ``polls``: times that the host asked because nothing came.
-    ``reconnects``: after a reset of the device, or silence. ``bytes_out``, ``bytes_in``: on the
-    line, but for those that only fill it.
+    ``reconnects``: after a reset of the device, or silence.
     """
 
     sent: int = 0
@@ -55,8 +54,6 @@ class Statistics:
     bad: int = 0
     polls: int = 0
     reconnects: int = 0
-    bytes_out: int = 0
-    bytes_in: int = 0
 
 
 class Received(NamedTuple):
@@ -221,8 +218,6 @@ class Session:
         """Bytes out and frames in."""
         sent, data = self.transport.exchange(bytes(self._out), max(0.0, timeout))
         del self._out[:sent]
-        self.statistics.bytes_out += sent
-        self.statistics.bytes_in += len(data)
         frames = self._decoder.feed(data)
         for frame in frames:
             if frame.version != LINK_VERSION:

@@ -1,6 +1,6 @@
-"""Builds the digits network for boards: with the most lanes that fit each."""
+"""Builds the digits network for boards, with the most lanes that fit, and tries their links."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from spikewright.boards import BOARDS, Board, get_board
@@ -11,17 +11,20 @@ from spikewright.flow.progress import Working
 from spikewright.flow.project import Project
 from spikewright.flow.recipes import DIGITS_MLP
 from spikewright.flow.sequences import encode_samples, unrolled
+from spikewright.flow.stages import generate_stage
 from spikewright.flow.synthesize import stored_sample, synthesize
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import Mode
-from spikewright.hdl.plan import MembraneStore
+from spikewright.hdl.plan import HardwarePlan, MembraneStore
 
-from .record import Routed
+from .links import measure_link
+from .record import Linked, Routed
 
-__all__ = ["build_boards"]
+__all__ = ["build_boards", "link_boards"]
 
 _LANES = (8, 4, 2, 1)
 _SEED = 1
+_SHOWN = 12
 
 
 def build_boards(
@@ -40,19 +43,63 @@ def build_boards(
     ToolError, FileError
         If a tool is missing or failed, or a file cannot be written.
     """
+    _check_names(names)
+    project = _digits(out, working)
+    for name in names or BOARDS:
+        yield name, _build(project, get_board(name), out / name, working)
+
+
+def link_boards(
+    out: Path, names: Sequence[str], record: Mapping[str, Routed], *, working: Working
+) -> Iterator[tuple[str, Linked]]:
+    """Run the network of ``build_boards`` over each link of those boards of ``record`` that have a
+    bitstream; yields each.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such board, or another network was built for it.
+    MismatchError, ToolError, FileError
+        As ``measure_link``.
+    """
+    _check_names(names)
+    project = _digits(out, working)
+    own = project.summary["network"]["hash"]
+    for name in names or BOARDS:
+        board, found = get_board(name), record.get(name)
+        if found is None or not found.routed:
+            continue
+        if found.network != own:
+            raise ConfigurationError(
+                f"the links must be of the network that was built, {found.network[:_SHOWN]}",
+                found=own[:_SHOWN],
+                where=name,
+                action=f'build it anew: make boards BOARDS="{name}"',
+            )
+        generate_stage(project, _plan(project, board, found.lanes), working=working)
+        for wire in board.links:
+            yield name, measure_link(project, name, wire.kind, working=working)
+
+
+def _check_names(names: Sequence[str]) -> None:
     unknown = [name for name in names if name not in BOARDS]
     if unknown:
         raise ConfigurationError(
             "boards must be of those that spikewright boards lists",
             found=", ".join(map(repr, unknown)),
         )
+
+
+def _digits(out: Path, working: Working) -> Project:
     folder = out / "digits"
     if (folder / "summary.json").exists():
-        project = Project(folder)
-    else:
-        project = DIGITS_MLP.project(folder, digits(seed=0), seed=0, working=working)
-    for name in names or BOARDS:
-        yield name, _build(project, get_board(name), out / name, working)
+        return Project(folder)
+    return DIGITS_MLP.project(folder, digits(seed=0), seed=0, working=working)
+
+
+def _plan(project: Project, board: Board, lanes: int) -> HardwarePlan:
+    membranes = None if board.lut_ram else MembraneStore.BLOCK
+    return default_plan(project.network, Mode.COLLAPSED, lanes=lanes, membranes=membranes)
 
 
 def _build(project: Project, board: Board, folder: Path, working: Working) -> Routed:
@@ -61,12 +108,7 @@ def _build(project: Project, board: Board, folder: Path, working: Working) -> Ro
     stored = stored_sample(network, Mode.COLLAPSED, values.numpy())
     refused = ""
     for lanes in _LANES:
-        plan = default_plan(
-            network,
-            Mode.COLLAPSED,
-            lanes=lanes,
-            membranes=None if board.lut_ram else MembraneStore.BLOCK,
-        )
+        plan = _plan(project, board, lanes)
         try:
             with working(f"{board.name}, {lanes} lanes") as advance:
                 report = synthesize(

@@ -180,7 +180,9 @@ def _files(top: LinkTop) -> dict[str, str]:
     wire = top.wire
     resource = f"{wire.resource}_{wire.number}"
     line = {name: (way, f"{resource}__{name}{_PAD}") for name, way in _WAYS[wire.kind].items()}
-    clock = f"{top.board.clock}_0{_PAD}"
+    # Of a pair of pins the design uses the positive one.
+    clocks = [f"{top.board.clock}_0{pad}" for pad in (_PAD, "__p")]
+    clock = next(pin for pin in pins if pin in clocks)
     package = resources.files(__package__)
     template = package.joinpath("bench.v.j2").read_text("utf-8")
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)

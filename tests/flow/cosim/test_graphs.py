@@ -20,7 +20,7 @@ from support.branching import (
 )
 
 
-def check(folder, network, mode, *, samples=6, stalls=None, **plan):
+def check(folder, network, mode, *, samples=4, stalls=None, **plan):
     generate(network, default_plan(network, mode, **plan), folder)
     report = cosimulate(
         network,
@@ -62,7 +62,10 @@ def pooled():
     )
 
 
-@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize(
+    "mode",
+    [Mode.STEPWISE, pytest.param(Mode.SETTLE, marks=pytest.mark.rest), Mode.COLLAPSED],
+)
 def test_pools_and_concatenation(tmp_path, mode):
     report = check(tmp_path, pooled(), mode, lanes=(12, 4, 4, 8, 6, 5), stalls="0110")
     # Rows of what a delta sends are counted too, though nobody foretells them.
@@ -70,7 +73,9 @@ def test_pools_and_concatenation(tmp_path, mode):
     assert report.counters["a"]["synops"] > report.counters["a"]["rows"]
 
 
-@pytest.mark.parametrize("mode", [Mode.SETTLE, Mode.COLLAPSED])
+@pytest.mark.parametrize(
+    "mode", [Mode.SETTLE, pytest.param(Mode.COLLAPSED, marks=pytest.mark.rest)]
+)
 def test_slices_of_a_residual(tmp_path, mode):
     report = check(
         tmp_path,
@@ -85,7 +90,7 @@ def test_slices_of_a_residual(tmp_path, mode):
     assert parts == [report.counters["a"]["spikes_out"]] * 2
 
 
-@pytest.mark.parametrize("mode", [Mode.STEPWISE, Mode.SETTLE])
+@pytest.mark.parametrize("mode", [pytest.param(Mode.STEPWISE, marks=pytest.mark.rest), Mode.SETTLE])
 def test_shared_core(tmp_path, mode):
     network = residual(4)
     report = check(tmp_path, network, mode, lanes=4, share=[("a", "b", "b2")])
@@ -105,7 +110,9 @@ def two_inputs(**options):
     return branching(shapes, {"a": (3, 6), "b": (2, 6), "out": (4, 6)}, wires, seed=1, **options)
 
 
-@pytest.mark.parametrize("mode", [Mode.STEPWISE, Mode.COLLAPSED])
+@pytest.mark.parametrize(
+    "mode", [Mode.STEPWISE, pytest.param(Mode.COLLAPSED, marks=pytest.mark.rest)]
+)
 def test_labels_of_a_map_from_two_inputs(tmp_path, mode):
     check(tmp_path, two_inputs(), mode, lanes=6, stalls="01,00110")
 

@@ -63,8 +63,10 @@ def test_spikes_that_were_not_looked_at_are_an_error(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("simulator", "mode"),
     [
-        *(("icarus", mode) for mode in MODES),
+        ("icarus", Mode.STEPWISE),
+        ("icarus", Mode.COLLAPSED),
         ("verilator", Mode.SETTLE),
+        pytest.param("icarus", Mode.SETTLE, marks=pytest.mark.rest),
         pytest.param("verilator", Mode.STEPWISE, marks=pytest.mark.rest),
         pytest.param("verilator", Mode.COLLAPSED, marks=pytest.mark.rest),
     ],
@@ -160,9 +162,9 @@ def test_processes_side_by_side(made):
             build_seconds=0.0,
         )
         for options in ({}, {"reset_every": 3})
-        for jobs in (1, 3)
+        for jobs in (1, 2)
     ]
-    assert [report.jobs for report in reports] == [1, 3, 1, 3]
+    assert [report.jobs for report in reports] == [1, 2, 1, 2]
     for report in reports:
         for counts in report.counters.values():
             del counts["busy"]  # each process begins with clearing memories

@@ -23,6 +23,17 @@ from support.random_plans import random_plan
 CHAIN = (60, 33, 17, 5)
 
 
+def in_turn(*options):
+    """Each of these in all modes: the first in each, the others in one after the other."""
+    return [
+        pytest.param(
+            mode, option, marks=[pytest.mark.rest] * (k > 0 and (k - place) % len(Mode) > 0)
+        )
+        for k, option in enumerate(options)
+        for place, mode in enumerate(Mode)
+    ]
+
+
 def compare(network, plan, inputs, steps, folder, *, tolerance=0.02, keep=None):
     found = measured(network, plan, inputs, steps, folder, keep)
     estimate = estimated(network, plan, inputs, steps, keep)
@@ -32,10 +43,9 @@ def compare(network, plan, inputs, steps, folder, *, tolerance=0.02, keep=None):
     return estimate
 
 
-@pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize(
-    "options",
-    [
+    ("mode", "options"),
+    in_turn(
         {"lanes": 4},
         {"lanes": 64},
         {"lanes": 64, "sweep_lanes": 4},
@@ -43,7 +53,7 @@ def compare(network, plan, inputs, steps, folder, *, tolerance=0.02, keep=None):
         {"lanes": 64, "sweep_lanes": 4, "fanout": 8},
         {"lanes": 4, "share": [("h0", "h1")]},
         {"lanes": 4, "partition": {"h0": 3}},
-    ],
+    ),
 )
 def test_chains(tmp_path, mode, options):
     network = bounded_chain(CHAIN, seed=3, high=3)
@@ -55,15 +65,14 @@ def test_chains(tmp_path, mode, options):
     compare(network, plan, inputs, steps, tmp_path, tolerance=0.002 if exact else 0.01)
 
 
-@pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize(
-    "options",
-    [
+    ("mode", "options"),
+    in_turn(
         {"lanes": 4, "rows": Rows.SPARSE},
         {"lanes": 8, "rows": Rows.SPARSE, "sweep_lanes": 2},
         {"lanes": 4, "membranes": MembraneStore.BLOCK},
         {"lanes": 4, "membranes": MembraneStore.BLOCK, "fanout": 8},
-    ],
+    ),
 )
 def test_compressed_rows_and_block_ram(tmp_path, mode, options):
     network = bounded_chain(CHAIN, seed=4, high=3, bits=3)
@@ -89,8 +98,7 @@ def test_membranes_in_large_rams(tmp_path, mode):
     compare(network, replace(plan, cores=cores), inputs, steps, tmp_path, tolerance=0.0)
 
 
-@pytest.mark.parametrize("mode", list(Mode))
-@pytest.mark.parametrize("shared", [(), (("a", "b"),)])
+@pytest.mark.parametrize(("mode", "shared"), in_turn((), (("a", "b"),)))
 def test_branches_meet(tmp_path, mode, shared):
     network = residual()
     plan = plan_for(network, mode, lanes=4, shared=shared)
@@ -98,8 +106,7 @@ def test_branches_meet(tmp_path, mode, shared):
     compare(network, plan, inputs_of(network, 10, seed=2), steps, tmp_path)
 
 
-@pytest.mark.parametrize("mode", list(Mode))
-@pytest.mark.parametrize("products", list(Products))
+@pytest.mark.parametrize(("mode", "products"), in_turn(*Products))
 def test_functions_of_sums_and_payloads_bit_by_bit(tmp_path, mode, products):
     rng = np.random.default_rng(4)
     wires = [

@@ -82,7 +82,8 @@ def test_queues_are_shorter_where_that_saves(pruned, traces):
 
 def test_pinned_constants_of_neurons_are_in_every_plan(pruned, traces):
     for store in (ParameterStore.CONSTANTS, ParameterStore.REGISTERS):
-        found = planned(pruned, traces, replace(FIXED, parameters=store))
+        pins = replace(FIXED, parameters=store, rows=Rows.SPARSE, queue_depth=40)
+        found = planned(pruned, traces, pins)
         assert {core.parameters for each in found.front for core in each.plan.cores} == {store}
 
 

@@ -3,11 +3,12 @@
 import pytest
 
 from spikewright.flow.progress import silent
-from spikewright.flow.routed import build_boards, builds, load_routed
-from spikewright.flow.routed.__main__ import main
+from spikewright.flow.routed import __main__ as command
+from spikewright.flow.routed import builds, load_routed, save_routed
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import Mode
 from support.chains import bounded_chain, inputs_for
+from support.routed import linked
 
 
 class Report:
@@ -62,7 +63,7 @@ class Tensor:
 
 def test_fewer_lanes_until_it_fits(tried, tmp_path):
     seen = tried(most=2)
-    ((name, found),) = build_boards(tmp_path, ["icebreaker"], working=silent)
+    ((name, found),) = builds.build_boards(tmp_path, ["icebreaker"], working=silent)
     # A core has no more lanes than neurons.
     assert seen == [(lanes, Mode.COLLAPSED) for lanes in (4, 4, 2)]
     assert (name, found.routed, found.lanes, found.lut) == ("icebreaker", True, 2, 100)
@@ -70,21 +71,29 @@ def test_fewer_lanes_until_it_fits(tried, tmp_path):
 
 def test_what_fits_nowhere_says_why(tried, tmp_path):
     tried(most=0)
-    ((_, found),) = build_boards(tmp_path, ["ulx3s-12f"], working=silent)
+    ((_, found),) = builds.build_boards(tmp_path, ["ulx3s-12f"], working=silent)
     assert not found.routed and found.lanes == 1
     assert found.refused == "the design must fit the board, found too much"
 
 
 def test_no_such_board(tmp_path):
     with pytest.raises(ConfigurationError, match=r"^boards must be of .* lists, found 'de10'$"):
-        list(build_boards(tmp_path, ["icebreaker", "de10"], working=silent))
+        list(builds.build_boards(tmp_path, ["icebreaker", "de10"], working=silent))
 
 
 def test_each_is_recorded_when_it_is_done(tried, tmp_path, monkeypatch):
     tried(most=8)
+    links = []
+
+    def link_boards(out, names, record, *, working):
+        links.append((names, [*record]))
+        return []
+
+    monkeypatch.setattr(command, "link_boards", link_boards)
     record, text = tmp_path / "r.json", tmp_path / "boards.md"
-    assert main([str(tmp_path), str(text), "ulx3s-25f"], record) == 0
-    assert main([str(tmp_path), str(text), "icebreaker"], record) == 0
+    assert command.main([str(tmp_path), str(text), "ulx3s-25f"], record) == 0
+    assert command.main([str(tmp_path), str(text), "icebreaker"], record) == 0
+    assert links == [(["ulx3s-25f"], ["ulx3s-25f"]), (["icebreaker"], ["icebreaker", "ulx3s-25f"])]
     # In the order of the list, whenever they were built.
     assert list(load_routed(record)) == ["icebreaker", "ulx3s-25f"]
     assert (
@@ -93,7 +102,23 @@ def test_each_is_recorded_when_it_is_done(tried, tmp_path, monkeypatch):
     assert "| fomu | iCE40UP5K | not built yet | - |" in text.read_text()
 
 
+def test_links_of_another_network_are_not_kept(tried, tmp_path, monkeypatch):
+    tried(most=8)
+    monkeypatch.setattr(command, "link_boards", lambda *_, **__: [])
+    record = tmp_path / "r.json"
+    arguments = [str(tmp_path), str(tmp_path / "boards.md"), "icebreaker"]
+    assert command.main(arguments, record) == 0
+    found = load_routed(record)["icebreaker"]
+    ours, other = linked(network="abc"), linked(network="xyz", name="mnist-mlp")
+    save_routed({"icebreaker": found.with_link(ours).with_link(other)}, record)
+    assert command.main(arguments, record) == 0
+    assert load_routed(record)["icebreaker"].links == (other,)
+
+
 def test_wrong_arguments(tmp_path, capsys):
-    assert main([str(tmp_path)], tmp_path / "r.json") == ConfigurationError.exit_code
-    assert "error: the arguments must be: OUT PAGE [BOARD...], found" in capsys.readouterr().err
-    assert main([str(tmp_path), "b.md", "de10"], tmp_path / "r.json") != 0
+    with pytest.raises(SystemExit) as found:
+        command.main([str(tmp_path)], tmp_path / "r.json")
+    assert found.value.code == ConfigurationError.exit_code
+    assert "the following arguments are required: page" in capsys.readouterr().err
+    assert command.main([str(tmp_path), "b.md", "de10"], tmp_path / "r.json") != 0
+    assert "found 'de10'" in capsys.readouterr().err

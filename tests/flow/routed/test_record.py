@@ -60,8 +60,8 @@ def test_a_record_is_read_as_it_was_written(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda data: data | {"schema": 2}, "must be of schema 1, found 2; make it anew: make"),
-        (lambda data: data | {"boards": []}, "must be of schema 1"),
+        (lambda data: data | {"schema": 1}, "must be of schema 2, found 1; make it anew: make"),
+        (lambda data: data | {"boards": []}, "must be of schema 2"),
         (
             lambda data: data | {"boards": {"icebreaker": {}}},
             "the record of a board must have all that is recorded, and nothing else, found iceb",

@@ -5,8 +5,15 @@ import signal
 import numpy as np
 import pytest
 
+from spikewright.boards import get_board, usual_link
 from spikewright.flow.host import Device
+from spikewright.flow.plan import default_plan
+from spikewright.flow.simulated import board
+from spikewright.flow.synthesize import make_top
 from spikewright.golden.errors import LinkError
+from spikewright.golden.spec import Mode
+from spikewright.hdl.accelerator import Accelerator
+from support.chains import bounded_chain
 
 from .conftest import TIMEOUT_S, simulated
 
@@ -117,6 +124,24 @@ def test_spi(tmp_path):
                 assert device.selftest()
 
 
+@pytest.mark.parametrize(
+    ("name", "pin"), [("versa-ecp5", "clk100_0__p"), ("icebreaker", "clk12_0__io")]
+)
+def test_a_pin_of_the_design_is_clocked(name, pin):
+    """Of a pair of pins the positive one."""
+    network, there = bounded_chain((5, 3), seed=1), get_board(name)
+    top = make_top(
+        board=there,
+        pll=there.pll_below(there.default_mhz),
+        constraint_mhz=there.goal_mhz,
+        accelerator=Accelerator(network=network, plan=default_plan(network, Mode.COLLAPSED)),
+        sample=None,
+        link=usual_link(there),
+    )
+    bench = board._files(top)["bench.v"]
+    assert f"assign {pin} = clock;" in bench and f".{pin}({pin})" in bench
+
+
 @pytest.mark.rest
 def test_a_self_test_that_fails(tmp_path):
     found = simulated(tmp_path, "icebreaker", output=1)
@@ -126,7 +151,9 @@ def test_a_self_test_that_fails(tmp_path):
 
 
 @pytest.mark.rest
-@pytest.mark.parametrize("name", ["ulx3s-85f", "tang-nano-9k", "hx8k-b-evn", "colorlight-i5"])
+@pytest.mark.parametrize(
+    "name", ["ulx3s-85f", "tang-nano-9k", "hx8k-b-evn", "colorlight-i5", "versa-ecp5"]
+)
 def test_other_boards(tmp_path, name):
     found = simulated(tmp_path, name)
     with (
