@@ -24,7 +24,7 @@ def test_all_boards_are_listed_in_80_columns_without_a_figure_cut(tmp_path, monk
             ["4 SPRAM of 262,144 bits", "by FT2232H: 12,000,000,",
              "SPI by FT2232H: 10,000,000,", "--port spi:ftdi://ftdi:2232h/1",
              "-b ice40_generic, to flash",
-             "fits       MNIST 784-128-10, 16 lanes", "weights in large RAMs",
+             "may fit    MNIST 784-128-10, 16 lanes", "weights in large RAMs",
              "too large  MNIST 784-128-10, 128 lanes"],
         ),
         (
