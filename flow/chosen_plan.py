@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from spikewright.flow.files import read_json, text_hash
+from spikewright.flow.generate import verilog_text
 from spikewright.flow.plan import against_maps
 from spikewright.flow.plan_file import load_plan, with_depths
 from spikewright.flow.project import Project
-from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.errors import ConfigurationError, FileError
 from spikewright.golden.spec import Mode, Network
 from spikewright.hdl.checks import against_overlap, against_touched
 from spikewright.hdl.plan import HardwarePlan, Sweeps
@@ -46,23 +48,39 @@ def plan_like(network: Network, other: Path) -> HardwarePlan:
     Raises
     ------
     FileError
-        If there is none.
+        If there is none, or its Verilog is of another version.
     ConfigurationError
         If nothing can be loaded into it.
     UnsupportedError, RangeError
         If the network is of another shape, or does not fit.
     """
     project = Project(other)
-    folder = project.generated(project.main_mode())
-    plan = plan_of_file(network, folder / "plan.json")
-    if plan.envelope is None:
+    folders = [project.generated(project.main_mode())]
+    folders += sorted(each.parent for each in (project.root / "generated").glob("*/plan.json"))
+    folder = next((each for each in folders if _takes_others(each)), None)
+    if folder is None:
         raise ConfigurationError(
             "the other project's hardware must take other networks",
             found="hardware of one network",
-            where=str(folder),
+            where=str(folders[0]),
             action=f"run: spikewright generate {other} --loadable",
         )
+    plan = plan_of_file(network, folder / "plan.json")
+    if (
+        text_hash(verilog_text(network, plan))
+        != read_json(folder / "manifest.json")["verilog_hash"]
+    ):
+        raise FileError(
+            "the other project's Verilog must be what this version makes of its plan",
+            found="another one",
+            where=str(folder),
+            action=f"run: spikewright generate {other} --loadable, and build it again",
+        )
     return plan
+
+
+def _takes_others(folder: Path) -> bool:
+    return load_plan(folder / "plan.json").envelope is not None
 
 
 def check_taken(

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from amaranth.hdl import Shape, signed, unsigned
 
+from spikewright.golden.errors import RangeError
 from spikewright.golden.spec import BiasWhen, Fire, IntArray, Interval, Mode, Soma, hull
 
 from .envelope import check_parameter
@@ -301,6 +302,14 @@ class CoreConfig:
                     part = host.spread(values(host))
                     own, flat = hull_of(part), _is_flat(part)
                     check_parameter(host.population.name, bound, own=own, by_position=not flat)
+        for host in self.hosts:
+            if host.bounds is not None and not host.own_amount and host.sets_amount:
+                raise RangeError(
+                    "reset amounts must be the thresholds",
+                    found="others",
+                    where=f"population {host.population.name!r}",
+                    action="generate the hardware from a network that has reset amounts of its own",
+                )
 
     def sliced(self, rows: list[list[int]], *, by_group: bool) -> list[list[int]]:
         """Rows of a table by slice, as ``sweep_words`` counts them; the edge is repeated."""

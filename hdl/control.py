@@ -50,9 +50,7 @@ class Control(wiring.Component):
     def __init__(self, *, config: CoreConfig) -> None:
         self.config = config
         # A membrane that is read at END must not yet hold the next step's leak and bias.
-        self.defers = not config.shows and any(
-            host.population.soma.changes_alone for host in config.hosts
-        )
+        self.defers = not config.shows and any(host.changes_alone for host in config.hosts)
         host = range(len(config.hosts))
         super().__init__(
             {

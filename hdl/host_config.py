@@ -138,10 +138,24 @@ class HostConfig:
         return soma.current or soma.refractory > 0 or self.replays
 
     @property
+    def changes_alone(self) -> bool:
+        """Whether a step may do more than add its input, with whatever network is there."""
+        soma = self.population.soma
+        bias = self.bounds.parameter("bias") if self.bounds is not None else None
+        if bias is None or soma.bias_when is not BiasWhen.EVERY:
+            return soma.changes_alone
+        return soma.changes_still or bias.low < bias.high
+
+    @property
     def own_amount(self) -> bool:
-        """Whether a reset takes something else than the threshold."""
+        """Whether the hardware has a reset amount beside the threshold."""
         if self.bounds is not None:
             return self.bounds.parameter("amount") is not None
+        return self.sets_amount
+
+    @property
+    def sets_amount(self) -> bool:
+        """Whether a reset takes something else than the threshold."""
         soma = self.population.soma
         same = self.population.per_neuron(soma.amount) == self.population.per_neuron(soma.threshold)
         return self.fires and soma.reset is Reset.SUBTRACT and not bool(same.all())

@@ -136,7 +136,6 @@ class Loader(wiring.Component):
             name = f"port_{k}"
             wiring.connect(m, getattr(segments, name), wiring.flipped(getattr(self, name)))
         m.d.sync += [half.eq(half ^ begins), calm.eq(~check.busy)]
-        turned = Cat(self.tag[LOAD_BITS:], self.tag[:LOAD_BITS])
         with m.Switch(state):
             with m.Case(_State.DESIGN):
                 own = Array(words_of(self.design))
@@ -145,11 +144,9 @@ class Loader(wiring.Component):
                     with m.If(count == HASH_WORDS - 1):
                         m.d.sync += state.eq(_State.BASE)
             with m.Case(_State.BASE), m.If(takes):
-                # The tag goes round once, a word at a time.
                 m.d.sync += [
                     count.eq(count + 1),
-                    self.tag.eq(turned),
-                    other.eq(other | (word != self.tag[:LOAD_BITS])),
+                    other.eq(other | (word != self.tag.word_select(count[0], LOAD_BITS))),
                     patch.eq(patch | (word != 0)),
                 ]
                 with m.If(count == BASE_WORDS - 1):

@@ -81,7 +81,7 @@ def _render(wrapped: Wrapped, counts: list[int], expected: int, steps: int) -> s
         steps=steps if framed else None,
         losses=losses,
         reset_cycles=_RESET_CYCLES,
-        patience=1 + Loader.latency,
+        patience=Loader.interval + Loader.latency,
         watchdog=_LEAST_PATIENCE + _PATIENCE * neurons,
         registers=None if registers is None else _registers(registers),
     )

@@ -209,9 +209,13 @@ class Soma:
     @property
     def changes_alone(self) -> bool:
         """Whether a step does more than add its input: a leak, a clip, or a bias every step."""
+        return self.changes_still or (self.bias_when is BiasWhen.EVERY and bool(self.bias.any()))
+
+    @property
+    def changes_still(self) -> bool:
+        """The same without a bias: a leak, or a clip."""
         leaks = self.leak_v is not None or self.current
-        clips = self.v_min is not None or self.v_max is not None
-        return leaks or clips or (self.bias_when is BiasWhen.EVERY and bool(self.bias.any()))
+        return leaks or self.v_min is not None or self.v_max is not None
 
     @property
     def traced(self) -> bool:

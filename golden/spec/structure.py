@@ -81,7 +81,8 @@ def skeleton_hash(network: "Network") -> str:
     """SHA-256, in hex, of all but the names, the modes, and the numbers of neurons and weights.
 
     Networks with the same one differ in weights, thresholds, biases, initial states, reset amounts
-    and slopes only; which of these there are, and how many weights, is the same.
+    and slopes only. How many weights there are is the same, and whether there are thresholds for
+    negative spikes; a reset amount may be there or not.
     """
     data, arrays = encode(network)
     for name in ("name", "modes"):

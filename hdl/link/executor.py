@@ -255,6 +255,8 @@ class Executor(wiring.Component):
             with m.Case(_code(FrameType.SELFTEST)):
                 if self.tests:
                     m.next = "SEIZE"
+                    with m.If(~self.ready):
+                        refuse(Fault.NOT_READY)
                 else:
                     refuse(Fault.WITHOUT)
             with m.Case(_code(FrameType.RESET)):

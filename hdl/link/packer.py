@@ -16,7 +16,7 @@ class WordPacker(wiring.Component):
 
     Members
     -------
-    i : In(stream) of bytes. clear : In, forgets a byte that has none beside it; no byte may come
+    i : In(stream) of bytes. clear : In, forgets what was not taken yet; no byte may come
     with it. o : Out(stream) of words, from flip-flops, on whose ready that of i does not depend.
 
     Timing
@@ -47,5 +47,5 @@ class WordPacker(wiring.Component):
             with m.Else():
                 m.d.sync += low.eq(self.i.payload)
         with m.If(self.clear):
-            m.d.sync += upper.eq(0)
+            m.d.sync += [upper.eq(0), self.o.valid.eq(0)]
         return m

@@ -22,6 +22,7 @@ from spikewright.flow.synthesize import stored_sample
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.crc import SerialCrc
 from spikewright.hdl.link import LinkPlan
 from spikewright.hdl.loader import Loader
 from spikewright.hdl.plan import WeightStore
@@ -168,7 +169,7 @@ def test_the_sample_waits_for_weights_from_the_flash():
     wiring.connect(m, loader.o, accelerator.load)
     m.d.comb += loader.stop.eq(accelerator.load_done)
     flash = FlashModel(b"\xff" * 32 + image_bytes(accelerator.image) + b"more")
-    each = loader.interval + Loader.interval - 1  # a word waits until it is taken
+    each = loader.interval + SerialCrc.interval  # a word waits until its first byte is done
     cycles = loader.latency + len(accelerator.image) * each - loader.interval + Loader.latency - 1
 
     async def bench(ctx):

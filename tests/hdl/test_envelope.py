@@ -7,15 +7,15 @@ import pytest
 from amaranth.back import rtlil
 
 from spikewright.golden.errors import ConfigurationError, RangeError, UnsupportedError
-from spikewright.golden.spec import Mode
+from spikewright.golden.spec import BiasWhen, Mode
 from spikewright.hdl import Accelerator
 from spikewright.hdl.design import design_hash
 from spikewright.hdl.make_configs import core_configs
 from spikewright.hdl.make_envelope import with_envelope
-from spikewright.hdl.plan import Rows, WeightStore
+from spikewright.hdl.plan import Rows, Sweeps, WeightStore
 from support.branching import residual
-from support.chains import bounded_chain
-from support.graphs import plan_for
+from support.chains import bounded_chain, counting_chain
+from support.graphs import check_graph, plan_for
 from support.random_graphs import random_graph
 from support.random_networks import Seeded
 from support.random_plans import random_plan
@@ -46,8 +46,13 @@ def random_pair(seed):
     return network, other, plan
 
 
+# In the first two, numbers made hardware once: of sweeps of what was touched.
+DAILY = (37, 39, 0, 1)
+
+
 @pytest.mark.parametrize(
-    "seed", [pytest.param(seed, marks=[pytest.mark.rest] * (seed > 2)) for seed in range(60)]
+    "seed",
+    [pytest.param(seed, marks=[pytest.mark.rest] * (seed not in DAILY)) for seed in range(60)],
 )
 def test_numbers_make_no_hardware(seed):
     """Neither weights nor parameters are in it, but in the image, whose length is the same."""
@@ -153,3 +158,43 @@ def test_by_position():
     with pytest.raises(RangeError, match="must be the same for all rows and columns of a channel"):
         core_configs(other, plain)
     core_configs(network, with_envelope(other, plan))
+
+
+def test_what_is_touched_does_not_follow_from_the_numbers():
+    """A neuron that fires by itself may be in any network that comes."""
+    quiet = changed(bias=-4)
+    core, *others = PLAN.cores
+    touched = replace(PLAN, cores=(replace(core, sweeps=Sweeps.TOUCHED), *others))
+    plan = with_envelope(quiet, touched, headroom=3)
+    assert text(quiet, plan) == text(NETWORK, plan)
+    x = {"x": np.random.default_rng(3).integers(0, 4, (4, 12))}
+    check_graph(NETWORK, plan, x, built=quiet)
+
+
+def test_a_reset_amount_that_the_hardware_does_not_have():
+    network = counting_chain((8, 6, 3), seed=2)
+    first, *others = network.populations
+    amount = first.soma.threshold + 1
+    own = replace(
+        network,
+        populations=(replace(first, soma=replace(first.soma, reset_amount=amount)), *others),
+    )
+    plan = plan_for(network, Mode.STEPWISE, lanes=3)
+    assert own.skeleton_hash == network.skeleton_hash
+    with pytest.raises(RangeError, match=r"^population 'h0': reset amounts must be the threshol"):
+        core_configs(own, with_envelope(network, plan, headroom=3))
+    core_configs(network, with_envelope(own, plan, headroom=3))
+
+
+def test_a_bias_that_others_do_not_have():
+    """Whether a step changes what is read at the end is no question of this network's bias."""
+    first, last = NETWORK.populations
+    last = replace(last, soma=replace(last.soma, bias_when=BiasWhen.EVERY))
+    biased = replace(NETWORK, populations=(first, last), modes=(Mode.STEPWISE,))
+    silent = replace(last, soma=replace(last.soma, bias=0))
+    plain = replace(biased, populations=(first, silent))
+    plan = with_envelope(biased, plan_for(biased, Mode.STEPWISE, lanes=3), headroom=2)
+    assert text(plain, plan) == text(biased, plan)
+    x = {"x": np.random.default_rng(3).integers(0, 4, (3, 12))}
+    check_graph(biased, plan, x, built=plain)
+    check_graph(plain, plan, x, built=biased)

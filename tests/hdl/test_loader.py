@@ -291,6 +291,10 @@ def test_an_image_that_breaks_off():
             assert not ctx.get(bench.loader.done)
             # Until it is known for whom it is, the old network is there.
             assert ctx.get(bench.loader.loaded) == (end <= 18), end
+            if end <= 18:
+                assert ctx.get(bench.loader.tag) == int.from_bytes(FIRST[:4], "little")
+                patch = image_of(segments[:1], design=DESIGN, network=FIRST, base=FIRST[:4])
+                assert await bench.image(patch) == LoadResult.WELL, end
             assert await bench.image(good) == LoadResult.WELL
             assert bench.rows() == memories
 

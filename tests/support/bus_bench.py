@@ -24,6 +24,7 @@ JOB = "SPIKEWRIGHT_BUS_JOB"
 SPIKE, STEP, END = range(3)
 CLEAR, SNAPSHOT, RESET, RELOAD = 1, 2, 4, 8
 LOAD_DONE = 16
+PATIENCE = 20  # reads of STATUS until the last word has been judged
 LIMIT_US = 1000
 
 
@@ -83,6 +84,9 @@ class Host:
             await self.put("CONTROL", RELOAD)
         for word in self.job["image"]:
             await self.put("LOAD", word)
+        for _ in range(PATIENCE if self.job["image"] else 0):
+            if await self.get("STATUS") & LOAD_DONE:
+                break
         there = 1 | LOAD_DONE if self.job["image"] else 1
         assert await self.get("STATUS") & (1 | LOAD_DONE) == there
         if self.job["image"]:

@@ -338,6 +338,14 @@ def test_commands_that_are_refused(commands, ready, code):
     assert answers[1].payload == bytes([1, code])
 
 
+def test_a_self_test_without_a_network():
+    """It would wait for ever, and so would all commands behind it."""
+    heard = talk(line(HI, *numbered((SELFTEST, b""), (ECHO, b"2"))), kind=Judged, ready=0)
+    refused, echo = [each for each in heard if each.kind >= 16]
+    assert (refused.kind, refused.payload) == (ERROR, bytes([0, 3]))
+    assert (echo.kind, echo.payload) == (150, b"2")
+
+
 def test_another_network():
     other = frame(TOKENS, b"\x40\x01", seq=0, tag=TAG ^ 1)
     heard = talk(line(HI, other, frame(ECHO, b"2", seq=1)))

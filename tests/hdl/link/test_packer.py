@@ -44,3 +44,21 @@ def test_a_byte_alone_is_forgotten():
         assert found == [0x3322]
 
     simulate(dut, bench)
+
+
+def test_a_word_that_waits_is_forgotten():
+    """Else it would be the first of the next image."""
+    dut = WordPacker()
+
+    async def bench(ctx):
+        ctx.set(dut.i.valid, 1)
+        ctx.set(dut.i.payload, 0x11)
+        await ctx.tick().repeat(2)
+        ctx.set(dut.i.valid, 0)
+        assert ctx.get(dut.o.valid)
+        ctx.set(dut.clear, 1)
+        await ctx.tick()
+        ctx.set(dut.clear, 0)
+        assert not ctx.get(dut.o.valid)
+
+    simulate(dut, bench)
