@@ -69,6 +69,7 @@ _SECTIONS = (
             "sweeps",
             "membranes",
             "weights",
+            "loads",
             "rows",
             "products",
             "parameters",

@@ -318,6 +318,7 @@ def generate(
             "--plan says all of it and must be given alone", found=", ".join(beside)
         )
     beside += ["--plan"] * (plan is not None) + ["--loadable"] * loadable
+    beside += ["--headroom"] * (headroom is not None)
     if like is not None and beside:
         raise ConfigurationError(
             "--like says all of it and must be given alone", found=", ".join(beside)
