@@ -173,6 +173,11 @@ class Board:
         found = [link for link in (self.uart, self.spi) if link is not None]
         return tuple(sorted(found, key=lambda link: link.bridge is None))
 
+    @property
+    def default_pll(self) -> Pll:
+        """What makes the clock that a bitstream has where none is asked for."""
+        return self.pll_below(self.default_mhz) or self.plls[0]
+
     def pll_below(self, mhz: float) -> Pll | None:
         """The fastest clock that does not exceed ``mhz``; None where there is none."""
         fitting = [pll for pll in self.plls if pll.mhz <= mhz]

@@ -79,6 +79,7 @@ def get_board(name: str) -> Board:
         raise ConfigurationError(
             "the board must be one of those that spikewright boards lists",
             found=repr(name),
-            action=f"{_nearest(name)}name a file NAME.json to plan for another one",
+            action=f"{_nearest(name)}run: spikewright boards; to plan for another one name a file"
+            " NAME.json",
         )
     return BOARDS[name]

@@ -33,9 +33,10 @@ def choose_wire(board: Board, kind: str | None = None) -> Uart | Spi:
     raise ConfigurationError(
         f"the board must have {'a' if kind is None else f'the {kind}'} link to a host",
         found=f"{there or 'none'} on {board.name}",
-        action=f"give --link {board.links[0].kind}"
+        action=f"name {there.replace(' and ', ' or ')}, or none for the usual one"
         if there
-        else "build it without --link: it then works on a stored sample",
+        else f"choose another board; without a link {board.name} works on a stored sample:"
+        f" spikewright build DIR --board {board.name}",
     )
 
 

@@ -126,17 +126,21 @@ def simulated_board(
 
     Raises
     ------
+    ConfigurationError, RangeError
+        If the board lacks the link, or the memories that the design needs.
     ToolError
         If the simulator is missing or failed.
     """
     chosen = built_for(board, "--port")
-    network, plan = project.network, hardware_plan(project, mode)
     wire = choose_wire(chosen, _kind(link))
+    network, plan = project.network, hardware_plan(project, mode)
+    check_fits(network, plan, chosen)  # as where it is built
+    check_verilog(project, mode)
     with working(f"simulate {board}"):
         stored = _stored(project, plan, sample, steps)
         top = make_top(
             board=chosen,
-            pll=chosen.pll_below(chosen.default_mhz) or chosen.plls[0],
+            pll=chosen.default_pll,
             constraint_mhz=chosen.goal_mhz,
             accelerator=Accelerator(network=network, plan=plan),
             sample=stored,

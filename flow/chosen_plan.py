@@ -7,12 +7,14 @@ from spikewright.flow.generate import verilog_text
 from spikewright.flow.plan import against_maps
 from spikewright.flow.plan_file import load_plan, with_depths
 from spikewright.flow.project import Project
-from spikewright.golden.errors import ConfigurationError, FileError
+from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
 from spikewright.golden.spec import Mode, Network
 from spikewright.hdl.checks import against_overlap, against_touched
 from spikewright.hdl.plan import HardwarePlan, Sweeps
 
 __all__ = ["check_taken", "plan_like", "plan_of_file", "usual_mode"]
+
+_SHOWN = 3
 
 
 def usual_mode(network: Network) -> Mode:
@@ -65,6 +67,7 @@ def plan_like(network: Network, other: Path) -> HardwarePlan:
             where=str(folders[0]),
             action=f"run: spikewright generate {other} --loadable",
         )
+    _check_shape(network, project)
     plan = plan_of_file(network, folder / "plan.json")
     if (
         text_hash(verilog_text(network, plan))
@@ -77,6 +80,21 @@ def plan_like(network: Network, other: Path) -> HardwarePlan:
             action=f"run: spikewright generate {other} --loadable, and build it again",
         )
     return plan
+
+
+def _check_shape(network: Network, other: Project) -> None:
+    """Refuse a network of another shape than the other project's, with what differs."""
+    unlike = network.unlike(other.network)
+    if unlike:
+        more = f", and {len(unlike) - _SHOWN} more" if len(unlike) > _SHOWN else ""
+        raise UnsupportedError(
+            f"the network must have the shape of {other.root}'s: inputs, populations, connections,"
+            " somas, weight bits and fraction bits",
+            found="; ".join(unlike[:_SHOWN]) + more,
+            where=f"network {network.name!r}",
+            action="convert both with the same --weight-bits, --levels and --fraction-bits, which"
+            " spikewright convert shows, or generate hardware for it alone, without --like",
+        )
 
 
 def _takes_others(folder: Path) -> bool:

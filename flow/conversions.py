@@ -90,7 +90,9 @@ def convert_stage(
         conversion = convert(module, data.x, config)
         project = Project.create(out, conversion.network, original, data.first(KEPT_SAMPLES))
     seconds["convert"] = time.perf_counter() - start
-    project.record(pruned_figures(config, conversion.network), seconds)
+    figures = pruned_figures(config, conversion.network)
+    described = project.summary["network"] | {"fraction_bits": list(conversion.fraction_bits)}
+    project.record(figures | {"network": described}, seconds)
     return project
 
 

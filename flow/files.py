@@ -16,6 +16,7 @@ __all__ = [
     "atomic_files",
     "atomic_folder",
     "check_file",
+    "check_project",
     "file_hash",
     "read_json",
     "text_hash",
@@ -90,6 +91,19 @@ def check_file(path: Path) -> None:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
         os.close(handle)
         Path(name).unlink()
+
+
+def check_project(root: Path, *names: str) -> None:
+    """Refuse a folder without the files that a project has. Raises FileError."""
+    root = Path(root)
+    missing = next((name for name in names if not (root / name).is_file()), None)
+    if missing is not None:
+        raise FileError(
+            "the folder must be a project",
+            found=f"no {missing}" if root.is_dir() else "no such folder",
+            where=str(root),
+            action="make one with: spikewright convert SOURCE --out DIR",
+        )
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -20,7 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from spikewright.flow.files import atomic_files, read_json, write_json
+from spikewright.flow.files import atomic_files, check_project, read_json, write_json
 from spikewright.flow.nir.original import NirOriginal
 from spikewright.flow.original import Original
 from spikewright.flow.recurrent.module import RecurrentNetwork
@@ -83,13 +83,7 @@ class Project:
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
         path = self.root / SUMMARY
-        if not path.is_file():
-            raise FileError(
-                "the folder must be a project",
-                found=f"no {SUMMARY}",
-                where=str(root),
-                action="make one with: spikewright convert SOURCE --out DIR",
-            )
+        check_project(self.root, SUMMARY)
         self.summary: dict[str, Any] = read_json(path)
         if self.summary.get("schema") != SCHEMA:
             raise FileError(

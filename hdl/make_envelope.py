@@ -3,8 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from spikewright.golden.errors import ConfigurationError
-from spikewright.golden.spec import Fire, Interval, Mode, Network, Ranges, Soma, analyse, hull
+from spikewright.golden.errors import ConfigurationError, RangeError
+from spikewright.golden.spec import (
+    Fire,
+    Interval,
+    Mode,
+    Network,
+    Ranges,
+    Soma,
+    analyse,
+    filter_bounds,
+    hull,
+)
 
 from .checks import check_plan
 from .config import CoreConfig, hull_of
@@ -36,11 +46,13 @@ def with_envelope(
     ------
     ConfigurationError
         If the headroom is out of its range, or the plan has what cannot be loaded.
+    RangeError
+        If a filter behind it cannot hold what is so wide.
     """
     headroom = DEFAULT_HEADROOM if headroom is None else headroom
     if not 0 <= headroom <= MOST_HEADROOM:
         raise ConfigurationError(
-            f"headroom must lie in 0..{MOST_HEADROOM} bits", found=str(headroom)
+            f"must lie in 0..{MOST_HEADROOM} bits", found=str(headroom), where="headroom"
         )
     # Logic has no port that writes.
     cores = tuple(
@@ -61,7 +73,24 @@ def with_envelope(
     envelope = Envelope(skeleton=network.skeleton_hash, populations=populations)
     found = replace(plan, envelope=envelope)
     check_plan(network, found)
+    _check_filter(network, envelope, headroom)
     return found
+
+
+def _check_filter(network: Network, envelope: Envelope, headroom: int) -> None:
+    """What the network itself does not overflow, values of so many bits may."""
+    readout = network.readout
+    ranges = envelope.bounds(readout.population).ranges
+    value = ranges.v if network.population(readout.population).soma.fire is Fire.NONE else None
+    if not readout.biquads or value is None:
+        return  # what is fired is as it was
+    try:
+        filter_bounds(readout, value)
+    except RangeError as error:
+        less = "give less --headroom" if headroom else "generate without --loadable"
+        raise RangeError(
+            error.must, found=error.found, where=error.where, action=f"{less}, or {error.action}"
+        ) from error
 
 
 def _ranges(own: Ranges, soma: Soma, network: Network, mode: Mode, headroom: int) -> Ranges:

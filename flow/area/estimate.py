@@ -117,7 +117,7 @@ def fits(area: Area, resources: Resources) -> list[str]:
         ("DSP blocks", area.dsps, resources.dsps),
     )
     return [
-        f"{need} {what} where {resources.name} has {there}"
+        f"{need:,} {what} where {resources.name} has {there:,}"
         for what, need, there in wanted
         if need > there
     ]

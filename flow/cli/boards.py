@@ -63,16 +63,18 @@ def _show_all(all_: "list[Board]", record: "dict[str, Routed]") -> None:
             "-" if each.large_ram is None else str(each.large_ram.count),
             str(each.dsps),
             f"{each.default_mhz:g}",
-            _link(each.links[0]) if each.links else "none",
+            _link(each) if each.links else "none",
             status(each, record),
         )
     OUT.print(table)
 
 
-def _link(link: "Uart | Spi") -> str:
-    from spikewright.boards import Spi
+def _link(board: "Board") -> str:
+    """The usual link's rate, at the clock that is built for by default."""
+    from spikewright.boards import Spi, rate_at
 
-    unit, rate = "Hz" if isinstance(link, Spi) else "Bd", link.rates[0]
+    link = board.links[0]
+    unit, rate = "Hz" if isinstance(link, Spi) else "Bd", rate_at(link, board.default_pll)
     return f"{rate / 1e6:g} M{unit}" if rate >= 1_000_000 else f"{rate / 1e3:.0f} k{unit}"
 
 
@@ -123,6 +125,8 @@ def _show_one(board: "Board", record: "dict[str, Routed]") -> None:
 
 def _host(board: "Board") -> list[tuple[str, str]]:
     """How it is reached, and programmed."""
+    from spikewright.boards import usual_link
+
     programmer = board.programmer
     how = f"by hand: {board.by_hand}"
     if programmer is not None:
@@ -133,19 +137,24 @@ def _host(board: "Board") -> list[tuple[str, str]]:
         )
         adapter = " with a JTAG adapter of your own" if programmer.adapter else ""
         how = f"openFPGALoader {' '.join(programmer.arguments)}{adapter}, to {to}"
-    links = [("host link", _told(link)) for link in board.links]
+    links = [("host link", _told(link, board)) for link in board.links]
+    if links:
+        counts = usual_link(board).counters
+        links.append(("counters", "behind a link" if counts else "none: there is no room for them"))
     return [*(links or [("host link", "none")]), ("programmer", how)]
 
 
-def _told(link: "Uart | Spi") -> str:
-    from spikewright.boards import Spi
+def _told(link: "Uart | Spi", board: "Board") -> str:
+    from spikewright.boards import Spi, rate_at
 
     rates = ", ".join(f"{rate:,}" for rate in link.rates)
+    pll = board.default_pll
+    usual = f"{rate_at(link, pll):,} at {pll.mhz:g} MHz"
     if isinstance(link, Spi):
-        return f"SPI by {link.bridge}: {rates} Hz, --port spi:{link.url}"
+        return f"SPI by {link.bridge}: {rates} Hz, {usual}; --port spi:{link.url}"
     by = link.bridge or f"an adapter of your own, {link.pins}"
     shared = "; in place of the LED and the button" if link.shared else ""
-    return f"UART by {by}: {rates} baud{shared}"
+    return f"UART by {by}: {rates} baud, {usual}{shared}"
 
 
 def _show_fits(board: "Board") -> None:

@@ -12,7 +12,7 @@ __all__ = ["Command"]
 
 
 class Command(TyperCommand):
-    """A command whose options may say ``{large_bits}`` and ``{least_fanout}`` in their help.
+    """A command whose options may say ``{large_bits}`` and the like in their help.
 
     What the code calls ``weight_bits`` is ``--weight-bits`` to who typed it, in errors as well.
     Numbers are finite: NaN would pass every comparison with a least and a most.
@@ -62,6 +62,9 @@ class Command(TyperCommand):
 
 def _told(text: str) -> str:
     from spikewright.flow.plan import LARGE_BITS
+    from spikewright.hdl.make_envelope import MOST_HEADROOM
     from spikewright.hdl.plan import LEAST_FANOUT
 
-    return text.format(large_bits=LARGE_BITS, least_fanout=LEAST_FANOUT)
+    return text.format(
+        large_bits=LARGE_BITS, least_fanout=LEAST_FANOUT, most_headroom=MOST_HEADROOM
+    )

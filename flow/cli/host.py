@@ -10,7 +10,7 @@ import typer
 
 from spikewright.flow.cli.console import OUT, say, show_pairs, working
 from spikewright.flow.cli.options import Data, ProjectFolder, check_steps
-from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.link import DEFAULT_BAUD, DEFAULT_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -59,16 +59,32 @@ _SLOWER = 20.0  # a simulation is so much slower than a board, and more
 
 @contextmanager
 def _line(
-    folder: Path, port: str, baud: int | None, timeout: float, *, boots: bool = True
+    folder: Path,
+    port: str,
+    baud: int | None,
+    timeout: float,
+    *,
+    boots: bool = True,
+    counts: bool = False,
 ) -> "Iterator[_Line]":
     """Where the board is, or a simulated one that runs as long as this.
 
-    ``boots``: whether that one has its network, where it is loaded.
+    ``boots``: whether that one has its network, where it is loaded. ``counts``: whether its link
+    must have counters.
     """
+    from spikewright.flow.host.target import read_network
+
+    read_network(folder)  # a board need not be there to see that the project is not
     kind, _, board = port.partition(":")
     if kind != _SIMULATED:
         yield _Line(port=port, baud=baud or _built_baud(folder), timeout=timeout)
         return
+    if baud is not None:
+        raise ConfigurationError(
+            "--baud must be left out: a simulated board's line has the rate of its design",
+            found=f"{baud:,}",
+            where=f"--port {port}",
+        )
     from spikewright.flow.build_stage import USUAL, simulated_board
     from spikewright.flow.host import Device
     from spikewright.flow.project import Project
@@ -84,6 +100,8 @@ def _line(
             where="--port",
             action="give it as sim:BOARD; spikewright boards lists them",
         )
+    if counts:
+        _check_counts(board, port)
     if not link:
         built = project.summary.get("link", {})
         known = built.get("link", {}) if built.get("board") == board else {}
@@ -95,6 +113,20 @@ def _line(
             with Device.open(line.port, baud=line.baud, timeout=line.timeout) as device:
                 device.load(folder)
         yield line
+
+
+def _check_counts(board: str, port: str) -> None:
+    """Refuse a board whose link has no counters, before it is simulated."""
+    from spikewright.boards import get_board, usual_link
+    from spikewright.flow.host.device import COUNTERS_ELSEWHERE
+
+    if not usual_link(get_board(board)).counters:
+        raise UnsupportedError(
+            "the board's link must have counters",
+            found=f"no room for them on {board}",
+            where=f"--port {port}",
+            action=COUNTERS_ELSEWHERE,
+        )
 
 
 def _built_baud(folder: Path) -> int:
@@ -216,7 +248,8 @@ def watch(
     From the counters in the hardware, which are read between samples. Spikes and
     rows are those of a sample; busy is of all cycles, which pass while the line
     is waited for, too; efficiency is the share of a core's busy cycles in which
-    it adds as many rows as it can. Ctrl-C ends it.
+    it adds as many rows as it can. Ctrl-C ends it. Small boards have no counters:
+    spikewright boards BOARD says which.
 
     [bold]Examples[/]
 
@@ -230,7 +263,7 @@ def watch(
     from spikewright.flow.host import Device
 
     with (
-        _line(folder, port, baud, timeout) as line,
+        _line(folder, port, baud, timeout, counts=True) as line,
         Device.open(line.port, folder, baud=line.baud, timeout=line.timeout) as device,
     ):
         given, _ = _samples(device, data, None)
@@ -263,7 +296,8 @@ def load(
     The bitstream must be of the same design: that of a project that was generated
     with --loadable (or --weights spram), and this one generated with --like it.
     Nothing of a network is used before it is there whole; one that is for another
-    design, or damaged, is refused. A loss of power forgets it.
+    design, or damaged, is refused. A loss of power forgets it; a simulated board
+    (--port sim:BOARD) ends with the command.
 
     [bold]Examples[/]
 
@@ -274,7 +308,11 @@ def load(
       spikewright load r --from q --port /dev/ttyUSB1   # other thresholds, say
     """
     from spikewright.flow.host import Device
+    from spikewright.flow.host.target import check_loadable
 
+    for each in (folder, base):
+        if each is not None:
+            check_loadable(each)
     with (
         _line(base or folder, port, baud, timeout, boots=base is not None) as line,
         Device.open(line.port, baud=line.baud, timeout=line.timeout) as device,
@@ -282,10 +320,11 @@ def load(
         with working("load"):
             sent = device.load(folder, base=base)
         assert device.target is not None  # it has what was loaded
-        name = device.target.network.name
+        simulated = ", until this command ends" if port.partition(":")[0] == _SIMULATED else ""
+        part = f" of {sent.whole:,}" if base is not None else ""
         say(
-            f"The board has network {name}, {device.identity.network_hash}: "
-            f"{sent.bytes:,} bytes in {sent.seconds:.3g} s."
+            f"The board has the network of {folder}, {device.identity.network_hash[:_SHOWN]}"
+            f"{simulated}: {sent.bytes:,}{part} bytes in {sent.seconds:.3g} s."
         )
 
 

@@ -225,9 +225,8 @@ def generate(
     headroom: Annotated[
         int | None,
         typer.Option(
-            min=0,
             help="Bits that registers and parameters get beyond those that this network needs, "
-            "for others that need more. With --loadable.",
+            "for others that need more: 0 to {most_headroom}. With --loadable.",
             show_default="1",
         ),
     ] = None,
@@ -347,6 +346,8 @@ def generate(
             from_file = with_envelope(network, from_file, headroom=headroom)
         generate_stage(project, from_file, interface=joined_by, working=working)
         show_summary(project.summary, "network", "hardware")
+        if like is not None:
+            say(f"For the bitstream of {like}: spikewright load {folder} --port PORT")
         return
     asked_sweeps = one_of(Sweeps, sweeps or Sweeps.ALL, "--sweeps")
     chosen = default_plan(

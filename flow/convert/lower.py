@@ -74,6 +74,7 @@ class Lowered:
 
     network: Network
     logit_step: float
+    fraction_bits: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -100,6 +101,7 @@ def lower(
     payload = Payload.UNIT if max_pool is MaxPool.OR else Payload.SIGN
     senders = {INPUT: _sender(INPUT, graph.input_shape, source.payload, input_range)}
     made: list[Population] = []
+    fractions: list[int] = []
     connections: list[Connection] = []
     for node in graph.stages:
         name = node.name
@@ -125,6 +127,7 @@ def lower(
         stage = stages[node.name]
         neurons = _neurons(name, stage, senders, config, payload)
         made.append(neurons.population)
+        fractions.append(neurons.fraction)
         connections += _connections(name, stage, senders, neurons)
         if stage.step is not None:
             senders[node.name] = Sender(
@@ -142,7 +145,11 @@ def lower(
     if config.code is Code.FIRST_SPIKE:
         network = as_latency(network)
     readout = stages[graph.readout.name]
-    return Lowered(network=network, logit_step=float(readout.unit[0]) / 2.0**neurons.fraction)
+    return Lowered(
+        network=network,
+        logit_step=float(readout.unit[0]) / 2.0**neurons.fraction,
+        fraction_bits=tuple(fractions),
+    )
 
 
 def _sender(name: str, shape: Shape, payload: Payload, levels: InputRange) -> Sender:

@@ -22,12 +22,14 @@ class Conversion:
     """What a conversion yields.
 
     ``quantised`` is the network in floating point (the fake-quantised module), ``logit_step`` the
-    real value of one unit of the integer logits.
+    real value of one unit of the integer logits, ``fraction_bits`` those of each population whose
+    connections have weights.
     """
 
     network: Network
     quantised: QatNetwork
     logit_step: float
+    fraction_bits: tuple[int, ...]
 
     @cached_property
     def reference(self) -> Reference:
@@ -67,7 +69,12 @@ def convert(
         config=chosen,
         provenance={"source": type(module).__name__, "method": method},
     )
-    return Conversion(network=lowered.network, quantised=quantised, logit_step=lowered.logit_step)
+    return Conversion(
+        network=lowered.network,
+        quantised=quantised,
+        logit_step=lowered.logit_step,
+        fraction_bits=lowered.fraction_bits,
+    )
 
 
 @torch.no_grad()

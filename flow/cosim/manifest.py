@@ -161,6 +161,13 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def _check_hash(what: str, path: Path, expected: str | None) -> None:
+    if not path.is_file():
+        raise FileError(
+            f"the {what} must lie beside its manifest",
+            found=f"no {path.name}",
+            where=str(path.parent),
+            action="generate the accelerator again",
+        )
     found = file_hash(path)
     if expected is not None and expected != found:
         raise FileError(

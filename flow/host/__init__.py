@@ -4,5 +4,6 @@ from spikewright.flow.host.device import Device
 from spikewright.flow.host.identity import Identity
 from spikewright.flow.host.output import Result
 from spikewright.flow.host.session import Statistics
+from spikewright.golden.errors import LinkError
 
-__all__ = ["Device", "Identity", "Result", "Statistics"]
+__all__ = ["Device", "Identity", "LinkError", "Result", "Statistics"]

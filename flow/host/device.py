@@ -35,7 +35,9 @@ from spikewright.golden.link import (
     LoadResult,
 )
 
-__all__ = ["Device", "Sent"]
+__all__ = ["COUNTERS_ELSEWHERE", "Device", "Sent"]
+
+COUNTERS_ELSEWHERE = "choose a larger board: spikewright boards BOARD says whether its link counts"
 
 _FIRST, _LAST = 1, 2
 _TAG_BYTES = 4
@@ -50,9 +52,13 @@ _ENDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Sent:
-    """What a load took: ``bytes`` of images, ``seconds`` until the network was there."""
+    """What a load took: ``bytes`` of images, ``seconds`` until the network was there.
+
+    ``whole``: bytes of all of the network, of which a patch leaves some out.
+    """
 
     bytes: int
+    whole: int
     seconds: float
 
 
@@ -222,7 +228,7 @@ class Device:
         """What was counted; ``clear`` begins anew. Raises UnsupportedError where nothing counts."""
         manifest = self._project().manifest
         if self.identity.counters <= len(LINK_COUNTERS):  # there are always those of the link
-            raise self._without("counters")
+            raise self._without("counters", COUNTERS_ELSEWHERE)
         found = self._commands.ask(FrameType.COUNTERS, [bytes([clear])], FrameType.COUNTED)
         wanted = len(manifest.counter_ports) + len(LINK_COUNTERS)
         if len(found) != 4 * wanted:
@@ -251,7 +257,7 @@ class Device:
     def selftest(self) -> bool:
         """Whether each token of the sample that the bitstream carries came out right."""
         if not self.identity.tests:
-            raise self._without("a self-test")
+            raise self._without("a self-test", "generate without --guard, and build again")
         return self._commands.ask(FrameType.SELFTEST, [b""], FrameType.TESTED) == b"\1"
 
     def load(self, folder: Path | str, *, base: Path | str | None = None) -> Sent:
@@ -265,7 +271,8 @@ class Device:
         Parameters
         ----------
         folder : the project, generated for the design that the device has.
-        base : the project whose network the device has; None to send all.
+        base : the project whose network the device has; None to send all, as is done where no row
+            is the same.
 
         Raises
         ------
@@ -278,22 +285,23 @@ class Device:
             ``base``, or it does not get there whole.
         """
         if not self.identity.loads:
-            raise self._without("memories that are loaded")
+            raise self._without(
+                "memories that are loaded", "generate its project with --loadable, and build again"
+            )
         where = self._transport.name
         image = find_image(Path(folder), self.identity, where=where)
-        data = image.whole()
+        data = whole = image.whole()
         if base is not None:
             old = find_image(Path(base), self.identity, where=where)
             self._check_base(self.identify(), old.network)
-            data = image.since(old)
+            data = min(image.since(old), whole, key=len)
         self.target = None
         start, size = self.now(), len(data)
         found = self._send(data)
         if base is not None and found is LoadResult.BASE:
             # The line broke in the middle, and the device began to be another one before.
-            data = image.whole()
-            size += len(data)
-            found = self._send(data)
+            size += len(whole)
+            found = self._send(whole)
         seconds = self.now() - start
         self.identify()
         if found is not LoadResult.WELL:
@@ -305,7 +313,7 @@ class Device:
             )
         self.target = find_target(Path(folder), self.identity, where=where)
         self._agree(self.target)
-        return Sent(bytes=size, seconds=seconds)
+        return Sent(bytes=size, whole=len(whole), seconds=seconds)
 
     def _send(self, image: bytes) -> LoadResult:
         """How the device found an image."""
@@ -378,10 +386,10 @@ class Device:
             )
         return self.target
 
-    def _without(self, what: str) -> UnsupportedError:
+    def _without(self, what: str, action: str) -> UnsupportedError:
         return UnsupportedError(
             f"the bitstream must have {what}",
             found="none",
             where=self._transport.name,
-            action="generate and build with it",
+            action=action,
         )

@@ -30,11 +30,13 @@ def levels_of(source: Input, x: npt.NDArray[np.generic]) -> Array:
         raise ConfigurationError(
             f"a {what} must have {source.n} values",
             found=f"shape {list(x.shape[1:])}",
-            where=source.name,
+            where=f"input {source.name!r}",
         )
     values = flat.astype(np.float64)
     if not np.isfinite(values).all():
-        raise ConfigurationError("data must be finite", found="NaN or inf", where=source.name)
+        raise ConfigurationError(
+            "data must be finite", found="NaN or inf", where=f"input {source.name!r}"
+        )
     if source.step is not None:
         values = np.floor(values / source.step + 0.5)
     return values.clip(source.low, source.high).astype(np.int64)

@@ -4,15 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spikewright.flow.cosim.manifest import Manifest, read_manifest
-from spikewright.flow.files import read_json
+from spikewright.flow.files import check_project, read_json
 from spikewright.flow.host.identity import NAME_BYTES, Identity
 from spikewright.flow.host.image import Image, read_image
 from spikewright.golden.errors import FileError, LinkError, UnsupportedError
 from spikewright.golden.spec import Network
 from spikewright.golden.spec.file import load
 
-__all__ = ["Target", "find_image", "find_target", "read_network"]
+__all__ = ["Target", "check_loadable", "find_image", "find_target", "read_network"]
 
+_NETWORK = "network.safetensors"
 _SHOWN = 12
 
 
@@ -27,15 +28,25 @@ class Target:
 
 def read_network(root: Path) -> Network:
     """The network of a project folder; raises FileError where there is none."""
-    path = Path(root) / "network.safetensors"
-    if not path.is_file():
-        raise FileError(
-            "the folder must be a project",
-            found=f"no {path.name}",
-            where=str(root),
-            action="make one with: spikewright convert SOURCE --out DIR",
-        )
-    return load(path)
+    check_project(root, _NETWORK)
+    return load(Path(root) / _NETWORK)
+
+
+def check_loadable(root: Path) -> None:
+    """Refuse a project of which nothing can be loaded, before a device is looked for.
+
+    Raises
+    ------
+    FileError
+        If the folder is no project.
+    UnsupportedError
+        If no hardware was generated that is loaded.
+    """
+    root = Path(root)
+    check_project(root, _NETWORK)
+    made = sorted((root / "generated").glob("*/manifest.json"))
+    if not any(read_json(path).get("load") for path in made):
+        raise _in_bitstream(root, "none" if made else "nothing that was generated")
 
 
 def find_target(root: Path, identity: Identity, *, where: str) -> Target:
@@ -80,12 +91,7 @@ def find_image(root: Path, identity: Identity, *, where: str) -> Image:
     manifest = read_manifest(_generated(root, identity, where))
     load = manifest.load
     if load is None:
-        raise UnsupportedError(
-            "a network that is loaded must have been generated for it",
-            found="one that is in its bitstream",
-            where=str(root),
-            action="generate and build with --loadable",
-        )
+        raise _in_bitstream(root, f"{manifest.mode}, which has its network in its bitstream")
     image = read_image(load.image.read_bytes(), load.memories, where=str(load.image))
     if image.network != network.content_hash or image.design != identity.plan_hash:
         raise FileError(
@@ -113,6 +119,16 @@ def _generated(root: Path, identity: Identity, where: str) -> Path:
         found=f"another bitstream, of plan {identity.plan_hash[:_SHOWN]}",
         where=where,
         action=f"{like}put the bitstream on it that was built last, or generate and build again",
+    )
+
+
+def _in_bitstream(root: Path, found: str) -> UnsupportedError:
+    return UnsupportedError(
+        "the project must have hardware whose network is loaded",
+        found=found,
+        where=str(root),
+        action=f"run: spikewright generate {root} --loadable, or --like the project whose "
+        "bitstream the board has",
     )
 
 

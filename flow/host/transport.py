@@ -23,6 +23,8 @@ __all__ = ["SPI_PREFIX", "Port", "Transport", "open_port", "ports"]
 SPI_PREFIX = "spi:"
 """Of a port behind which there is an SPI controller."""
 _CHUNK = 1 << 16
+_SOCKET = "socket://"
+_LAST_PORT = (1 << 16) - 1
 
 
 class Transport(Protocol):
@@ -86,10 +88,11 @@ class Port:
     """
 
     def __init__(self, port: str, baud: int = DEFAULT_BAUD) -> None:
-        self.name = port
         path = port.removeprefix(SPI_PREFIX)
+        _check_name(port, path)
+        self.name = port
         spi = path != port
-        self.baud = None if path.startswith("socket://") else baud
+        self.baud = None if path.startswith(_SOCKET) else baud
         self.byte_bits = 8 if spi else 10
         self.unit_hz = SPI_UNIT_HZ if spi else self.baud
         try:
@@ -145,6 +148,23 @@ class Port:
             self._serial.close()
 
 
+def _check_name(port: str, path: str) -> None:
+    """Refuse what can be no port; pyserial would tell in Python's words."""
+    if not path:
+        raise ConfigurationError(
+            "a port must have a name",
+            found=repr(port),
+            action="give one: spikewright ports lists them",
+        )
+    if path.startswith(_SOCKET):
+        host, _, number = path.removeprefix(_SOCKET).partition("/")[0].rpartition(":")
+        if not host or not number.isdecimal() or not 0 < int(number) <= _LAST_PORT:
+            raise ConfigurationError(
+                "a socket must have a host and the number of a port, as socket://localhost:4000",
+                found=repr(port),
+            )
+
+
 def ports() -> list[tuple[str, str]]:
     """Serial ports of this machine: path, and what is there."""
     found = [each for each in serial.tools.list_ports.comports() if _is_there(each)]
@@ -196,9 +216,13 @@ def _cannot_open(port: str, error: Exception) -> LinkError:
             where=port,
             action="end the other program that has it open",
         )
+    others: dict[int | None, str] = {
+        errno.ENOTTY: "a file or device of another kind",
+        errno.EISDIR: "a folder",
+    }
     return LinkError(
         "the port must be a serial line",
-        found=_reason(error),
+        found=others.get(code, _reason(error)),
         where=port,
         action="list those there are: spikewright ports",
     )

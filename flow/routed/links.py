@@ -43,7 +43,7 @@ def measure_link(project: Project, board: str, kind: str, *, working: Working) -
     traces = activity(network, mode, values, steps=steps)
     cycles = estimate_cycles(network, hardware_plan(project, mode), traces).cycles
     chosen = get_board(board)
-    pll = chosen.pll_below(chosen.default_mhz) or chosen.plls[0]
+    pll = chosen.default_pll
     with (
         simulated_board(project, mode, board, link=kind, working=working) as running,
         Device.open(running.port, project.root, baud=running.baud, timeout=_TIMEOUT_S) as device,

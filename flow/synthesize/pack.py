@@ -68,7 +68,7 @@ def pack(
     yosys, nextpnr = yosys_tool(), nextpnr_tool(board.family)
     top = make_top(
         board=board,
-        pll=board.pll_below(board.default_mhz) or board.plls[0],
+        pll=board.default_pll,
         constraint_mhz=board.goal_mhz,
         accelerator=Accelerator(network=network, plan=plan),
         sample=sample,

@@ -14,7 +14,11 @@ from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec.intervals import Analysis, analyse_whole
 from spikewright.golden.spec.normalise import choice, integer, member, put, text
 from spikewright.golden.spec.parts import Connection, Input, Mode, Population, Readout
-from spikewright.golden.spec.structure import content_hash, skeleton_hash
+from spikewright.golden.spec.structure import (
+    content_hash,
+    skeleton_differences,
+    skeleton_hash,
+)
 from spikewright.golden.spec.validate import ordered, validate
 
 __all__ = ["Network"]
@@ -73,6 +77,10 @@ class Network:
     def skeleton_hash(self) -> str:
         """SHA-256, in hex, of what stays the same where only numbers are learnt anew."""
         return skeleton_hash(self)
+
+    def unlike(self, other: "Network") -> list[str]:
+        """In what, of that which is in ``skeleton_hash``, another network is not as this one."""
+        return skeleton_differences(self, other)
 
     def population(self, name: str) -> Population:
         """The population of that name."""

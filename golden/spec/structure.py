@@ -19,9 +19,18 @@ from spikewright.golden.spec.parts import Connection, Input, Population, Readout
 if TYPE_CHECKING:
     from spikewright.golden.spec.network import Network
 
-__all__ = ["SCHEMA", "canonical", "content_hash", "decode", "encode", "skeleton_hash"]
+__all__ = [
+    "SCHEMA",
+    "canonical",
+    "content_hash",
+    "decode",
+    "encode",
+    "skeleton_differences",
+    "skeleton_hash",
+]
 
 Json = Any
+_SHOWN = 16
 SCHEMA = 3  # what the structure means; another meaning needs another number
 KINDS: Mapping[str, type] = {
     kind.__name__.lower(): kind for kind in (Dense, Window, Identity, Product, Delta)
@@ -80,13 +89,49 @@ def content_hash(network: "Network") -> str:
 def skeleton_hash(network: "Network") -> str:
     """SHA-256, in hex, of all but the names, the modes, and the numbers of neurons and weights.
 
-    Networks with the same one differ in weights, thresholds, biases, initial states, reset amounts
-    and slopes only. How many weights there are is the same, and whether there are thresholds for
-    negative spikes; a reset amount may be there or not.
+    Networks with the same one differ in weights, thresholds, biases, initial states, reset amounts,
+    slopes, and the steps by which a host makes levels of raw samples, only. How many weights there
+    are is the same, and whether there are thresholds for negative spikes; a reset amount may be
+    there or not.
     """
+    return hashlib.sha256(canonical([SCHEMA, *_skeleton(network)]).encode()).hexdigest()
+
+
+def skeleton_differences(network: "Network", other: "Network") -> list[str]:
+    """What the skeletons of two networks differ in, each as ``path: own value, not other's``."""
+    found: list[str] = []
+    for own, others in zip(_skeleton(network), _skeleton(other), strict=True):
+        _compare(own, others, "", found)
+    return found
+
+
+def _compare(own: Json, other: Json, path: str, found: list[str]) -> None:
+    if isinstance(own, dict) and isinstance(other, dict):
+        for key in dict.fromkeys([*own, *other]):
+            _compare(own.get(key), other.get(key), f"{path}.{key}" if path else key, found)
+    elif isinstance(own, list) and isinstance(other, list) and len(own) == len(other):
+        for k, (mine, theirs) in enumerate(zip(own, other, strict=True)):
+            name = mine.get("name", k) if isinstance(mine, dict) else k
+            _compare(mine, theirs, f"{path}[{name}]", found)
+    elif own != other:
+        found.append(f"{path}: {_short(own)}, not {_short(other)}")
+
+
+def _short(value: Json) -> str:
+    if isinstance(value, list):
+        return f"{len(value)} of them"
+    if isinstance(value, dict):
+        return "one"
+    return "none" if value is None else str(value)[:_SHOWN]
+
+
+def _skeleton(network: "Network") -> tuple[Json, Json]:
+    """Structure, and what arrays are: shapes of weights, hashes of what must be the same."""
     data, arrays = encode(network)
     for name in ("name", "modes"):
         del data[name]
+    for source in data["inputs"]:
+        del source["step"]
     for k in range(len(network.populations)):
         soma = data["populations"][k]["soma"]
         for name in _NUMBERS:
@@ -101,7 +146,7 @@ def skeleton_hash(network: "Network") -> str:
         else hashlib.sha256(array.astype("<i8").tobytes()).hexdigest()
         for name, array in arrays.items()
     }
-    return hashlib.sha256(canonical([SCHEMA, data, digests]).encode()).hexdigest()
+    return data, digests
 
 
 class _Decoder:

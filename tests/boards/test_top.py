@@ -64,7 +64,7 @@ def test_files_for_place_and_route(name):
     sample = stored_sample(network, Mode.COLLAPSED, inputs_for(network, 1))
     top = SelfTestTop(
         board=board,
-        pll=board.pll_below(board.default_mhz),
+        pll=board.default_pll,
         constraint_mhz=77.0,
         accelerator=accelerator,
         tokens=sample.inputs,

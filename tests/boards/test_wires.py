@@ -28,13 +28,13 @@ def test_the_usual_link_is_that_of_the_boards_own_bridge():
     assert choose_wire(BOARDS["icebreaker"], "spi") is BOARDS["icebreaker"].spi
     with pytest.raises(
         ConfigurationError,
-        match="^the board must have the spi link to a host, found uart on ulx3s-85f; give --link"
-        " uart$",
+        match="^the board must have the spi link to a host, found uart on ulx3s-85f; name "
+        "uart, or none for the usual one$",
     ):
         choose_wire(BOARDS["ulx3s-85f"], "spi")
     with pytest.raises(
         ConfigurationError,
-        match="^the board must have a link to a host, found none on fomu; build it without --link",
+        match="^the board must have a link to a host, found none on fomu; choose another board; w",
     ):
         choose_wire(BOARDS["fomu"])
 

@@ -89,7 +89,7 @@ def project(root):
     return Project.create(root, SILENT, original, Samples(x=x, y=y))
 
 
-@pytest.mark.filterwarnings("always")
+@pytest.mark.filterwarnings("always", "ignore::amaranth.hdl.UnusedElaboratable")
 def test_the_command_and_the_hardware_that_follows(tmp_path):
     made = project(tmp_path / "p")
     generate_stage(made, default_plan(SILENT, Mode.COLLAPSED, lanes=4))

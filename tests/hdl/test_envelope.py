@@ -7,7 +7,14 @@ import pytest
 from amaranth.back import rtlil
 
 from spikewright.golden.errors import ConfigurationError, RangeError, UnsupportedError
-from spikewright.golden.spec import BiasWhen, Mode
+from spikewright.golden.spec import (
+    BiasWhen,
+    Biquad,
+    Decision,
+    Mode,
+    Readout,
+    ReadoutKind,
+)
 from spikewright.hdl import Accelerator
 from spikewright.hdl.design import design_hash
 from spikewright.hdl.make_configs import core_configs
@@ -118,7 +125,7 @@ def test_more_headroom_takes_more():
     assert most == 4 * ENVELOPE.envelope.bounds("h0").parameter("threshold").high + 3
     core_configs(changed(threshold=most), wide)
     for wrong in (-1, 17):
-        with pytest.raises(ConfigurationError, match=r"^headroom must lie in 0\.\.16 bits, found"):
+        with pytest.raises(ConfigurationError, match=r"^headroom: must lie in 0\.\.16 bits, found"):
             with_envelope(NETWORK, PLAN, headroom=wrong)
 
 
@@ -169,6 +176,44 @@ def test_what_is_touched_does_not_follow_from_the_numbers():
     assert text(quiet, plan) == text(NETWORK, plan)
     x = {"x": np.random.default_rng(3).integers(0, 4, (4, 12))}
     check_graph(NETWORK, plan, x, built=quiet)
+
+
+def test_how_a_host_makes_levels_is_no_part_of_the_shape():
+    (source,) = NETWORK.inputs
+    other = replace(NETWORK, inputs=(replace(source, step=0.25),))
+    assert other.content_hash != NETWORK.content_hash
+    assert not other.unlike(NETWORK) and text(other, ENVELOPE) == text(NETWORK, ENVELOPE)
+
+
+def test_what_another_shape_differs_in():
+    wide = bounded_chain((12, 8, 4), seed=1)
+    found = wide.unlike(NETWORK)
+    assert wide.skeleton_hash != NETWORK.skeleton_hash
+    assert found[0] == "populations[h0].shape[0]: 8, not 9"
+    assert NETWORK.unlike(NETWORK) == []
+    one, two = NETWORK.connections
+    finer = replace(
+        NETWORK, connections=(one, replace(two, operator=replace(two.operator, shift=1)))
+    )
+    assert finer.unlike(NETWORK) == ["connections[1].operator.shift: 1, not 0"]
+
+
+def test_a_filter_that_only_the_headroom_overflows():
+    """Whose advice is about the headroom; the filter is that of the network."""
+    readout = Readout(
+        population="out",
+        kind=ReadoutKind.STREAM,
+        decision=Decision.FILTER,
+        biquads=(Biquad(a1=-5, a2=1, shift=3),),
+        fraction=16,
+    )
+    network = replace(NETWORK, readout=readout, modes=(Mode.STEPWISE,))
+    plan = plan_for(network, Mode.STEPWISE, lanes=3)
+    with_envelope(network, plan, headroom=1)
+    with pytest.raises(
+        RangeError, match=r"^readout: a filtered value must fit .*; give less --hea"
+    ):
+        with_envelope(network, plan, headroom=16)
 
 
 def test_a_reset_amount_that_the_hardware_does_not_have():

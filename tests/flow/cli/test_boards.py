@@ -21,8 +21,9 @@ def test_all_boards_are_listed_in_80_columns_without_a_figure_cut(tmp_path, monk
     [
         (
             "icebreaker",
-            ["4 SPRAM of 262,144 bits", "by FT2232H: 12,000,000,",
-             "SPI by FT2232H: 10,000,000,", "--port spi:ftdi://ftdi:2232h/1",
+            ["4 SPRAM of 262,144 bits", "by FT2232H: 12,000,000,", " baud, 6,000,000 at 24 MHz",
+             "SPI by FT2232H: 10,000,000,", "Hz, 6,000,000 at 24 MHz; --port spi:ftdi://ftdi:2232h/1",
+             "none: there is no room for them",
              "-b ice40_generic, to flash",
              "may fit    MNIST 784-128-10, 16 lanes", "weights in large RAMs",
              "too large  MNIST 784-128-10, 128 lanes"],
@@ -31,6 +32,8 @@ def test_all_boards_are_listed_in_80_columns_without_a_figure_cut(tmp_path, monk
             "colorlight-5a-75b",
             ["an adapter of your own, RX KEY+", "in place of the LED", "JTAG adapter of your own"],
         ),
+        ("ulx3s-85f", ["counters behind a link"]),
+        ("fomu", ["host link none"]),
         ("tang-nano-9k", ["What fits is not known: the area model was not calibrated on gowin."]),
         ("tinyfpga-bx", ["by hand: tinyprog -p top.bin"]),
     ],

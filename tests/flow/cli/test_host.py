@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from spikewright.flow.generate import generate
 from spikewright.flow.host import transport
 from spikewright.flow.plan import default_plan
 from spikewright.golden.errors import (
@@ -19,6 +20,8 @@ from spikewright.golden.errors import (
     UnsupportedError,
 )
 from spikewright.golden.spec import Mode
+from spikewright.golden.spec.file import save
+from spikewright.hdl.plan import MembraneStore
 from support.chains import bounded_chain, inputs_for
 from support.cli import spikewright
 from support.linked import golden_device, make_project
@@ -41,6 +44,19 @@ def project(tmp_path_factory):
         return golden_device(folder, network, manifest, {"x": x}, **settings)[0]
 
     return SimpleNamespace(folder=folder, device=device, x=x)
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory):
+    """A project whose membranes are in LUT RAM."""
+    folder = tmp_path_factory.mktemp("generated")
+    network = bounded_chain((12, 9, 4), seed=1)
+    save(network, folder / "network.safetensors")
+    plan = default_plan(network, Mode.COLLAPSED, lanes=(1, 1), membranes=MembraneStore.LUTRAM)
+    generate(network, plan, folder / "generated" / plan.mode)
+    known = {"schema": 1, "network": {"hash": network.content_hash}}
+    (folder / "summary.json").write_text(json.dumps(known | {"hardware": {"mode": "collapsed"}}))
+    return folder
 
 
 def test_run(project, tmp_path):
@@ -98,7 +114,10 @@ def test_which_link_is_simulated(project, tmp_path, monkeypatch, port, built, wa
 
 
 def test_simulated_boards_that_load(tmp_path, monkeypatch):
-    """What a board waits for is loaded; of ``load`` only what it is held against is there."""
+    """What a board waits for is loaded; of ``load`` only what it is held against is there.
+
+    What was loaded by a command of its own is not there any more, which it says.
+    """
     pair = loadable_projects(tmp_path)
     np.savez(pair.a.folder / "samples.npz", x=pair.x.astype(np.float32))
     asked = []
@@ -118,7 +137,8 @@ def test_simulated_boards_that_load(tmp_path, monkeypatch):
         (tmp_path / name / "summary.json").write_text(json.dumps(known))
     sim = ("--port", "sim:ulx3s-85f")
     assert "equal to golden" in spikewright("run", "a", *sim, "--check", cwd=tmp_path).stdout
-    spikewright("load", "b", *sim, cwd=tmp_path)
+    said = spikewright("load", "b", *sim, cwd=tmp_path).stdout
+    assert "until this command ends" in " ".join(said.split())
     spikewright("load", "c", "--from", "b", *sim, cwd=tmp_path)
     assert asked == [("a", True), ("b", False), ("b", True)]
 
@@ -174,20 +194,14 @@ def test_load(project, tmp_path):
         def load(*arguments, **given):
             return spikewright("load", *arguments, "--port", port, cwd=tmp_path, **given)
 
-        said = load("b").stdout
-        assert b.network.content_hash in said.replace("\n", "")
-        assert f"network chain-2, {b.network.content_hash}: {size:,} bytes in " in " ".join(
-            said.split()
-        )
+        said = " ".join(load("b").stdout.split())
+        shown = b.network.content_hash[:16]
+        assert f"The board has the network of b, {shown}: {size:,} bytes in " in said
         wrong = load("c", "--from", "a", ok=False)
         assert wrong.returncode == LinkError.exit_code and "without --from" in wrong.stderr
-        sent = int(re.search(r"([\d,]+) bytes", load("c", "--from", "b").stdout)[1])
-        assert 0 < sent < size / 2
-        wrong = load("none", ok=False)
-        assert wrong.returncode == FileError.exit_code and "must be a project" in wrong.stderr
-        wrong = load(project.folder, ok=False)
-        assert wrong.returncode == LinkError.exit_code
-        assert "generate with --like the project of its bitstream" in wrong.stderr
+        said = " ".join(load("c", "--from", "b").stdout.split())
+        sent, whole = re.search(r": ([\d,]+) of ([\d,]+) bytes in", said).groups()
+        assert 0 < int(sent) < size / 2 and whole == f"{size:,}"
         wrong = spikewright("run", "a", "--port", port, cwd=tmp_path, ok=False)
         assert wrong.returncode == LinkError.exit_code
         assert f"run: spikewright load a --port {port}" in wrong.stderr
@@ -196,6 +210,72 @@ def test_load(project, tmp_path):
         wrong = spikewright("load", "b", "--port", port, cwd=tmp_path, ok=False)
         assert wrong.returncode == UnsupportedError.exit_code
         assert "must have memories that are loaded, found none" in wrong.stderr
+
+
+def test_what_cannot_be_loaded_is_seen_without_a_board(project, tmp_path):
+    """Nobody is asked for a port, and nothing is simulated, before the projects are right."""
+    pair = loadable_projects(tmp_path)
+
+    def load(*arguments):
+        return spikewright("load", *arguments, "--port", "/dev/none", cwd=tmp_path, ok=False)
+
+    for arguments in (("none",), ("a", "--from", "none")):
+        wrong = load(*arguments)
+        assert wrong.returncode == FileError.exit_code
+        assert wrong.stderr.startswith(
+            "error: none: the folder must be a project, found no such folder; make one with"
+        )
+    for arguments in ((project.folder,), ("a", "--from", project.folder)):
+        wrong = load(*arguments)
+        assert wrong.returncode == UnsupportedError.exit_code
+        assert "must have hardware whose network is loaded, found none" in wrong.stderr
+        assert f"run: spikewright generate {project.folder} --loadable, or --like" in wrong.stderr
+    shutil.rmtree(pair.b.folder / "generated")
+    assert "found nothing that was generated" in load("b").stderr
+    wrong = spikewright("run", "none", "--port", "sim:icebreaker", cwd=tmp_path, ok=False)
+    assert wrong.stderr.startswith("error: none: the folder must be a project, found no such fol")
+
+
+@pytest.mark.parametrize(
+    ("kind", "command", "port", "more", "text"),
+    [
+        (
+            UnsupportedError, "watch", "sim:icebreaker", (),
+            "--port sim:icebreaker: the board's link must have counters, found no room for them on "
+            "icebreaker; choose a larger board: spikewright boards BOARD says whether its link",
+        ),
+        (
+            ConfigurationError, "run", "sim:ulx3s-85f", ("--baud", "115200"),
+            "--port sim:ulx3s-85f: --baud must be left out: a simulated board's line has the rate "
+            "of its design, found 115,200",
+        ),
+        (
+            ConfigurationError, "run", "sim:icebreaker:jtag", (),
+            "the board must have the jtag link to a host, found uart and spi on icebreaker; name "
+            "uart or spi, or none for the usual one",
+        ),
+        (
+            ConfigurationError, "run", "sim:fomu", (),
+            "the board must have a link to a host, found none on fomu; choose another board; "
+            "without a link fomu works on a stored sample: spikewright build DIR --board fomu",
+        ),
+        (ConfigurationError, "run", "sim:ulx3s", (), "try ulx3s-85f"),
+        (
+            ConfigurationError, "run", "sim:icebreaker", (),
+            "icebreaker has no LUT RAM, found lutram; generate with",
+        ),
+        (ConfigurationError, "run", "", (), "a port must have a name, found ''; give one: spikewr"),
+    ],
+)  # fmt: skip
+def test_what_is_refused_before_anything_is_simulated(
+    generated, tmp_path, monkeypatch, kind, command, port, more, text
+):
+    def never(*given):
+        raise AssertionError("this takes minutes")
+
+    monkeypatch.setattr("spikewright.flow.build_stage.simulate_board", never)
+    made = spikewright(command, generated, "--port", port, *more, cwd=tmp_path, ok=False)
+    assert made.returncode == kind.exit_code and text in made.stderr, made.stderr
 
 
 def test_ports(tmp_path, monkeypatch):
@@ -221,7 +301,7 @@ def test_mistakes_end_in_one_message(project, tmp_path):
         assert "or use a bitstream that was built with --mode stepwise" in made.stderr
         np.savez(tmp_path / "wide.npz", x=np.zeros((3, 13)))
         made = spikewright(*run, "--data", "wide.npz", cwd=tmp_path, ok=False)
-        assert "x: a sample must have 12 values, found shape [13]" in made.stderr
+        assert "input 'x': a sample must have 12 values, found shape [13]" in made.stderr
         made = spikewright(*run, "--out", "no/r.json", cwd=tmp_path, ok=False)
         assert made.returncode == FileError.exit_code
         device.stuck = True

@@ -93,9 +93,11 @@ def test_raw_samples_become_the_levels_that_conversion_makes(step, encoding):
 
 def test_samples_that_do_not_fit():
     each = source(Encoding.ONCE)
-    with pytest.raises(ConfigurationError, match=r"^x: a sample must have 20 values, found shape"):
+    with pytest.raises(
+        ConfigurationError, match=r"^input 'x': a sample must have 20 values, found"
+    ):
         levels_of(each, np.zeros((3, 19)))
-    with pytest.raises(ConfigurationError, match=r"^x: data must be finite, found NaN or inf"):
+    with pytest.raises(ConfigurationError, match=r"^input 'x': data must be finite, found NaN"):
         levels_of(each, np.full((3, 20), np.nan))
     with pytest.raises(ConfigurationError, match="levels must be integers of shape .samples, n."):
         check_levels(each, np.zeros((3, 20)))

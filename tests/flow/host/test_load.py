@@ -42,7 +42,7 @@ def test_another_network(pair):
             sent = device.load(pair.b.folder)
             assert device.target.network.content_hash == pair.b.network.content_hash
             assert device.identity.ready and sent.seconds > 0
-            assert sent.bytes == size_of(pair.b)
+            assert sent.bytes == sent.whole == size_of(pair.b)
             for result, words in zip(device.infer(pair.x), expected, strict=True):
                 assert np.array_equal(result.tokens, words)
         resets, damages = resets + line.resets, damages + line.damages
@@ -113,6 +113,13 @@ def test_what_is_refused_before_anything_is_sent(pair, chain, tmp_path):
         right = image.read_bytes()
         image.write_bytes(right[:-1] + bytes([right[-1] ^ 1]))
         refused(FileError, "weights.bin: the image must be the one that the manifest", tmp_path)
+        image.unlink()
+        refused(
+            FileError,
+            "collapsed: the image must lie beside its manifest, found no weights.bin; generate",
+            tmp_path,
+        )
+        image.write_bytes(right)
         assert not loads and device.target is not None
         found._load = load
         assert device.load(pair.b.folder).bytes == len(right)
@@ -124,7 +131,7 @@ def test_what_is_refused_before_anything_is_sent(pair, chain, tmp_path):
     plain = chain.device(memories=[(1, 1)])
     with Device(Line(plain)) as device:
         with pytest.raises(
-            UnsupportedError, match="a network that is loaded must have been generated for it, fo"
+            UnsupportedError, match="must have hardware whose network is loaded, found collapsed, w"
         ):
             device.load(chain.folder)
 

@@ -130,6 +130,22 @@ def test_no_such_port(monkeypatch):
         Port("/dev/none")
 
 
+@pytest.mark.parametrize(
+    ("port", "text"),
+    [
+        ("", "a port must have a name, found ''"),
+        ("spi:", "a port must have a name, found 'spi:'"),
+        ("socket://localhost", "a socket must have a host and the number of a port, as socket://l"),
+        ("socket://:4000", "a socket must have a host and the number"),
+        ("socket://localhost:http", "a socket must have a host and the number"),
+        ("socket://localhost:65536", "a socket must have a host and the number"),
+    ],
+)
+def test_what_is_no_port(port, text):
+    with pytest.raises(ConfigurationError, match=f"^{text}"):
+        open_port(port)
+
+
 def test_no_permission(monkeypatch, terminal):
     def refuse(self):
         raise serial.SerialException(errno.EACCES, "could not open")

@@ -57,7 +57,7 @@ def simulated(folder, name, mode=Mode.COLLAPSED, *, wire=None, loads=False, **ch
         getattr(sample, change)[2][0] += value
     top = make_top(
         board=board,
-        pll=board.pll_below(board.default_mhz),
+        pll=board.default_pll,
         constraint_mhz=board.goal_mhz,
         accelerator=Accelerator(network=network, plan=plan),
         sample=sample,

@@ -132,7 +132,7 @@ def test_a_pin_of_the_design_is_clocked(name, pin):
     network, there = bounded_chain((5, 3), seed=1), get_board(name)
     top = make_top(
         board=there,
-        pll=there.pll_below(there.default_mhz),
+        pll=there.default_pll,
         constraint_mhz=there.goal_mhz,
         accelerator=Accelerator(network=network, plan=default_plan(network, Mode.COLLAPSED)),
         sample=None,
