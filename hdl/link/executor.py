@@ -150,6 +150,7 @@ class Executor(wiring.Component):
         fault, first = Signal(8), Signal(8)
         place = Signal(range(max(IDENTITY_BYTES, COUNTER_BYTES * len(self.counters), 4) + 1))
         takes = Signal()
+        more = Signal()  # left != 0, from a flip-flop, once CHOOSE has looked
         m.d.comb += [
             takes.eq(self.i.valid & self.i.ready),
             self.index.eq(first[:4]),
@@ -157,17 +158,20 @@ class Executor(wiring.Component):
             self.end.eq(first[6]),
             self.keep.eq(first[7]),
             self.steps.eq(self.i.payload),
-            self.last.eq(left == 0),
+            self.last.eq(~more),
             self.bytes.payload.eq(self.i.payload),
         ]
         identity = self._identity(m, place)
+        with m.If(takes):
+            m.d.sync += more.eq(left != 1)
         with m.FSM():
             self._read(m, kind, left, own, place)
             with m.State("CHOOSE"):
+                m.d.sync += more.eq(left != 0)
                 self._choose(m, kind, left, own, fault)
             self._tokens(m, left, first, fault, takes)
             if self.loads:
-                self._load(m, left, first, takes)
+                self._load(m, left, more, first, takes)
             with m.State("COUNTERS"):
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(takes):
@@ -175,13 +179,13 @@ class Executor(wiring.Component):
                     m.next = "SKIP"
             with m.State("SKIP"):
                 # What a payload has that nobody asked for.
-                m.d.comb += self.i.ready.eq((left != 0) & (kind != _code(FrameType.ECHO)))
+                m.d.comb += self.i.ready.eq(more & (kind != _code(FrameType.ECHO)))
                 with m.If(takes):
                     m.d.sync += left.eq(left - 1)
-                with m.If((left == 0) | (kind == _code(FrameType.ECHO))):
+                with m.If(~more | (kind == _code(FrameType.ECHO))):
                     m.next = "CLAIM"
             self._restart(m, kind)
-            self._answer(m, kind, left, fault, first, place, takes, identity)
+            self._answer(m, kind, left, more, fault, first, place, takes, identity)
             if self.tests:
                 with m.State("BEGIN"):
                     m.d.comb += self.test_start.eq(1)
@@ -296,7 +300,7 @@ class Executor(wiring.Component):
             with m.If(self.done):
                 m.next = "FINISH"
 
-    def _load(self, m: Module, left: Signal, first: Signal, takes: Value) -> None:
+    def _load(self, m: Module, left: Signal, more: Value, first: Signal, takes: Value) -> None:
         """A byte that says where this is in the image, then some of it.
 
         A frame of an image that none has begun is none's: nothing is done with it.
@@ -318,12 +322,12 @@ class Executor(wiring.Component):
         with m.State("FILL"):
             m.d.comb += [
                 self.load.payload.eq(self.i.payload),
-                self.load.valid.eq(self.i.valid & begun & (left != 0)),
-                self.i.ready.eq((self.load.ready | ~begun) & (left != 0)),
+                self.load.valid.eq(self.i.valid & begun & more),
+                self.i.ready.eq((self.load.ready | ~begun) & more),
             ]
             with m.If(takes):
                 m.d.sync += left.eq(left - 1)
-            with m.If(left == 0):
+            with m.If(~more):
                 m.next = "FINISH"
                 with m.If(first[1]):
                     m.next = "LOADED"
@@ -356,6 +360,7 @@ class Executor(wiring.Component):
         m: Module,
         kind: Value,
         left: Signal,
+        more: Value,
         fault: Value,
         first: Signal,
         place: Signal,
@@ -383,13 +388,13 @@ class Executor(wiring.Component):
                         m.d.sync += left.eq(1)
         with m.State("ECHO"):
             m.d.comb += [
-                self.o.valid.eq(self.i.valid & (left != 0)),
+                self.o.valid.eq(self.i.valid & more),
                 self.o.payload.eq(self.i.payload),
-                self.i.ready.eq(self.o.ready & (left != 0)),
+                self.i.ready.eq(self.o.ready & more),
             ]
             with m.If(takes):
                 m.d.sync += left.eq(left - 1)
-            with m.If(left == 0):
+            with m.If(~more):
                 m.next = "COMMIT"
         words = Array(getattr(self, f"count_{k}") for k in range(len(self.counters)))
         with m.State("FETCH"):
