@@ -15,7 +15,7 @@ from .reset import PowerOnReset
 from .resources import Resources
 from .selftest import SelfTest
 from .selftest_top import SelfTestTop
-from .top import BoardTop
+from .top import FLASH_CLOCK, BoardTop
 from .wires import choose_wire, rate_at
 
 # Designs are also made only to be asked for their parts: nobody elaborates those.
@@ -25,6 +25,7 @@ warnings.filterwarnings(
 
 __all__ = [
     "BOARDS",
+    "FLASH_CLOCK",
     "BlockRam",
     "Board",
     "BoardTop",

@@ -19,13 +19,17 @@ class Flash:
 
     Parameters
     ----------
-    resource : name on the platform, with cs, clk, copi, cipo, wp and hold.
-    offset : first byte that no bitstream reaches. size : bytes in all.
+    resource : name on the platform, with cs, copi and cipo; with clk, but on an ECP5, where a cell
+    leads to that line; maybe with wp and hold.
+    offset : first byte that no bitstream reaches. size : bytes in all, at least.
+    half : cycles of half a period of its clock, so many that this has less than 25 MHz in the
+    fastest design.
     """
 
     resource: str
     offset: int
     size: int
+    half: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +125,8 @@ class Board:
     button : resource that starts the next run at once. What a board has not is None.
     uart, spi : links to a host; None where there is none.
     programmer : None where openFPGALoader does not know how; ``by_hand`` says it then.
-    flash : where it is configured from, and what fills the large RAMs; None where nothing does.
+    flash : where it is configured from, where a network can lie behind the bitstream; None where
+    there is none, or it is not ours to write.
     """
 
     name: str

@@ -13,6 +13,7 @@ from amaranth_boards.colorlight_5a75b_r7_0 import Colorlight_5A75B_R70Platform
 
 from .board import Board, Light, Programmer, Uart
 from .device import ecp5
+from .flashes import ecp5_flash, with_boot_flash
 from .links import ADAPTER, ICELINK, uart_on
 from .pll import ecp5_plls
 
@@ -45,14 +46,15 @@ class _I9Platform(_I5Platform):
     resources = _resources("L2")
 
 
-def _base_board(name: str, size: str, platform: type[_I5Platform]) -> Board:
+def _base_board(name: str, size: str, platform: type[_I5Platform], *, flash_bytes: int) -> Board:
     return Board(
         name=f"colorlight-{name}",
         title=f"Colorlight {name} (Lattice LFE5U-{size}, speed grade 6)",
         package="CABGA381",
-        platform=lambda: platform(toolchain="Trellis"),
+        platform=lambda: with_boot_flash(platform(toolchain="Trellis"), "CABGA381"),
         uart=Uart(bridge="iCELink", rates=ICELINK),
         programmer=Programmer(arguments=("-b", f"colorlight-{name}")),
+        flash=ecp5_flash(size, bytes_=flash_bytes),
         **_common(size),
     )
 
@@ -70,16 +72,17 @@ def _common(size: str) -> dict[str, Any]:
     }
 
 
-COLORLIGHT_I5 = _base_board("i5", "25F", _I5Platform)
-COLORLIGHT_I9 = _base_board("i9", "45F", _I9Platform)
+COLORLIGHT_I5 = _base_board("i5", "25F", _I5Platform, flash_bytes=1 << 21)
+COLORLIGHT_I9 = _base_board("i9", "45F", _I9Platform, flash_bytes=1 << 21)
 
 COLORLIGHT_5A75B = Board(
     name="colorlight-5a-75b",
     title="Colorlight 5A-75B V7.0 (Lattice LFE5U-25F, speed grade 6)",
     package="CABGA256",
-    platform=lambda: Colorlight_5A75B_R70Platform(toolchain="Trellis"),
+    platform=lambda: with_boot_flash(Colorlight_5A75B_R70Platform(toolchain="Trellis"), "CABGA256"),
     button=Light(name="button", number=0),
     uart=Uart(bridge=None, rates=ADAPTER, pins="RX KEY+, TX LED- of J19", shared=True),
     programmer=Programmer(arguments=("-b", "colorlight"), adapter=True),
+    flash=ecp5_flash("25F"),
     **_common("25F"),
 )

@@ -7,6 +7,7 @@ from amaranth_boards.ecpix5 import ECPIX545Platform, ECPIX585Platform
 
 from .board import Board, Light, Programmer, Uart
 from .device import ecp5
+from .flashes import ecp5_flash, with_boot_flash
 from .links import FT2232H
 from .pll import ecp5_plls
 
@@ -25,13 +26,14 @@ def _ecpix5(size: str, platform: Callable[..., Any]) -> Board:
         default_mhz=100.0,
         goal_mhz=150.0,
         plls=ecp5_plls(100.0),
-        platform=lambda: platform(toolchain="Trellis"),
+        platform=lambda: with_boot_flash(platform(toolchain="Trellis"), "CABGA554"),
         label=tuple(Light(name="rgb_led", number=number, part="b") for number in range(4)),
         match=Light(name="rgb_led", number=0, part="g"),
         mismatch=Light(name="rgb_led", number=0, part="r"),
         beat=Light(name="rgb_led", number=3, part="g"),
         uart=Uart(bridge="FT2232H", rates=FT2232H),
         programmer=Programmer(arguments=("-b", "ecpix5")),
+        flash=ecp5_flash(size),
     )
 
 

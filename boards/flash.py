@@ -1,6 +1,6 @@
 """Reads what lies behind the bitstream in a board's flash memory."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -25,7 +25,7 @@ class FlashLoader(wiring.Component):  # type: ignore[type-arg]  # generic only i
     Parameters
     ----------
     offset : the first byte, below 2**24. wake_cycles : cycles from the first command to the second,
-    at least 1; the flash needs 30 us.
+    at least 1; the flash needs 30 us. half : cycles of half a period of clk, at least 1.
 
     Members
     -------
@@ -35,23 +35,24 @@ class FlashLoader(wiring.Component):  # type: ignore[type-arg]  # generic only i
 
     Timing
     ------
-    interval : cycles a word takes where it is taken at once; a bit takes two. latency : cycles from
-    reset to the first word.
+    interval : cycles a word takes where it is taken at once: a bit takes a period. latency : cycles
+    from reset to the first word.
 
     Storage: a command, a word, their counters. Reset begins anew.
     """
 
-    interval = 2 * LOAD_BITS + 1
-
-    def __init__(self, *, offset: int, wake_cycles: int) -> None:
+    def __init__(self, *, offset: int, wake_cycles: int, half: int) -> None:
         if not 0 <= offset < 1 << _ADDRESS_BITS:
             raise ConfigurationError(
                 f"offset must lie in 0..{(1 << _ADDRESS_BITS) - 1}", found=str(offset)
             )
         if wake_cycles < 1:
             raise ConfigurationError("wake_cycles must be at least 1", found=str(wake_cycles))
+        if half < 1:
+            raise ConfigurationError("half must be at least 1", found=str(half))
         self.offset = offset
         self.wake_cycles = wake_cycles
+        self.half = half
         super().__init__(
             {
                 "o": Out(LOAD_SIGNATURE),
@@ -64,10 +65,15 @@ class FlashLoader(wiring.Component):  # type: ignore[type-arg]  # generic only i
         )
 
     @property
+    def interval(self) -> int:
+        """A period for each bit, and a cycle in which the word is there."""
+        return 2 * self.half * LOAD_BITS + 1
+
+    @property
     def latency(self) -> int:
         """Select, wake up, wait, ask, read."""
         bits = _COMMAND_BITS + (_COMMAND_BITS + _ADDRESS_BITS) + LOAD_BITS
-        return 1 + 2 * bits + self.wake_cycles
+        return 1 + 2 * self.half * bits + self.wake_cycles
 
     def elaborate(self, platform: object) -> Module:
         """A bit is shifted out, and one in, whenever clk falls."""
@@ -77,13 +83,17 @@ class FlashLoader(wiring.Component):  # type: ignore[type-arg]  # generic only i
         left = Signal(range(bits), init=_COMMAND_BITS - 1)
         wait = Signal(range(self.wake_cycles), init=self.wake_cycles - 1)
         came = Signal(LOAD_BITS)
-        moves, falls, last = Signal(), Signal(), Signal()
+        runs, moves, falls, last = Signal(), Signal(), Signal(), Signal()
+        pause = Signal(range(self.half), init=self.half - 1)
         m.d.comb += [
             self.copi.eq(sends[-1]),
             self.o.payload.eq(Cat(came[_BYTE_BITS:], came[:_BYTE_BITS])),
+            moves.eq(runs & (pause == 0)),
             falls.eq(moves & self.clk),
             last.eq(falls & (left == 0)),
         ]
+        with m.If(runs):
+            m.d.sync += pause.eq(Mux(moves, self.half - 1, pause - 1))
         with m.If(moves):
             m.d.sync += self.clk.eq(~self.clk)
         with m.If(falls):
@@ -95,7 +105,7 @@ class FlashLoader(wiring.Component):  # type: ignore[type-arg]  # generic only i
         with m.FSM():
             with m.State("WAKE"):
                 # A cycle goes by between the selection and the first edge.
-                m.d.comb += moves.eq(self.cs)
+                m.d.comb += runs.eq(self.cs)
                 m.d.sync += self.cs.eq(~last)
                 with m.If(last):
                     m.next = "REST"
@@ -109,12 +119,12 @@ class FlashLoader(wiring.Component):  # type: ignore[type-arg]  # generic only i
                     ]
                     m.next = "ASK"
             with m.State("ASK"):
-                m.d.comb += moves.eq(1)
+                m.d.comb += runs.eq(1)
                 with m.If(last):
                     m.d.sync += left.eq(LOAD_BITS - 1)
                     m.next = "READ"
             with m.State("READ"):
-                m.d.comb += moves.eq(1)
+                m.d.comb += runs.eq(1)
                 with m.If(last):
                     m.d.sync += left.eq(LOAD_BITS - 1)
                     m.next = "GIVE"

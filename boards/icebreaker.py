@@ -48,7 +48,7 @@ ICEBREAKER = Board(
     spi=FT2232H_SPI,
     programmer=Programmer(arguments=("-b", "ice40_generic"), sram=False),
     # A bitstream has 104,090 bytes.
-    flash=Flash(resource="spi_flash_1x", offset=0x20000, size=1 << 24),
+    flash=Flash(resource="spi_flash_1x", offset=0x20000, size=1 << 24, half=1),
 )
 
 ICEBREAKER_BITSY = Board(

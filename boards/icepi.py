@@ -4,6 +4,7 @@ from amaranth_boards.icepi_zero import IcepiZero1_3Platform
 
 from .board import Board, Light, Programmer, Uart
 from .device import ecp5
+from .flashes import ecp5_flash, with_boot_flash
 from .links import FT231X
 from .pll import ecp5_plls
 
@@ -20,11 +21,12 @@ ICEPI_ZERO = Board(
     default_mhz=100.0,
     goal_mhz=150.0,
     plls=ecp5_plls(50.0),
-    platform=lambda: IcepiZero1_3Platform(toolchain="Trellis"),
+    platform=lambda: with_boot_flash(IcepiZero1_3Platform(toolchain="Trellis"), "CABGA256"),
     label=tuple(Light(name="led", number=number) for number in range(3)),
     match=Light(name="led", number=4),
     beat=Light(name="led", number=3),
     button=Light(name="button", number=0),
     uart=Uart(bridge="FT231X", rates=FT231X),
     programmer=Programmer(arguments=("-b", "icepi-zero")),
+    flash=ecp5_flash("25F"),
 )

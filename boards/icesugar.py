@@ -3,8 +3,9 @@
 from amaranth_boards.icesugar import ICESugarPlatform
 from amaranth_boards.icesugar_pro import ICESugarProPlatform
 
-from .board import Board, Light, Programmer, Uart
+from .board import Board, Flash, Light, Programmer, Uart
 from .device import ICE40UP5K, ecp5
+from .flashes import ecp5_flash, with_boot_flash
 from .links import ICELINK
 from .pll import ecp5_plls, ice40_plls
 
@@ -27,7 +28,8 @@ ICESUGAR = Board(
     beat=Light(name="led_b", number=0),
     button=Light(name="switch", number=0),
     uart=Uart(bridge="iCELink", rates=ICELINK),
-    by_hand="copy top.bin onto the drive iCELink",
+    by_hand="icesprog top.bin, or flash.bin where the build has made one",
+    flash=Flash(resource="spi_flash_1x", offset=0x20000, size=1 << 22, half=1),
 )
 
 ICESUGAR_PRO = Board(
@@ -41,10 +43,11 @@ ICESUGAR_PRO = Board(
     default_mhz=100.0,
     goal_mhz=150.0,
     plls=ecp5_plls(25.0),
-    platform=lambda: ICESugarProPlatform(toolchain="Trellis"),
+    platform=lambda: with_boot_flash(ICESugarProPlatform(toolchain="Trellis"), "CABGA256"),
     match=Light(name="rgb_led", number=0, part="g"),
     mismatch=Light(name="rgb_led", number=0, part="r"),
     beat=Light(name="rgb_led", number=0, part="b"),
     uart=Uart(bridge="iCELink", rates=ICELINK),
     programmer=Programmer(arguments=("-c", "cmsisdap")),
+    flash=ecp5_flash("25F"),
 )

@@ -11,8 +11,9 @@ from amaranth_boards.ice40_hx8k_b_evn import ICE40HX8KBEVNPlatform
 from amaranth_boards.icestick import ICEStickPlatform
 from amaranth_boards.versa_ecp5 import VersaECP5Platform
 
-from .board import Board, Light, Programmer, Uart
+from .board import Board, Flash, Light, Programmer, Uart
 from .device import ICE40HX1K, ICE40HX8K, ecp5
+from .flashes import ecp5_flash, with_boot_flash
 from .links import FT2232H, FT2232H_SPI, beside_flash
 from .pll import ecp5_plls, ice40_plls
 
@@ -44,6 +45,7 @@ HX8K_B_EVN = Board(
     uart=Uart(bridge="FT2232H", rates=FT2232H),
     spi=FT2232H_SPI,
     programmer=Programmer(arguments=("-b", "ice40_generic"), sram=False),
+    flash=Flash(resource="spi_flash_1x", offset=0x40000, size=1 << 22, half=3),
 )
 
 ICESTICK = Board(
@@ -64,6 +66,7 @@ ICESTICK = Board(
     uart=Uart(bridge="FT2232H", rates=FT2232H),
     spi=FT2232H_SPI,
     programmer=Programmer(arguments=("-b", "ice40_generic"), sram=False),
+    flash=Flash(resource="spi_flash_1x", offset=0x40000, size=1 << 22, half=3),
 )
 
 VERSA_ECP5 = Board(
@@ -97,7 +100,7 @@ ECP5_EVN = Board(
     default_mhz=100.0,
     goal_mhz=150.0,
     plls=ecp5_plls(12.0),
-    platform=lambda: ECP55GEVNPlatform(toolchain="Trellis"),
+    platform=lambda: with_boot_flash(ECP55GEVNPlatform(toolchain="Trellis"), "CABGA381"),
     label=tuple(Light(name="led", number=number) for number in range(5)),
     match=Light(name="led", number=7),
     mismatch=Light(name="led", number=6),
@@ -105,4 +108,5 @@ ECP5_EVN = Board(
     button=Light(name="button", number=0),
     uart=Uart(bridge="FT2232H", rates=FT2232H),
     programmer=Programmer(arguments=("-b", "ecp5_evn")),
+    flash=ecp5_flash("85F"),
 )

@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from amaranth.build import Subsignal
-from amaranth.hdl import ClockDomain, Const, Elaboratable, Module, Signal, Value, ValueLike
+from amaranth.hdl import (
+    ClockDomain,
+    Const,
+    Elaboratable,
+    Instance,
+    Module,
+    Signal,
+    Value,
+    ValueLike,
+)
 from amaranth.lib import io
 
 from spikewright.hdl.accelerator import Accelerator
@@ -14,7 +23,10 @@ from .flash import FlashLoader
 from .pll import Pll
 from .reset import PowerOnReset
 
-__all__ = ["BoardTop"]
+__all__ = ["FLASH_CLOCK", "BoardTop"]
+
+FLASH_CLOCK = "flash_clock"
+"""The cell by which an ECP5's design clocks its flash; its input is ``USRMCLKI``."""
 
 _RESET_SECONDS = 20e-6
 _WAKE_SECONDS = 50e-6
@@ -58,6 +70,7 @@ class BoardTop(Elaboratable):
             self.loader = FlashLoader(
                 offset=flash.offset,
                 wake_cycles=round(_WAKE_SECONDS * board.plls[-1].mhz * 1e6),
+                half=flash.half,
             )
 
     def elaborate(self, platform: Any) -> Module:
@@ -102,7 +115,7 @@ class BoardTop(Elaboratable):
         m.d.comb += loader.stop.eq(~self.boots)
         with m.If(self.accelerator.load_done):
             m.d.sync += self.boots.eq(0)
-        names = ("cs", "clk", "copi", "cipo", "wp", "hold")
+        names = [each.name for each in platform.lookup(flash.resource).ios]
         pins = platform.request(flash.resource, 0, dir=dict.fromkeys(names, "-"))
         for name in names:
             direction = io.Direction.Input if name == "cipo" else io.Direction.Output
@@ -112,6 +125,10 @@ class BoardTop(Elaboratable):
             elif name in ("cs", "clk", "copi"):
                 m.d.comb += pad.o.eq(getattr(loader, name))
             # Write protection and hold stay off.
+        if "clk" not in names:
+            m.submodules[FLASH_CLOCK] = Instance(
+                "USRMCLK", i_USRMCLKI=loader.clk, i_USRMCLKTS=Const(0, 1)
+            )
 
     def label(self, value: Value) -> dict[Light, ValueLike]:
         """The LEDs of a label, as many as there are."""

@@ -12,6 +12,7 @@ from amaranth_boards.ulx3s import (
 
 from .board import Board, Light, Programmer, Uart
 from .device import ecp5
+from .flashes import ecp5_flash, with_boot_flash
 from .links import FT231X
 from .pll import ecp5_plls
 
@@ -30,13 +31,14 @@ def _ulx3s(size: str, platform: Callable[..., Any]) -> Board:
         default_mhz=100.0,
         goal_mhz=150.0,
         plls=ecp5_plls(25.0),
-        platform=lambda: platform(toolchain="Trellis"),
+        platform=lambda: with_boot_flash(platform(toolchain="Trellis"), "CABGA381"),
         label=tuple(Light(name="led", number=number) for number in range(6)),
         match=Light(name="led", number=7),
         beat=Light(name="led", number=6),
         button=Light(name="button_fire", number=0),
         uart=Uart(bridge="FT231X", rates=FT231X),
         programmer=Programmer(arguments=("-b", "ulx3s")),
+        flash=ecp5_flash(size),
     )
 
 

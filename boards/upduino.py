@@ -6,8 +6,9 @@ the flash by its DTR. One of an adapter's is on the left header: TX on pin 38, R
 
 from amaranth_boards.upduino_v3 import UpduinoV3Platform
 
-from .board import Board, Light, Programmer, Uart
+from .board import Board, Flash, Light, Programmer, Uart
 from .device import ICE40UP5K
+from .flashes import BOOT, boot_flash
 from .links import ADAPTER, FT232H_SPI, beside_flash, uart_on
 from .pll import ice40_plls
 
@@ -17,7 +18,9 @@ __all__ = ["UPDUINO3"]
 def _platform() -> UpduinoV3Platform:
     platform = UpduinoV3Platform(toolchain="IceStorm")
     uart = uart_on(tx="38", rx="28", IO_STANDARD="SB_LVCMOS")
-    platform.add_resources([uart, beside_flash(platform)])
+    # The oscillator has the pin of the flash's hold.
+    flash = boot_flash(cs="16", clk="15", copi="14", cipo="17", IO_STANDARD="SB_LVCMOS")
+    platform.add_resources([uart, beside_flash(platform), flash])
     return platform
 
 
@@ -39,4 +42,5 @@ UPDUINO3 = Board(
     uart=Uart(bridge=None, rates=ADAPTER, pins="TX 38, RX 28 of the left header"),
     spi=FT232H_SPI,
     programmer=Programmer(arguments=("-b", "ice40_generic", "-c", "ft232"), sram=False),
+    flash=Flash(resource=BOOT, offset=0x20000, size=1 << 22, half=1),
 )

@@ -134,7 +134,8 @@ class Accelerator(wiring.Component):
         if memories:
             design = bytes.fromhex(design_hash(network, plan))
             shapes = [(len(memory.rows), memory.width) for memory in memories]
-            self.loader = Loader(design=design, shapes=shapes)
+            own = None if plan.envelope is not None else bytes.fromhex(network.content_hash)
+            self.loader = Loader(design=design, shapes=shapes, own=own)
         counters = Signature({name: Out(COUNTER_BITS) for name in COUNTERS})
         cores = {f"core{k}": Out(counters) for k in range(len(configs))}
         lost = Signature({name: Out(COUNTER_BITS) for name in GUARD_COUNTERS})

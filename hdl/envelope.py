@@ -73,8 +73,8 @@ def check_skeleton(network: Network, envelope: Envelope) -> None:
             " connections, somas, weight bits and fraction bits",
             found="another one",
             where=f"network {network.name!r}",
-            action="convert both with the same weight bits and --fraction-bits, or generate"
-            " hardware for it alone, without --like",
+            action="convert both with the same weight bits and --fraction-bits, or generate it again"
+            " with --loadable, for this network",
         )
 
 

@@ -38,6 +38,7 @@ class _State(enum.Enum, shape=3):
 
 
 _PLACE_BITS = 5  # of 32 bytes of a hash
+_TAG_BYTES = 4
 
 NETWORK_SIGNATURE = wiring.Signature({"write": Out(1), "place": Out(_PLACE_BITS), "byte": Out(8)})
 """The hash of a network while it passes, byte by byte."""
@@ -63,6 +64,8 @@ class Loader(wiring.Component):
     Parameters
     ----------
     design : of 32 bytes. shapes : (rows, bits) of each memory, by its number.
+    own : the hash of the only network that the design is for, which nothing is a patch of; None
+    where others may come.
 
     Members
     -------
@@ -71,7 +74,7 @@ class Loader(wiring.Component):
     port_0, port_1, ... : Out, to the memories. loaded : Out, a whole network is there.
     done : Out, the image has ended; result : Out, how, a ``LoadResult``.
     network : Out, the hash of the network that begins to be loaded, while it passes. tag : Out, the
-    first four bytes of the last such.
+    first four bytes of the last such, or of ``own``.
 
     Timing
     ------
@@ -84,12 +87,15 @@ class Loader(wiring.Component):
     interval = 2 * SerialCrc.interval
     latency = SerialCrc.interval + 2
 
-    def __init__(self, *, design: bytes, shapes: Sequence[tuple[int, int]]) -> None:
+    def __init__(
+        self, *, design: bytes, shapes: Sequence[tuple[int, int]], own: bytes | None = None
+    ) -> None:
         if len(design) != 2 * HASH_WORDS:
             raise ConfigurationError(
                 f"design must have {2 * HASH_WORDS} bytes", found=str(len(design))
             )
         self.design = design
+        self.own = own
         self.shapes = tuple(shapes)
         self.segments = SegmentWriter(shapes=shapes)
         super().__init__(
@@ -135,6 +141,8 @@ class Loader(wiring.Component):
         for k in range(len(self.shapes)):
             name = f"port_{k}"
             wiring.connect(m, getattr(segments, name), wiring.flipped(getattr(self, name)))
+        if self.own is not None:
+            m.d.comb += self.tag.eq(int.from_bytes(self.own[:_TAG_BYTES], "little"))
         m.d.sync += [half.eq(half ^ begins), calm.eq(~check.busy)]
         with m.Switch(state):
             with m.Case(_State.DESIGN):
@@ -144,25 +152,27 @@ class Loader(wiring.Component):
                     with m.If(count == HASH_WORDS - 1):
                         m.d.sync += state.eq(_State.BASE)
             with m.Case(_State.BASE), m.If(takes):
-                m.d.sync += [
-                    count.eq(count + 1),
-                    other.eq(other | (word != self.tag.word_select(count[0], LOAD_BITS))),
-                    patch.eq(patch | (word != 0)),
-                ]
+                m.d.sync += [count.eq(count + 1), patch.eq(patch | (word != 0))]
+                if self.own is None:
+                    here = self.tag.word_select(count[0], LOAD_BITS)
+                    m.d.sync += other.eq(other | (word != here))
                 with m.If(count == BASE_WORDS - 1):
                     m.d.sync += state.eq(_State.ACCEPT)
             with m.Case(_State.ACCEPT):
                 m.d.sync += [count.eq(0), state.eq(_State.NETWORK)]
                 with m.If(wrong):
                     self._end(m, state, LoadResult.DESIGN)
-                with m.Elif(patch & (other | ~self.loaded)):
+                with m.Elif(patch & (other | ~self.loaded | (self.own is not None))):
                     self._end(m, state, LoadResult.BASE)
+                with m.Else():
+                    m.d.sync += self.loaded.eq(0)
             with m.Case(_State.NETWORK), m.If(takes):
-                m.d.sync += [count.eq(count + 1), self.loaded.eq(0)]
+                m.d.sync += count.eq(count + 1)
                 # A whole image begins with nothing.
                 m.d.comb += segments.clear.eq(~patch)
-                with m.If(count < BASE_WORDS):
-                    m.d.sync += self.tag.eq(Cat(self.tag[LOAD_BITS:], word))
+                if self.own is None:
+                    with m.If(count < BASE_WORDS):
+                        m.d.sync += self.tag.eq(Cat(self.tag[LOAD_BITS:], word))
                 with m.If(count == HASH_WORDS - 1):
                     m.d.sync += state.eq(_State.SEGMENTS)
             with m.Case(_State.SEGMENTS):
@@ -177,7 +187,6 @@ class Loader(wiring.Component):
                     m.d.sync += state.eq(_State.JUDGE)
             with m.Case(_State.JUDGE), m.If(calm & ~check.busy):
                 with m.If(segments.wrong | ~check.right):
-                    m.d.comb += segments.clear.eq(1)
                     self._end(m, state, LoadResult.DAMAGED)
                 with m.Elif(~segments.filled):
                     self._end(m, state, LoadResult.LACKING)

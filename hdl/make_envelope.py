@@ -81,9 +81,11 @@ def _check_filter(network: Network, envelope: Envelope, headroom: int) -> None:
     """What the network itself does not overflow, values of so many bits may."""
     readout = network.readout
     ranges = envelope.bounds(readout.population).ranges
-    value = ranges.v if network.population(readout.population).soma.fire is Fire.NONE else None
-    if not readout.biquads or value is None:
-        return  # what is fired is as it was
+    silent = network.population(readout.population).soma.fire is Fire.NONE
+    value = ranges.v if silent else ranges.emitted
+    if not readout.biquads:
+        return
+    assert value is not None  # a population has a membrane
     try:
         filter_bounds(readout, value)
     except RangeError as error:

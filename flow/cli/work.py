@@ -268,7 +268,7 @@ def generate(
       spikewright generate p --lanes 4 --membranes block   # for the iCEBreaker
 
       spikewright generate p --lanes 16,10 --rows sparse
-      spikewright generate p --lanes 16,5 --membranes block --weights spram
+      spikewright generate p --lanes 16,2 --membranes block --weights spram
       spikewright generate p --lanes 4 --membranes spram   # large maps
 
       spikewright generate p --plan plan.json

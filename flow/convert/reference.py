@@ -52,7 +52,7 @@ def encode_input(source: Input, x: torch.Tensor) -> torch.Tensor:
         raise ConfigurationError(
             f"a {what} must have {source.n} values",
             found=f"shape {list(x.shape[1:])}",
-            where=source.name,
+            where=f"input {source.name!r}",
         )
     if source.step is not None:
         values = flat.to(torch.float64)

@@ -271,8 +271,7 @@ class Device:
         Parameters
         ----------
         folder : the project, generated for the design that the device has.
-        base : the project whose network the device has; None to send all, as is done where no row
-            is the same.
+        base : the project whose network the device has; None to send all.
 
         Raises
         ------
@@ -294,7 +293,7 @@ class Device:
         if base is not None:
             old = find_image(Path(base), self.identity, where=where)
             self._check_base(self.identify(), old.network)
-            data = min(image.since(old), whole, key=len)
+            data = image.since(old)
         self.target = None
         start, size = self.now(), len(data)
         found = self._send(data)

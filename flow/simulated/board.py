@@ -15,7 +15,7 @@ from tempfile import NamedTemporaryFile
 
 import jinja2
 
-from spikewright.boards import LinkTop
+from spikewright.boards import FLASH_CLOCK, LinkTop
 from spikewright.flow.files import atomic_folder
 from spikewright.flow.host.transport import SPI_PREFIX
 from spikewright.flow.tools import simulator_environment, verilator_root
@@ -29,6 +29,8 @@ _START_SECONDS = 10.0
 _TAIL_CHARACTERS = 1500
 # The pads of a board that others drive: what Amaranth calls the port of a resource's part.
 _PAD = "__io"
+# An ECP5 has no pad for it.
+_FLASH_CLOCK = f"top.{FLASH_CLOCK}.USRMCLKI"
 # What plays the bridge drives, and hears.
 _WAYS = {
     "uart": {"rx": "input", "tx": "output"},
@@ -205,8 +207,10 @@ def _flash(top: LinkTop) -> dict[str, str] | None:
     """The pads of the flash that the design reads."""
     if top.loader is None or top.flash is None:
         return None
-    names = ("cs", "clk", "copi", "cipo")
-    return {name: f"{top.flash.resource}_0__{name}{_PAD}" for name in names}
+    pads = {name: f"{top.flash.resource}_0__{name}{_PAD}" for name in ("cs", "copi", "cipo")}
+    parts = [each.name for each in top.board.platform().lookup(top.flash.resource).ios]
+    clk = f"{top.flash.resource}_0__clk{_PAD}" if "clk" in parts else _FLASH_CLOCK
+    return pads | {"clk": clk}
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

@@ -7,6 +7,10 @@ module LUT4 #(parameter [15:0] INIT = 0) (
     assign Z = INIT[{D, C, B, A}];
 endmodule
 
+// What clocks the flash; the bench looks at its input.
+module USRMCLK (input USRMCLKI, input USRMCLKTS);
+endmodule
+
 module IB (input I, output O);
     assign O = I;
 endmodule

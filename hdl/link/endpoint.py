@@ -35,7 +35,7 @@ class Endpoint(wiring.Component):
     idle : In, the sender can begin; start, send_numbered, send_kind, send_seq, send_ack : Out, to
     it, of which all but start and send_ack hold until it is idle again.
     connected : Out. bad_frames, missed_frames, repeated_frames : Out, which stop at their highest
-    value.
+    value; clear : In, begins them anew.
 
     Timing
     ------
@@ -52,6 +52,7 @@ class Endpoint(wiring.Component):
 
     def __init__(self) -> None:
         flags_in = ("good", "bad", "other", "oversized", "crowded", "executed", "frame", "idle")
+        flags_in += ("clear",)
         bytes_in = ("kind", "seq", "ack", "frame_seq")
         flags_out = ("commit", "abort", "connect", "acked", "again", "taken", "start")
         bytes_out = ("host_ack", "send_kind", "send_seq", "send_ack")
@@ -125,7 +126,9 @@ class Endpoint(wiring.Component):
             counter = getattr(self, name)
             more = Signal(LINK_COUNTER_BITS + 1, name=f"{name}_and_one")
             m.d.comb += more.eq(counter + 1)
-            with m.If(count & ~more[-1]):
+            with m.If(self.clear):
+                m.d.sync += counter.eq(count)
+            with m.Elif(count & ~more[-1]):
                 m.d.sync += counter.eq(more)
 
     def _send(self, m: Module, wanted: dict[FrameType, Signal]) -> None:

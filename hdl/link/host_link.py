@@ -291,6 +291,7 @@ class HostLink(wiring.Component):
                 for name in ("begin", "index", "spikes", "end", "keep", "steps", "last")
             ),
             self.clear.eq(executor.clear),
+            self.endpoint.clear.eq(executor.clear),
         ]
         for k in range(self.counted):
             m.d.comb += getattr(executor, f"count_{k}").eq(getattr(self, f"count_{k}"))

@@ -117,6 +117,33 @@ def test_a_host_and_a_programmer_reach_it(name):
         assert board.programmer.flash or board.programmer.sram
 
 
+@pytest.mark.parametrize("name", [name for name, board in BOARDS.items() if board.flash])
+def test_a_flash_and_its_lines(name):
+    board = get_board(name)
+    lines = {each.name: each.ios[0] for each in board.platform().lookup(board.flash.resource).ios}
+    assert {"cs", "copi", "cipo"} <= set(lines) and lines["cs"].invert
+    assert ("clk" in lines) == (board.family == "ice40")
+    assert board.flash.offset < board.flash.size <= 1 << 24  # of 24 bits of address
+    taken = [pin for each in lines.values() for pin in each.names]
+    others = [*pins_of(board.platform().lookup(board.clock))]
+    if board.uart is not None:
+        others += pins_of(board.platform().lookup(board.uart.resource))
+    assert not set(taken) & set(others) and len(set(taken)) == len(taken)
+    # Half a bitstream is not known here, but what a design makes of an empty one is smaller.
+    fastest = {"ice40": 55 if board.speed == "UP" else 150, "ecp5": 250}[board.family]
+    assert fastest / (2 * board.flash.half) < 28
+
+
+def test_pads_of_an_ecp5_are_the_same_in_each_package():
+    """What three boards' makers say of theirs, where amaranth-boards has the same."""
+    for name in ("ulx3s-85f", "ecp5-evn", "icepi-zero", "icesugar-pro"):
+        platform = get_board(name).platform()
+        own = {each.name: each.ios[0].names for each in platform.lookup("boot_flash").ios}
+        kind = "spi_flash" if name.startswith("ulx3s") else "spi_flash_1x"
+        theirs = {each.name: each.ios[0].names for each in platform.lookup(kind).ios}
+        assert own.items() <= theirs.items()
+
+
 def pins_of(resource):
     for each in resource.ios:
         if isinstance(each, Subsignal):

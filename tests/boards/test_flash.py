@@ -9,8 +9,8 @@ from support.flash import FlashModel
 from support.streams import simulate
 
 
-def made(offset=0x20, wake_cycles=5):
-    return FlashLoader(offset=offset, wake_cycles=wake_cycles)
+def made(offset=0x20, wake_cycles=5, half=1):
+    return FlashLoader(offset=offset, wake_cycles=wake_cycles, half=half)
 
 
 def contents(size=64, seed=1):
@@ -57,16 +57,36 @@ def test_constructor_errors():
         made(offset=1 << 24)
     with pytest.raises(ConfigurationError, match=r"^wake_cycles must be at least 1, found 0$"):
         made(wake_cycles=0)
+    with pytest.raises(ConfigurationError, match=r"^half must be at least 1, found 0$"):
+        made(half=0)
 
 
-@pytest.mark.parametrize("offset", [0, 0x20, 0x123456])
-def test_words_from_the_offset_on(offset):
+@pytest.mark.parametrize(("offset", "half"), [(0, 1), (0x20, 2), (0x20, 3), (0x123456, 1)])
+def test_words_from_the_offset_on(offset, half):
     data = contents(offset + 20)
-    words, offered, _ = read(made(offset), FlashModel(data), count=10)
+    loader = made(offset, half=half)
+    words, offered, _ = read(loader, FlashModel(data), count=10)
     assert words == words_of(data, offset, 10)
-    loader = made(offset)
     assert offered[0] == loader.latency
     assert set(np.diff(offered)) == {loader.interval}
+
+
+@pytest.mark.parametrize("half", [1, 2, 5])
+def test_its_clock(half):
+    """No level of it is shorter than ``half`` cycles."""
+    loader, flash, levels = made(half=half), FlashModel(contents()), []
+
+    async def bench(ctx):
+        ctx.set(loader.o.ready, 1)
+        for _ in range(loader.latency + 3 * loader.interval):
+            ctx.set(loader.cipo, flash.cipo)
+            await ctx.tick()
+            levels.append(ctx.get(loader.clk))
+            flash.see(ctx.get(loader.cs), levels[-1], ctx.get(loader.copi))
+
+    simulate(loader, bench)
+    edges = np.flatnonzero(np.diff(levels))
+    assert len(edges) == 2 * (8 + 32 + 4 * 16) and np.diff(edges).min() == half
 
 
 @pytest.mark.parametrize("ready", ["0001", "0" * 100 + "1"])

@@ -161,7 +161,7 @@ def test_the_sample_waits_for_weights_from_the_flash():
         expected=sample.output,
         pause=3,
     )
-    loader = FlashLoader(offset=32, wake_cycles=4)
+    loader = FlashLoader(offset=32, wake_cycles=4, half=2)
     m = Module()
     m.submodules += [test, accelerator, loader]
     wiring.connect(m, test.outputs[0], accelerator.i)
@@ -203,6 +203,10 @@ def test_weights_that_are_loaded_need_a_flash():
 
     files = board.platform().prepare(top(board), "top", debug_verilog=False).files
     assert "set_io spi_flash_1x_0__cipo__io 17" in files["top.pcf"]
+    ecp5 = get_board("ulx3s-12f")
+    files = ecp5.platform().prepare(top(ecp5), "top", debug_verilog=True).files
+    assert 'LOCATE COMP "boot_flash_0__cipo__io" SITE "V2"' in files["top.lpf"]
+    assert "USRMCLK flash_clock" in str(files["top.debug.v"])
     with pytest.raises(
         ConfigurationError,
         match=r"^a network that is loaded must have a flash to come from, or a host, found neither "

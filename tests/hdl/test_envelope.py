@@ -11,7 +11,9 @@ from spikewright.golden.spec import (
     BiasWhen,
     Biquad,
     Decision,
+    Fire,
     Mode,
+    Payload,
     Readout,
     ReadoutKind,
 )
@@ -214,6 +216,16 @@ def test_a_filter_that_only_the_headroom_overflows():
         RangeError, match=r"^readout: a filtered value must fit .*; give less --hea"
     ):
         with_envelope(network, plan, headroom=16)
+    # What fires may send all that its soma can, whatever this network does.
+    chain = counting_chain((8, 6, 3), seed=2)
+    hidden, last = chain.populations
+    burst = replace(last.soma, fire=Fire.BURST, max_level=32767, threshold=32767)
+    quiet = replace(last, soma=burst, payload=Payload.GRADED)
+    network = replace(chain, populations=(hidden, quiet), readout=readout)
+    with pytest.raises(
+        RangeError, match=r"^readout: a filtered value must fit .*; generate without --loadable"
+    ):
+        with_envelope(network, plan_for(network, Mode.STEPWISE, lanes=3), headroom=0)
 
 
 def test_a_reset_amount_that_the_hardware_does_not_have():

@@ -97,8 +97,8 @@ class Bench:
         ]
 
 
-def run(body, *, shapes=SHAPES, seed=None):
-    loader = Loader(design=DESIGN, shapes=shapes)
+def run(body, *, shapes=SHAPES, seed=None, own=None):
+    loader = Loader(design=DESIGN, shapes=shapes, own=own)
 
     async def bench(ctx):
         await body(ctx, Bench(ctx, loader, seed))
@@ -210,6 +210,50 @@ def test_images_that_are_not_for_it_change_nothing():
     run(body)
 
 
+def test_from_its_head_on_nothing_is_there():
+    """Whoever breaks off before it leaves the network, and all that is said of it."""
+    good = image_of(whole(contents(1)), design=DESIGN, network=FIRST)
+    other = image_of(whole(contents(2)), design=DESIGN, network=SECOND)
+
+    async def body(ctx, bench):
+        for length in range(17, 23):
+            assert await bench.image(good) == LoadResult.WELL
+            ctx.set(bench.loader.reload, 1)
+            await bench.tick()
+            ctx.set(bench.loader.reload, 0)
+            await bench.send(other[:length])
+            # Also the first byte of the next word, if it is taken in halves.
+            ctx.set(bench.loader.load.payload, other[length])
+            ctx.set(bench.loader.load.valid, 1)
+            for _ in range(SerialCrc.interval + 1):
+                await bench.tick()
+            ctx.set(bench.loader.load.valid, 0)
+            await bench.tick()
+            before = length < 18
+            assert ctx.get(bench.loader.loaded) == before, length
+            assert (bytes(bench.network) == FIRST) == before, length
+            assert before or bench.network[0] == SECOND[0]
+
+    run(body)
+
+
+def test_a_design_of_one_network_takes_no_patch():
+    own = image_of(whole(contents(1)), design=DESIGN, network=FIRST)
+    patch = [segment(0, [7], 1)]
+
+    async def body(ctx, bench):
+        assert ctx.get(bench.loader.tag) == int.from_bytes(FIRST[:4], "little")
+        for _ in range(2):
+            assert await bench.image(own) == LoadResult.WELL
+            assert bytes(bench.network) == FIRST and bench.rows() == contents(1)
+            for base in (FIRST, SECOND):
+                words = image_of(patch, design=DESIGN, network=FIRST, base=base[:4])
+                assert await bench.image(words) == LoadResult.BASE
+                assert ctx.get(bench.loader.loaded) and bench.rows() == contents(1)
+
+    run(body, own=FIRST)
+
+
 def test_every_damaged_word_is_found():
     """None of them leaves anything that is called loaded, and the next image is loaded."""
     good = image_of(whole(contents(1)), design=DESIGN, network=FIRST)
@@ -288,10 +332,11 @@ def test_an_image_that_breaks_off():
             await bench.tick()
             ctx.set(bench.loader.reload, 0)
             await bench.send(good[:end])
+            await bench.tick()
             assert not ctx.get(bench.loader.done)
             # Until it is known for whom it is, the old network is there.
-            assert ctx.get(bench.loader.loaded) == (end <= 18), end
-            if end <= 18:
+            assert ctx.get(bench.loader.loaded) == (end < 18), end
+            if end < 18:
                 assert ctx.get(bench.loader.tag) == int.from_bytes(FIRST[:4], "little")
                 patch = image_of(segments[:1], design=DESIGN, network=FIRST, base=FIRST[:4])
                 assert await bench.image(patch) == LoadResult.WELL, end

@@ -104,6 +104,6 @@ def test_what_does_not_fit_is_said():
         board, luts=area.luts - 1, block_ram=replace(board.block_ram, count=0)
     ).resources
     assert fits(area, small) == [
-        f"{area.luts} LUTs where ulx3s-85f has {area.luts - 1}",
+        f"{area.luts:,} LUTs where ulx3s-85f has {area.luts - 1:,}",
         f"{area.block_rams} block RAMs where ulx3s-85f has 0",
     ]

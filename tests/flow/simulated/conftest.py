@@ -109,7 +109,7 @@ def plugged(request):
             project = Project(Path(option("--project")))
             mode = project.main_mode()
             with Device.open(port, project.root, baud=baud) as device:
-                (x,) = device.levels(project.samples.x[:60]).arrays.values()
+                (x,) = device.levels(project.samples.x[:60].numpy()).levels.values()
             found = bench_of(project.root, project.network, mode, x)
 
         def opened():

@@ -146,9 +146,20 @@ def test_a_loss_of_the_clock_in_the_middle_of_a_load(bench, others):
         check(b, device)
 
 
+def test_a_flash_that_a_cell_clocks(tmp_path, others):
+    """On an ECP5, whose clock of the flash is no pin."""
+    found = simulated(tmp_path, "ulx3s-85f", loads=True)
+    b, _ = others
+    with found.program.running(flash=found.flash) as running, found.opened(running) as device:
+        assert not running.waits
+        check(found, device)
+        device.load(b.folder)
+        check(b, device)
+
+
 @pytest.mark.rest
 def test_a_board_without_a_flash(tmp_path, others):
-    found = simulated(tmp_path, "ulx3s-85f", loads=True)
+    found = simulated(tmp_path, "versa-ecp5", loads=True)
     b, _ = others
     with found.program.running() as running:
         assert running.waits
