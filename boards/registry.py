@@ -59,7 +59,7 @@ BOARDS: Mapping[str, Board] = MappingProxyType({board.name: board for board in _
 
 def _nearest(name: str) -> str:
     """Those that may be meant, for an error."""
-    found = get_close_matches(name, BOARDS, n=4, cutoff=0.5)
+    found = get_close_matches(name.lower(), BOARDS, n=4, cutoff=0.5)
     return f"try {', '.join(found)}; " if found else ""
 
 

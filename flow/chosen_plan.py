@@ -7,7 +7,7 @@ from spikewright.flow.generate import verilog_text
 from spikewright.flow.plan import against_maps
 from spikewright.flow.plan_file import load_plan, with_depths
 from spikewright.flow.project import Project
-from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
+from spikewright.golden.errors import ConfigurationError, FileError, RangeError, UnsupportedError
 from spikewright.golden.spec import Mode, Network
 from spikewright.hdl.checks import against_overlap, against_touched
 from spikewright.hdl.plan import HardwarePlan, Sweeps
@@ -68,7 +68,16 @@ def plan_like(network: Network, other: Path) -> HardwarePlan:
             action=f"run: spikewright generate {other} --loadable",
         )
     _check_shape(network, project)
-    plan = plan_of_file(network, folder / "plan.json")
+    try:
+        plan = plan_of_file(network, folder / "plan.json")
+    except RangeError as error:
+        raise RangeError(
+            error.must,
+            found=error.found,
+            where=error.where,
+            action=f"generate {other} with more --headroom and build it again, or train within "
+            "these bounds",
+        ) from error
     if (
         text_hash(verilog_text(network, plan))
         != read_json(folder / "manifest.json")["verilog_hash"]
@@ -92,8 +101,9 @@ def _check_shape(network: Network, other: Project) -> None:
             " somas, weight bits and fraction bits",
             found="; ".join(unlike[:_SHOWN]) + more,
             where=f"network {network.name!r}",
-            action="convert both with the same --weight-bits, --levels and --fraction-bits, which"
-            " spikewright convert shows, or generate hardware for it alone, without --like",
+            action="convert this one as the other, with its --weight-bits, --levels and"
+            " --fraction-bits, which spikewright convert has shown, or generate it with --loadable,"
+            " for hardware of its own",
         )
 
 

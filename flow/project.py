@@ -39,6 +39,8 @@ SUMMARY = "summary.json"
 NETWORK = "network.safetensors"
 SAMPLES = "samples.npz"
 RESULTS = ("generated", "build")
+SECTIONS = ("network", "seconds", "hardware", "cosim", "cosim_modes", "gates", "gates_modes")
+SECTIONS += ("build", "link", "performance", "accuracy")
 ORIGINALS = {
     Original: ("original.safetensors",),
     NirOriginal: ("original.nir", "discretisation.json"),
@@ -92,6 +94,15 @@ class Project:
                 where=str(path),
                 action="convert the network again with this version of spikewright",
             )
+        for section in SECTIONS:
+            found = self.summary.get(section, {})
+            if not isinstance(found, dict):
+                raise FileError(
+                    f"{section} must be a JSON object",
+                    found=type(found).__name__,
+                    where=str(path),
+                    action="convert the network again",
+                )
 
     @classmethod
     def create(
@@ -178,7 +189,7 @@ class Project:
     def main_mode(self, mode: Mode | None = None) -> Mode:
         """The mode asked for, or the one that was generated last; its hardware exists."""
         recorded = self.summary.get("hardware", {}).get("mode")
-        chosen = mode or (Mode(recorded) if recorded else None)
+        chosen = mode or (Mode(recorded) if recorded in list(Mode) else None)
         if chosen is None or not (self.generated(chosen) / "manifest.json").is_file():
             option = f" --mode {chosen}" if chosen else ""
             raise FileError(

@@ -13,7 +13,7 @@ from spikewright.flow.convert import (
 from spikewright.flow.cosim import cosimulate
 from spikewright.flow.cosim.manifest import read_manifest
 from spikewright.flow.files import read_json, text_hash
-from spikewright.flow.gates import Gates, map_gates
+from spikewright.flow.gates import FAMILIES, Gates, map_gates
 from spikewright.flow.generate import generate, verilog_text
 from spikewright.flow.ip import Interface, write_ip
 from spikewright.flow.memories import core_name
@@ -27,7 +27,7 @@ from spikewright.flow.samples import Samples
 from spikewright.flow.sequences import encode_samples, frames_of, unrolled
 from spikewright.flow.synthesize import StoredSample, check_fits, stored_sample
 from spikewright.flow.tools import check_simulator
-from spikewright.golden.errors import ConfigurationError, FileError
+from spikewright.golden.errors import ConfigurationError, FileError, UnsupportedError
 from spikewright.golden.spec import Encoding, Mode, Network, ReadoutKind
 from spikewright.hdl.design import design_hash
 from spikewright.hdl.plan import (
@@ -261,6 +261,13 @@ def cosim_stage(
 def _gates(project: Project, mode: Mode, board: str) -> Gates:
     """The netlist of the generated hardware, beside it."""
     chosen = built_for(board, "--gates")
+    if chosen.family not in FAMILIES:
+        raise UnsupportedError(
+            f"cells must have simulation models: those of {' and '.join(FAMILIES)}",
+            found=chosen.family,
+            where=f"--gates {board}",
+            action="choose another board; without --gates the Verilog is the same for all",
+        )
     plan = hardware_plan(project, mode)
     check_fits(project.network, plan, chosen)
     check_verilog(project, mode)

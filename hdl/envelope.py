@@ -73,7 +73,7 @@ def check_skeleton(network: Network, envelope: Envelope) -> None:
             " connections, somas, weight bits and fraction bits",
             found="another one",
             where=f"network {network.name!r}",
-            action="convert both with the same weight bits and --fraction-bits, or generate it again"
+            action="convert both with the same weight bits and --fraction-bits, or generate again"
             " with --loadable, for this network",
         )
 

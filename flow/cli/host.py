@@ -16,6 +16,7 @@ from spikewright.golden.link import DEFAULT_BAUD, DEFAULT_TIMEOUT_S
 if TYPE_CHECKING:
     from spikewright.flow.host import Device
     from spikewright.flow.host.measure import Measured
+    from spikewright.flow.host.samples import Samples
 
 __all__ = ["load", "ports", "run", "watch"]
 
@@ -40,7 +41,7 @@ Baud = Annotated[
 Timeout = Annotated[
     float, typer.Option(min=0.01, help="Seconds in which a board that lives must have gone on.")
 ]
-Samples = Annotated[int | None, typer.Option(min=1, help="How many.", show_default="all")]
+Count = Annotated[int | None, typer.Option(min=1, help="How many.", show_default="all")]
 Steps = Annotated[
     int | None,
     typer.Option(
@@ -54,6 +55,7 @@ _SHOWN = 16
 
 
 _SIMULATED = "sim"
+_OTHERWISE = "use a bitstream that was built with --mode stepwise"
 _SLOWER = 20.0  # a simulation is so much slower than a board, and more
 
 
@@ -64,17 +66,18 @@ def _line(
     baud: int | None,
     timeout: float,
     *,
+    steps: int | None = None,
     boots: bool = True,
     counts: bool = False,
 ) -> "Iterator[_Line]":
     """Where the board is, or a simulated one that runs as long as this.
 
-    ``boots``: whether that one has its network, where it is loaded. ``counts``: whether its link
-    must have counters.
+    ``steps``: that are asked for. ``boots``: whether that one has its network, where it is loaded.
+    ``counts``: whether its link must have counters.
     """
     from spikewright.flow.host.target import read_network
 
-    read_network(folder)  # a board need not be there to see that the project is not
+    network = read_network(folder)  # a board need not be there to see that the project is not
     kind, _, board = port.partition(":")
     if kind != _SIMULATED:
         yield _Line(port=port, baud=baud or _built_baud(folder), timeout=timeout)
@@ -107,6 +110,7 @@ def _line(
         known = built.get("link", {}) if built.get("board") == board else {}
         link = known.get("kind", USUAL)
     mode = project.main_mode()
+    check_steps(network, steps, (mode,), otherwise=_OTHERWISE)
     with simulated_board(project, mode, board, link=link, working=working, boots=boots) as running:
         line = _Line(port=running.port, baud=running.baud, timeout=_SLOWER * timeout)
         if boots and running.waits:
@@ -164,7 +168,7 @@ def run(
     folder: ProjectFolder,
     port: PortName,
     data: Data = None,
-    samples: Samples = None,
+    samples: Count = None,
     check: Annotated[
         bool, typer.Option("--check", help="Compare every token with the golden model.")
     ] = False,
@@ -198,13 +202,13 @@ def run(
 
     if out is not None:
         check_file(out)
+    given, labels = _samples(folder, data, samples)
     with (
-        _line(folder, port, baud, timeout) as line,
+        _line(folder, port, baud, timeout, steps=steps) as line,
         Device.open(line.port, folder, baud=line.baud, timeout=line.timeout) as device,
     ):
         assert device.target is not None  # it was opened with a folder
         chosen = _steps(device, steps)
-        given, labels = _samples(device, data, samples)
         expected = None
         if check:
             with working("golden model"):
@@ -262,11 +266,11 @@ def watch(
     from spikewright.flow.cli.watched import looks
     from spikewright.flow.host import Device
 
+    given, _ = _samples(folder, data, None)
     with (
-        _line(folder, port, baud, timeout, counts=True) as line,
+        _line(folder, port, baud, timeout, steps=steps, counts=True) as line,
         Device.open(line.port, folder, baud=line.baud, timeout=line.timeout) as device,
     ):
-        given, _ = _samples(device, data, None)
         tables = looks(device, given, samples, _steps(device, steps))
         if once:
             OUT.print(next(tables))
@@ -328,14 +332,24 @@ def load(
         )
 
 
-def _samples(device: "Device", data: Path | None, count: int | None) -> tuple[Any, Any]:
+def _samples(folder: Path, data: Path | None, count: int | None) -> "tuple[Samples, Any]":
     """Levels and labels of a file, or of those that the project keeps."""
+    from spikewright.flow.host.samples import prepare
+    from spikewright.flow.host.target import read_network
     from spikewright.flow.sample_file import read_samples
+    from spikewright.golden.spec import Decision
 
-    assert device.target is not None
-    path = device.target.root / "samples.npz" if data is None else data
+    network = read_network(folder)
+    path = folder / "samples.npz" if data is None else data
     x, y = read_samples(path, str(path))
-    return device.levels(x[:count]), None if y is None else y[:count]
+    classes = network.population(network.readout.population).shape[0]
+    if y is not None and network.readout.decision is Decision.ARGMAX:
+        wrong = y[(y < 0) | (y >= classes)]
+        if wrong.size:
+            raise ConfigurationError(
+                f"labels must lie in 0..{classes - 1}", found=str(wrong[0]), where=str(path)
+            )
+    return prepare(network, x[:count]), None if y is None else y[:count]
 
 
 def _steps(device: "Device", asked: int | None) -> int | None:
@@ -348,7 +362,7 @@ def _steps(device: "Device", asked: int | None) -> int | None:
         device.target.network,
         asked,
         (mode,),
-        otherwise="use a bitstream that was built with --mode stepwise",
+        otherwise=_OTHERWISE,
     )
     summary = device.target.root / "summary.json"
     if asked is not None or not summary.is_file():

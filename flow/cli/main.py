@@ -92,6 +92,8 @@ def main() -> None:
     """Run the command line; a user's mistake ends in one message and its exit code."""
     # Leaving by an exception removes what is half written and ends the tools that run.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    # Also at the very end, and where it is interrupted: parts of a design that nobody elaborates.
+    warnings.filterwarnings("ignore", message=r"<.*> created but never used$")
     try:
         with warnings.catch_warnings():
             warnings.showwarning = show_warning

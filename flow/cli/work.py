@@ -424,8 +424,8 @@ def cosim(
         str | None,
         typer.Option(
             metavar="BOARD",
-            help="Simulate the netlist that synthesis for this board (icebreaker, ulx3s-85f) makes "
-            "of it, with models of the device's cells.",
+            help="Simulate the netlist that synthesis for this board makes of it, with models of "
+            "the device's cells: any board with an iCE40 or an ECP5.",
             show_default="the Verilog",
         ),
     ] = None,

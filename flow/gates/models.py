@@ -9,7 +9,7 @@ from pathlib import Path
 
 from spikewright.golden.errors import ToolError, UnsupportedError
 
-__all__ = ["Models", "cell_models"]
+__all__ = ["FAMILIES", "Models", "cell_models"]
 
 _SHIPPED = {
     "ecp5": ("lattice/common_sim.vh", "lattice/ccu2c_sim.vh"),
@@ -32,6 +32,10 @@ class Models:
     text: str
     shipped: tuple[str, ...]
     own: tuple[str, ...]
+
+
+FAMILIES = tuple(_SHIPPED)
+"""Of devices whose cells have models."""
 
 
 def cell_models(family: str, cells: Collection[str]) -> Models:

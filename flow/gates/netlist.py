@@ -73,7 +73,7 @@ def map_gates(network: Network, plan: HardwarePlan, board: Board, folder: Path) 
     began = time.perf_counter()
     accelerator = Accelerator(network=network, plan=plan)
     tool = yosys_tool()
-    folder = Path(folder)
+    folder = Path(folder).absolute()  # simulators work elsewhere
     logs = iter(("synthesis.log", "verilog.log"))
     with atomic_files(folder) as scratch:
 

@@ -14,8 +14,8 @@ class Counters:
     """Counts since the last time that they were cleared, modulo 2**32.
 
     ``cores``: rows, synops, spikes in and out, stalls and busy cycles by core; ``guards``: losses
-    and waits by input; ``link``: frames that were bad, missed or repeated at the device, which stop at
-    255.
+    and waits by input; ``link``: frames that were bad, missed or repeated at the device, which stop
+    at 255.
     """
 
     cycles: int

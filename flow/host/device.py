@@ -14,6 +14,7 @@ from spikewright.flow.host.counters import Counters
 from spikewright.flow.host.encode import SampleEncoder
 from spikewright.flow.host.identity import Identity
 from spikewright.flow.host.inference import Inference
+from spikewright.flow.host.levels import check_kept
 from spikewright.flow.host.line_bytes import bytes_back, bytes_there
 from spikewright.flow.host.output import OutputReader, Result
 from spikewright.flow.host.samples import Given, Samples, prepare
@@ -48,6 +49,12 @@ _ENDS = {
     LoadResult.DESIGN: "one for another design",
     LoadResult.BASE: "a patch for another network",
 }
+
+
+def _whole(number: int | None, name: str) -> None:
+    """Refuse what is no number of steps or samples."""
+    if number is not None and (not isinstance(number, int | np.integer) or number < 1):
+        raise ConfigurationError(f"{name} must be a whole number, at least 1", found=repr(number))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +100,8 @@ class Device:
         *,
         timeout: float = DEFAULT_TIMEOUT_S,
     ) -> None:
+        if not timeout > 0:  # nor NaN
+            raise ConfigurationError("timeout must be above 0", found=f"{timeout} s")
         self._transport = transport
         self._commands = Commands(Session(transport, timeout=timeout))
         self.target: Target | None = None
@@ -103,7 +112,7 @@ class Device:
     @classmethod
     def open(
         cls,
-        port: str,
+        port: Path | str,
         folder: Path | str | None = None,
         *,
         baud: int = DEFAULT_BAUD,
@@ -117,7 +126,7 @@ class Device:
         LinkError, ConfigurationError, FileError
             As the constructor; if there is no such port; if the folder is no project.
         """
-        transport = open_port(port, baud)
+        transport = open_port(str(port), baud)
         try:
             return cls(transport, folder, timeout=timeout)
         except BaseException:
@@ -197,8 +206,7 @@ class Device:
         self, samples: Samples, *, steps: int | None = None, depth: int | None = None
     ) -> Iterator[Result]:
         """As ``infer``, of samples that are ready."""
-        if depth is not None and depth < 1:
-            raise ConfigurationError("depth must be at least 1", found=str(depth))
+        _whole(depth, "depth")
         return self._results(samples, steps, depth, stateful=False)
 
     def stream(self, samples: Given, *, steps: int | None = None) -> Iterator[Result]:
@@ -294,6 +302,7 @@ class Device:
             old = find_image(Path(base), self.identity, where=where)
             self._check_base(self.identify(), old.network)
             data = image.since(old)
+        self._commands.begin()
         self.target = None
         start, size = self.now(), len(data)
         found = self._send(data)
@@ -332,7 +341,7 @@ class Device:
             f"{network[:_SHOWN]}",
             found=has,
             where=self._transport.name,
-            action="load all of it, without --from",
+            action="load all of it: without a base (--from)",
         )
 
     @property
@@ -343,7 +352,12 @@ class Device:
     def _results(
         self, samples: Samples, steps: int | None, depth: int | None, *, stateful: bool
     ) -> Iterator[Result]:
-        self._project()
+        target = self._project()
+        _whole(steps, "steps")
+        first = target.network.inputs[0].name
+        given = samples.levels[first].shape[1]
+        kept = len(samples) * samples.frames if stateful else samples.frames
+        check_kept(target.network, target.manifest.mode, kept, given, steps)
         made = self._encoded(samples, steps, stateful=stateful)
         run = Inference(self._commands, self._reader, made, depth=depth, stateful=stateful)
         return run.results()
@@ -381,7 +395,9 @@ class Device:
                 "samples and counters must have a project",
                 found="none",
                 where=self._transport.name,
-                action="open the device with the project's folder",
+                action="open the device with the project's folder"
+                if self.identity.ready
+                else "load one first: load(folder)",
             )
         return self.target
 

@@ -6,7 +6,7 @@ import numpy.typing as npt
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import Encoding, Input, Mode, Network
 
-__all__ = ["check_levels", "input_steps", "levels_of", "payloads"]
+__all__ = ["check_kept", "check_levels", "input_steps", "levels_of", "payloads"]
 
 Array = npt.NDArray[np.int64]
 
@@ -83,12 +83,48 @@ def input_steps(network: Network, source: Input, mode: Mode, given: int, steps: 
     if found is None:
         found = network.max_steps
     if not 1 <= found <= network.max_steps or (events and steps not in (None, given)):
+        many = f", and as many as the events have, {given}" if events else ""
         raise ConfigurationError(
-            f"steps must be from 1 to {network.max_steps}, and as many as events have",
+            f"steps must be from 1 to {network.max_steps}{many}",
             found=str(found if steps is None else steps),
             where=f"input {source.name!r}",
         )
     return found
+
+
+def check_kept(network: Network, mode: Mode, samples: int, given: int, steps: int | None) -> None:
+    """Refuse samples that follow each other without a reset and that no widths are proven for.
+
+    Parameters
+    ----------
+    samples : so many. given : steps that events have. steps : T of the others.
+
+    Raises
+    ------
+    ConfigurationError
+        If they are stepwise, and what comes once in each comes several times, or steps too many.
+    """
+    if mode is not Mode.STEPWISE or samples < 2:
+        return
+    once = [each for each in network.inputs if not each.encoding.repeats]
+    if once:
+        raise ConfigurationError(
+            "an input of a stream must be encoded as events, constant or rate: of what comes once "
+            "in a sample the widths are proven for one",
+            found=once[0].encoding,
+            where=f"input {once[0].name!r}",
+            action="take infer, which resets between samples",
+        )
+    source = network.inputs[0]
+    each = input_steps(network, source, mode, given, steps)
+    if samples * each > network.max_steps:
+        raise ConfigurationError(
+            f"from one reset to the next there must be at most {network.max_steps} steps, up to "
+            "which widths are proven",
+            found=f"{samples} samples of {each} steps",
+            where=f"network {network.name!r}",
+            action="convert again with a larger max_steps, or give fewer samples at once",
+        )
 
 
 def payloads(source: Input, values: Array, steps: int) -> Array:

@@ -48,7 +48,7 @@ class Samples:
 
 
 def prepare(network: Network, given: Given) -> Samples:
-    """Raw samples [N, ...] of the only input, or integer levels by input.
+    """Raw samples [N, ...] of the only input, or integer levels by input; arrays, tensors or lists.
 
     A network that hears its past takes sequences [N, frames, ...] of raw samples.
 
@@ -67,6 +67,7 @@ def prepare(network: Network, given: Given) -> Samples:
             action=f"give {', '.join(each.name for each in network.inputs)}",
         )
     source = network.inputs[0]
+    given = _numbers(given, source.name)
     late = any(connection.delay for connection in network.connections)
     alone = given.ndim == 2 or given.shape[1:] == source.shape
     frames = 1
@@ -74,6 +75,22 @@ def prepare(network: Network, given: Given) -> Samples:
         frames = given.shape[1]
         given = given.reshape(-1, *given.shape[2:])
     return Samples(levels={source.name: levels_of(source, given)}, frames=frames)
+
+
+def _numbers(given: object, name: str) -> npt.NDArray[np.generic]:
+    """An array of at least one sample; also what numpy makes one of, such as lists and tensors."""
+    where = f"input {name!r}"
+    array = np.asarray(given)
+    if array.dtype.kind not in "biuf":
+        found = type(given).__name__ if array.dtype == object else str(array.dtype)
+        raise ConfigurationError("samples must be an array of numbers", found=found, where=where)
+    if array.ndim < 2 or not len(array):
+        raise ConfigurationError(
+            "samples must be an array [N, ...] with at least one",
+            found=f"shape {list(array.shape)}",
+            where=where,
+        )
+    return array
 
 
 def _by_name(network: Network, given: Mapping[str, npt.NDArray[np.generic]]) -> Levels:
@@ -86,6 +103,8 @@ def _by_name(network: Network, given: Mapping[str, npt.NDArray[np.generic]]) -> 
         each.name: check_levels(each, np.asarray(given[each.name])) for each in network.inputs
     }
     counts = {len(values) for values in levels.values()}
+    if 0 in counts:
+        raise ConfigurationError("there must be at least one sample", found="none")
     if len(counts) != 1:
         raise ConfigurationError(
             "every input must have as many samples", found=", ".join(map(str, sorted(counts)))

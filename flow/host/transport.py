@@ -108,7 +108,9 @@ class Port:
             raise ConfigurationError(
                 "the port must be a path or a URL of pyserial, its rate one that it can have",
                 found=f"{port!r} at {baud} baud",
-                action="give a rate that both ends have, as --baud 115200",
+                action="give a path, or socket://localhost:4000"
+                if "://" in path
+                else "give a rate that both ends have, as --baud 115200",
             ) from error
         # A USB bridge that holds bytes back for 16 ms can be told not to.
         with suppress(AttributeError, ValueError, OSError, NotImplementedError):
@@ -138,7 +140,7 @@ class Port:
                 "the port must stay",
                 found=_reason(error),
                 where=self.name,
-                action="plug the board in again, and start again",
+                action="see whether the board, or its simulator, is still there, and open it again",
             ) from error
         return sent, data
 
@@ -205,9 +207,12 @@ def _cannot_open(port: str, error: Exception) -> LinkError:
             "the port must exist",
             found="none of that name",
             where=port,
-            action=f"give one of those there are: {there}"
-            if there
-            else "plug the board in: there are no serial ports",
+            action=(
+                f"give one of those there are: {there}"
+                if there
+                else "plug the board in: there are no serial ports"
+            )
+            + "; a board in the simulator is sim:BOARD",
         )
     if code in (errno.EBUSY, errno.EAGAIN) or "lock" in str(error):
         return LinkError(

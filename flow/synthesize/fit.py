@@ -72,7 +72,7 @@ def check_fits(
         return
     what, needed, there, unit, largest = excess
     raise RangeError(
-        f"{what} must fit the {there} of {board.name} that are left beside the self-test's",
+        f"{what} must fit the {there} of {board.name} that are left beside a stored sample's",
         found=f"{needed} {unit}, {needed - there} too many; the largest are {largest}",
         where=f"network {network.name!r} on {board.name}",
         action="; ".join(_advice(network, plan, configs, board, stored)) or "make it smaller",

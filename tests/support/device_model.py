@@ -388,7 +388,9 @@ class DeviceModel:
     def _counters(self, payload: bytes, tag: bytes, now: float):
         if not payload:
             return 5
-        found = struct.pack(f"<{len(self.counts) + 3}I", *self.counts, *(min(count, 255) for count in self.line))
+        found = struct.pack(
+            f"<{len(self.counts) + 3}I", *self.counts, *(min(count, 255) for count in self.line)
+        )
         if payload[0] & 1:
             self.counts = list(self.after_clear or [0] * len(self.counts))
             self.line = [0, 0, 0]

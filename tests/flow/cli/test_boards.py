@@ -52,6 +52,6 @@ def test_no_such_board(tmp_path):
 
 def test_program_says_what_is_wrong(tmp_path):
     result = spikewright("program", "icesugar", "--bitstream", "top.bin", cwd=tmp_path, ok=False)
-    assert "do it by hand: copy top.bin onto the drive iCELink" in result.stderr
+    assert "do it by hand: icesprog top.bin, or flash.bin where" in result.stderr
     result = spikewright("program", "fomu", "--bitstream", "none.bin", cwd=tmp_path, ok=False)
     assert "none.bin: the bitstream must be a file, found none" in result.stderr

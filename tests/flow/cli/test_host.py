@@ -54,6 +54,7 @@ def generated(tmp_path_factory):
     save(network, folder / "network.safetensors")
     plan = default_plan(network, Mode.COLLAPSED, lanes=(1, 1), membranes=MembraneStore.LUTRAM)
     generate(network, plan, folder / "generated" / plan.mode)
+    np.savez(folder / "samples.npz", x=np.asarray(inputs_for(network, 2), dtype=np.float32))
     known = {"schema": 1, "network": {"hash": network.content_hash}}
     (folder / "summary.json").write_text(json.dumps(known | {"hardware": {"mode": "collapsed"}}))
     return folder
@@ -198,7 +199,7 @@ def test_load(project, tmp_path):
         shown = b.network.content_hash[:16]
         assert f"The board has the network of b, {shown}: {size:,} bytes in " in said
         wrong = load("c", "--from", "a", ok=False)
-        assert wrong.returncode == LinkError.exit_code and "without --from" in wrong.stderr
+        assert wrong.returncode == LinkError.exit_code and "without a base" in wrong.stderr
         said = " ".join(load("c", "--from", "b").stdout.split())
         sent, whole = re.search(r": ([\d,]+) of ([\d,]+) bytes in", said).groups()
         assert 0 < int(sent) < size / 2 and whole == f"{size:,}"

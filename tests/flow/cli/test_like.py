@@ -81,9 +81,9 @@ def scaled(network, by):
             bounded_chain((12, 9, 4), seed=1, bits=5),
             UnsupportedError,
             "found connections[0].operator.weight_bits: 5, not 4; connections[1].operator.weight_"
-            "bits: 5, not 4; convert both with the same --weight-bits, --levels and --fraction",
+            "bits: 5, not 4; convert this one as the other, with its --weight-bits, --levels and",
         ),
-        (scaled(CHAIN, 64), RangeError, "with more --headroom, or train within these bounds"),
+        (scaled(CHAIN, 64), RangeError, "/p with more --headroom and build it again, or train within"),
     ],
 )
 def test_a_network_that_does_not_fit(like, tmp_path, network, kind, text):

@@ -61,7 +61,7 @@ def test_the_lowest_index_wins_whatever_torch_names(monkeypatch: pytest.MonkeyPa
 
 def test_refuses_other_data() -> None:
     with pytest.raises(
-        ConfigurationError, match=r"^input: a sample must have 3 values, found shape \[4\]$"
+        ConfigurationError, match=r"^input 'input': a sample must have 3 values, found shape \[4\]$"
     ):
         encode_input(source(), torch.zeros(2, 4))
     with pytest.raises(ConfigurationError, match=r"^input: data must be finite, found NaN or inf$"):

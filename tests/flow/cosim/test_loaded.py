@@ -114,7 +114,9 @@ def test_another_image_is_refused(tmp_path):
     with pytest.raises(FileError, match="the image must be the one that the manifest describes"):
         read_manifest(tmp_path)
     load.image.unlink()
-    with pytest.raises(FileError, match=r"the image must lie beside its manifest, found no weights\.bin"):
+    with pytest.raises(
+        FileError, match=r"the image must lie beside its manifest, found no weights\.bin"
+    ):
         read_manifest(tmp_path)
 
 

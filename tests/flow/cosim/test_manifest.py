@@ -38,7 +38,10 @@ def test_reads_what_a_testbench_needs(tmp_path):
         (lambda d: d.update(mode="fast"), "must be whole, found ValueError"),
         (lambda d: d["probes"][0]["layout"].pop("kind"), "a layout must give"),
         (lambda d: d.update(verilog_hash="00"), "Verilog must be the one that the manifest"),
-        (lambda d: d.update(verilog="gone.v"), "the Verilog must lie beside its manifest, found no gone.v"),
+        (
+            lambda d: d.update(verilog="gone.v"),
+            "the Verilog must lie beside its manifest, found no gone.v",
+        ),
     ],
 )
 def test_damaged_manifest(tmp_path, change, message):

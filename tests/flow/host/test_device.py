@@ -88,7 +88,7 @@ def test_what_a_device_cannot_do(chain):
             RangeError, match="^line: a payload must have at most 128 bytes, found 129"
         ):
             device.echo(bytes(129))
-        with pytest.raises(ConfigurationError, match="^depth must be at least 1, found 0"):
+        with pytest.raises(ConfigurationError, match="^depth must be a whole number, at least 1, found 0"):
             device.infer({"x": chain.x}, depth=0)
         with pytest.raises(
             RangeError, match=r"^input 'x' at index \[0, 0\]: values must be from 0"

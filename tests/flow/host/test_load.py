@@ -104,7 +104,7 @@ def test_what_is_refused_before_anything_is_sent(pair, chain, tmp_path):
         refused(
             LinkError,
             r"^line: the device must have the network that the new one is held against, \w{12}, "
-            r"found network \w{12}; load all of it, without --from$",
+            r"found network \w{12}; load all of it: without a base \(--from\)$",
             pair.c.folder,
             base=pair.b.folder,
         )

@@ -99,7 +99,7 @@ def test_a_port_that_goes(terminal):
     os.close(terminal.ours)
     terminal.ours = None
     with pytest.raises(
-        LinkError, match=r": the port must stay, found .*; plug the board in again,"
+        LinkError, match=r": the port must stay, found .*; see whether the board, or its sim"
     ):
         port.exchange(b"x", 1.0)
     port.close()
@@ -126,7 +126,7 @@ def test_no_such_port(monkeypatch):
         ("/dev/ttyS0", "n/a", "n/a", None),
     )
     assert ports() == [("/dev/ttyACM0", "a serial port"), ("/dev/ttyUSB1", "FTDI ULX3S FPGA")]
-    with pytest.raises(LinkError, match="give one of those there are: /dev/ttyACM0, /dev/ttyUSB1$"):
+    with pytest.raises(LinkError, match="give one of those there are: /dev/ttyACM0, /dev/ttyUSB1; a board in the simulator is sim:BOARD$"):
         Port("/dev/none")
 
 

@@ -90,7 +90,7 @@ def test_weights_too_many_for_the_small_board():
     with pytest.raises(
         RangeError,
         match=r"^network 'chain-1' on icebreaker: the memories in block RAM must fit the 28 of "
-        r"icebreaker that are left beside the self-test's, found \d+ EBR, \d+ too many; the "
+        r"icebreaker that are left beside a stored sample's, found \d+ EBR, \d+ too many; the "
         r"largest are the weights of 'h0', 6272 rows of 64 bits in 128 EBR; weights in spram "
         r"would fit; the board tang-nano-20k would do$",
     ):
