@@ -141,7 +141,13 @@ def _host(board: "Board") -> list[tuple[str, str]]:
     if links:
         counts = usual_link(board).counters
         links.append(("counters", "behind a link" if counts else "none: there is no room for them"))
-    return [*(links or [("host link", "none")]), ("programmer", how)]
+    ways = ["from the flash, at power-on"] * (board.flash is not None)
+    ways += ["over the link"] * bool(board.links)
+    return [
+        *(links or [("host link", "none")]),
+        ("programmer", how),
+        ("networks come", ", or ".join(ways) or "with the bitstream only"),
+    ]
 
 
 def _told(link: "Uart | Spi", board: "Board") -> str:

@@ -68,6 +68,20 @@ def test_another_summary_is_refused(project, text, found):
         Project(project.root)
 
 
+@pytest.mark.parametrize("section", ["hardware", "build", "network", "cosim_modes"])
+def test_sections_of_a_summary_are_objects(project, section):
+    path = project.root / "summary.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {section: 5}))
+    with pytest.raises(FileError, match=f"summary.json: {section} must be a JSON object, found in"):
+        Project(project.root)
+
+
+def test_a_mode_that_is_none(project):
+    project.record({"hardware": {"mode": "steppy"}})
+    with pytest.raises(FileError, match="the hardware must have been generated"):
+        project.main_mode()
+
+
 def test_checking_an_output_leaves_no_trace(tmp_path, project):
     for name in ("new", "new/below"):
         check_output(tmp_path / name)

@@ -110,6 +110,13 @@ def test_what_does_not_fit():
     )
     with pytest.raises(RangeError, match=r"population 'h0': charge must lie in "):
         core_configs(changed(bias=bounds.ranges.charge.high), ENVELOPE)
+    # Also from below, registers as well as parameters.
+    with pytest.raises(RangeError, match=r"population 'h0': charge must lie in "):
+        core_configs(changed(bias=bounds.ranges.charge.low), ENVELOPE)
+    least = bounds.parameter("initial_total").low
+    core_configs(changed(initial_v=0, bias=least), ENVELOPE)
+    with pytest.raises(RangeError, match=rf"initial total must lie in {least}\.\."):
+        core_configs(changed(initial_v=0, bias=least - 1), ENVELOPE)
 
 
 def test_what_was_zero_stays_zero():

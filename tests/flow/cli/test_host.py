@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from spikewright.flow.files import file_hash
 from spikewright.flow.generate import generate
 from spikewright.flow.host import transport
 from spikewright.flow.plan import default_plan
@@ -203,6 +204,7 @@ def test_load(project, tmp_path):
         said = " ".join(load("c", "--from", "b").stdout.split())
         sent, whole = re.search(r": ([\d,]+) of ([\d,]+) bytes in", said).groups()
         assert 0 < int(sent) < size / 2 and whole == f"{size:,}"
+        np.savez(tmp_path / "a/samples.npz", x=pair.x.astype(np.float32))
         wrong = spikewright("run", "a", "--port", port, cwd=tmp_path, ok=False)
         assert wrong.returncode == LinkError.exit_code
         assert f"run: spikewright load a --port {port}" in wrong.stderr
@@ -277,6 +279,38 @@ def test_what_is_refused_before_anything_is_simulated(
     monkeypatch.setattr("spikewright.flow.build_stage.simulate_board", never)
     made = spikewright(command, generated, "--port", port, *more, cwd=tmp_path, ok=False)
     assert made.returncode == kind.exit_code and text in made.stderr, made.stderr
+
+
+def test_what_is_wrong_with_samples_is_seen_before(generated, tmp_path):
+    """Without a board, and without a simulation."""
+    np.savez(tmp_path / "wide.npz", x=np.zeros((2, 13), dtype=np.float32))
+    np.savez(tmp_path / "y.npz", x=np.zeros((2, 12), dtype=np.float32), y=np.array([1, 4]))
+    for port in ("/dev/none", "sim:ulx3s-85f"):
+        for data, text in (
+            ("none.npz", "none.npz: the data must be a readable npz file"),
+            ("wide.npz", "input 'x': a sample must have 12 values, found shape [13]"),
+            ("y.npz", "y.npz: labels must lie in 0..3, found 4"),
+        ):
+            made = spikewright(
+                "run", generated, "--port", port, "--data", data, cwd=tmp_path, ok=False
+            )
+            assert made.returncode != 0 and text in made.stderr, made.stderr
+    made = spikewright(
+        "run", generated, "--port", "sim:ulx3s-85f", "--steps", 5, cwd=tmp_path, ok=False
+    )
+    assert "--steps must be given with the mode stepwise" in made.stderr
+    assert "simulate" not in made.stderr
+
+
+def test_verilog_that_somebody_changed_is_not_simulated(generated, tmp_path):
+    shutil.copytree(generated, tmp_path / "p")
+    path = tmp_path / "p/generated/collapsed/manifest.json"
+    verilog = path.parent / "accelerator.v"
+    verilog.write_text(verilog.read_text() + "// changed\n")
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"verilog_hash": file_hash(verilog)}))
+    made = spikewright("run", "p", "--port", "sim:ulx3s-85f", cwd=tmp_path, ok=False)
+    assert made.returncode == FileError.exit_code and "Verilog" in made.stderr, made.stderr
 
 
 def test_ports(tmp_path, monkeypatch):

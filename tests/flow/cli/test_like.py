@@ -83,7 +83,11 @@ def scaled(network, by):
             "found connections[0].operator.weight_bits: 5, not 4; connections[1].operator.weight_"
             "bits: 5, not 4; convert this one as the other, with its --weight-bits, --levels and",
         ),
-        (scaled(CHAIN, 64), RangeError, "/p with more --headroom and build it again, or train within"),
+        (
+            scaled(CHAIN, 64),
+            RangeError,
+            "/p with more --headroom and build it again, or train within",
+        ),
     ],
 )
 def test_a_network_that_does_not_fit(like, tmp_path, network, kind, text):

@@ -199,6 +199,8 @@ def test_automatic_fraction_bits_change_few_labels() -> None:
     assert (conversion.reference.classify(x) == labels).double().mean() >= 0.96
     shifts = [connection.operator.shift for connection in conversion.network.connections]
     assert max(shifts) < 10
+    # Of single branches the weights are shifted by these, and by nothing else.
+    assert list(conversion.fraction_bits) == shifts
 
 
 def test_eight_bits_are_close_to_the_float_network() -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from spikewright.flow.host import Device
 from spikewright.flow.plan import default_plan
@@ -16,9 +17,9 @@ from spikewright.golden.errors import (
 )
 from spikewright.golden.link import FrameType
 from spikewright.golden.spec import Mode
-from support.chains import bounded_chain
+from support.chains import bounded_chain, counting_chain, inputs_for
 from support.line import Hostility, Line
-from support.linked import make_project
+from support.linked import golden_device, make_project
 
 
 def test_results(chain):
@@ -88,7 +89,9 @@ def test_what_a_device_cannot_do(chain):
             RangeError, match="^line: a payload must have at most 128 bytes, found 129"
         ):
             device.echo(bytes(129))
-        with pytest.raises(ConfigurationError, match="^depth must be a whole number, at least 1, found 0"):
+        with pytest.raises(
+            ConfigurationError, match="^depth must be a whole number, at least 1, found 0"
+        ):
             device.infer({"x": chain.x}, depth=0)
         with pytest.raises(
             RangeError, match=r"^input 'x' at index \[0, 0\]: values must be from 0"
@@ -103,6 +106,83 @@ def test_what_a_device_cannot_do(chain):
         ):
             device.counters()
         assert device.echo(b"next") == b"next"
+
+
+@pytest.mark.parametrize(
+    ("samples", "options", "text"),
+    [
+        ("text", {}, "^input 'x': samples must be an array of numbers, found <U4"),
+        (None, {}, "^input 'x': samples must be an array of numbers, found NoneType"),
+        (np.zeros((2, 12), dtype=complex), {}, "must be an array of numbers, found complex128"),
+        (
+            np.zeros((0, 12)),
+            {},
+            r"must be an array \[N, ...\] with at least one, found shape \[0, ",
+        ),
+        (np.zeros(12), {}, r"with at least one, found shape \[12\]"),
+        ({"x": np.zeros((0, 12), dtype=int)}, {}, "there must be at least one sample, found none"),
+        (np.zeros((2, 12)), {"depth": 1.5}, "depth must be a whole number, at least 1, found 1.5"),
+        (np.zeros((2, 12)), {"steps": 2.5}, "steps must be a whole number, at least 1, found 2.5"),
+        (np.zeros((2, 12)), {"steps": "3"}, "steps must be a whole number, at least 1, found '3'"),
+    ],
+)
+def test_samples_that_are_none(chain, samples, options, text):
+    with chain.opened() as device:
+        with pytest.raises(ConfigurationError, match=text):
+            list(device.infer(samples, **options))
+        assert device.echo(b"next") == b"next"
+
+
+def test_samples_of_any_kind(chain):
+    """What numpy makes an array of."""
+    with chain.opened() as device:
+        for given in (chain.x[:3].tolist(), torch.from_numpy(chain.x[:3]), chain.x[:3] * 1.0):
+            for result, expected in zip(device.infer(given), chain.expected[:3], strict=True):
+                assert np.array_equal(result.tokens, expected)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan")])
+def test_times_that_are_none(chain, timeout):
+    with pytest.raises(ConfigurationError, match="^timeout must be above 0, found"):
+        chain.opened(timeout=timeout)
+
+
+def test_a_stream_of_what_comes_once(tmp_path):
+    """The widths are proven for one sample, as the golden model says."""
+    network = replace(bounded_chain((12, 9, 4), seed=1), modes=(Mode.STEPWISE,))
+    manifest = make_project(tmp_path, network, default_plan(network, Mode.STEPWISE))
+    x = np.asarray(inputs_for(network, 2))
+    found, _ = golden_device(tmp_path, network, manifest, {"x": x}, steps=2)
+    with Device(Line(found), tmp_path) as device:
+        with pytest.raises(
+            ConfigurationError, match="an input of a stream must be encoded as events, constant or"
+        ):
+            list(device.stream(x, steps=2))
+        assert len(list(device.infer(x, steps=2))) == 2
+
+
+def test_a_stream_of_more_steps_than_are_proven(tmp_path):
+    network = counting_chain((12, 9, 4), seed=1, max_steps=5)
+    manifest = make_project(tmp_path, network, default_plan(network, Mode.STEPWISE))
+    x = inputs_for(network, 3)[:, :2]
+    found, _ = golden_device(tmp_path, network, manifest, {"x": x}, steps=2)
+    with Device(Line(found), tmp_path) as device:
+        with pytest.raises(
+            ConfigurationError, match="at most 5 steps, .* found 3 samples of 2 steps"
+        ):
+            list(device.stream(x))
+        assert len(list(device.infer(x))) == 3
+
+
+def test_an_answer_with_another_tag(chain):
+    """Results of a network that was there before are nobody's."""
+    found = chain.device()
+    with chain.opened(Line(found)) as device:
+        results = device.infer(chain.x)
+        next(results)
+        device._commands.session.tag = bytes(4)
+        with pytest.raises(LinkError, match="must answer with results of its network for samples"):
+            list(results)
 
 
 @pytest.mark.parametrize(

@@ -74,9 +74,7 @@ def test_steps(encoding, steps):
 
 def test_more_steps_than_are_proven():
     network = bounded_chain((20, 4, 3), seed=1, max_steps=STEPS)
-    with pytest.raises(
-        ConfigurationError, match="^input 'x': steps must be from 1 to 8, found 9"
-    ):
+    with pytest.raises(ConfigurationError, match="^input 'x': steps must be from 1 to 8, found 9"):
         input_steps(network, network.inputs[0], Mode.STEPWISE, 0, 9)
 
 

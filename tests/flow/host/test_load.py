@@ -5,7 +5,12 @@ import pytest
 
 from spikewright.flow.host import Device
 from spikewright.flow.plan import default_plan
-from spikewright.golden.errors import FileError, LinkError, UnsupportedError
+from spikewright.golden.errors import (
+    ConfigurationError,
+    FileError,
+    LinkError,
+    UnsupportedError,
+)
 from spikewright.golden.link import LoadResult
 from spikewright.golden.spec import Mode
 from support.line import Hostility, Line
@@ -134,6 +139,16 @@ def test_what_is_refused_before_anything_is_sent(pair, chain, tmp_path):
             UnsupportedError, match="must have hardware whose network is loaded, found collapsed, w"
         ):
             device.load(chain.folder)
+
+
+def test_a_load_that_does_not_begin(pair):
+    """Somebody takes results: the device stays that of its project."""
+    with Device(Line(model(pair, "a")[0]), pair.a.folder) as device:
+        results = device.infer(pair.x)
+        next(results)
+        with pytest.raises(ConfigurationError, match="must be taken to their end before the next"):
+            device.load(pair.b.folder)
+        assert len(list(results)) == len(pair.x) - 1 and len(list(device.infer(pair.x[:2]))) == 2
 
 
 def test_an_image_of_another_network(pair, tmp_path):

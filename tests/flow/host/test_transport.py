@@ -126,7 +126,11 @@ def test_no_such_port(monkeypatch):
         ("/dev/ttyS0", "n/a", "n/a", None),
     )
     assert ports() == [("/dev/ttyACM0", "a serial port"), ("/dev/ttyUSB1", "FTDI ULX3S FPGA")]
-    with pytest.raises(LinkError, match="give one of those there are: /dev/ttyACM0, /dev/ttyUSB1; a board in the simulator is sim:BOARD$"):
+    with pytest.raises(
+        LinkError,
+        match="give one of those there are: /dev/ttyACM0, /dev/ttyUSB1; a board in the simul.* is "
+        "sim:BOARD$",
+    ):
         Port("/dev/none")
 
 
