@@ -39,8 +39,10 @@ SUMMARY = "summary.json"
 NETWORK = "network.safetensors"
 SAMPLES = "samples.npz"
 RESULTS = ("generated", "build")
-SECTIONS = ("network", "seconds", "hardware", "cosim", "cosim_modes", "gates", "gates_modes")
-SECTIONS += ("build", "link", "performance", "accuracy")
+SECTIONS = (
+    "network", "seconds", "hardware", "cosim", "cosim_modes", "gates", "gates_modes", "build",
+    "link", "performance", "accuracy",
+)  # fmt: skip
 ORIGINALS = {
     Original: ("original.safetensors",),
     NirOriginal: ("original.nir", "discretisation.json"),

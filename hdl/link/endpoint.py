@@ -51,8 +51,8 @@ class Endpoint(wiring.Component):
     ack_waits = (1 << _ACK_WAITS_BITS) - 1
 
     def __init__(self) -> None:
-        flags_in = ("good", "bad", "other", "oversized", "crowded", "executed", "frame", "idle")
-        flags_in += ("clear",)
+        events_in = ("good", "bad", "other", "oversized", "crowded", "executed")
+        flags_in = (*events_in, "frame", "idle", "clear")
         bytes_in = ("kind", "seq", "ack", "frame_seq")
         flags_out = ("commit", "abort", "connect", "acked", "again", "taken", "start")
         bytes_out = ("host_ack", "send_kind", "send_seq", "send_ack")

@@ -32,7 +32,10 @@ def test_all_boards_are_listed_in_80_columns_without_a_figure_cut(tmp_path, monk
             "colorlight-5a-75b",
             ["an adapter of your own, RX KEY+", "in place of the LED", "JTAG adapter of your own"],
         ),
-        ("ulx3s-85f", ["counters behind a link", "networks come from the flash, at power-on, or over the link"]),
+        (
+            "ulx3s-85f",
+            ["counters behind a link", "networks come from the flash, at power-on, or over the"],
+        ),
         ("fomu", ["host link none", "networks come with the bitstream only"]),
         ("versa-ecp5", ["networks come over the link"]),
         ("tang-nano-9k", ["What fits is not known: the area model was not calibrated on gowin."]),
