@@ -75,8 +75,12 @@ def convert(
         float, typer.Option(help="Of the activations in calibration; what lies above is clipped.")
     ] = 99.9,
     fraction_bits: Annotated[
-        int | None,
-        typer.Option(help="Extra bits of thresholds and biases.", show_default="as needed"),
+        str | None,
+        typer.Option(
+            help="Extra bits of thresholds and biases: for all layers, or one for each, as in 3,0: "
+            "those that another network has got, to be loaded in its place.",
+            show_default="as needed",
+        ),
     ] = None,
     max_pool: Annotated[
         str,
@@ -258,7 +262,9 @@ def convert(
         input_levels=input_levels,
         encoding=one_of(Encoding, encoding, "--encoding", but=others),
         percentile=percentile,
-        fraction_bits=fraction_bits,
+        fraction_bits=None
+        if fraction_bits is None
+        else _one_or_many(integers(fraction_bits, "--fraction-bits", least=0)),
         max_pool=one_of(MaxPool, max_pool, "--max-pool"),
         code=one_of(Code, code, "--code"),
         max_steps=max_steps,

@@ -45,16 +45,16 @@ Data = Annotated[
 ]
 
 
-def integers(text: str, where: str) -> tuple[int, ...]:
-    """Positive integers from a list such as 1,2,4."""
+def integers(text: str, where: str, *, least: int = 1) -> tuple[int, ...]:
+    """Integers, positive ones, from a list such as 1,2,4."""
     try:
         numbers = tuple(int(part) for part in text.split(","))
     except ValueError as error:
         raise ConfigurationError(
             "must be integers, separated by commas", found=repr(text), where=where
         ) from error
-    if min(numbers) < 1:
-        raise ConfigurationError("must be at least 1", found=str(min(numbers)), where=where)
+    if min(numbers) < least:
+        raise ConfigurationError(f"must be at least {least}", found=str(min(numbers)), where=where)
     return numbers
 
 

@@ -50,8 +50,8 @@ class ConvertConfig:
     encoding : ``once`` (the whole value in step 0), ``spread`` (as evenly as possible) or ``phase``
         (bit by bit, the highest first: spikes are powers of two, and need no multiplier).
     percentile : of the positive activations in calibration; what lies above is clipped.
-    fraction_bits : extra bits of threshold and bias; None takes the fewest that keep the rounding
-        of a threshold below 1/16 level, up to 8.
+    fraction_bits : extra bits of threshold and bias, for all layers or one entry per layer; None
+        takes the fewest that keep the rounding of a threshold below 1/16 level, up to 8.
     code : how hidden neurons send their levels: ``rate``, ``onehot`` or ``first-spike``. The last
         two run stepwise only, in as many steps as they need: max_steps, encoding and max_pool are
         not theirs to choose.
@@ -72,7 +72,7 @@ class ConvertConfig:
     input_levels: int = 15
     encoding: Encoding = Encoding.ONCE
     percentile: float = 99.9
-    fraction_bits: int | None = None
+    fraction_bits: int | Sequence[int] | None = None
     max_steps: int | None = None
     max_pool: MaxPool = MaxPool.EXACT
     code: Code = Code.RATE
@@ -85,10 +85,10 @@ class ConvertConfig:
         for name in ("weight_bits", "levels"):
             object.__setattr__(self, name, _whole_or_many(getattr(self, name), name))
         object.__setattr__(self, "input_levels", _whole(self.input_levels, "input_levels"))
-        for name in ("fraction_bits", "max_steps"):
+        for name, read in (("fraction_bits", _whole_or_many), ("max_steps", _whole)):
             value = getattr(self, name)
             if value is not None:
-                object.__setattr__(self, name, _whole(value, name))
+                object.__setattr__(self, name, read(value, name))
         for name in ("percentile", "prune"):
             object.__setattr__(self, name, _number(getattr(self, name), name))
         object.__setattr__(self, "prune_lanes", _whole(self.prune_lanes, "prune_lanes"))
@@ -124,12 +124,13 @@ class ConvertConfig:
             self.percentile,
             "percentile",
         )
-        _require(
-            self.fraction_bits is None or 0 <= self.fraction_bits <= MOST_FRACTION_BITS,
-            f"must be 0 to {MOST_FRACTION_BITS}",
-            self.fraction_bits,
-            "fraction_bits",
-        )
+        for bits in () if self.fraction_bits is None else _entries(self.fraction_bits):
+            _require(
+                0 <= bits <= MOST_FRACTION_BITS,
+                f"must be 0 to {MOST_FRACTION_BITS}",
+                bits,
+                "fraction_bits",
+            )
         _require(self.most_steps >= 1, "must be at least 1", self.max_steps, "max_steps")
         _require(self.code in tuple(Code), f"must be one of {', '.join(Code)}", self.code, "code")
         object.__setattr__(self, "code", Code(self.code))
@@ -161,10 +162,17 @@ class ConvertConfig:
         """Weight bits of each layer with weights."""
         return _spread(self.weight_bits, n_layers, "weight_bits", "layers")
 
+    def layer_fractions(self, n_layers: int) -> tuple[int | None, ...]:
+        """Fraction bits of each layer with weights; None where they are chosen."""
+        if self.fraction_bits is None:
+            return (None,) * n_layers
+        return _spread(self.fraction_bits, n_layers, "fraction_bits", "layers")
+
     @property
     def most_exponent(self) -> int:
         """Largest power of two that a shift can hold beside the fraction bits, at most 8."""
-        taken = MOST_AUTOMATIC_BITS if self.fraction_bits is None else self.fraction_bits
+        given = self.fraction_bits
+        taken = MOST_AUTOMATIC_BITS if given is None else max(_entries(given))
         return min(MOST_AUTOMATIC_BITS, MOST_SHIFT - taken)
 
     def layer_levels(self, n_hidden: int) -> tuple[int, ...]:

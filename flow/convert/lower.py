@@ -102,6 +102,7 @@ def lower(
     senders = {INPUT: _sender(INPUT, graph.input_shape, source.payload, input_range)}
     made: list[Population] = []
     fractions: list[int] = []
+    given = config.layer_fractions(sum(isinstance(node, Stage) for node in graph.stages))
     connections: list[Connection] = []
     for node in graph.stages:
         name = node.name
@@ -125,7 +126,7 @@ def lower(
             senders[node.name] = _sender(name, node.shape, population.payload, levels)
             continue
         stage = stages[node.name]
-        neurons = _neurons(name, stage, senders, config, payload)
+        neurons = _neurons(name, stage, senders, given[len(fractions)], payload)
         made.append(neurons.population)
         fractions.append(neurons.fraction)
         connections += _connections(name, stage, senders, neurons)
@@ -270,7 +271,7 @@ def _neurons(
     name: str,
     stage: QuantisedStage,
     senders: Mapping[str, Sender],
-    config: ConvertConfig,
+    given: int | None,
     payload: Payload,
 ) -> _Neurons:
     """The population of a stage; all constants are in units, [channels, 1 or positions]."""
@@ -279,16 +280,16 @@ def _neurons(
         constant = constant + constants(part, senders[part.branch.source])
     shape = _shape(stage, senders)
     most = MOST_SHIFT - max(part.exponent for part in stage.branches)
-    if config.fraction_bits is not None and config.fraction_bits > most:
+    if given is not None and given > most:
         raise RangeError(
             f"fraction_bits must be at most {most}, so that shifts fit {MOST_SHIFT}",
-            found=str(config.fraction_bits),
+            found=str(given),
             where=f"population {name!r}",
             action="convert with fewer fraction_bits",
         )
     if stage.step is None:
-        return _readout(name, shape, stage, senders, constant, config.fraction_bits)
-    return _hidden(name, shape, stage, senders, constant, config.fraction_bits, most, payload)
+        return _readout(name, shape, stage, senders, constant, given)
+    return _hidden(name, shape, stage, senders, constant, given, most, payload)
 
 
 def _hidden(

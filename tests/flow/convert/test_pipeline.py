@@ -201,6 +201,13 @@ def test_automatic_fraction_bits_change_few_labels() -> None:
     assert max(shifts) < 10
     # Of single branches the weights are shifted by these, and by nothing else.
     assert list(conversion.fraction_bits) == shifts
+    # Given layer by layer they make the same network.
+    module, config, _ = CASES["automatic"]
+    given = replace(config, fraction_bits=conversion.fraction_bits)
+    again = convert(module, data(64, 100), given)
+    assert again.network.content_hash == conversion.network.content_hash
+    with pytest.raises(ConfigurationError, match="fraction_bits"):
+        convert(module, data(64, 100), replace(config, fraction_bits=(1, 2)))
 
 
 def test_eight_bits_are_close_to_the_float_network() -> None:

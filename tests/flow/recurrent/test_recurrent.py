@@ -192,5 +192,7 @@ def test_a_sequence_of_one_frame(tmp_path):
     assert one.shape == (10, 1, 7)
     found = run_samples(Model(network), one, mode=Mode.SETTLE)
     assert torch.equal(found.values, RecurrentReference(made)(one))
-    with pytest.raises(ConfigurationError, match=r"^input: a sample must have 7 values, found"):
+    with pytest.raises(
+        ConfigurationError, match=r"^input 'input': a sample must have 7 values, found"
+    ):
         encode_samples(network, torch.zeros(4, 3, 8))
