@@ -102,8 +102,8 @@ def _check_shape(network: Network, other: Project) -> None:
             found="; ".join(unlike[:_SHOWN]) + more,
             where=f"network {network.name!r}",
             action="convert this one as the other, with its --weight-bits, --levels and"
-            " --fraction-bits, layer by layer as spikewright convert has shown them, or generate it with --loadable,"
-            " for hardware of its own",
+            " --fraction-bits, layer by layer as spikewright convert has shown them, or generate it"
+            " with --loadable, for hardware of its own",
         )
 
 

@@ -57,7 +57,9 @@ def encode_input(source: Input, x: torch.Tensor) -> torch.Tensor:
     if source.step is not None:
         values = flat.to(torch.float64)
         if not bool(torch.isfinite(values).all()):
-            raise ConfigurationError("data must be finite", found="NaN or inf", where=source.name)
+            raise ConfigurationError(
+                "data must be finite", found="NaN or inf", where=f"input {source.name!r}"
+            )
         flat = torch.floor(values / source.step + 0.5)
     return flat.clamp(source.low, source.high).to(torch.int64)
 
