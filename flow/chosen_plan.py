@@ -1,5 +1,7 @@
 """What a plan is where the user leaves something open, gives a file, or asks for what cannot be."""
 
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from spikewright.flow.files import read_json, text_hash
@@ -10,6 +12,8 @@ from spikewright.flow.project import Project
 from spikewright.golden.errors import ConfigurationError, FileError, RangeError, UnsupportedError
 from spikewright.golden.spec import Mode, Network
 from spikewright.hdl.checks import against_overlap, against_touched
+from spikewright.hdl.make_configs import core_configs
+from spikewright.hdl.make_envelope import MOST_HEADROOM, with_envelope
 from spikewright.hdl.plan import HardwarePlan, Sweeps
 
 __all__ = ["check_taken", "plan_like", "plan_of_file", "usual_mode"]
@@ -71,12 +75,15 @@ def plan_like(network: Network, other: Path) -> HardwarePlan:
     try:
         plan = plan_of_file(network, folder / "plan.json")
     except RangeError as error:
+        enough = _headroom(network, project.network, load_plan(folder / "plan.json"))
+        again = (
+            f"run: spikewright generate {other} --loadable --headroom {enough}, and build it again"
+        )
         raise RangeError(
             error.must,
             found=error.found,
             where=error.where,
-            action=f"generate {other} with more --headroom and build it again, or train within "
-            "these bounds",
+            action="train within these bounds" + (f", or {again}" if enough is not None else ""),
         ) from error
     if (
         text_hash(verilog_text(network, plan))
@@ -105,6 +112,17 @@ def _check_shape(network: Network, other: Project) -> None:
             " --fraction-bits, layer by layer as spikewright convert has shown them, or generate it"
             " with --loadable, for hardware of its own",
         )
+
+
+def _headroom(network: Network, own: Network, plan: HardwarePlan) -> int | None:
+    """The least with which hardware made for ``own`` takes the network, too; None where none is."""
+    for headroom in range(MOST_HEADROOM + 1):
+        with suppress(RangeError):
+            core_configs(
+                network, with_envelope(own, replace(plan, envelope=None), headroom=headroom)
+            )
+            return headroom
+    return None
 
 
 def _takes_others(folder: Path) -> bool:

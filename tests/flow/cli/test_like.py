@@ -1,6 +1,7 @@
 """``spikewright generate --loadable`` and ``--like``: a network for another one's bitstream."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -86,7 +87,7 @@ def scaled(network, by):
         (
             scaled(CHAIN, 64),
             RangeError,
-            "/p with more --headroom and build it again, or train within",
+            "train within these bounds, or run: spikewright generate",
         ),
     ],
 )
@@ -96,11 +97,15 @@ def test_a_network_that_does_not_fit(like, tmp_path, network, kind, text):
     assert not (tmp_path / "q/generated").exists()
 
 
-def test_more_headroom_takes_it(tmp_path):
-    folder = project(tmp_path / "p", CHAIN)
-    spikewright("generate", folder, "--loadable", "--headroom", "7", cwd=tmp_path)
-    other = project(tmp_path / "q", scaled(CHAIN, 64))
-    spikewright("generate", other, "--like", folder, cwd=tmp_path)
+def test_the_headroom_that_it_says_is_enough(tmp_path):
+    folder, other = project(tmp_path / "p", CHAIN), project(tmp_path / "q", scaled(CHAIN, 64))
+    spikewright("generate", folder, "--loadable", "--headroom", "0", cwd=tmp_path)
+    wrong = spikewright("generate", other, "--like", folder, cwd=tmp_path, ok=False)
+    enough = int(re.search(r"--headroom (\d+), and build it again", wrong.stderr)[1])
+    for headroom in (enough - 1, enough):
+        spikewright("generate", folder, "--loadable", "--headroom", headroom, cwd=tmp_path)
+        again = spikewright("generate", other, "--like", folder, cwd=tmp_path, ok=False)
+        assert (again.returncode == 0) == (headroom == enough), again.stderr
 
 
 def test_another_project_that_takes_none(root, like, tmp_path):
