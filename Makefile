@@ -8,8 +8,8 @@ ON_MNIST := mnist-mlp mnist-mlp-up5k mnist-onehot-1 mnist-onehot-2 mnist-onehot-
 ON_DIGITS := digits-cnn digits-resnet digits-separable digits-segmentation
 # What has been run so far, looked for when it is needed.
 RUNS = $(patsubst %/summary.json,%,$(wildcard build/demo/summary.json build/bench/*/summary.json))
-# Of these, the networks that are tried over a board's link, too.
-ON_LINK = $(filter build/bench/mnist-mlp build/bench/mnist-mlp-up5k,$(RUNS))
+# MNIST behind a link, of these: an iCEBreaker has room for fewer lanes then.
+ON_LINK = $(patsubst build/bench/%,build/link/%,$(filter build/bench/mnist-mlp build/bench/mnist-mlp-up5k,$(RUNS)))
 # pytest-xdist: one process a core; torch inside them must not fight over the cores.
 JOBS ?= 2
 # What spikingjelly and sinabs import.
@@ -53,7 +53,18 @@ bench: $(STAMP) build/demo/summary.json  ## all benchmarks, into build/bench, he
 	done
 	$(MAKE) regress
 
-boards: $(STAMP)  ## the digits network for every board, or BOARDS="a b", into build/boards and docs/boards.md; LINKS=1: links only
+build/link/mnist-mlp: build/bench/mnist-mlp | $(STAMP)
+	rm -rf $@.part && mkdir -p build/link && cp -r $< $@.part
+	$(BIN)/spikewright build $@.part --board ulx3s-85f --link
+	mv $@.part $@
+
+build/link/mnist-mlp-up5k: build/bench/mnist-mlp-up5k | $(STAMP)
+	rm -rf $@.part && mkdir -p build/link && cp -r $< $@.part
+	$(BIN)/spikewright generate $@.part --lanes 4,1 --membranes block --weights spram --queue-depth 4
+	$(BIN)/spikewright build $@.part --board icebreaker --link
+	mv $@.part $@
+
+boards: $(STAMP) $(ON_LINK)  ## the digits network for every board, or BOARDS="a b", into build/boards and docs/boards.md; LINKS=1: links only
 	$(BIN)/python -m spikewright.flow.routed build/boards docs/boards.md $(BOARDS) $(if $(LINKS),--links) $(addprefix --project ,$(ON_LINK))
 
 regress: $(STAMP)  ## hold the results in build against docs/results: what moved, and whether too far

@@ -215,7 +215,7 @@ class Project:
         """Forget figures of hardware that is replaced; what ``record`` writes next is without."""
         for key in ("cosim_modes", "gates_modes"):
             self.summary.get(key, {}).pop(str(mode), None)
-        for key in ("cosim", "gates", "performance", "build"):
+        for key in ("cosim", "gates", "performance", "build", "link"):
             if self.summary.get(key, {}).get("mode") == mode:
                 del self.summary[key]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from spikewright.boards import BOARDS, choose_wire, get_board
+from spikewright.boards import BOARDS
 from spikewright.flow.cli.console import working
 from spikewright.flow.files import write_bytes
 from spikewright.flow.project import Project
@@ -58,25 +58,25 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="DIR",
-        help="also try the usual link of the board that this project was built for",
+        help="also try the link that this project was built behind: it fits the board",
     )
     return parser
 
 
 def _projects(folders: Sequence[Path]) -> Iterator[tuple[str, Linked]]:
-    """Each on the board that it was built for."""
+    """Each on the board, and by the link, that it was built for last."""
     for folder in folders:
         project = Project(folder)
-        board = project.summary.get("build", {}).get("board")
-        if board is None:
+        built = project.summary.get("link", {})
+        if not built:
             raise ConfigurationError(
-                "the project must have been built for a board",
-                found="no build",
+                "the project must have been built behind a link",
+                found="no such build",
                 where=str(folder),
-                action=f"run: spikewright build {folder} --board BOARD",
+                action=f"run: spikewright build {folder} --board BOARD --link",
             )
-        usual = choose_wire(get_board(board)).kind
-        yield board, measure_link(project, board, usual, working=working)
+        board, kind = built["board"], built["link"]["kind"]
+        yield board, measure_link(project, board, kind, working=working)
 
 
 def _link(name: str, found: Linked, record: Path, text: Path) -> None:

@@ -49,11 +49,12 @@ def test_only_figures_of_the_mode_that_is_replaced_are_dropped(project):
         {
             "cosim": {"mode": "settle"},
             "build": {"mode": "collapsed"},
+            "link": {"mode": "settle"},
             "cosim_modes": {"settle": {}, "collapsed": {}},
         }
     )
     project.drop_hardware(Mode.SETTLE)
-    assert "cosim" not in project.summary
+    assert "cosim" not in project.summary and "link" not in project.summary
     assert "build" in project.summary
     assert list(project.summary["cosim_modes"]) == ["collapsed"]
 

@@ -149,13 +149,15 @@ def test_only_links_are_filled_in(tried, tmp_path, monkeypatch):
 def test_a_project_on_the_board_that_it_was_built_for(tried, tmp_path, monkeypatch):
     record, text = tmp_path / "r.json", tmp_path / "boards.md"
     arguments = ["--links", str(tmp_path), str(text), "--project", "m"]
-    summary = {"build": {"board": "icebreaker"}}
+    summary = {"link": {"board": "icebreaker", "link": {"kind": "spi"}}}
     monkeypatch.setattr(command, "Project", lambda folder: SimpleNamespace(summary=summary))
     found = linked(network="xyz", name="mnist-mlp")
-    monkeypatch.setattr(command, "measure_link", lambda *_, **__: found)
+    asked = []
+    monkeypatch.setattr(command, "measure_link", lambda *given, **_: asked.append(given) or found)
     assert command.main(arguments, record) == ConfigurationError.exit_code  # no board was built
     save_routed({"icebreaker": routed("icebreaker")}, record)
     assert command.main(arguments, record) == 0
+    assert [given[1:] for given in asked] == [("icebreaker", "spi")] * 2
     assert load_routed(record)["icebreaker"].links[-1] == found
     summary.clear()
     assert command.main(arguments, record) == ConfigurationError.exit_code
