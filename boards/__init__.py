@@ -9,6 +9,7 @@ from amaranth.hdl import UnusedElaboratable
 from .board import Board, Flash, Light, Programmer, Spi, Uart
 from .flash import FlashLoader
 from .link_top import LinkTop, usual_link
+from .pll import Pll
 from .rams import BlockRam, LargeRam
 from .registry import BOARDS, get_board
 from .reset import PowerOnReset
@@ -35,6 +36,7 @@ __all__ = [
     "LargeRam",
     "LinkTop",
     "Light",
+    "Pll",
     "PowerOnReset",
     "Programmer",
     "Resources",

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from spikewright.boards import LinkTop, choose_wire, usual_link
+from spikewright.boards import Board, LinkTop, Pll, choose_wire, usual_link
 from spikewright.flow.area import calibrated, estimate_area
 from spikewright.flow.generate import image_bytes
 from spikewright.flow.progress import Working, silent
@@ -29,7 +29,9 @@ from spikewright.golden.spec import Mode
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.plan import HardwarePlan
 
-__all__ = ["USUAL", "build_stage", "simulated_board"]
+__all__ = ["USUAL", "build_stage", "link_pll", "simulated_board"]
+
+_ROUNDED_MHZ = 1e-3
 
 USUAL = "usual"
 """Of a board's links, the one that it is reached by without more."""
@@ -140,7 +142,7 @@ def simulated_board(
         stored = _stored(project, plan, sample, steps)
         top = make_top(
             board=chosen,
-            pll=chosen.default_pll,
+            pll=link_pll(project, chosen),
             constraint_mhz=chosen.goal_mhz,
             accelerator=Accelerator(network=network, plan=plan),
             sample=stored,
@@ -152,6 +154,13 @@ def simulated_board(
     flash = image_bytes(top.accelerator.image) if boots and top.loader is not None else b""
     with program.running(seed=seed, flip=flip, drop=drop, repeat=repeat, flash=flash) as running:
         yield running
+
+
+def link_pll(project: Project, board: Board) -> Pll:
+    """What makes the clock of the project's last build behind a link, or the board's default."""
+    built = project.summary.get("link", {})
+    wanted = built.get("clock_mhz") if built.get("board") == board.name else None
+    return (board.pll_below(wanted + _ROUNDED_MHZ) if wanted else None) or board.default_pll
 
 
 def _kind(link: str) -> str | None:

@@ -150,7 +150,8 @@ class WideSynapses(wiring.Component):
             self.row_enables.eq(self.row_valid),
             self.row_operands.eq(Cat(self._operands(k) for k in range(self.slots))),
             self.row_payload.eq(Cat(Mux(flow.valid, flow.values["payload"], 0) for flow in rows)),
-            self.row_synops.eq(sum(flow.valid for flow in rows) * self.channel_lanes),
+            # No multiplier: the counter behind it is wide.
+            self.row_synops.eq(sum(Mux(flow.valid, self.channel_lanes, 0) for flow in rows)),
         ]
         return m
 

@@ -1,7 +1,7 @@
 """What a host gets over a board's link: by its rates, and on the simulated board."""
 
 from spikewright.boards import choose_wire, get_board, rate_at
-from spikewright.flow.build_stage import simulated_board
+from spikewright.flow.build_stage import link_pll, simulated_board
 from spikewright.flow.cycles import activity, estimate_cycles
 from spikewright.flow.host import Device
 from spikewright.flow.host.check import expected_tokens
@@ -43,7 +43,7 @@ def measure_link(project: Project, board: str, kind: str, *, working: Working) -
     traces = activity(network, mode, values, steps=steps)
     cycles = estimate_cycles(network, hardware_plan(project, mode), traces).cycles
     chosen = get_board(board)
-    pll = chosen.default_pll
+    pll = link_pll(project, chosen)
     with (
         simulated_board(project, mode, board, link=kind, working=working) as running,
         Device.open(running.port, project.root, baud=running.baud, timeout=_TIMEOUT_S) as device,
