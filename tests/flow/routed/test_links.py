@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from spikewright.boards import get_board
+from spikewright.flow.build_stage import link_pll
 from spikewright.flow.cycles import activity, estimate_cycles
 from spikewright.flow.plan import default_plan
 from spikewright.flow.progress import silent
@@ -58,11 +60,27 @@ def behind(tmp_path, monkeypatch):
         monkeypatch.setattr(links, "hardware_plan", lambda *_: PLAN)
         samples = Samples(x=torch.tensor(np.asarray(x), dtype=torch.float32), y=None)
         project = SimpleNamespace(
-            root=tmp_path / "p", network=NETWORK, samples=samples, main_mode=lambda: Mode.COLLAPSED
+            root=tmp_path / "p",
+            network=NETWORK,
+            samples=samples,
+            summary={},
+            main_mode=lambda: Mode.COLLAPSED,
         )
         return project, asked, np.asarray(x)
 
     return made
+
+
+def test_the_clock_is_that_of_the_build():
+    """Of the board that it was for; else the board's own."""
+    board = get_board("ulx3s-85f")
+    for pll in (board.plls[40], board.default_pll):
+        built = {"board": "ulx3s-85f", "clock_mhz": round(pll.mhz, 4)}
+        project = SimpleNamespace(summary={"link": built})
+        assert link_pll(project, board) == pll
+        other = get_board("ulx3s-45f")
+        assert link_pll(project, other) == other.default_pll
+    assert link_pll(SimpleNamespace(summary={}), board) == board.default_pll
 
 
 def test_figures_of_a_link(behind):
