@@ -31,8 +31,9 @@ _LINKS = """
 ## Over the link
 
 Images a second over every link of a board: the design that `build --link` makes, in the simulator
-(`run --port sim:BOARD:LINK`), at the clock of the table above; every token of every image equal to
-the golden model. What the line takes is worked out from its rate and from the bytes of an image's
+(`run --port sim:BOARD:LINK`), at the clock of the table above, with as many lanes, but 4 on devices
+of less than 7,000 lookup tables, where the link takes room; every token of every image equal to the
+golden model. What the line takes is worked out from its rate and from the bytes of an image's
 frames in the direction that has more; what the accelerator takes, from the model of cycles. The
 slower of these two is the most that there can be. Simulated is the clock by the cycles between two
 results: frames that only acknowledge, and waits for room, are in it. The host's USB is not.

@@ -19,8 +19,8 @@ def linked(kind="uart", network="abc", name="digits-mlp", **changes):
 def routed(name, network="abc", **changes):
     board = get_board(name)
     figures = {
-        "refused": "", "fmax_mhz": 50.0, "clock_mhz": 24.0, "lut": 9, "ff": 9, "bram": 1,
-        "spram": 0, "dsp": 0, "used": {"LC": (9, 10)}, "seed": 1, "versions": {},
+        "lanes": 4, "refused": "", "fmax_mhz": 50.0, "clock_mhz": 24.0, "lut": 9, "ff": 9,
+        "bram": 1, "spram": 0, "dsp": 0, "used": {"LC": (9, 10)}, "seed": 1, "versions": {},
         "measured": linked().measured,
     }  # fmt: skip
-    return Routed(device=board.device, network=network, lanes=4, **(figures | changes))
+    return Routed(device=board.device, network=network, **(figures | changes))

@@ -145,6 +145,15 @@ def test_every_link_of_what_was_built(tried, tmp_path):
         list(builds.link_boards(tmp_path, ["de10"], record, working=silent))
 
 
+def test_a_link_takes_room(tried, tmp_path):
+    """On a small device there are fewer lanes behind it."""
+    record = {name: routed(name, lanes=8) for name in ("icebreaker", "ulx3s-85f")}
+    list(builds.link_boards(tmp_path, [], record, working=silent))
+    assert tried == [
+        ({4}, "icebreaker", "uart"), ({4}, "icebreaker", "spi"), ({8, 4}, "ulx3s-85f", "uart"),
+    ]  # fmt: skip
+
+
 def test_only_links_are_filled_in(tried, tmp_path, monkeypatch):
     record, text = tmp_path / "r.json", tmp_path / "boards.md"
     other = linked("uart", network="xyz", name="mnist-mlp")
