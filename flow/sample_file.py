@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from spikewright.golden.errors import ConfigurationError, FileError
 
-__all__ = ["read_samples"]
+__all__ = ["check_labels", "read_samples"]
 
 Values = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
@@ -61,6 +61,19 @@ def read_samples(path: Path, where: str) -> tuple[Values, Labels | None]:
             "every value of x must be finite", found=f"NaN or inf in sample {at}", where=where
         )
     return x, _labels(arrays.get("y"), len(x), where)
+
+
+def check_labels(y: Labels, n_classes: int, where: str) -> None:
+    """Refuse labels [N] or [N, ...] of which one is no class. Raises ConfigurationError."""
+    flat = y.reshape(len(y), -1)
+    wrong = (flat < 0) | (flat >= n_classes)
+    if wrong.any():
+        at = int(wrong.any(axis=1).argmax())
+        raise ConfigurationError(
+            f"labels must lie in 0..{n_classes - 1}, one for each output",
+            found=f"{flat[at][wrong[at]][0]} at sample {at}",
+            where=where,
+        )
 
 
 def _labels(y: np.ndarray | None, n: int, where: str) -> Labels | None:

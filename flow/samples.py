@@ -7,7 +7,7 @@ from typing import BinaryIO
 import numpy as np
 import torch
 
-from spikewright.flow.sample_file import read_samples
+from spikewright.flow.sample_file import check_labels, read_samples
 from spikewright.golden.errors import ConfigurationError
 
 __all__ = ["Samples", "load_samples", "save_samples"]
@@ -46,15 +46,7 @@ class Samples:
                 where=self.source,
                 action="add y [N]",
             )
-        flat = self.y.reshape(len(self.y), -1)
-        wrong = (flat < 0) | (flat >= n_classes)
-        if bool(wrong.any()):
-            at = int(wrong.any(dim=1).to(torch.int64).argmax())
-            raise ConfigurationError(
-                f"labels must lie in 0..{n_classes - 1}, one for each output",
-                found=f"{int(flat[at][wrong[at]][0])} at sample {at}",
-                where=self.source,
-            )
+        check_labels(self.y.numpy(), n_classes, self.source)
         return self.y
 
 

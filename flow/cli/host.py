@@ -336,19 +336,14 @@ def _samples(folder: Path, data: Path | None, count: int | None) -> "tuple[Sampl
     """Levels and labels of a file, or of those that the project keeps."""
     from spikewright.flow.host.samples import prepare
     from spikewright.flow.host.target import read_network
-    from spikewright.flow.sample_file import read_samples
+    from spikewright.flow.sample_file import check_labels, read_samples
     from spikewright.golden.spec import Decision
 
     network = read_network(folder)
     path = folder / "samples.npz" if data is None else data
     x, y = read_samples(path, str(path))
-    classes = network.population(network.readout.population).shape[0]
     if y is not None and network.readout.decision is Decision.ARGMAX:
-        wrong = y[(y < 0) | (y >= classes)]
-        if wrong.size:
-            raise ConfigurationError(
-                f"labels must lie in 0..{classes - 1}", found=str(wrong[0]), where=str(path)
-            )
+        check_labels(y, network.population(network.readout.population).channels, str(path))
     return prepare(network, x[:count]), None if y is None else y[:count]
 
 

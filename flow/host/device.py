@@ -354,9 +354,8 @@ class Device:
     ) -> Iterator[Result]:
         target = self._project()
         _whole(steps, "steps")
-        first = target.network.inputs[0].name
-        given = samples.levels[first].shape[1]
         kept = len(samples) * samples.frames if stateful else samples.frames
+        given = samples.most_steps(target.network)
         check_kept(target.network, target.manifest.mode, kept, given, steps)
         made = self._encoded(samples, steps, stateful=stateful)
         run = Inference(self._commands, self._reader, made, depth=depth, stateful=stateful)

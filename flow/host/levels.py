@@ -115,8 +115,8 @@ def check_kept(network: Network, mode: Mode, samples: int, given: int, steps: in
             where=f"input {once[0].name!r}",
             action="take infer, which resets between samples",
         )
-    source = network.inputs[0]
-    each = input_steps(network, source, mode, given, steps)
+    events = (each for each in network.inputs if each.encoding is Encoding.EVENTS)
+    each = input_steps(network, next(events, network.inputs[0]), mode, given, steps)
     if samples * each > network.max_steps:
         raise ConfigurationError(
             f"from one reset to the next there must be at most {network.max_steps} steps, up to "

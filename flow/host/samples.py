@@ -13,7 +13,7 @@ from spikewright.golden.spec import Encoding, Network
 __all__ = ["Given", "Levels", "Samples", "prepare"]
 
 Array = npt.NDArray[np.int64]
-Given = npt.NDArray[np.generic] | Mapping[str, npt.NDArray[np.generic]]
+Given = npt.ArrayLike | Mapping[str, npt.NDArray[np.generic]]
 Levels = Mapping[str, Array]
 
 
@@ -26,6 +26,11 @@ class Samples:
 
     def __len__(self) -> int:
         return len(next(iter(self.levels.values()))) // self.frames
+
+    def most_steps(self, network: Network) -> int:
+        """Steps that events have; 0 where no input has any."""
+        events = [each.name for each in network.inputs if each.encoding is Encoding.EVENTS]
+        return max((self.levels[name].shape[1] for name in events), default=0)
 
     def first(self, n: int) -> "Samples":
         """The first n samples."""
@@ -67,14 +72,14 @@ def prepare(network: Network, given: Given) -> Samples:
             action=f"give {', '.join(each.name for each in network.inputs)}",
         )
     source = network.inputs[0]
-    given = _numbers(given, source.name)
+    raw = _numbers(given, source.name)
     late = any(connection.delay for connection in network.connections)
-    alone = given.ndim == 2 or given.shape[1:] == source.shape
+    alone = raw.ndim == 2 or raw.shape[1:] == source.shape
     frames = 1
     if late and not alone and source.encoding is not Encoding.EVENTS:
-        frames = given.shape[1]
-        given = given.reshape(-1, *given.shape[2:])
-    return Samples(levels={source.name: levels_of(source, given)}, frames=frames)
+        frames = raw.shape[1]
+        raw = raw.reshape(-1, *raw.shape[2:])
+    return Samples(levels={source.name: levels_of(source, raw)}, frames=frames)
 
 
 def _numbers(given: object, name: str) -> npt.NDArray[np.generic]:

@@ -289,7 +289,7 @@ def test_what_is_wrong_with_samples_is_seen_before(generated, tmp_path):
         for data, text in (
             ("none.npz", "none.npz: the data must be a readable npz file"),
             ("wide.npz", "input 'x': a sample must have 12 values, found shape [13]"),
-            ("y.npz", "y.npz: labels must lie in 0..3, found 4"),
+            ("y.npz", "y.npz: labels must lie in 0..3, one for each output, found 4 at sample 1"),
         ):
             made = spikewright(
                 "run", generated, "--port", port, "--data", data, cwd=tmp_path, ok=False
