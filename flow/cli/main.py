@@ -14,13 +14,14 @@ from spikewright.flow.cli.console import show_error, show_warning
 from spikewright.flow.cli.convert import convert
 from spikewright.flow.cli.events import events
 from spikewright.flow.cli.explore import explore
+from spikewright.flow.cli.generate import generate
 from spikewright.flow.cli.host import load, ports, run, watch
 from spikewright.flow.cli.plan import plan
 from spikewright.flow.cli.program import program
 from spikewright.flow.cli.readout import readout
 from spikewright.flow.cli.speed import speed
 from spikewright.flow.cli.whole import bench, demo
-from spikewright.flow.cli.work import build, cosim, evaluate, export, generate
+from spikewright.flow.cli.work import build, cosim, evaluate, export
 from spikewright.golden.errors import FileError, SpikewrightError
 
 __all__ = ["app", "main"]
