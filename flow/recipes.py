@@ -10,7 +10,6 @@ import torch
 
 from spikewright.flow.conversions import epochs
 from spikewright.flow.convert import (
-    Code,
     ConvertConfig,
     Epoch,
     Progress,
@@ -183,18 +182,18 @@ MNIST_MLP = Recipe(
 )
 
 
-def _mnist_code(name: str, code: Code, levels: int, finetune: TrainConfig) -> Recipe:
+def _mnist_code(name: str, method: str, levels: int, finetune: TrainConfig) -> Recipe:
     """The network of ``MNIST_MLP``, of which each hidden neuron sends one spike at the most."""
-    convert = ConvertConfig(name=name, weight_bits=4, levels=levels, input_levels=1, code=code)
+    convert = ConvertConfig(name=name, weight_bits=4, levels=levels, input_levels=1, method=method)
     return replace(MNIST_MLP, name=name, convert=convert, finetune=finetune)
 
 
 # The bits of the levels are the powers of two that a spike may carry.
 _ONEHOT = replace(MNIST_MLP.finetune, sparsity=0.0)
-MNIST_ONEHOT_1 = _mnist_code("mnist-onehot-1", Code.ONEHOT, 1, _ONEHOT)
-MNIST_ONEHOT_2 = _mnist_code("mnist-onehot-2", Code.ONEHOT, 3, _ONEHOT)
-MNIST_ONEHOT_3 = _mnist_code("mnist-onehot-3", Code.ONEHOT, 7, _ONEHOT)
-MNIST_FIRST_SPIKE = _mnist_code("mnist-first-spike", Code.FIRST_SPIKE, 3, MNIST_MLP.finetune)
+MNIST_ONEHOT_1 = _mnist_code("mnist-onehot-1", "one-hot", 1, _ONEHOT)
+MNIST_ONEHOT_2 = _mnist_code("mnist-onehot-2", "one-hot", 3, _ONEHOT)
+MNIST_ONEHOT_3 = _mnist_code("mnist-onehot-3", "one-hot", 7, _ONEHOT)
+MNIST_FIRST_SPIKE = _mnist_code("mnist-first-spike", "ttfs", 3, MNIST_MLP.finetune)
 
 # A fifth of the first layer's weights, as many in each of 16 lanes; they need the longer training.
 MNIST_SPARSE = replace(

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["convert"]
 
 _ANN = {
-    "levels", "encoding", "percentile", "fraction_bits", "max_pool", "code", "qat_epochs",
-    "learning_rate", "prune", "prune_lanes",
+    "method", "levels", "spike_bits", "encoding", "percentile", "fraction_bits", "max_pool",
+    "qat_epochs", "learning_rate", "prune", "prune_lanes",
 }  # fmt: skip
 _NIR = {"preset", "discretisation", "reset", "reset_delay", "dt"}
 SPIKING_BITS = "8"
@@ -46,6 +46,13 @@ def convert(
         Path | None,
         typer.Option(help="safetensors, or a torch checkpoint (read with weights_only)."),
     ] = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="How it becomes a spiking network: spikewright methods lists them. It decides how "
+            "neurons begin, fire and reset, how the input comes, and the modes."
+        ),
+    ] = "st-bif",
     weight_bits: Annotated[
         str | None,
         typer.Option(
@@ -55,8 +62,18 @@ def convert(
         ),
     ] = None,
     levels: Annotated[
-        str, typer.Option(help="Most spikes of a hidden neuron: one number, or one a hidden layer.")
-    ] = "15",
+        str | None,
+        typer.Option(
+            help="Most spikes of a hidden neuron: one number, or one a hidden layer. Of one-hot "
+            "levels 1, 2, 4 .. for its bits. Of methods whose input comes in every step: the steps "
+            "they are made for, times the levels of a spike.",
+            show_default="the method's; 15 of st-bif",
+        ),
+    ] = None,
+    spike_bits: Annotated[
+        int | None,
+        typer.Option(help="Of a spike of method bursts, 1 to 4.", show_default="2"),
+    ] = None,
     input_levels: Annotated[
         int,
         typer.Option(
@@ -72,8 +89,12 @@ def convert(
         ),
     ] = "once",
     percentile: Annotated[
-        float, typer.Option(help="Of the activations in calibration; what lies above is clipped.")
-    ] = 99.9,
+        float | None,
+        typer.Option(
+            help="Of the activations in calibration; what lies above is clipped.",
+            show_default="99.9, or the method's",
+        ),
+    ] = None,
     fraction_bits: Annotated[
         str | None,
         typer.Option(
@@ -89,19 +110,11 @@ def convert(
             "only, for networks trained with it."
         ),
     ] = "exact",
-    code: Annotated[
-        str,
-        typer.Option(
-            help="What a hidden neuron sends: rate, a spike for each level; onehot, one spike "
-            "worth 1, 2, 4 .. for the bits of --levels; first-spike, one whose time is the level. "
-            "The last two are stepwise only."
-        ),
-    ] = "rate",
     max_steps: Annotated[
         int | None,
         typer.Option(
             help="Largest T that stepwise runs may have; widths are proven up to it.",
-            show_default="64; onehot and first-spike have their own",
+            show_default="64; one-hot and ttfs have their own",
         ),
     ] = None,
     prune: Annotated[
@@ -180,7 +193,7 @@ def convert(
         --calibrate train.npz --weight-bits 8,2,4 --qat-epochs 20
 
       spikewright convert network.py:make --out p --calibrate train.npz
-        --code onehot --levels 7 --qat-epochs 20
+        --method one-hot --levels 7 --qat-epochs 20
 
       spikewright convert network.py:make --out p --calibrate train.npz
         --prune 0.8 --prune-lanes 16 --qat-epochs 20
@@ -189,7 +202,7 @@ def convert(
         --reset-delay --out p
     """
     from spikewright.flow.conversions import convert_spiking_stage, convert_stage
-    from spikewright.flow.convert import Code, ConvertConfig, MaxPool, TrainConfig
+    from spikewright.flow.convert import ConvertConfig, MaxPool, TrainConfig
     from spikewright.flow.frameworks import framework_of
     from spikewright.flow.importers import load_module
     from spikewright.flow.project import check_output
@@ -258,7 +271,9 @@ def convert(
     config = ConvertConfig(
         name=name or source.rpartition(":")[2],
         weight_bits=_one_or_many(integers(weight_bits or "4", "--weight-bits")),
-        levels=_one_or_many(integers(levels, "--levels")),
+        method=method,
+        levels=None if levels is None else _one_or_many(integers(levels, "--levels")),
+        spike_bits=spike_bits,
         input_levels=input_levels,
         encoding=one_of(Encoding, encoding, "--encoding", but=others),
         percentile=percentile,
@@ -266,7 +281,6 @@ def convert(
         if fraction_bits is None
         else _one_or_many(integers(fraction_bits, "--fraction-bits", least=0)),
         max_pool=one_of(MaxPool, max_pool, "--max-pool"),
-        code=one_of(Code, code, "--code"),
         max_steps=max_steps,
         prune=prune,
         prune_lanes=prune_lanes,

@@ -11,6 +11,7 @@ import torch
 from spikewright.flow.convert.code import Levels
 from spikewright.flow.convert.config import ConvertConfig
 from spikewright.flow.convert.geometry import Geometry, outward, plane, relayed
+from spikewright.flow.convert.method import Initial
 from spikewright.flow.importers import INPUT, Branch, FloatArray, Graph, Norm, Stage
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
 
@@ -18,6 +19,7 @@ __all__ = [
     "InputRange",
     "Measured",
     "activation_step",
+    "best_initial",
     "check_calibration",
     "folded_weight",
     "input_range",
@@ -27,10 +29,12 @@ __all__ = [
 ]
 
 N_CLIPS = 33
+N_INITIAL = 16  # of a threshold
 LEAST_CLIP = 0.3
 MOST_SAMPLES = 2048  # of calibration; of more, evenly spread ones
 MOST_FITTED = 1 << 18  # values that a step of powers is fitted to; of more, evenly spread ones
 N_POWER_STEPS = 17  # down to 1/16
+_BEGINS = {Initial.ZERO: 0.0, Initial.HALF: 0.5, Initial.MEASURED: 0.5}
 MOST_RANKED = 1 << 22  # values that a percentile is taken of; of more, evenly spread ones
 
 
@@ -47,11 +51,13 @@ class InputRange:
 class Measured:
     """What calibration data say of a graph, by the names of INPUT and the stages.
 
-    ``steps``: of the input and of every activation; ``means``: mean map [1, C, H, W] of the values.
+    ``steps``: of the input and of every activation; ``means``: mean map [1, C, H, W] of the values;
+    ``initial``: what membranes begin with, in thresholds, [1] or [neurons], of every activation.
     """
 
     steps: Mapping[str, float]
     means: Mapping[str, torch.Tensor]
+    initial: Mapping[str, FloatArray]
 
 
 def check_calibration(data: Any) -> torch.Tensor:
@@ -89,7 +95,7 @@ def check_calibration(data: Any) -> torch.Tensor:
 def input_range(x: torch.Tensor, config: ConvertConfig) -> InputRange:
     """Symmetric levels where the data have negative values, else from 0."""
     size = x.abs()
-    top = _percentile(size[size > 0], config.percentile)
+    top = _percentile(size[size > 0], config.clipped_at)
     if top is None:
         raise ConfigurationError(
             "must not be zero everywhere", found="only zeros", where="calibration data"
@@ -104,12 +110,14 @@ def measure(
     source: InputRange,
     levels: Mapping[str, Levels],
     percentile: float,
+    begin: Initial,
 ) -> Measured:
     """Run the float graph on the quantised input; ``levels`` are those of the activations."""
     a = torch.floor(x / source.step + 0.5).clamp(source.low, source.high) * source.step
     values = {INPUT: a.reshape(len(x), *plane(graph.input_shape))}
     steps = {INPUT: source.step}
     means = {INPUT: values[INPUT].mean(0, keepdim=True)}
+    initial: dict[str, FloatArray] = {}
     last = {name: reader.name for reader in graph.stages for name in reader.sources}
     for stage in graph.stages:
         if not isinstance(stage, Stage):
@@ -119,6 +127,10 @@ def measure(
             steps[stage.name] = activation_step(
                 stage, value, gain.abs(), levels[stage.name], percentile
             )
+            initial[stage.name] = np.array([_BEGINS[begin]])
+            if begin is Initial.MEASURED:
+                shares = value * gain.abs()[:, None, None] / steps[stage.name]
+                initial[stage.name] = best_initial(shares, levels[stage.name])
             value = _normed(value, stage.norm_after)
         else:
             break  # the readout needs no step
@@ -127,7 +139,25 @@ def measure(
         for name in stage.sources:
             if last[name] == stage.name:
                 del values[name]
-    return Measured(steps=steps, means=means)
+    return Measured(steps=steps, means=means, initial=initial)
+
+
+def best_initial(shares: torch.Tensor, levels: Levels) -> FloatArray:
+    """Initial membranes [neurons], in thresholds, of activations [N, ...] in units of a spike.
+
+    Each is the multiple of 1/16 from 0 to 1 with the least mean over the samples of
+    |clip(floor(T a + v0), 0, T k) / T - a|, T and k the steps and the largest level of a spike; the
+    one nearest to a half where several have it.
+    """
+    a = shares.flatten(1)
+    best = torch.full_like(a[0], 0.5)
+    least = torch.full_like(a[0], torch.inf)
+    for v0 in sorted((k / N_INITIAL for k in range(N_INITIAL + 1)), key=lambda v: abs(v - 0.5)):
+        sent = torch.floor(a * levels.steps + v0).clamp(0, levels.count) / levels.steps
+        error = (sent - a).abs().mean(0)
+        best = torch.where(error < least, v0, best)
+        least = torch.minimum(error, least)
+    return best.numpy()
 
 
 def _charge(stage: Stage, values: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -177,7 +207,9 @@ def activation_step(
             action="put the batch norm before the activation, or use a plain ReLU",
         )
     if activation.step is not None:
-        return activation.step * (1.0 if stage.norm_after is None else float(gain.max()))
+        assert activation.levels is not None  # both or neither
+        worth = activation.step * (activation.levels / levels.highest)
+        return worth * (1.0 if stage.norm_after is None else float(gain.max()))
     scaled = y * gain[:, None, None]
     top = _percentile(scaled[scaled > 0], percentile)
     if top is None:

@@ -9,16 +9,15 @@ import torch
 
 from spikewright.flow.importers import FloatArray
 
-__all__ = ["Code", "Levels"]
+__all__ = ["Code", "Cut", "Levels"]
 
 
 class Code(enum.StrEnum):
     """What a hidden neuron sends for its value.
 
-    ``rate``: as many spikes as its level; every mode. ``onehot``: one spike in the only step there
-    is, worth a power of two; stepwise (Abillama et al., IEEE Access 2025). ``first-spike``: one
-    spike, the earlier the higher the level; stepwise (Stanojevic et al., Nature Communications
-    2024).
+    ``rate``: as many spikes as its level. ``onehot``: one spike in the only step there is, worth a
+    power of two; stepwise (Abillama et al., IEEE Access 2025). ``first-spike``: one spike, the
+    earlier the higher the level; stepwise (Stanojevic et al., Nature Communications 2024).
     """
 
     RATE = "rate"
@@ -26,17 +25,45 @@ class Code(enum.StrEnum):
     FIRST_SPIKE = "first-spike"
 
 
+class Cut(enum.StrEnum):
+    """What training makes of a hidden value, in levels, above 0 and below the highest.
+
+    ``nearest``: the nearest level (QCFS). ``below``: the next lower one (StepReLU). ``clip``: the
+    value itself (a trained clip, TCL). ``none``: the value, in a network that does not train.
+    """
+
+    NEAREST = "nearest"
+    BELOW = "below"
+    CLIP = "clip"
+    NONE = "none"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Levels:
-    """The levels of a hidden layer: S = cut(floor(x / spacing + offset)), x the value in levels.
+    """The levels of a hidden layer, of the value x in units of what one spike is worth.
 
-    The nearest level is taken. Uniform ones are 0, 1, .. ``highest``: spacing 1, offset 1/2, and
-    cut is a clip. Powers of two are 0, 1, 2, 4, .. ``highest``, each from 3/4 of it on: spacing
-    3/4, offset 0, and cut takes the leading one.
+    Uniform ones are 0, 1 / steps, 2 / steps .. ``highest``, the means of so many steps; powers of
+    two are 0, 1, 2, 4, .. ``highest``. In units of 1 / steps a level is cut(floor(x / spacing +
+    offset)): uniform ones have spacing 1, and their cut is a clip. Of powers the nearest is taken,
+    each from 3/4 of it on: spacing 3/4, offset 0, and cut takes the leading one.
+
+    Parameters
+    ----------
+    highest : largest sum of a whole run of ``steps`` 1, largest level of a step else.
+    steps : over which a level is the mean of what is sent.
+    powers : of two.
+    rule : what training makes of x.
     """
 
     highest: int
+    steps: int = 1
     powers: bool = False
+    rule: Cut = Cut.NEAREST
+
+    @property
+    def count(self) -> int:
+        """Levels above 0 of uniform ones: the most that a run sends."""
+        return self.highest * self.steps
 
     @property
     def spacing(self) -> float:
@@ -45,12 +72,12 @@ class Levels:
 
     @property
     def offset(self) -> float:
-        """What the membrane starts with, in thresholds."""
-        return 0.0 if self.powers else 0.5
+        """What is added before the floor, in thresholds."""
+        return 0.5 if self.rule is Cut.NEAREST and not self.powers else 0.0
 
     def cut(self, quotient: FloatArray) -> FloatArray:
         """Levels of whole numbers of thresholds."""
-        clipped = np.clip(quotient, 0, self.highest)
+        clipped = np.clip(quotient, 0, self.count)
         if not self.powers:
             return clipped
         _, exponent = np.frexp(clipped)
@@ -59,8 +86,10 @@ class Levels:
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Levels of values, with the gradient of the clip alone (straight-through)."""
         clipped = x.clamp(0, self.highest)
+        if self.rule in (Cut.CLIP, Cut.NONE):
+            return clipped
         if not self.powers:
-            level = torch.floor(clipped + self.offset)
+            level = torch.floor(clipped * self.steps + self.offset) / self.steps
         else:
             level = torch.zeros_like(x)
             for power in range(self.highest.bit_length()):
@@ -69,8 +98,6 @@ class Levels:
         return clipped + (level - clipped).detach()
 
     @classmethod
-    def of(cls, code: Code, levels: int) -> "Levels":
-        """Those of a code: uniform ones to ``levels``, or a power of two for each of its bits."""
-        if code is Code.ONEHOT:
-            return cls(highest=1 << floor(log2(levels)), powers=True)
-        return cls(highest=levels)
+    def leading(cls, levels: int) -> "Levels":
+        """A power of two for each bit of ``levels``."""
+        return cls(highest=1 << floor(log2(levels)), powers=True)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 
 from spikewright.flow.convert.code import Code
+from spikewright.flow.convert.method import Method, Negative
+from spikewright.flow.convert.methods import method_named
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import Encoding
 
@@ -13,9 +15,12 @@ __all__ = ["MOST_AUTOMATIC_BITS", "MOST_SHIFT", "ConvertConfig", "MaxPool", "Tra
 
 WEIGHT_BITS = (2, 8)
 MOST_LEVELS = 255
+MOST_SPIKE_BITS = 4
+BURST_BITS = 2  # of methods whose spikes carry several
 MOST_INPUT_LEVELS = 32767
 MOST_FRACTION_BITS = 12
 MOST_AUTOMATIC_BITS = 8
+PERCENTILE = 99.9
 MAX_STEPS = 64  # unless more or fewer are asked for
 MOST_SHIFT = 16  # of any connection
 
@@ -42,20 +47,25 @@ class ConvertConfig:
 
     Parameters
     ----------
+    method : its name in ``methods``; it decides what follows where that is None, how neurons begin,
+        fire and reset, and in which modes the network is valid.
     weight_bits : 2 to 8, for all layers or one entry per layer; codes are symmetric around 0.
     levels : largest net spike count of a hidden neuron, for all or one entry per hidden layer; a
-        quantised activation keeps its own. Of code ``onehot`` each bit of it is a level: 7 makes
-        them 0, 1, 2 and 4.
+        quantised activation keeps its own. Of one-hot levels each bit of it is one: 7 makes
+        them 0, 1, 2 and 4. Where the input comes in every step it is one number: the steps that the
+        network is made for, times the levels of a spike.
+    spike_bits : of a spike of method ``bursts``, which carries levels of 2**bits - 1; None is 2.
     input_levels : largest level of an input; 1 makes the input binary (split at half its range).
     encoding : ``once`` (the whole value in step 0), ``spread`` (as evenly as possible) or ``phase``
-        (bit by bit, the highest first: spikes are powers of two, and need no multiplier).
-    percentile : of the positive activations in calibration; what lies above is clipped.
+        (bit by bit, the highest first: spikes are powers of two, and need no multiplier). Methods
+        that repeat the input leave no choice.
+    percentile : of the positive activations in calibration; what lies above is clipped. None is the
+        method's, or 99.9.
     fraction_bits : extra bits of threshold and bias, for all layers or one entry per layer; None
         takes the fewest that keep the rounding of a threshold below 1/16 level, up to 8.
-    code : how hidden neurons send their levels: ``rate``, ``onehot`` or ``first-spike``. The last
-        two run stepwise only, in as many steps as they need: max_steps, encoding and max_pool are
-        not theirs to choose.
-    max_steps : largest T of stepwise runs; every register is proven up to it. None is 64.
+    max_steps : largest T of stepwise runs; every register is proven up to it. None is 64. One-hot
+        levels and first spikes take as many steps as they need: max_steps, encoding and max_pool
+        are not theirs to choose.
     max_pool : ``exact``, or ``or``: cheaper, and meant for networks trained with it. Where a
         network has max pooling, ``or`` depends on when spikes come: it then runs stepwise only,
         its hidden neurons fire 0 or 1 and take no spike back, and it has no closed form that it
@@ -67,21 +77,34 @@ class ConvertConfig:
     name : the network's name.
     """
 
+    method: str = "st-bif"
     weight_bits: int | Sequence[int] = 4
-    levels: int | Sequence[int] = 15
+    levels: int | Sequence[int] | None = None
+    spike_bits: int | None = None
     input_levels: int = 15
     encoding: Encoding = Encoding.ONCE
-    percentile: float = 99.9
+    percentile: float | None = None
     fraction_bits: int | Sequence[int] | None = None
     max_steps: int | None = None
     max_pool: MaxPool = MaxPool.EXACT
-    code: Code = Code.RATE
     prune: float = 0.0
     prune_lanes: int = 16
     name: str = "network"
 
     def __post_init__(self) -> None:
         """Check every field by itself; sequences become tuples."""
+        chosen = method_named(self.method)
+        _require(
+            chosen.percentile is None or self.percentile in (None, chosen.percentile),
+            f"must be left out with method {chosen.name}",
+            self.percentile,
+            "percentile",
+        )
+        if self.percentile is None:
+            usual = PERCENTILE if chosen.percentile is None else chosen.percentile
+            object.__setattr__(self, "percentile", usual)
+        if self.levels is None:
+            object.__setattr__(self, "levels", chosen.levels)
         for name in ("weight_bits", "levels"):
             object.__setattr__(self, name, _whole_or_many(getattr(self, name), name))
         object.__setattr__(self, "input_levels", _whole(self.input_levels, "input_levels"))
@@ -97,8 +120,15 @@ class ConvertConfig:
         low, high = WEIGHT_BITS
         for bits in _entries(self.weight_bits):
             _require(low <= bits <= high, f"must be {low} to {high}", bits, "weight_bits")
+        assert self.levels is not None and self.percentile is not None
         for level in _entries(self.levels):
             _require(1 <= level <= MOST_LEVELS, f"must be 1 to {MOST_LEVELS}", level, "levels")
+            _require(
+                level >= chosen.least_levels,
+                f"must be at least {chosen.least_levels} of method {chosen.name}",
+                level,
+                "levels",
+            )
         _require(
             1 <= self.input_levels <= MOST_INPUT_LEVELS,
             f"must be 1 to {MOST_INPUT_LEVELS}",
@@ -132,29 +162,80 @@ class ConvertConfig:
                 "fraction_bits",
             )
         _require(self.most_steps >= 1, "must be at least 1", self.max_steps, "max_steps")
-        _require(self.code in tuple(Code), f"must be one of {', '.join(Code)}", self.code, "code")
-        object.__setattr__(self, "code", Code(self.code))
-        if self.code is not Code.RATE:
-            self._check_alone()
+        self._check_method(chosen)
 
-    def _check_alone(self) -> None:
-        """A code of one spike says itself when it comes."""
-        for name, usual in (
-            ("max_steps", None),
-            ("encoding", Encoding.ONCE),
-            ("max_pool", MaxPool.EXACT),
-        ):
+    def _check_method(self, method: Method) -> None:
+        """What the method decides is not chosen beside it."""
+        fixed: dict[str, object] = {}
+        if method.code is not Code.RATE:
+            fixed = {"max_steps": None, "encoding": Encoding.ONCE, "max_pool": MaxPool.EXACT}
+        elif method.repeats:
+            fixed = {"encoding": Encoding.ONCE}
+            if method.neuron.negative is not Negative.NEVER:
+                fixed["max_pool"] = MaxPool.EXACT  # an OR may have passed on what is taken back
+        if not method.bursts:
+            fixed["spike_bits"] = None
+        for name, usual in fixed.items():
             _require(
                 getattr(self, name) == usual,
-                f"must be left out with code {self.code}",
+                f"must be left out with method {self.method}",
                 getattr(self, name),
                 name,
             )
+        if self.spike_bits is not None:
+            bits = _whole(self.spike_bits, "spike_bits")
+            _require(
+                1 <= bits <= MOST_SPIKE_BITS, f"must be 1 to {MOST_SPIKE_BITS}", bits, "spike_bits"
+            )
+        if method.repeats:
+            _require(
+                isinstance(self.levels, int),
+                "must be one number where the input comes in every step",
+                self.levels,
+                "levels",
+            )
+            assert isinstance(self.levels, int)
+            _require(
+                self.levels % self.spike_levels == 0,
+                f"must be a multiple of {self.spike_levels}, the levels of a spike",
+                self.levels,
+                "levels",
+            )
+            _require(
+                self.most_steps >= self.steps,
+                f"must be at least {self.steps}, the steps that the network is made for",
+                self.most_steps,
+                "max_steps",
+            )
+
+    @property
+    def chosen(self) -> Method:
+        """The method."""
+        return method_named(self.method)
+
+    @property
+    def clipped_at(self) -> float:
+        """The percentile of activations that is worth the highest level."""
+        assert self.percentile is not None  # since it was made
+        return self.percentile
+
+    @property
+    def spike_levels(self) -> int:
+        """The largest level of a spike of a hidden neuron, where its levels are rates."""
+        if not self.chosen.bursts:
+            return 1
+        return (1 << (BURST_BITS if self.spike_bits is None else self.spike_bits)) - 1
+
+    @property
+    def steps(self) -> int:
+        """The T that a network is made for whose input comes in every step."""
+        assert isinstance(self.levels, int)
+        return self.levels // self.spike_levels
 
     @property
     def most_steps(self) -> int:
         """Largest T of stepwise runs, before first spikes take what they need."""
-        if self.code is Code.ONEHOT:
+        if self.chosen.code is Code.ONEHOT:
             return 1
         return MAX_STEPS if self.max_steps is None else self.max_steps
 
@@ -177,6 +258,7 @@ class ConvertConfig:
 
     def layer_levels(self, n_hidden: int) -> tuple[int, ...]:
         """Levels of each hidden layer, that is of each activation."""
+        assert self.levels is not None  # since it was made
         return _spread(self.levels, n_hidden, "levels", "hidden layers")
 
 

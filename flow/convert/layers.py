@@ -14,6 +14,7 @@ import torch
 from spikewright.flow.convert.geometry import Geometry, outward, relayed
 from spikewright.flow.convert.prune import Mask
 from spikewright.flow.convert.quantised import QuantisedBranch, QuantisedStage, weight_limit
+from spikewright.flow.convert.spikes import mean_over_steps, spike_trains
 from spikewright.flow.convert.units import StagePlan
 from spikewright.flow.importers import (
     AverageStage,
@@ -39,11 +40,15 @@ SMALLEST_STEP = 1e-12
 
 
 class Value(NamedTuple):
-    """What a stage hands on: net levels, what they are worth, and the worth of one level."""
+    """What a stage hands on: levels, what they are worth, and the worth of one.
+
+    ``trains`` : what it is worth in each step, [steps, N, C, H, W], where spikes are simulated.
+    """
 
     level: torch.Tensor
     real: torch.Tensor
     step: torch.Tensor
+    trains: torch.Tensor | None = None
 
 
 class LearnedStep(torch.nn.Module):
@@ -138,8 +143,9 @@ class QatStage(torch.nn.Module):
             self.weight_step = LearnedStep(plan.weight_step, per_step, self.limit)
         self.norm_before = None if stage.norm_before is None else _batch_norm(stage.norm_before)
         self.norm_after = None if stage.norm_after is None else _batch_norm(stage.norm_after)
-        self.forced = plan.forced
+        self.forced, self.initial = plan.forced, plan.initial
         self.activity = torch.zeros(())
+        self.neuron, self.spiking = plan.neuron, False
 
     @property
     def parts(self) -> tuple[QatBranch, ...]:
@@ -147,9 +153,17 @@ class QatStage(torch.nn.Module):
         return tuple(branch for branch in self.branches if isinstance(branch, QatBranch))
 
     def train(self, mode: bool = True) -> "QatStage":
-        """As torch; what the last batch left behind is dropped, so that the layer can be copied."""
+        """As torch; what the last batch left behind is dropped, so that the layer can be copied.
+
+        Where spikes are simulated norms keep their statistics: all steps must see the same ones.
+        """
         self.activity = torch.zeros(())
-        return super().train(mode)
+        super().train(mode)
+        if self.spiking:
+            for norm in (self.norm_before, self.norm_after):
+                if norm is not None:
+                    norm.eval()
+        return self
 
     def units(self, steps: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """The real value [channels] of one unit of charge, given the sources' steps."""
@@ -168,34 +182,62 @@ class QatStage(torch.nn.Module):
     def charge(self, values: Mapping[str, Value]) -> torch.Tensor:
         """Sum of the branches and the bias, behind the norm: the logits of a readout."""
         steps = {name: value.step for name, value in values.items()}
+        return self._charge({name: value.real for name, value in values.items()}, steps)
+
+    def _charge(
+        self, real: Mapping[str, torch.Tensor], steps: Mapping[str, torch.Tensor]
+    ) -> torch.Tensor:
         unit = self.units(steps)
         bias = self.bias
         z = bias.reshape(1, -1, 1, 1) if bias.dim() == 1 else bias
         for part in self.parts:
             step = None if part.weight is None else _weight_step(part, unit, steps)
-            z = z + part(values[part.branch.source].real, step, self.limit)
+            z = z + part(real[part.branch.source], step, self.limit)
         return z if self.norm_before is None else self.norm_before(z)
 
     def forward(self, values: Mapping[str, Value], step: torch.Tensor) -> Value:
-        """Values for the next stages, quantised with ``step``."""
+        """Values for the next stages, quantised with ``step``, or as spikes bring them."""
         z = self.charge(values)
-        if self.norm_after is None:
-            level = self.levels(z / step)
-            real = level * step
-        else:
+        gain, shift, sign = torch.ones(()), torch.zeros(()), torch.ones(())
+        if self.norm_after is not None:
             gain, shift = self._after(self.norm_after, z)
-            level = self.levels(z * gain.abs() / step)
-            real = level * step * gain.sign() + shift
+            gain, sign = gain.abs(), gain.sign()
+        trains = None
+        if self.spiking:
+            level, sent = self._sent(values, z * gain / step, step, gain)
+            trains = sent * step.detach() * sign.detach() + shift.detach()
+        else:
+            level = self.levels(z * gain / step)
         if self.training:
             self.activity = level.mean()
-        return Value(level, real, step)
+        return Value(level, level * step * sign + shift, step, trains)
+
+    def _sent(
+        self,
+        values: Mapping[str, Value],
+        x: torch.Tensor,
+        step: torch.Tensor,
+        gain: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The mean level that spikes bring, with the gradient of the clip of ``x``; the spikes."""
+        with torch.no_grad():
+            trains = {name: each.trains for name, each in values.items() if each.trains is not None}
+            flat = {name: each.flatten(0, 1) for name, each in trains.items()}
+            steps = {name: value.step for name, value in values.items()}
+            drive = self._charge(flat, steps) * gain
+            count = len(next(iter(trains.values())))
+            drive = drive.reshape(count, -1, *drive.shape[1:])
+            sent = spike_trains(drive, step, self.levels, self.neuron, self.initial)
+            mean = mean_over_steps(sent, self.neuron)
+        clipped = x.clamp(0, self.levels.highest)
+        return clipped + (mean - clipped).detach(), sent
 
     def _after(
         self, norm: torch.nn.BatchNorm2d, z: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Gain and shift of the norm behind the activation; in training, of this batch."""
         mean, variance = _statistics(norm)
-        if self.training:
+        if self.training and not self.spiking:
             y = z.clamp(0, self.clip)
             axes, count = (0, 2, 3), z.numel() // z.shape[1]
             batch_mean, batch_variance = y.mean(axes), y.var(axes, unbiased=False)
@@ -247,6 +289,7 @@ class QatStage(torch.nn.Module):
             after=shift_after,
             step=None if own is None else float(own),
             levels=self.levels,
+            initial=self.initial,
         )
 
     def _units64(self, steps: Mapping[str, torch.Tensor]) -> FloatArray:
@@ -257,17 +300,28 @@ class QatStage(torch.nn.Module):
 class QatRelay(torch.nn.Module):
     """Max pooling, a rounded mean, or nearest upsampling of levels: nothing to train."""
 
-    def __init__(self, stage: MaxStage | AverageStage | UpsampleStage) -> None:
+    def __init__(self, stage: MaxStage | AverageStage | UpsampleStage, steps: int = 1) -> None:
         super().__init__()
-        self.stage = stage
+        self.stage, self.steps = stage, steps
 
     def forward(self, values: Mapping[str, Value]) -> Value:
         """Values of the same step as the source's."""
         source = values[self.stage.source]
         level = relayed(self.stage, source.level)
         if isinstance(self.stage, AverageStage):
-            level = round_half_up(level)
-        return Value(level, level * source.step, source.step)
+            level = round_half_up(level * self.steps) / self.steps
+        trains = None if source.trains is None else self._sent(source)
+        return Value(level, level * source.step, source.step, trains)
+
+    def _sent(self, source: Value) -> torch.Tensor:
+        """What follows of the sum of all steps before, in each step, in values."""
+        assert source.trains is not None
+        total = (source.trains / source.step).cumsum(0)
+        found = relayed(self.stage, total.flatten(0, 1))
+        if isinstance(self.stage, AverageStage):
+            found = round_half_up(found)
+        found = found.reshape(len(total), -1, *found.shape[1:])
+        return torch.diff(found, dim=0, prepend=torch.zeros_like(found[:1])) * source.step
 
 
 def _weight_step(

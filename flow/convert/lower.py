@@ -1,70 +1,39 @@
-"""Quantised stages become one integer network: thresholds, biases, initial membranes.
-
-With acc the integer charge of a hidden neuron, it must reach
-S = cut(floor((acc + c) / theta + offset)), where theta = spacing step / (scale |gain| unit), c
-holds every constant, and spacing, offset and cut are those of its ``Levels``. With F fraction bits,
-th = round(theta 2**F) and the constants are floor(c 2**F + offset th): exact for that th, since
-floor((A + y) / th) = floor((A + floor(y)) / th) for integer A. A constant that meets zero padding
-differs by position: then the bias is per neuron.
-"""
+"""Quantised stages become one integer network: populations, connections, the readout."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from math import ceil, log2, prod
+from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
 from spikewright.flow.convert.calibrate import InputRange
 from spikewright.flow.convert.code import Code
-from spikewright.flow.convert.config import (
-    MOST_AUTOMATIC_BITS,
-    MOST_SHIFT,
-    ConvertConfig,
-    MaxPool,
-)
-from spikewright.flow.convert.connect import Sender, constants, operator, reach
+from spikewright.flow.convert.config import MOST_SHIFT, ConvertConfig, MaxPool
+from spikewright.flow.convert.connect import Sender, operator
 from spikewright.flow.convert.latency import as_latency
-from spikewright.flow.convert.quantised import QuantisedStage, weight_limit
+from spikewright.flow.convert.methods.st_bif import ST_BIF
+from spikewright.flow.convert.neurons import Neurons, Wanted, level_neurons, readout_neurons
+from spikewright.flow.convert.quantised import QuantisedStage
+from spikewright.flow.convert.rates import rate_neurons
 from spikewright.flow.convert.relay import relay
-from spikewright.flow.importers import (
-    INPUT,
-    BranchKind,
-    FloatArray,
-    Graph,
-    MaxStage,
-    Shape,
-    Stage,
-)
+from spikewright.flow.importers import INPUT, BranchKind, Graph, MaxStage, Shape, Stage
 from spikewright.golden.errors import RangeError, UnsupportedError
 from spikewright.golden.spec import (
-    LIMITS,
     BiasWhen,
     Connection,
     Decision,
     Encoding,
-    Fire,
     Input,
-    IntArray,
     Mode,
     Network,
     Payload,
     Population,
     Readout,
     ReadoutKind,
-    Reset,
-    Soma,
-    int_vector,
 )
 
 __all__ = ["Lowered", "lower"]
 
-ROUNDING_LEVELS = 1 / 16
-READOUT_RESOLUTION = 64
-TOO_FINE = "convert with fewer fraction_bits"
-TOO_LARGE = (
-    "check the layer for a batch norm of almost no gain, and for a bias far above what its weights "
-    "can add"
-)
 FEWER = "convert with fewer weight_bits, levels, input_levels, fraction_bits or max_steps"
 
 
@@ -75,15 +44,6 @@ class Lowered:
     network: Network
     logit_step: float
     fraction_bits: tuple[int, ...]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Neurons:
-    """A population, and what its connections need: fraction bits, and 1, -1 or 0 per channel."""
-
-    population: Population
-    fraction: int
-    factor: IntArray
 
 
 def lower(
@@ -97,8 +57,8 @@ def lower(
     """Integers for ``graph``, whose stages with branches are quantised in ``stages``, by name."""
     source = _input(graph, input_range, config)
     max_pool = _max_pool(graph, config)
-    # What is sent cannot be taken back where an OR may have passed it on.
-    payload = Payload.UNIT if max_pool is MaxPool.OR else Payload.SIGN
+    method = config.chosen
+    hidden = rate_neurons if method.repeats else level_neurons
     senders = {INPUT: _sender(INPUT, graph.input_shape, source.payload, input_range)}
     made: list[Population] = []
     fractions: list[int] = []
@@ -108,42 +68,75 @@ def lower(
         name = node.name
         if not isinstance(node, Stage):
             sender = senders[node.source]
-            if config.code is Code.ONEHOT:
+            if method.code is Code.ONEHOT:
                 raise UnsupportedError(
                     "one-hot levels must be read by layers with weights, by sums or means",
                     found=f"{type(node).__name__.removesuffix('Stage').lower()} of them",
                     where=name,
-                    action="leave it out, or convert with another code",
+                    action="leave it out, or convert with another method",
                 )
-            population, connection = relay(name, node, sender, max_pool)
+            most = 1
+            if method.repeats:
+                # Its bounds are those of all steps together, and it follows in every step.
+                most = max(sender.high, -sender.low)
+                low = sender.low if node.source == INPUT else 0
+                sender = replace(
+                    sender, low=low * config.most_steps, high=sender.high * config.most_steps
+                )
+            population, connection = relay(name, node, sender, max_pool, most=most)
             made.append(population)
             connections.append(connection)
             high = sender.high
             if isinstance(node, MaxStage) and max_pool is MaxPool.OR:
                 # Spikes under the window need not coincide, but an OR fires once a step.
                 high = min(high * prod(node.kernel), config.most_steps)
-            levels = InputRange(low=sender.low, high=high, step=sender.step)
+            low = sender.low
+            if method.repeats:
+                low, high = population.soma.levels
+            levels = InputRange(low=low, high=high, step=sender.step)
             senders[node.name] = _sender(name, node.shape, population.payload, levels)
             continue
         stage = stages[node.name]
-        neurons = _neurons(name, stage, senders, given[len(fractions)], payload)
+        fraction = given[len(fractions)]
+        wanted = Wanted(
+            shape=_shape(stage, senders),
+            given=fraction,
+            most=_most_fraction(stage, fraction),
+            neuron=method.neuron,
+            # What is sent cannot be taken back where an OR may have passed it on.
+            unsigned=max_pool is MaxPool.OR,
+        )
+        if stage.step is None:
+            neurons = readout_neurons(
+                stage,
+                senders,
+                shape=wanted.shape,
+                given=fraction,
+                bias_when=BiasWhen.EVERY if method.repeats else BiasWhen.FIRST,
+                leak=method.neuron.leak if method.leaky_readout else None,
+            )
+        else:
+            neurons = hidden(stage, senders, wanted)
         made.append(neurons.population)
         fractions.append(neurons.fraction)
         connections += _connections(name, stage, senders, neurons)
         if stage.step is not None:
+            lowest, _ = neurons.population.soma.levels
             senders[node.name] = Sender(
                 name=name,
                 seen=stage.shape,
                 payload=neurons.population.payload,
-                low=0,
+                low=lowest if method.repeats else 0,
                 high=stage.levels.highest,
                 step=stage.step,
                 sign=stage.sign,
                 after=stage.after,
             )
-    modes = _modes(max_pool, config.code)
+    modes = (Mode.STEPWISE,) if max_pool is MaxPool.OR else method.modes
+    if method.code is Code.FIRST_SPIKE:
+        modes = ST_BIF.modes  # of the network that is read as one of first spikes
     network = _network(config, source, made, connections, modes, provenance)
-    if config.code is Code.FIRST_SPIKE:
+    if method.code is Code.FIRST_SPIKE:
         network = as_latency(network)
     readout = stages[graph.readout.name]
     return Lowered(
@@ -199,15 +192,10 @@ def _max_pool(graph: Graph, config: ConvertConfig) -> MaxPool:
     return config.max_pool if pools else MaxPool.EXACT
 
 
-def _modes(max_pool: MaxPool, code: Code) -> tuple[Mode, ...]:
-    if max_pool is MaxPool.OR or code is Code.ONEHOT:
-        return (Mode.STEPWISE,)
-    return (Mode.STEPWISE, Mode.SETTLE, Mode.COLLAPSED)
-
-
 def _input(graph: Graph, levels: InputRange, config: ConvertConfig) -> Input:
     """The network's input; flat where nothing looks at its positions."""
-    payload = Payload.SHIFT if config.encoding is Encoding.PHASE else Payload.GRADED
+    encoding = Encoding.CONSTANT if config.chosen.repeats else config.encoding
+    payload = Payload.SHIFT if encoding is Encoding.PHASE else Payload.GRADED
     if payload is Payload.SHIFT and levels.low < 0:
         raise UnsupportedError(
             "inputs that come bit by bit must not be negative",
@@ -233,7 +221,7 @@ def _input(graph: Graph, levels: InputRange, config: ConvertConfig) -> Input:
         payload=payload,
         low=levels.low,
         high=levels.high,
-        encoding=config.encoding,
+        encoding=encoding,
         step=levels.step,
     )
 
@@ -249,7 +237,7 @@ def _shape(stage: QuantisedStage, senders: Mapping[str, Sender]) -> Shape:
 
 
 def _connections(
-    name: str, stage: QuantisedStage, senders: Mapping[str, Sender], neurons: _Neurons
+    name: str, stage: QuantisedStage, senders: Mapping[str, Sender], neurons: Neurons
 ) -> list[Connection]:
     return [
         Connection(
@@ -267,170 +255,14 @@ def _connections(
     ]
 
 
-def _neurons(
-    name: str,
-    stage: QuantisedStage,
-    senders: Mapping[str, Sender],
-    given: int | None,
-    payload: Payload,
-) -> _Neurons:
-    """The population of a stage; all constants are in units, [channels, 1 or positions]."""
-    constant = stage.constant.reshape(len(stage.unit), -1) / stage.unit[:, None]
-    for part in stage.branches:
-        constant = constant + constants(part, senders[part.branch.source])
-    shape = _shape(stage, senders)
+def _most_fraction(stage: QuantisedStage, given: int | None) -> int:
+    """The most fraction bits that shifts leave room for."""
     most = MOST_SHIFT - max(part.exponent for part in stage.branches)
     if given is not None and given > most:
         raise RangeError(
             f"fraction_bits must be at most {most}, so that shifts fit {MOST_SHIFT}",
             found=str(given),
-            where=f"population {name!r}",
+            where=f"population {stage.name!r}",
             action="convert with fewer fraction_bits",
         )
-    if stage.step is None:
-        return _readout(name, shape, stage, senders, constant, given)
-    return _hidden(name, shape, stage, senders, constant, given, most, payload)
-
-
-def _hidden(
-    name: str,
-    shape: Shape,
-    stage: QuantisedStage,
-    senders: Mapping[str, Sender],
-    constant: FloatArray,
-    given: int | None,
-    most: int,
-    payload: Payload,
-) -> _Neurons:
-    assert stage.step is not None
-    sign = np.where(stage.gain < 0, -1, 1)
-    size = np.abs(stage.gain)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        theta = stage.levels.spacing * stage.step / (stage.scale * size * stage.unit)
-        c = sign[:, None] * constant + (stage.shift / (size * stage.unit))[:, None]
-    fixed = _constant_levels(stage, senders, sign, theta, c)
-    free = (fixed < 0).any(1)
-    fraction = given
-    if fraction is None:
-        fraction = _fraction_bits(theta[free], stage.levels.highest, most)
-    threshold = np.full(len(sign), 2, dtype=np.int64)
-    initial = np.ones(len(sign), dtype=np.int64)
-    bias = 2 * fixed
-    _check_register(stage.name, fraction, theta[free], c[free])
-    # A threshold below one half saturates at the first unit of charge: 1 does so too.
-    threshold[free] = np.maximum(1, np.floor(theta[free] * 2.0**fraction + 0.5)).astype(np.int64)
-    ahead = stage.levels.offset * threshold[free]
-    initial[free] = np.floor(ahead).astype(np.int64)
-    whole = np.floor(c[free] * 2.0**fraction + ahead[:, None]).astype(np.int64)
-    bias[free] = whole - initial[free, None]
-    if stage.levels.powers:
-        soma = Soma(
-            fire=Fire.ONEHOT,
-            threshold=int_vector(threshold),
-            initial_v=int_vector(initial),
-            bias=_bias(bias),
-            bias_when=BiasWhen.FIRST,
-            reset=Reset.NONE,  # the sample ends with the step
-            max_level=stage.levels.highest,
-        )
-        payload = Payload.UNIT if stage.levels.highest == 1 else Payload.SHIFT
-    else:
-        unit = payload is Payload.UNIT
-        soma = Soma(
-            fire=Fire.BINARY if unit else Fire.TERNARY,
-            threshold=int_vector(threshold),
-            threshold_negative=None if unit else int_vector(1),
-            initial_v=int_vector(initial),
-            bias=_bias(bias),
-            bias_when=BiasWhen.FIRST,
-            reset=Reset.SUBTRACT,
-            s_min=None if unit else 0,
-            s_max=stage.levels.highest,
-        )
-    population = Population(name=name, shape=shape, soma=soma, payload=payload)
-    return _Neurons(population=population, fraction=fraction, factor=sign * free)
-
-
-def _constant_levels(
-    stage: QuantisedStage,
-    senders: Mapping[str, Sender],
-    sign: IntArray,
-    theta: FloatArray,
-    c: FloatArray,
-) -> IntArray:
-    """The level of each neuron that no legal input can change, -1 for all others.
-
-    Channels of nothing else (dead, or with a gain of zero) need no synapse, and their threshold
-    may be out of any range.
-    """
-    lowest = highest = np.zeros(len(sign), dtype=np.int64)
-    for part in stage.branches:
-        least, most = reach(part, senders[part.branch.source], sign)
-        lowest, highest = lowest + least, highest + most
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        low, high = (
-            stage.levels.cut(np.floor((acc[:, None] + c) / theta[:, None] + stage.levels.offset))
-            for acc in (lowest, highest)
-        )
-    assert stage.step is not None
-    still = stage.scale * stage.shift / (stage.levels.spacing * stage.step)
-    still = stage.levels.cut(np.floor(still + stage.levels.offset))
-    no_gain = (stage.gain == 0) | (stage.scale == 0)
-    result = np.where(low == high, low, -1)
-    return np.where(no_gain[:, None], still[:, None], result).astype(np.int64)
-
-
-def _readout(
-    name: str,
-    shape: Shape,
-    stage: QuantisedStage,
-    senders: Mapping[str, Sender],
-    constant: FloatArray,
-    fraction: int | None,
-) -> _Neurons:
-    if fraction is None:
-        largest = max(
-            senders[part.branch.source].high
-            * (weight_limit(stage.weight_bits) if part.codes is not None else 1 << part.exponent)
-            for part in stage.branches
-        )
-        fraction = max(0, ceil(log2(READOUT_RESOLUTION / largest)))
-    _check_register(stage.name, fraction, constant)
-    soma = Soma(
-        fire=Fire.NONE,
-        bias=_bias(np.floor(constant * 2.0**fraction + 0.5).astype(np.int64)),
-        bias_when=BiasWhen.FIRST,
-        reset=Reset.NONE,
-    )
-    population = Population(name=name, shape=shape, soma=soma, payload=Payload.GRADED)
-    ones = np.ones(len(stage.unit), dtype=np.int64)
-    return _Neurons(population=population, fraction=fraction, factor=ones)
-
-
-def _bias(values: IntArray) -> IntArray:
-    """A bias [channels, 1 or positions], per channel where positions do not differ."""
-    if (values == values[:, :1]).all():
-        return int_vector(values[:, 0])
-    return int_vector(values.reshape(-1))
-
-
-def _fraction_bits(theta: FloatArray, levels: int, most: int) -> int:
-    """The fewest bits that keep half a unit of threshold, S times over, below 1/16 level."""
-    if theta.size == 0:
-        return 0
-    needed = levels / 2 / ROUNDING_LEVELS / float(theta.min())
-    return int(np.clip(ceil(log2(needed)), 0, min(MOST_AUTOMATIC_BITS, most)))
-
-
-def _check_register(name: str, fraction: int, *values: FloatArray) -> None:
-    """Thresholds and biases, in units, fit a register with ``fraction`` bits more."""
-    limit = 2.0 ** (LIMITS.register - 1)
-    magnitudes = np.abs(np.concatenate([array.reshape(-1) for array in values]))
-    largest = float(magnitudes.max(initial=0.0))
-    if not largest * 2.0**fraction < limit:
-        raise RangeError(
-            f"thresholds and biases must fit {LIMITS.register} bits",
-            found=f"{largest * 2.0**fraction:.3g}",
-            where=name,
-            action=TOO_FINE if largest < limit else TOO_LARGE,
-        )
+    return most

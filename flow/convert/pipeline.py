@@ -55,11 +55,11 @@ def convert(
                 found=str(list(x.shape[1:])),
                 where="calibration data",
             )
-        method = "quantisation-aware training"
+        method = f"{chosen.method}, quantisation-aware training"
     else:
         chosen = config or ConvertConfig()
         quantised = prepare(module, calibration, chosen)
-        method = f"calibration at percentile {chosen.percentile}"
+        method = f"{chosen.method}, calibration at percentile {chosen.percentile}"
     lowered = lower(
         quantised.graph,
         _quantised_stages(quantised),
@@ -96,7 +96,7 @@ def _same_choices(module: QatNetwork, config: ConvertConfig | None) -> ConvertCo
     if config is None:
         return module.config
     made = module.config
-    for field in ("weight_bits", "levels", "input_levels", "code"):
+    for field in ("method", "weight_bits", "levels", "spike_bits", "input_levels"):
         if getattr(config, field) != getattr(made, field):
             raise ConfigurationError(
                 f"must be {getattr(made, field)}, as the module was prepared",

@@ -11,8 +11,9 @@ from spikewright.flow.convert.calibrate import (
     input_range,
     measure,
 )
-from spikewright.flow.convert.code import Code, Levels
+from spikewright.flow.convert.code import Code, Cut, Levels
 from spikewright.flow.convert.config import ConvertConfig
+from spikewright.flow.convert.equalise import equalised
 from spikewright.flow.convert.geometry import plane
 from spikewright.flow.convert.layers import (
     LearnedStep,
@@ -86,21 +87,43 @@ class QatNetwork(torch.nn.Module):
             return self.graph.stages[place].name
         return tuple(self._place)[place] if kind == "steps" else INPUT
 
+    @property
+    def spiking(self) -> bool:
+        """Whether hidden values are those of simulated spikes, in the steps that it is made for."""
+        return any(stage.spiking for stage in self.stages)
+
+    @spiking.setter
+    def spiking(self, spiking: bool) -> None:
+        for stage in self.stages:
+            stage.spiking = spiking
+        self.train(self.training)
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits [N, classes], or [N, classes, *space] where each position has its own."""
+        logits = self.stages[-1].charge(self._values(x, self.graph.readout.name))
+        shape = self.graph.readout.shape
+        return logits.reshape(len(x), *(shape if prod(shape[1:]) > 1 else shape[:1]))
+
+    def levels_of(self, x: torch.Tensor, name: str) -> torch.Tensor:
+        """Levels [N, C, H, W] of a hidden stage."""
+        return self._values(x, name)[name].level
+
+    def _values(self, x: torch.Tensor, last: str) -> dict[str, Value]:
+        """The values of all layers up to the one named, but of the readout."""
         steps = self.level_steps()
         level = self.encode(x).reshape(len(x), *plane(self.shape))
         real = (level * self.input_step).to(torch.float32)
-        values = {INPUT: Value(level.to(torch.float32), real, steps[INPUT])}
+        trains = real.expand(self.config.steps, *real.shape) if self.spiking else None
+        values = {INPUT: Value(level.to(torch.float32), real, steps[INPUT], trains)}
         for layer in self.layers[:-1]:
             if isinstance(layer, QatRelay):
                 values[layer.stage.name] = layer(values)
             else:
                 assert isinstance(layer, QatStage)
                 values[layer.name] = layer(values, steps[layer.name])
-        logits = self.stages[-1].charge(values)
-        shape = self.graph.readout.shape
-        return logits.reshape(len(x), *(shape if prod(shape[1:]) > 1 else shape[:1]))
+            if last in values:
+                break
+        return values
 
     def activity(self) -> torch.Tensor:
         """Mean over hidden stages of the mean level in the last batch."""
@@ -126,16 +149,18 @@ def prepare(
     if config.prune:
         pruned = prune(graph, share=config.prune, lanes=config.prune_lanes)
         graph, masks = pruned.graph, pruned.masks
+    if config.chosen.equalised:
+        graph = equalised(graph, x)
     stages = [stage for stage in graph.stages if isinstance(stage, Stage)]
     weighted = [stage for stage in stages if _weighted(stage)]
     bits = dict(zip((s.name for s in weighted), config.layer_bits(len(weighted)), strict=True))
     chosen = config.layer_levels(len(stages) - 1)
     levels = {
-        stage.name: _levels(stage, level, config.code)
+        stage.name: _levels(stage, level, config)
         for stage, level in zip(stages, chosen, strict=False)
     }
     source = input_range(x, config)
-    measured = measure(graph, x, source, levels, config.percentile)
+    measured = measure(graph, x, source, levels, config.clipped_at, config.chosen.neuron.initial)
     scales = tie(graph, measured.steps)
     layers: list[QatStage | QatRelay] = []
     for stage in graph.stages:
@@ -147,14 +172,15 @@ def prepare(
                 scales,
                 bits=bits.get(stage.name, LEAST_BITS),
                 levels=levels.get(stage.name, Levels(highest=0)),
+                neuron=config.chosen.neuron,
                 most_exponent=config.most_exponent,
             )
             layers.append(QatStage(stage, plan, masks))
         else:
-            layers.append(QatRelay(stage))
+            layers.append(QatRelay(stage, config.steps if config.chosen.repeats else 1))
     steps = {
         stage.name: LearnedStep(
-            torch.tensor(scales.steps[stage.name]), stage.n, levels[stage.name].highest
+            torch.tensor(scales.steps[stage.name]), stage.n, levels[stage.name].count
         )
         for stage in stages
         if stage.name in scales.steps
@@ -164,17 +190,29 @@ def prepare(
     ).eval()
 
 
-def _levels(stage: Stage, chosen: int, code: Code) -> Levels:
+def _levels(stage: Stage, chosen: int, config: ConvertConfig) -> Levels:
     """The levels of a hidden stage; a quantised activation has its own."""
+    method = config.chosen
     own = stage.activation and stage.activation.levels
-    if own and code is Code.ONEHOT:
+    if own and (method.code is Code.ONEHOT or method.cut is not Cut.NEAREST):
         raise UnsupportedError(
-            "one-hot levels must come of an activation that has no levels of its own",
+            f"activations must have no levels of their own with method {method.name}",
             found=f"a quantised activation of {own} levels",
             where=stage.name,
             action="use a ReLU, and train quantised",
         )
-    return Levels.of(code, own or chosen)
+    if method.code is Code.ONEHOT:
+        return Levels.leading(chosen)
+    if not method.repeats:
+        return Levels(highest=own or chosen, rule=method.cut)
+    most = config.spike_levels
+    if own and own % most:
+        raise UnsupportedError(
+            f"a quantised activation must have a multiple of {most} levels, those of a spike",
+            found=str(own),
+            where=stage.name,
+        )
+    return Levels(highest=most, steps=(own or chosen) // most, rule=method.cut)
 
 
 def _weighted(stage: Stage) -> bool:

@@ -42,7 +42,8 @@ class QuantisedStage:
         z                                                       readout: step is None
 
     ``constant`` is [channels] or of the stage's plane. ``sign`` and ``after`` say how others read
-    the levels S: as sign * step * S + after.
+    the levels S: as sign * step * S + after. ``initial``: of the membranes, in thresholds, [1] or
+    [neurons], where the input comes in every step.
     """
 
     name: str
@@ -58,3 +59,4 @@ class QuantisedStage:
     after: FloatArray
     step: float | None
     levels: Levels
+    initial: FloatArray

@@ -38,14 +38,18 @@ def relay(
     stage: MaxStage | AverageStage | UpsampleStage,
     sender: Sender,
     max_pool: MaxPool,
+    *,
+    most: int = 1,
 ) -> tuple[Population, Connection]:
     """The population of a stage, whose levels have the sender's step.
+
+    ``most``: what it may send in a step, where it must keep up with its source.
 
     Raises UnsupportedError for an OR of anything but unit spikes.
     """
     operator: Operator
     unit = max_pool is MaxPool.OR and sender.payload is Payload.UNIT
-    soma = _follower(sender, 1, 0, unit=unit)
+    soma = _follower(sender, 1, 0, unit=unit, most=most)
     match stage:
         case MaxStage():
             rank = len(stage.kernel)
@@ -58,10 +62,10 @@ def relay(
         case AverageStage():
             operator = sum_window(stage.pool, shift=1)
             count = _counts(stage, sender)
-            soma = _follower(sender, 2 * count, count, unit=unit)
+            soma = _follower(sender, 2 * count, count, unit=unit, most=most)
         case UpsampleStage():
             operator = _repeats(sender.seen[0], stage.factor, len(stage.shape) - 1)
-    payload = Payload.UNIT if unit else Payload.SIGN
+    payload = Payload.UNIT if unit else Payload.SIGN if most == 1 else Payload.GRADED
     population = Population(name=name, shape=stage.shape, soma=soma, payload=payload)
     return population, Connection(source=sender.name, target=name, operator=operator)
 
@@ -79,20 +83,21 @@ def _check_or(stage: MaxStage, sender: Sender) -> None:
 
 
 def _follower(
-    sender: Sender, threshold: IntArray | int, initial: IntArray | int, *, unit: bool
+    sender: Sender, threshold: IntArray | int, initial: IntArray | int, *, unit: bool, most: int
 ) -> Soma:
     """S = clip(floor((acc + initial) / threshold), low, high) of the sender's own levels.
 
     ``unit``: of a sender that never takes a spike back; then neither does the follower.
     """
     return Soma(
-        fire=Fire.BINARY if unit else Fire.TERNARY,
+        fire=Fire.BURST if most > 1 else Fire.BINARY if unit else Fire.TERNARY,
         threshold=int_vector(threshold),
         threshold_negative=None if unit else int_vector(1),
         initial_v=int_vector(initial),
         reset=Reset.SUBTRACT,
         s_min=None if unit else sender.low,
         s_max=sender.high,
+        max_level=most,
     )
 
 

@@ -13,9 +13,10 @@ import torch
 from spikewright.flow.convert.calibrate import Measured, folded_weight, weight_error, weight_steps
 from spikewright.flow.convert.code import Levels
 from spikewright.flow.convert.geometry import Geometry, plane
+from spikewright.flow.convert.method import Neuron
 from spikewright.flow.convert.quantised import weight_limit
 from spikewright.flow.convert.scales import Group, Scales, groups
-from spikewright.flow.importers import Graph, Stage
+from spikewright.flow.importers import FloatArray, Graph, Stage
 from spikewright.golden.errors import UnsupportedError
 
 __all__ = ["Forced", "StagePlan", "plan_stage"]
@@ -40,6 +41,7 @@ class StagePlan:
 
     ``weight_step``: of the first weighted branch, [channels] or [1] (a readout); None where no
     branch is weighted or every unit is forced. ``exponents``: per branch, 0 for weighted ones.
+    ``initial``: what membranes begin with, in thresholds, [1] or [neurons].
     """
 
     weight_bits: int
@@ -48,6 +50,8 @@ class StagePlan:
     forced: tuple[Forced, ...]
     bias: torch.Tensor
     levels: Levels
+    initial: FloatArray
+    neuron: Neuron
 
 
 def plan_stage(
@@ -58,6 +62,7 @@ def plan_stage(
     *,
     bits: int,
     levels: Levels,
+    neuron: Neuron,
     most_exponent: int,
 ) -> StagePlan:
     """Units and exponents of a stage, and its bias.
@@ -99,6 +104,8 @@ def plan_stage(
         forced=tuple(forced),
         bias=_bias(stage, measured, scales, unit, limit),
         levels=levels,
+        initial=measured.initial.get(stage.name, np.zeros(1)),
+        neuron=neuron,
     )
 
 

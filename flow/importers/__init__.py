@@ -1,7 +1,7 @@
 """Read a trained network: load it, trace it, make its semantics explicit."""
 
 from spikewright.flow.importers.check import check_graph
-from spikewright.flow.importers.evaluate import evaluate
+from spikewright.flow.importers.evaluate import each_value, evaluate
 from spikewright.flow.importers.graph import SUPPORTED, import_module
 from spikewright.flow.importers.layers import QuantisedReLU, round_half_up
 from spikewright.flow.importers.source import load_module, load_weights
@@ -40,6 +40,7 @@ __all__ = [
     "Stage",
     "UpsampleStage",
     "check_graph",
+    "each_value",
     "evaluate",
     "import_module",
     "load_module",

@@ -1,6 +1,6 @@
 """Evaluates a graph in floating point, as it was trained."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -20,19 +20,26 @@ from spikewright.flow.importers.stages import (
     UpsampleStage,
 )
 
-__all__ = ["evaluate"]
+__all__ = ["each_value", "evaluate"]
 
 
 def evaluate(graph: Graph, x: torch.Tensor) -> torch.Tensor:
     """Logits [N, *shape of the readout] of samples [N, *input shape], in the samples' type."""
+    for _, found in each_value(graph, x):
+        logits = found
+    return logits
+
+
+def each_value(graph: Graph, x: torch.Tensor) -> Iterator[tuple[Node, torch.Tensor]]:
+    """Every stage, and its values [N, *shape] of those samples; none is kept longer than needed."""
     last = {name: stage.name for stage in graph.stages for name in stage.sources}
     values = {INPUT: x}
     for stage in graph.stages:
         values[stage.name] = _node(stage, values)
+        yield stage, values[stage.name]
         for source in stage.sources:
             if last[source] == stage.name:
                 del values[source]
-    return values[graph.readout.name]
 
 
 def _node(stage: Node, values: Mapping[str, torch.Tensor]) -> torch.Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from spikewright.flow.accuracy import evaluate, mode_accuracy
-from spikewright.flow.convert import Code, Conversion, ConvertConfig, Reference, convert
+from spikewright.flow.convert import Conversion, ConvertConfig, Reference, convert
 from spikewright.flow.samples import Samples
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Decision, Mode, int_vector
@@ -58,11 +58,12 @@ def test_codes_of_one_spike_are_held_against_their_closed_form(
     case: tuple[nn.Module, Conversion, torch.Tensor, torch.Tensor],
 ) -> None:
     module, _, x, y = case
-    for code in (Code.ONEHOT, Code.FIRST_SPIKE):
-        made = convert(copy.deepcopy(module), x, ConvertConfig(levels=7, input_levels=3, code=code))
+    for method in ("one-hot", "ttfs"):
+        config = ConvertConfig(levels=7, input_levels=3, method=method)
+        made = convert(copy.deepcopy(module), x, config)
         steps = made.reference.steps
         assert steps is not None
-        wanted = (1, 4, steps) if code is Code.FIRST_SPIKE else (1, 2)
+        wanted = (1, 4, steps) if method == "ttfs" else (1, 2)
         report = evaluate(made.network, made.reference, module, x, y, steps=wanted)
         assert report["equal_logits"] == {"stepwise": 130}
         assert report["stepwise"][str(steps)] == report["quantised"]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from spikewright.flow.accuracy import evaluate
-from spikewright.flow.convert import Code, convert
+from spikewright.flow.convert import convert
 from spikewright.flow.datasets import Dataset, digits, digits_segmentation
 from spikewright.flow.recipes import (
     DIGITS_MLP,
@@ -76,17 +76,15 @@ def test_digits_as_images(name: str, epochs: int, least: float) -> None:
     assert nearly_settled(report)
 
 
-@pytest.mark.parametrize(
-    ("code", "levels"), [(Code.ONEHOT, 1), (Code.ONEHOT, 7), (Code.FIRST_SPIKE, 3)]
-)
-def test_codes_of_one_spike_train(code: Code, levels: int) -> None:
+@pytest.mark.parametrize(("method", "levels"), [("one-hot", 1), ("one-hot", 7), ("ttfs", 3)])
+def test_codes_of_one_spike_train(method: str, levels: int) -> None:
     data = digits()
     recipe = short(DIGITS_MLP, 15)
-    recipe = replace(recipe, convert=replace(recipe.convert, code=code, levels=levels))
+    recipe = replace(recipe, convert=replace(recipe.convert, method=method, levels=levels))
     result = train_recipe(recipe, data)
     conversion = convert(result.qat_module, result.calibration)
     steps = conversion.reference.steps
-    assert steps == (1 if code is Code.ONEHOT else 7 + 3)
+    assert steps == (1 if method == "one-hot" else 7 + 3)
     report = evaluate(
         conversion.network,
         conversion.reference,

@@ -138,11 +138,11 @@ def test_the_way_of_a_network(project, data):
     assert summary(project)["hardware"]["lanes"] == [9, 4]
 
 
-@pytest.mark.parametrize(("code", "steps"), [("onehot", "1"), ("first-spike", "9")])
-def test_the_way_of_one_spike_a_neuron(code, steps, source, data, tmp_path):
+@pytest.mark.parametrize(("method", "steps"), [("one-hot", "1"), ("ttfs", "9")])
+def test_the_way_of_one_spike_a_neuron(method, steps, source, data, tmp_path):
     out = tmp_path / "p"
     spikewright(
-        "convert", source, "--calibrate", data, "--out", out, "--code", code, "--levels", 4,
+        "convert", source, "--calibrate", data, "--out", out, "--method", method, "--levels", 4,
         "--input-levels", 5, cwd=tmp_path,
     )  # fmt: skip
     spikewright("evaluate", out, cwd=tmp_path)

@@ -224,7 +224,7 @@ def spikes(n=20, steps=12, rate=0.4):
     ("options", "names"),
     [
         (("--levels", 3), "--levels"),
-        (("--code", "rate"), "--code"),
+        (("--method", "rate"), "--method"),
         (("--weights", "w.pt", "--max-pool", "or"), "--max-pool, --weights"),
         (("--qat-epochs", 5, "--learning-rate", 1), "--learning-rate, --qat-epochs"),
         (("--encoding", "once", "--percentile", 99), "--encoding, --percentile"),

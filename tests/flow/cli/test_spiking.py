@@ -157,7 +157,7 @@ def test_no_training_of_spiking_networks(tmp_path, made):
 @pytest.mark.parametrize(
     ("options", "names"),
     [
-        (("--levels", 3, "--code", "rate"), "--code, --levels"),
+        (("--levels", 3, "--method", "rate"), "--levels, --method"),
         (("--preset", "snntorch", "--dt", 1), "--dt, --preset"),
         (("--seed", 3), "--seed"),
     ],

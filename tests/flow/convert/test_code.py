@@ -79,21 +79,21 @@ CASES: dict[str, tuple[nn.Module, torch.Tensor]] = {
 
 def onehot(name: str, levels: int = 7, **changes: Any) -> tuple[Conversion, torch.Tensor]:
     module, x = CASES[name]
-    config = ConvertConfig(code=Code.ONEHOT, levels=levels, fraction_bits=8, **changes)
+    config = ConvertConfig(method="one-hot", levels=levels, fraction_bits=8, **changes)
     return convert(copy.deepcopy(module), x, config), x
 
 
 def test_levels_by_hand() -> None:
-    powers = Levels.of(Code.ONEHOT, 7)
+    powers = Levels.leading(7)
     assert powers == Levels(highest=4, powers=True) and (powers.spacing, powers.offset) == (0.75, 0)
     x = torch.tensor([-1.0, 0.0, 0.74, 0.75, 1.49, 1.5, 2.99, 3.0, 3.9, 100.0])
     assert powers(x).tolist() == [0, 0, 0, 1, 1, 2, 2, 4, 4, 4]
     quotients = np.floor(x.numpy() / 0.75)
     assert powers.cut(quotients).tolist() == powers(x).tolist()
-    uniform = Levels.of(Code.FIRST_SPIKE, 3)
+    uniform = Levels(highest=3)
     assert uniform(x).tolist() == [0, 0, 1, 1, 1, 2, 3, 3, 3, 3]
     assert uniform.cut(np.array([-2.0, 2.0, 9.0])).tolist() == [0, 2, 3]
-    assert [Levels.of(Code.ONEHOT, n).highest for n in (1, 2, 3, 4, 15, 255)] == [
+    assert [Levels.leading(n).highest for n in (1, 2, 3, 4, 15, 255)] == [
         1,
         2,
         2,
@@ -168,7 +168,7 @@ def test_first_spikes_equal_the_collapsed_network(name: str) -> None:
     module, x = CASES[name]
     config = ConvertConfig(levels=5, input_levels=3)
     rate = convert(copy.deepcopy(module), x, config)
-    first = convert(copy.deepcopy(module), x, replace(config, code=Code.FIRST_SPIKE))
+    first = convert(copy.deepcopy(module), x, replace(config, method="ttfs"))
     assert first.network.modes == (Mode.STEPWISE,)
     assert code_of(first.network) is Code.FIRST_SPIKE
     assert first.reference.steps == first.network.max_steps == 3 + 2 * 5
@@ -196,7 +196,7 @@ def test_what_is_nearly_a_code_has_no_closed_form() -> None:
     assert code_of(changed(network, v_max=3)) is None
     module, x = CASES["mlp"]
     first = convert(
-        copy.deepcopy(module), x, ConvertConfig(levels=3, code=Code.FIRST_SPIKE, input_levels=1)
+        copy.deepcopy(module), x, ConvertConfig(levels=3, method="ttfs", input_levels=1)
     ).network
     soma = first.populations[0].soma
     assert soma.phases is not None
@@ -215,20 +215,20 @@ def test_what_is_nearly_a_code_has_no_closed_form() -> None:
     assert code_of(replace(first, max_steps=first.max_steps + 1)) is None
 
 
-@pytest.mark.parametrize("code", [Code.ONEHOT, Code.FIRST_SPIKE])
+@pytest.mark.parametrize("method", ["one-hot", "ttfs"])
 @pytest.mark.parametrize(
     ("name", "value"), [("max_steps", 8), ("encoding", Encoding.SPREAD), ("max_pool", "or")]
 )
-def test_what_a_code_decides_is_left_out(code: Code, name: str, value: Any) -> None:
-    message = f"^{name}: must be left out with code {code}, found {value}$"
+def test_what_a_code_decides_is_left_out(method: str, name: str, value: Any) -> None:
+    message = f"^{name}: must be left out with method {method}, found {value}$"
     with pytest.raises(ConfigurationError, match=message):
-        ConvertConfig(code=code, **{name: value})
+        ConvertConfig(method=method, **{name: value})
 
 
 def test_what_onehot_cannot_is_named() -> None:
-    config = ConvertConfig(code=Code.ONEHOT, levels=7)
+    config = ConvertConfig(method="one-hot", levels=7)
     learned = nn.Sequential(nn.Linear(12, 8), QuantisedReLU(3, 0.5), nn.Linear(8, 2))
-    message = "^.*: one-hot levels must come of an activation that has no levels of its own, found "
+    message = "^.*: activations must have no levels of their own with method one-hot, found "
     with pytest.raises(UnsupportedError, match=message):
         convert(learned, samples(12), config)
     pooled = nn.Sequential(
@@ -238,13 +238,13 @@ def test_what_onehot_cannot_is_named() -> None:
     with pytest.raises(UnsupportedError, match=message):
         convert(pooled, samples(1, 4, 4), config)
     with pytest.raises(UnsupportedError, match="must have levels from 0, found -15 to 15"):
-        convert(mlp(), samples(20, signed=True), ConvertConfig(code=Code.FIRST_SPIKE))
+        convert(mlp(), samples(20, signed=True), ConvertConfig(method="ttfs"))
 
 
 def test_a_prepared_module_keeps_its_code() -> None:
     module, x = CASES["mlp"]
-    made = prepare(copy.deepcopy(module), x, ConvertConfig(code=Code.ONEHOT))
-    with pytest.raises(ConfigurationError, match="^code: must be onehot, as the module was prep"):
+    made = prepare(copy.deepcopy(module), x, ConvertConfig(method="one-hot"))
+    with pytest.raises(ConfigurationError, match="^method: must be one-hot, as the module"):
         convert(made, x, ConvertConfig())
 
 

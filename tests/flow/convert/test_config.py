@@ -26,7 +26,7 @@ from spikewright.golden.spec import Encoding
         ({"weight_bits": [4, 2.5]}, r"^weight_bits: must be a whole number, found 2\.5$"),
         ({"weight_bits": [4, 9]}, "^weight_bits: must be 2 to 8, found 9$"),
         ({"weight_bits": "42"}, "^weight_bits: must be a whole number, found '42'$"),
-        ({"levels": None}, "^levels: must be a whole number, found None$"),
+        ({"levels": "7"}, "^levels: must be a whole number, found '7'$"),
         ({"levels": True}, "^levels: must be a whole number, found True$"),
         ({"levels": (3, [7])}, r"^levels: must be a whole number, found \[7\]$"),
         ({"input_levels": 7.5}, r"^input_levels: must be a whole number, found 7\.5$"),
@@ -34,7 +34,22 @@ from spikewright.golden.spec import Encoding
         ({"max_steps": 8.0}, r"^max_steps: must be a whole number, found 8\.0$"),
         ({"fraction_bits": 2.0}, r"^fraction_bits: must be a whole number, found 2\.0$"),
         ({"percentile": "99"}, "^percentile: must be a number, found '99'$"),
-        ({"code": "phase"}, "^code: must be one of rate, onehot, first-spike, found phase$"),
+        ({"method": "best"}, "^method: must be one of rate-max, rate, .*, found 'best'$"),
+        (
+            {"method": "rate", "percentile": 99.0},
+            "^percentile: must be left out with method rate, ",
+        ),
+        (
+            {"method": "qcfs", "levels": (3, 3)},
+            "^levels: must be one number where the input comes ",
+        ),
+        (
+            {"method": "bursts", "levels": 7},
+            "^levels: must be a multiple of 3, the levels of a spi",
+        ),
+        ({"method": "bursts", "spike_bits": 5}, "^spike_bits: must be 1 to 4, found 5$"),
+        ({"spike_bits": 2}, "^spike_bits: must be left out with method st-bif, found 2$"),
+        ({"method": "qcfs", "levels": 65}, "^max_steps: must be at least 65, the steps that the "),
         ({"max_pool": "sum"}, "^max_pool: must be one of exact, or, found sum$"),
     ],
 )

@@ -42,6 +42,7 @@ def quantised(stage: Stage, **changes: Any) -> QuantisedStage:
         "scale": np.ones(2),
         "sign": np.ones(2, dtype=np.int64),
         "after": np.zeros(2),
+        "initial": np.zeros(1),
         **changes,
     }
     part = QuantisedBranch(

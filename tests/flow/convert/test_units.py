@@ -29,7 +29,7 @@ def planned(*branches: Branch, bits: int = 3, hidden: bool = True, mean: float =
     graph = Graph(input_shape=(2,), stages=(stage,))
     steps = {INPUT: 0.25, "s": 1.0} if hidden else {INPUT: 0.25}
     means = {INPUT: torch.full((1, 2, 1, 1), mean, dtype=torch.float64)}
-    measured = Measured(steps=steps, means=means)
+    measured = Measured(steps=steps, means=means, initial={})
     return plan_stage(
         graph,
         stage,
@@ -83,7 +83,7 @@ def test_channels_beside_the_passed_ones_stay_free() -> None:
     graph = Graph(input_shape=(2,), stages=(stage,))
     steps = {INPUT: 0.25, "s": 1.0}
     means = {INPUT: torch.ones(1, 2, 1, 1, dtype=torch.float64)}
-    measured = Measured(steps=steps, means=means)
+    measured = Measured(steps=steps, means=means, initial={})
     plan = plan_stage(
         graph, stage, measured, tie(graph, steps), bits=3, levels=Levels(highest=7), most_exponent=8
     )

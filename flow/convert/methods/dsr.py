@@ -1,0 +1,46 @@
+"""DSR: Meng et al., CVPR 2022. Spiking networks trained through the mapping of their rates.
+
+In every step of T::
+
+    IF     m += x;                      s = m >= Vth / 2;        m -= Vth s
+    LIF    m = beta m + (1 - beta) x;   s = m >= 0.3 Vth;        m -= Vth s
+
+with m = 0 at first: a neuron fires at a share of the threshold, and a spike takes all of it (read
+from the authors' ``modules/neuron.py``; alpha is 0.5 and 0.3 there). Forward the spikes are those
+of T steps; backward a layer's mean, for LIF weighted by beta**(T - t), is clip(mean x, 0, Vth). The
+readout adds up, of LIF with the same weights: a membrane that leaks by beta.
+
+Here beta is 1 - 1 / 4, which integers hold (the authors' is exp(-dt / tau)), and the LIF's input is
+not divided by 4 but its thresholds times 4.
+"""
+
+from dataclasses import replace
+
+from spikewright.flow.convert.method import Initial, Method, Negative, Neuron, Tuning
+
+__all__ = ["DSR", "DSR_LIF"]
+
+DSR = Method(
+    name="dsr",
+    title="spikes trained through their rate; IF neurons fire at half of what a spike takes",
+    source="Meng et al., CVPR 2022 (DSR)",
+    repeats=True,
+    neuron=Neuron(initial=Initial.ZERO, negative=Negative.NEVER, bounded=False, fires_at=0.5),
+    tuning=Tuning.RATE,
+    levels=5,
+)
+DSR_LIF = replace(
+    DSR,
+    name="dsr-lif",
+    title="the same with leaky neurons and a weighted readout",
+    neuron=Neuron(
+        initial=Initial.ZERO,
+        negative=Negative.NEVER,
+        bounded=False,
+        fires_at=0.3,
+        leak=2,
+        decays_input=True,
+    ),
+    leaky_readout=True,
+    levels=10,
+)

@@ -1,0 +1,38 @@
+"""A trained network as the start of training in time.
+
+Lin, Hu, Ma, Li and Yu, IEEE TNNLS 2024 (pre-training as a bridge); Chowdhury, Garg and Roy, IJCNN
+2021 (spatial and temporal pruning). Trained as QCFS is; then leaky neurons, in every step of T::
+
+    v = v - v / 8 + W (A s[t]) + b;   spike where v >= A;   v -= A s
+
+and all weights and thresholds are tuned by back-propagation through those steps, in integers: the
+derivative of a spike is a surrogate's (snnTorch). The leak is 1 - 2**-3, which integers hold
+exactly; the authors' own (Lin: a sigmoid; Chowdhury: learned) are rounded to such.
+
+``st-pruning`` takes channels out first: as many stay as principal components hold 99.9 % of the
+variance of a layer's activations (Chowdhury's choice by PCA; which ones stay is this project's:
+those that the others are least like), and then tunes with fewer and fewer steps.
+"""
+
+from dataclasses import replace
+
+from spikewright.flow.convert.method import Initial, Method, Negative, Neuron, Tuning
+
+__all__ = ["HYBRID", "ST_PRUNING"]
+
+HYBRID = Method(
+    name="hybrid",
+    title="trained quantised, then through time as leaky neurons",
+    source="Lin, Hu, Ma, Li, Yu, IEEE TNNLS 2024",
+    repeats=True,
+    neuron=Neuron(initial=Initial.HALF, negative=Negative.NEVER, bounded=False, leak=3),
+    tuning=Tuning.SURROGATE,
+    levels=4,
+)
+ST_PRUNING = replace(
+    HYBRID,
+    name="st-pruning",
+    title="the same with fewer channels (PCA) and, while it tunes, fewer steps",
+    source="Chowdhury, Garg, Roy, IJCNN 2021",
+    pruned=True,
+)
