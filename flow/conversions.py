@@ -4,7 +4,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict
-from math import prod
+from math import isnan, prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,10 +16,9 @@ from spikewright.flow.convert import (
     ConvertConfig,
     Epoch,
     TrainConfig,
-    convert,
-    prepare,
+    apply_method,
+    check_training,
     pruned_figures,
-    train,
 )
 from spikewright.flow.frameworks import import_spiking
 from spikewright.flow.importers import import_module
@@ -33,7 +32,7 @@ from spikewright.flow.project import Project, check_output
 from spikewright.flow.samples import Samples
 from spikewright.golden.errors import ConfigurationError
 
-__all__ = ["convert_nir_stage", "convert_spiking_stage", "convert_stage", "epochs"]
+__all__ = ["convert_nir_stage", "convert_spiking_stage", "convert_stage", "counted", "epochs"]
 
 KEPT_SAMPLES = 4096
 PAYLOAD = 255  # the largest whole number that is taken as it is
@@ -58,6 +57,21 @@ def epochs(
     return tell
 
 
+def counted(advance: Advance, total: int) -> Callable[[Epoch], None]:
+    """Tell epochs of any phases as progress, out of about so many."""
+    done = 0
+
+    def tell(epoch: Epoch) -> None:
+        nonlocal done
+        done += 1
+        right = "" if isnan(epoch.accuracy) else f": {epoch.accuracy:.1%}"
+        advance(
+            min(1.0, done / total), f"{epoch.phase}, epoch {epoch.epoch} of {epoch.epochs}{right}"
+        )
+
+    return tell
+
+
 def convert_stage(
     out: Path,
     module: torch.nn.Module,
@@ -65,11 +79,13 @@ def convert_stage(
     config: ConvertConfig,
     *,
     training: TrainConfig | None = None,
+    tuning: TrainConfig | None = None,
     seed: int = 0,
     working: Working = silent,
 ) -> Project:
-    """Convert ``module``, after training it quantised if asked, into a new project."""
+    """Convert ``module`` by the method of ``config``, after its training, into a new project."""
     check_output(out)
+    check_training(config.chosen, training=training is not None, tuning=tuning is not None)
     stages = import_module(module, tuple(data.x.shape[1:]))
     n_classes = stages.readout.shape[0]
     if n_classes < 2:
@@ -77,19 +93,23 @@ def convert_stage(
             "a network that chooses a class must have at least 2 outputs", found=str(n_classes)
         )
     original = Original(stages)
-    seconds = {}
-    if training is not None:
-        start = time.perf_counter()
-        with working("train quantised") as advance:
-            module = prepare(module, data.x, config)
-            labels = data.labels(n_classes)
-            train(module, data.x, labels, training, epochs(advance), seed=seed)
-        seconds["train"] = time.perf_counter() - start
+    trains = training is not None or tuning is not None
+    labels = data.labels(n_classes) if trains else None
+    phases = sum(each.epochs for each in (training, tuning) if each is not None)
     start = time.perf_counter()
-    with working("convert"):
-        conversion = convert(module, data.x, config)
+    with working("train and convert" if trains else "convert") as advance:
+        conversion = apply_method(
+            stages,
+            data.x,
+            config,
+            y=labels,
+            training=training,
+            tuning=tuning,
+            seed=seed,
+            progress=counted(advance, phases),
+        )
         project = Project.create(out, conversion.network, original, data.first(KEPT_SAMPLES))
-    seconds["convert"] = time.perf_counter() - start
+    seconds = {"convert": time.perf_counter() - start}
     figures = pruned_figures(config, conversion.network)
     described = project.summary["network"] | {"fraction_bits": list(conversion.fraction_bits)}
     project.record(figures | {"network": described}, seconds)

@@ -16,7 +16,7 @@ __all__ = ["convert"]
 
 _ANN = {
     "method", "levels", "spike_bits", "encoding", "percentile", "fraction_bits", "max_pool",
-    "qat_epochs", "learning_rate", "prune", "prune_lanes",
+    "qat_epochs", "tune_epochs", "variance", "learning_rate", "prune", "prune_lanes",
 }  # fmt: skip
 _NIR = {"preset", "discretisation", "reset", "reset_delay", "dt"}
 SPIKING_BITS = "8"
@@ -134,6 +134,19 @@ def convert(
     qat_epochs: Annotated[
         int, typer.Option(help="Epochs of quantisation-aware training; needs labels.")
     ] = 0,
+    tune_epochs: Annotated[
+        int,
+        typer.Option(
+            help="Epochs of tuning with spikes, of the methods that have it; needs labels."
+        ),
+    ] = 0,
+    variance: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of it that the channels keep which method st-pruning leaves.",
+            show_default="0.999",
+        ),
+    ] = None,
     learning_rate: Annotated[float, typer.Option(help="Of that training.")] = 2e-3,
     seed: Annotated[
         int, typer.Option(min=0, help="Of that training; the same seed, the same network.")
@@ -237,10 +250,9 @@ def convert(
             seed=seed,
         )
         return
-    if qat_epochs < 0:
-        raise ConfigurationError(
-            "must not be negative", found=str(qat_epochs), where="--qat-epochs"
-        )
+    for epochs, option in ((qat_epochs, "--qat-epochs"), (tune_epochs, "--tune-epochs")):
+        if epochs < 0:
+            raise ConfigurationError("must not be negative", found=str(epochs), where=option)
     check_output(out)
     module = load_module(source, weights)
     if calibrate is None:
@@ -274,6 +286,7 @@ def convert(
         method=method,
         levels=None if levels is None else _one_or_many(integers(levels, "--levels")),
         spike_bits=spike_bits,
+        variance=variance,
         input_levels=input_levels,
         encoding=one_of(Encoding, encoding, "--encoding", but=others),
         percentile=percentile,
@@ -285,11 +298,12 @@ def convert(
         prune=prune,
         prune_lanes=prune_lanes,
     )
-    training = None
-    if qat_epochs:
-        training = TrainConfig(epochs=qat_epochs, learning_rate=learning_rate)
+    training, tuning = (
+        TrainConfig(epochs=epochs, learning_rate=learning_rate) if epochs else None
+        for epochs in (qat_epochs, tune_epochs)
+    )
     project = convert_stage(
-        out, module, data, config, training=training, seed=seed, working=working
+        out, module, data, config, training=training, tuning=tuning, seed=seed, working=working
     )
     show_summary(project.summary, "network", "pruned")
 

@@ -1,8 +1,11 @@
 """Turn a trained network into one integer network: calibrate, quantise, train on, lower."""
 
+from spikewright.flow.convert.apply import apply_method, check_training
 from spikewright.flow.convert.code import Code
 from spikewright.flow.convert.config import ConvertConfig, MaxPool, TrainConfig
 from spikewright.flow.convert.layers import QatRelay, QatStage
+from spikewright.flow.convert.method import Method
+from spikewright.flow.convert.methods import METHODS, method_named
 from spikewright.flow.convert.pipeline import Conversion, convert
 from spikewright.flow.convert.prune import pruned_figures
 from spikewright.flow.convert.qat import QatNetwork, prepare
@@ -11,11 +14,13 @@ from spikewright.flow.convert.train import Epoch, Progress, train
 from spikewright.flow.importers import QuantisedReLU
 
 __all__ = [
+    "METHODS",
     "Code",
     "Conversion",
     "ConvertConfig",
     "Epoch",
     "MaxPool",
+    "Method",
     "Progress",
     "QatNetwork",
     "QatRelay",
@@ -23,9 +28,12 @@ __all__ = [
     "QuantisedReLU",
     "Reference",
     "TrainConfig",
+    "apply_method",
+    "check_training",
     "code_of",
     "convert",
     "encode_input",
+    "method_named",
     "prepare",
     "pruned_figures",
     "train",

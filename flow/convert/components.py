@@ -8,6 +8,7 @@ the combination of those with the least square error, so that training goes on f
 """
 
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 import torch
@@ -47,14 +48,15 @@ def without_redundant_channels(graph: Graph, x: torch.Tensor, share: float = SHA
     clipped, that a norm follows, or that anything but layers with weights reads.
     """
     channels = {}
-    for stage in graph.stages[:-1]:
+    for name in [stage.name for stage in graph.stages[:-1]]:
+        stage = next(each for each in graph.stages if each.name == name)
         if not isinstance(stage, Stage) or not _may_lose(graph, stage):
             continue
-        rows = _activations(graph, stage.name, x)
+        rows = _activations(graph, name, x)
         kept, mix = _kept(rows, share)
-        channels[stage.name] = (rows.shape[1], len(kept))
+        channels[name] = (rows.shape[1], len(kept))
         if len(kept) < rows.shape[1]:
-            graph = _reduced(graph, stage.name, kept, mix)
+            graph = _reduced(graph, name, kept, mix)
     return Fewer(graph=graph, channels=channels)
 
 
@@ -74,7 +76,8 @@ def _activations(graph: Graph, name: str, x: torch.Tensor) -> FloatArray:
     """Rows of channels [samples and places, channels]."""
     for stage, values in each_value(graph, x.reshape(len(x), *graph.input_shape)):
         if stage.name == name:
-            rows: FloatArray = values.flatten(2).movedim(1, -1).reshape(-1, values.shape[1]).numpy()
+            by_place = values.reshape(*values.shape[:2], -1).movedim(1, -1)
+            rows: FloatArray = by_place.reshape(-1, values.shape[1]).numpy()
             return rows[:: -(-len(rows) // MOST_ROWS)]
     raise AssertionError(name)  # it is a stage of the graph
 
@@ -88,7 +91,7 @@ def _kept(rows: FloatArray, share: float) -> tuple[list[int], FloatArray]:
     _, pivots = qr(centred, mode="r", pivoting=True)
     kept = sorted(int(each) for each in pivots[:count])
     basis = np.column_stack([np.ones(len(rows)), rows[:, kept]])
-    mix: FloatArray = np.linalg.lstsq(basis, rows, rcond=None)[0]
+    mix = np.linalg.lstsq(basis, rows, rcond=None)[0].astype(np.float64)
     mix[:, kept] = 0
     mix[1 + np.arange(count), kept] = 1  # exactly
     return kept, mix
@@ -99,9 +102,9 @@ def _reduced(graph: Graph, name: str, kept: list[int], mix: FloatArray) -> Graph
     for node in graph.stages:
         if isinstance(node, Stage):
             if node.name == name:
-                node = _narrower(node, kept)  # noqa: PLW2901
+                node = _narrower(node, kept)
             elif name in node.sources:
-                node = _rewired(node, graph, name, mix)  # noqa: PLW2901
+                node = _rewired(node, graph, name, mix)
         made.append(node)
     return Graph(input_shape=graph.input_shape, stages=tuple(made))
 
@@ -156,9 +159,11 @@ def _rewired(stage: Stage, graph: Graph, name: str, mix: FloatArray) -> Stage:
         else:
             left = np.einsum("co...,kc->ko...", weight, mix[1:])
             constant = np.zeros(stage.shape[0])  # it differs by place; training finds it
-        gain = branch.gain * (1 if branch.pool is None else np.prod(branch.pool.kernel))
+        constant = constant * branch.gain
+        if branch.pool is not None:
+            constant = constant * prod(branch.pool.kernel)
         if branch.norm is not None:
-            gain = gain * branch.norm.gain
-        bias += np.repeat(constant * gain, bias.size // stage.shape[0]).reshape(bias.shape)
+            constant = constant * branch.norm.gain
+        bias += np.repeat(constant, bias.size // stage.shape[0]).reshape(bias.shape)
         branches.append(replace(branch, weight=left))
     return replace(stage, branches=tuple(branches), bias=bias)

@@ -74,6 +74,8 @@ class ConvertConfig:
         ``prune_lanes``. They stay 0 in training.
     prune_lanes : lanes that all keep equally many weights of each input; layers of no more outputs
         are left as they are. Hardware of so many lanes then has the fewest sparse rows.
+    variance : share of it that the channels keep which are left, of method ``st-pruning``; None is
+        0.999.
     name : the network's name.
     """
 
@@ -89,6 +91,7 @@ class ConvertConfig:
     max_pool: MaxPool = MaxPool.EXACT
     prune: float = 0.0
     prune_lanes: int = 16
+    variance: float | None = None
     name: str = "network"
 
     def __post_init__(self) -> None:
@@ -175,6 +178,8 @@ class ConvertConfig:
                 fixed["max_pool"] = MaxPool.EXACT  # an OR may have passed on what is taken back
         if not method.bursts:
             fixed["spike_bits"] = None
+        if not method.pruned:
+            fixed["variance"] = None
         for name, usual in fixed.items():
             _require(
                 getattr(self, name) == usual,
@@ -182,6 +187,9 @@ class ConvertConfig:
                 getattr(self, name),
                 name,
             )
+        if self.variance is not None:
+            share = _number(self.variance, "variance")
+            _require(0 < share <= 1, "must be above 0 and at most 1", share, "variance")
         if self.spike_bits is not None:
             bits = _whole(self.spike_bits, "spike_bits")
             _require(

@@ -96,7 +96,7 @@ def _same_choices(module: QatNetwork, config: ConvertConfig | None) -> ConvertCo
     if config is None:
         return module.config
     made = module.config
-    for field in ("method", "weight_bits", "levels", "spike_bits", "input_levels"):
+    for field in ("method", "weight_bits", "levels", "spike_bits", "input_levels", "variance"):
         if getattr(config, field) != getattr(made, field):
             raise ConfigurationError(
                 f"must be {getattr(made, field)}, as the module was prepared",

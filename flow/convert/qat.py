@@ -12,6 +12,7 @@ from spikewright.flow.convert.calibrate import (
     measure,
 )
 from spikewright.flow.convert.code import Code, Cut, Levels
+from spikewright.flow.convert.components import SHARE, without_redundant_channels
 from spikewright.flow.convert.config import ConvertConfig
 from spikewright.flow.convert.equalise import equalised
 from spikewright.flow.convert.geometry import plane
@@ -145,6 +146,9 @@ def prepare(
     x = check_calibration(calibration)
     graph = module if isinstance(module, Graph) else import_module(module, tuple(x.shape[1:]))
     _check_norms(graph)
+    if config.chosen.pruned:
+        share = SHARE if config.variance is None else config.variance
+        graph = without_redundant_channels(graph, x, share).graph
     masks: Mapping[str, Mask] = {}
     if config.prune:
         pruned = prune(graph, share=config.prune, lanes=config.prune_lanes)
