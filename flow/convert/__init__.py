@@ -3,6 +3,7 @@
 from spikewright.flow.convert.code import Code
 from spikewright.flow.convert.config import ConvertConfig, MaxPool, TrainConfig
 from spikewright.flow.convert.layers import QatRelay, QatStage
+from spikewright.flow.convert.objective import CrossEntropy, Objective, SquaredError
 from spikewright.flow.convert.pipeline import Conversion, convert
 from spikewright.flow.convert.prune import pruned_figures
 from spikewright.flow.convert.qat import QatNetwork, prepare
@@ -14,14 +15,17 @@ __all__ = [
     "Code",
     "Conversion",
     "ConvertConfig",
+    "CrossEntropy",
     "Epoch",
     "MaxPool",
+    "Objective",
     "Progress",
     "QatNetwork",
     "QatRelay",
     "QatStage",
     "QuantisedReLU",
     "Reference",
+    "SquaredError",
     "TrainConfig",
     "code_of",
     "convert",
