@@ -1,7 +1,7 @@
 """The best of all states that a module was in while it was trained."""
 
 import copy
-from math import inf, isfinite
+from math import inf
 
 import torch
 from torch import Tensor
@@ -31,33 +31,36 @@ class Best:
         at = torch.arange(count) * len(x) // count
         self.module, self.objective = module, objective
         self.x, self.y, self.batch = x[at], y[at], batch
-        self.start = self.loss()
-        self.least = self.start if isfinite(self.start) else inf
+        self.least = self.loss()
+        self.worst = max(DIVERGED * self.least, self.loss(of_zeros=True))
         self.epoch = 0
         self.state = copy.deepcopy(module.state_dict())
 
     @torch.no_grad()
-    def loss(self) -> float:
-        """Of the module as it is, in evaluation mode."""
+    def loss(self, *, of_zeros: bool = False) -> float:
+        """Of the module as it is, in evaluation mode; or of outputs that are 0."""
         was = self.module.training
         self.module.eval()
         total = 0.0
         for start in range(0, len(self.x), self.batch):
             x, y = self.x[start : start + self.batch], self.y[start : start + self.batch]
-            total += float(self.objective.loss(self.module(x), y)) * len(x)
+            outputs = self.module(x)
+            outputs = torch.zeros_like(outputs) if of_zeros else outputs
+            total += float(self.objective.loss(outputs, y)) * len(x)
         self.module.train(was)
         return total / len(self.x)
 
     def diverges(self, epoch: int, *, finite: bool) -> bool:
-        """Judge it after an epoch; whether a loss was not ``finite``, or twice that of the start.
+        """Judge it after an epoch, and keep it where no state was better.
 
-        Where no state was better, it is kept.
+        It diverges where a loss was not ``finite``, or the loss is above twice that of the start
+        and above that of outputs that are 0.
         """
         loss = self.loss() if finite else inf
         if loss < self.least:
             self.least, self.epoch = loss, epoch
             self.state = copy.deepcopy(self.module.state_dict())
-        return not isfinite(loss) or loss > DIVERGED * self.start
+        return not loss <= self.worst
 
     def restore(self) -> None:
         """Put the module into the best state."""

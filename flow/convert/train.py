@@ -32,7 +32,8 @@ class Epoch:
 
     ``accuracy`` is the objective's score: of values R2. Where the best state is kept, ``best`` is
     the epoch after which it was found so far, 0 before the first; ``diverged``: training ended here
-    because the loss was no number any more, or more than twice that before training.
+    because the loss was no number any more, or more than twice that before training and than that
+    of outputs that are 0.
     """
 
     phase: str

@@ -49,8 +49,8 @@ def tune(
 ) -> Tuned:
     """Train ``module`` in place on integers ``x``; it is left in the best state that it had.
 
-    A run that diverges, whose loss is no number any more or twice that at the start, is stopped,
-    and a warning says so and which state is kept.
+    A run that diverges is stopped, and a warning says so and which state is kept: the loss is no
+    number any more, or more than twice that at the start and than that of outputs that are 0.
 
     Parameters
     ----------
