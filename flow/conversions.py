@@ -12,12 +12,11 @@ from typing import Any
 import nir
 import torch
 
+from spikewright.flow.apply_method import apply_method, check_training
 from spikewright.flow.convert import (
     ConvertConfig,
     Epoch,
     TrainConfig,
-    apply_method,
-    check_training,
     pruned_figures,
 )
 from spikewright.flow.frameworks import import_spiking

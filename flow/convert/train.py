@@ -4,13 +4,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import cos, pi, prod
+from math import cos, isfinite, pi, prod
 from typing import Protocol, runtime_checkable
 
 import torch
 
 from spikewright.flow.convert.augment import augmented
+from spikewright.flow.convert.best import Best
 from spikewright.flow.convert.config import TrainConfig
+from spikewright.flow.convert.objective import CrossEntropy, Objective
 from spikewright.golden.errors import ConfigurationError
 
 __all__ = ["Active", "Epoch", "Progress", "train"]
@@ -26,7 +28,13 @@ class Active(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """One epoch done: mean loss, accuracy on the (augmented) training data, mean hidden level."""
+    """One epoch done: mean loss, accuracy on the (augmented) training data, mean hidden level.
+
+    ``accuracy`` is the objective's score: of values R2. Where the best state is kept, ``best`` is
+    the epoch after which it was found so far, 0 before the first; ``diverged``: training ended here
+    because the loss was no number any more, or more than twice that before training and than that
+    of outputs that are 0.
+    """
 
     phase: str
     epoch: int
@@ -35,6 +43,8 @@ class Epoch:
     accuracy: float
     activity: float
     seconds: float
+    best: int | None = None
+    diverged: bool = False
 
 
 Progress = Callable[[Epoch], None]
@@ -49,11 +59,15 @@ def train(
     *,
     seed: int = 0,
     phase: str = "training",
+    objective: Objective | None = None,
+    keep_best: bool = False,
 ) -> tuple[Epoch, ...]:
     """Train ``module`` in place on samples ``x`` and labels ``y``; it is left in evaluation mode.
 
-    ``y`` is [N] for logits [N, classes], or [N, ...] with a label for every position of logits
-    [N, classes, *space].
+    ``y`` is what the ``objective`` takes: without one [N] for logits [N, classes], or [N, ...] with
+    a label for every position of logits [N, classes, *space]. With ``keep_best`` the module is left
+    as it was, before or after an epoch, when its loss on samples spread over ``x`` was least, and
+    training ends where it diverges.
 
     The same seed gives the same result on the same machine: threads are fixed, every random number
     is drawn after one seed, and the caller's generator is left as it was.
@@ -61,16 +75,17 @@ def train(
     _check(x, y, config)
     history = []
     active = module if isinstance(module, Active) else None
+    objective = CrossEntropy(smoothing=config.smoothing) if objective is None else objective
     with _reproducible(seed, config.threads):
         optimiser = torch.optim.Adam(
             module.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         n_batches = max(1, len(x) // config.batch)
         module.train()
+        best = Best(module, objective, x, y, batch=config.batch) if keep_best else None
         for epoch in range(config.epochs):
             start = time.perf_counter()
-            loss_sum = activity_sum = 0.0
-            right = seen = 0
+            loss_sum = activity_sum = right = seen = 0.0
             order = torch.randperm(len(x))
             samples = augmented(x, config)
             for index in range(n_batches):
@@ -78,12 +93,11 @@ def train(
                 for group in optimiser.param_groups:
                     group["lr"] = config.learning_rate * 0.5 * (1 + cos(pi * done))
                 chosen = order[index * config.batch : (index + 1) * config.batch]
-                logits = module(samples[chosen])
-                labels = _placed(y[chosen], logits)
-                loss = torch.nn.functional.cross_entropy(
-                    logits, labels, label_smoothing=config.smoothing
-                )
+                outputs = module(samples[chosen])
+                loss = objective.loss(outputs, y[chosen])
                 loss_sum += float(loss.detach())
+                if best is not None and not isfinite(loss_sum):
+                    break
                 if active is not None:
                     activity = active.activity()
                     loss = loss + config.sparsity * activity
@@ -91,20 +105,27 @@ def train(
                 optimiser.zero_grad(set_to_none=True)
                 torch.autograd.backward([loss])
                 optimiser.step()
-                right += int((logits.argmax(1) == labels).sum())
-                seen += labels.numel()
+                reached = objective.score(outputs.detach(), y[chosen])
+                right, seen = right + reached[0], seen + reached[1]
+            diverged = best is not None and best.diverges(epoch + 1, finite=isfinite(loss_sum))
             record = Epoch(
                 phase=phase,
                 epoch=epoch + 1,
                 epochs=config.epochs,
                 loss=loss_sum / n_batches,
-                accuracy=right / seen,
+                accuracy=right / seen if seen else 0.0,
                 activity=activity_sum / n_batches,
                 seconds=time.perf_counter() - start,
+                best=None if best is None else best.epoch,
+                diverged=diverged,
             )
             history.append(record)
             if progress is not None:
                 progress(record)
+            if diverged:
+                break
+        if best is not None:
+            best.restore()
         module.eval()
     return tuple(history)
 
@@ -119,17 +140,6 @@ def _reproducible(seed: int, threads: int) -> Iterator[None]:
             yield
         finally:
             torch.set_num_threads(before)
-
-
-def _placed(labels: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-    """Labels in the shape of the logits' positions."""
-    if labels[0].numel() != logits[0, 0].numel():
-        raise ConfigurationError(
-            f"a sample must have {logits[0, 0].numel()} labels, one for each position",
-            found=str(labels[0].numel()),
-            where="training data",
-        )
-    return labels.reshape(len(labels), *logits.shape[2:])
 
 
 def _check(x: torch.Tensor, y: torch.Tensor, config: TrainConfig) -> None:

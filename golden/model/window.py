@@ -8,6 +8,7 @@ matrix product over the patches.
 """
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 
 import torch
@@ -164,6 +165,12 @@ class WindowSynapses:
             return weights
         grouped = weights.view(self.groups, -1, *weights.shape[1:]).transpose(1, 2)
         return grouped.flatten(0, 1).flip(2, 3).contiguous()
+
+    def weighing(self, weights: Tensor) -> "WindowSynapses":
+        """The same with other weights, as an operator has them; they may carry a gradient."""
+        other = copy(self)
+        other.weights = self._spread(weights * self.scale).to(self.arithmetic.dtype)
+        return other
 
     def begin(self) -> "WindowSynapses":
         """Itself."""

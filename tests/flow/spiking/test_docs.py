@@ -7,6 +7,8 @@ import runpy
 import pytest
 
 from spikewright.flow.cli.main import main
+from spikewright.flow.project import Project
+from spikewright.golden.spec import load
 
 
 @pytest.fixture
@@ -34,17 +36,19 @@ def summary(tmp_path):
 
 
 def test_a_spiking_network(page, tmp_path, monkeypatch):
-    code, _ = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    code, on, _ = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (commands,) = re.findall(r"```\n(spikewright .*?)```", page, re.DOTALL)
     run(code, tmp_path, monkeypatch)
     for line in commands.splitlines()[:-1]:  # a build takes its time, and is tested elsewhere
         command(line, monkeypatch)
     assert summary(tmp_path)["accuracy"]["stepwise"]["20"] > 0.95
     assert summary(tmp_path)["cosim"]["mismatches"] == 0
+    run(on, tmp_path, monkeypatch)
+    assert load("tuned.safetensors").unlike(Project(tmp_path / "p").network)  # a leak moved
 
 
 def test_a_quantised_recurrent_network(page, tmp_path, monkeypatch):
-    _, code = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    *_, code = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     run(code, tmp_path, monkeypatch)
     for line in re.findall(r"`(spikewright evaluate p|generate p|cosim p --samples 20)`", page)[:3]:
         command(f"spikewright {line.removeprefix('spikewright ')}", monkeypatch)

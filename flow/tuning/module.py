@@ -1,0 +1,457 @@
+"""An integer network to be trained on: exactly the golden model's integers, with gradients."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from spikewright.flow.tuning.shadows import Leaks
+from spikewright.flow.tuning.somas import Neurons, Numbers, Surrogate
+from spikewright.flow.tuning.synapses import Charge, Synapses
+from spikewright.golden.errors import ConfigurationError, UnsupportedError
+from spikewright.golden.model.arithmetic import FLOAT32_END, rounds_products
+from spikewright.golden.model.encode import check_inputs, check_steps, encode
+from spikewright.golden.spec import (
+    Connection,
+    Decision,
+    Dense,
+    Encoding,
+    Fire,
+    Input,
+    IntArray,
+    Mode,
+    Network,
+    Population,
+    ReadoutKind,
+    Window,
+)
+
+__all__ = ["Ran", "Trainable"]
+
+SLOPE = 4.0
+"""Of the fast sigmoid that is the surrogate where no other is given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """A run: floats that hold integers.
+
+    ``values`` as ``golden.model.Result`` has them: [N, n], of a stream [N, steps, n]. ``levels``
+    [steps, N, n] of every population, by name.
+    """
+
+    values: Tensor
+    levels: dict[str, Tensor]
+
+
+class Trainable(torch.nn.Module):
+    """An integer network that runs stepwise, whose integers are trained by their gradients.
+
+    ``forward`` takes integers [N, n], or [N, steps, n] of ``events`` (by name where there are
+    several inputs), and gives what the readout reads, exactly as the golden model does: [N, n], or
+    [N, channels, *space] of several positions, or [N, steps, n] of a stream. ``network()`` is the
+    integer network as it stands.
+
+    Weights are reals from -1 to 1 of their largest code, rounded straight-through; a spike has the
+    derivative of the surrogate (surrogate gradients: Neftci, Mostafa and Zenke, IEEE Signal
+    Processing Magazine 2019), as ``flow.tuning.somas`` says.
+
+    Parameters
+    ----------
+    network : to begin with; connections dense, window, identity, and delta of a maximum or a clip.
+    surrogate : of ``snntorch.surrogate``, or like them: 1 where its argument is above 0, else 0.
+        Default: a fast sigmoid of slope 4.
+    weights, thresholds, biases, initial : whether weights, thresholds (with reset amounts), biases
+        and initial membranes are trained.
+    leaks : what of the leaks is.
+    frozen : connections, each as (source, target), whose weights stay as they are.
+    keep_zeros : whether weights of 0, which are no synapses, stay 0.
+    steps : T of inputs that are no events; default: ``max_steps``.
+
+    Raises
+    ------
+    UnsupportedError
+        If the network does not run stepwise, filters what it reads, or has another connection.
+    ConfigurationError
+        If nothing is trained, a frozen connection does not exist, the surrogate is no step, or
+        steps are more than widths are proven for.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        surrogate: Surrogate | None = None,
+        weights: bool = True,
+        thresholds: bool = False,
+        biases: bool = False,
+        initial: bool = False,
+        leaks: Leaks = Leaks.FIXED,
+        frozen: Collection[tuple[str, str]] = (),
+        keep_zeros: bool = False,
+        steps: int | None = None,
+    ) -> None:
+        super().__init__()
+        _check(network, frozen)
+        self.source = network
+        self.steps = steps
+        if steps is not None:
+            check_steps(network, Mode.STEPWISE, steps, set())
+        surrogate = _default() if surrogate is None else surrogate
+        _check_surrogate(surrogate)
+        self.synapses = torch.nn.ModuleList(
+            Synapses(
+                network,
+                each,
+                trains=weights and (each.source, each.target) not in frozen,
+                keep_zeros=keep_zeros,
+            )
+            for each in network.connections
+        )
+        self.order = network.order()
+        self.neurons = torch.nn.ModuleDict(
+            {
+                f"of_{each.name}".replace(".", "_"): Neurons(
+                    each,
+                    surrogate,
+                    unit=_unit(network, each),
+                    thresholds=thresholds,
+                    biases=biases,
+                    initial=initial,
+                    leaks=Leaks(leaks),
+                )
+                for each in self.order
+            }
+        )
+        if not any(True for _ in self.parameters()):
+            raise ConfigurationError(
+                "something must be trained",
+                found="nothing",
+                where=f"network {network.name!r}",
+                action="ask for weights, thresholds, biases, initial or leaks",
+            )
+        self._activity = torch.zeros(())
+
+    def forward(self, inputs: Tensor | Mapping[str, Tensor]) -> Tensor:
+        """What the readout reads."""
+        ran = self.run(inputs)
+        hidden = [
+            each.abs().mean()
+            for name, each in ran.levels.items()
+            if name != self.source.readout.population
+        ]
+        self._activity = torch.stack(hidden).mean() if hidden else torch.zeros(())
+        population = self.source.population(self.source.readout.population)
+        if population.positions == 1 or self.source.readout.kind is ReadoutKind.STREAM:
+            return ran.values
+        return ran.values.view(-1, *population.shape)
+
+    def activity(self) -> Tensor:
+        """Mean over hidden populations of the level of a neuron in a step of the last batch."""
+        return self._activity
+
+    def run(self, inputs: Tensor | Mapping[str, Tensor]) -> Ran:
+        """What is read, and every level of every population."""
+        values = check_inputs(self.source, _whole(self.source, inputs), self._device)
+        events = [each.name for each in self.source.inputs if each.encoding is Encoding.EVENTS]
+        steps = check_steps(
+            self.source, Mode.STEPWISE, self.steps, {values[name].shape[1] for name in events}
+        )
+        assert steps is not None  # stepwise has a number
+        with torch.autocast(self._device.type, enabled=False):  # it would round
+            return _Run(self, values, steps).ran()
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def network(self) -> Network:
+        """The integer network as it stands; the golden model of it gives what ``forward`` gives.
+
+        Raises
+        ------
+        RangeError
+            If a register of it would need more than hardware offers.
+        """
+        connections: list[Connection] = []
+        for connection, synapses in zip(self.source.connections, self.synapses, strict=True):
+            assert isinstance(synapses, Synapses)
+            weights = synapses.integers()
+            operator = connection.operator
+            if weights is not None and isinstance(operator, Dense | Window):
+                connection = replace(connection, operator=replace(operator, weights=weights))
+            connections.append(connection)
+        now = {each.population.name: each.rule() for each in self.all_neurons()}
+        return replace(
+            self.source,
+            populations=tuple(
+                replace(each, soma=now[each.name]) for each in self.source.populations
+            ),
+            connections=tuple(connections),
+        )
+
+    def all_neurons(self) -> list[Neurons]:
+        """Of every population, each after all that it hears without delay."""
+        return [each for each in self.neurons.values() if isinstance(each, Neurons)]
+
+
+@dataclass(kw_only=True)
+class _Layer:
+    """A population in one run, and what comes into it."""
+
+    name: str
+    neurons: Neurons
+    numbers: Numbers
+    branches: list[tuple[Connection, Synapses, Charge]]
+
+
+class _Run:
+    """One batch through the network.
+
+    Inputs whose spikes all come in the first step, or in every step alike, are multiplied once.
+    """
+
+    def __init__(self, module: Trainable, values: dict[str, Tensor], steps: int) -> None:
+        self.module, self.network, self.steps = module, module.source, steps
+        self.batch = len(next(iter(values.values())))
+        made = module.synapses
+        pairs = [
+            (connection, synapses)
+            for connection, synapses in zip(self.network.connections, made, strict=True)
+            if isinstance(synapses, Synapses)
+        ]
+        codes = [None if each.weights is None else each.weights() for _, each in pairs]
+        dtype = self._type(pairs, codes)
+        most = _magnitudes(self.network)
+        charges = [
+            each.charge(code, dtype, steps, most[connection.source])
+            for (connection, each), code in zip(pairs, codes, strict=True)
+        ]
+        self.layers = [
+            _Layer(
+                name=neurons.population.name,
+                neurons=neurons,
+                numbers=neurons.numbers(dtype),
+                branches=[
+                    (connection, synapses, charge)
+                    for (connection, synapses), charge in zip(pairs, charges, strict=True)
+                    if connection.target == neurons.population.name
+                ],
+            )
+            for neurons in module.all_neurons()
+        ]
+        # Levels [1, N, n] of the first step or of every step, or [steps, N, n].
+        self.sent = {
+            each.name: _encoded(each, values[each.name], steps).to(dtype)
+            for each in self.network.inputs
+        }
+        self.once = {each.name for each in self.network.inputs if _comes_once(each)}
+        self.levels: dict[str, Tensor] = {}
+
+    def _type(
+        self, pairs: list[tuple[Connection, Synapses]], codes: list[Tensor | None]
+    ) -> torch.dtype:
+        """float32 where it holds every sum that there can be, with two bits to spare."""
+        if rounds_products():
+            return torch.float64
+        most = _magnitudes(self.network)
+        largest = 0.0
+        for neurons in self.module.all_neurons():
+            charge = sum(
+                synapses.gain(code, self.steps) * most[connection.source]
+                for (connection, synapses), code in zip(pairs, codes, strict=True)
+                if connection.target == neurons.population.name
+            )
+            with torch.no_grad():
+                numbers = neurons.numbers(torch.float64)
+            largest = max(largest, charge, neurons.largest(numbers, charge, self.steps))
+        return torch.float32 if 4 * largest < FLOAT32_END else torch.float64
+
+    def ran(self) -> Ran:
+        """All steps: those who hear nothing of the past go ahead, the others go on together."""
+        network = self.network
+        states = {each.name: each.neurons.begin(each.numbers, self.batch) for each in self.layers}
+        read = network.readout.population
+        membranes: list[Tensor] = []
+        together: list[_Layer] = []
+        for layer in self.layers:
+            if not self._goes_ahead(layer):
+                together.append(layer)
+                continue
+            charges = self._charges(layer)
+            state, levels = states[layer.name], []
+            for step in range(self.steps):
+                layer.neurons.step(layer.numbers, state, charges[step])
+                levels.append(state.level)
+                if layer.name == read:
+                    membranes.append(state.v)
+            self.sent[layer.name] = self.levels[layer.name] = torch.stack(levels)
+        found: dict[str, list[Tensor]] = {each.name: [] for each in together}
+        now: dict[str, Tensor | None] = {}
+        for step in range(self.steps if together else 0):
+            before, now = now, {name: self._at(name, step) for name in self.sent}
+            for layer in together:
+                state = states[layer.name]
+                layer.neurons.step(layer.numbers, state, _summed(layer, now, before))
+                now[layer.name] = state.level
+                found[layer.name].append(state.level)
+                if layer.name == read:
+                    membranes.append(state.v)
+        self.levels |= {name: torch.stack(each) for name, each in found.items()}
+        return Ran(values=self._values(membranes), levels=self.levels)
+
+    def _goes_ahead(self, layer: _Layer) -> bool:
+        return all(
+            not connection.delay and connection.source in self.sent and not synapses.streams
+            for connection, synapses, _ in layer.branches
+        )
+
+    def _charges(self, layer: _Layer) -> list[Tensor | None]:
+        """What comes in in every step, from all levels that were sent."""
+        found: list[Tensor | None] = [None] * self.steps
+        for connection, _, charge in layer.branches:
+            levels = self.sent[connection.source]
+            parts = charge(levels.flatten(0, 1)).view(len(levels), self.batch, -1)
+            each = parts.unbind() if len(levels) == self.steps else (parts[0],) * self.steps
+            last = 1 if connection.source in self.once else self.steps
+            for step in range(last):
+                before = found[step]
+                found[step] = each[step] if before is None else before + each[step]
+        return found
+
+    def _at(self, name: str, step: int) -> Tensor | None:
+        """The levels that an input, or one who went ahead, sends in a step."""
+        levels = self.sent[name]
+        if len(levels) == self.steps:
+            return levels[step]
+        return None if name in self.once and step else levels[0]
+
+    def _values(self, membranes: list[Tensor]) -> Tensor:
+        readout = self.network.readout
+        levels = self.levels[readout.population]
+        match readout.kind:
+            case ReadoutKind.MEMBRANE:
+                return membranes[-1]
+            case ReadoutKind.COUNT:
+                return levels.sum(dim=0)
+            case ReadoutKind.MAXIMUM:
+                return torch.stack(membranes).amax(dim=0)
+            case ReadoutKind.FIRST_SPIKE:
+                silent = 1 - levels.abs().clamp(max=1)
+                return self.steps - silent.cumprod(dim=0).sum(dim=0)
+            case ReadoutKind.STREAM:
+                fires = self.network.population(readout.population).soma.fire is not Fire.NONE
+                return (levels if fires else torch.stack(membranes)).transpose(0, 1)
+
+
+def _summed(
+    layer: _Layer, now: Mapping[str, Tensor | None], before: Mapping[str, Tensor | None]
+) -> Tensor | None:
+    """What comes in in one step; delays read ``before``."""
+    found: Tensor | None = None
+    for connection, _, charge in layer.branches:
+        levels = (before if connection.delay else now).get(connection.source)
+        if levels is not None:
+            part = charge(levels)
+            found = part if found is None else found + part
+    return found
+
+
+def _comes_once(source: Input) -> bool:
+    return source.encoding in (Encoding.ONCE, Encoding.THRESHOLD)
+
+
+def _encoded(source: Input, values: Tensor, steps: int) -> Tensor:
+    """Payloads [steps, N, n], or [1, N, n] where one step says it."""
+    if source.encoding is Encoding.CONSTANT or _comes_once(source):
+        return encode(source, values, 1)
+    return encode(source, values, steps)
+
+
+def _magnitudes(network: Network) -> dict[str, float]:
+    """The largest level that each input and population can send."""
+    found = {each.name: max(map(abs, each.payloads)) for each in network.inputs}
+    found |= {each.name: max(map(abs, each.soma.levels)) for each in network.populations}
+    return {name: float(each) for name, each in found.items()}
+
+
+def _unit(network: Network, population: Population) -> float:
+    """What a bias of 1 counts: the threshold, or without one the largest weight there can be."""
+    if population.soma.fire is not Fire.NONE:
+        return float(population.soma.threshold.mean())
+    units = [1.0]
+    for connection in network.sources(population.name):
+        operator = connection.operator
+        bits = getattr(operator, "weight_bits", 1)
+        units.append(float((1 << (bits - 1)) << getattr(operator, "shift", 0)))
+    return max(units)
+
+
+def _whole(
+    network: Network, inputs: Tensor | Mapping[str, Tensor]
+) -> Tensor | dict[str, Tensor | IntArray]:
+    """Floats that hold integers as integers, and samples of any shape as the contract has them."""
+    if not isinstance(inputs, Mapping):
+        inputs = {each.name: inputs for each in network.inputs[:1]}
+    found: dict[str, Tensor | IntArray] = {}
+    for name, values in inputs.items():
+        source = next((each for each in network.inputs if each.name == name), None)
+        if source is not None and values.ndim > 1:
+            values = values.flatten(2 if source.encoding is Encoding.EVENTS else 1)
+        if values.is_floating_point():
+            bad = values != values.round()
+            if bool(bad.any()):
+                raise ConfigurationError(
+                    "inputs must be whole numbers",
+                    found=f"{float(values[bad][0]):g}",
+                    where=f"input {name!r}",
+                    action="quantise them first: clip(floor(value / step + 0.5), low, high)",
+                )
+            values = values.long()
+        found[name] = values
+    return found
+
+
+def _check(network: Network, frozen: Collection[tuple[str, str]]) -> None:
+    where = f"network {network.name!r}"
+    if Mode.STEPWISE not in network.modes:
+        raise UnsupportedError(
+            "a network that is trained in time must run stepwise",
+            found=", ".join(network.modes),
+            where=where,
+        )
+    if network.readout.decision is Decision.FILTER:
+        raise UnsupportedError(
+            "a network that is trained must be read without a filter",
+            found=f"{len(network.readout.biquads)} biquads",
+            where=where,
+            action="train the stream, and add the filter to what comes out",
+        )
+    there = {(each.source, each.target) for each in network.connections}
+    for pair in frozen:
+        if tuple(pair) not in there:
+            raise ConfigurationError(
+                "what is frozen must be connections of the network, each as (source, target)",
+                found=repr(pair),
+                where=where,
+            )
+
+
+def _check_surrogate(surrogate: Callable[[Tensor], Tensor]) -> None:
+    probe = torch.tensor([-1.0, -0.125, 0.125, 1.0])
+    found = surrogate(probe).detach()
+    if found.shape != probe.shape or found.tolist() != [0, 0, 1, 1]:
+        raise ConfigurationError(
+            "a surrogate must be 1 above 0 and 0 below, whatever its derivative",
+            found=f"{found.tolist()} at {probe.tolist()}",
+            where="surrogate",
+            action="take one of snntorch.surrogate",
+        )
+
+
+def _default() -> Surrogate:
+    from snntorch import surrogate
+
+    found: Surrogate = surrogate.fast_sigmoid(slope=SLOPE)
+    return found
