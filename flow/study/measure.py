@@ -32,7 +32,9 @@ def measure(
     hidden = [each for each in network.populations if each.soma.fire is not Fire.NONE]
     right = spikes = 0
     read = []
-    for part, labels in zip(values.split(BATCH), data.y_test.split(BATCH), strict=True):
+    for part, labels in zip(
+        torch.split(values, BATCH), torch.split(data.y_test, BATCH), strict=True
+    ):
         found = model.run(part, mode=mode, steps=steps)
         assert found.labels is not None  # a converted network decides
         right += int((found.labels.reshape(labels.shape) == labels).sum())

@@ -54,14 +54,18 @@ def _trained(
 
 @torch.no_grad()
 def _quantised_accuracy(conversion: Conversion, data: Dataset) -> float:
-    found = torch.cat([conversion.quantised(part).argmax(1) for part in data.x_test.split(1000)])
+    found = torch.cat(
+        [conversion.quantised(part).argmax(1) for part in torch.split(data.x_test, 1000)]
+    )
     return 100 * float((found == data.y_test).float().mean())
 
 
 @torch.no_grad()
 def _agreement(conversion: Conversion, values: torch.Tensor, data: Dataset) -> float:
     """Percent of the labels that are those of the quantised network."""
-    wanted = torch.cat([conversion.quantised(part).argmax(1) for part in data.x_test.split(1000)])
+    wanted = torch.cat(
+        [conversion.quantised(part).argmax(1) for part in torch.split(data.x_test, 1000)]
+    )
     return 100 * float((values.argmax(1) == wanted).float().mean())
 
 
