@@ -97,19 +97,19 @@ def test_neuron_norm():
 
 
 def test_dnisnm():
-    # Of (1, 2) h = (1, 8), and g = 12 - 24 + 24 = 12; of (3, 2) h = (3, 12), g = 24. With T = 2 the
-    # activations, in spikes: h0 2/3 and 2, h1 4/3 and 2, g 1 and 2. What is sent has the mean of
-    # them where as little is rounded up as down: (floor(2/3 + v0) + 2) / 2 is nearest to 4/3 with
-    # the first of them 1, from v0 = 3/8 (6/16 > 1/3) on; of h1 (floor(4/3 + v0) + 2) / 2 is nearest
-    # to 5/3 with 1, up to v0 = 10/16 (< 2/3); g is exact below 1. All have 1/2 among them.
-    data = torch.tensor([[1.0, 2.0], [3.0, 2.0]]).repeat(20, 1)
-    choices = {"weight_bits": 3, "input_levels": 3, "fraction_bits": 0}
+    # Of (3, 1) h = (0, 9), g = 12 * 0 - 3 * 9 + 24 < 0; of (2, 2) h = (2, 10), g = 24 - 30 + 24;
+    # of (3, 2) h = (3, 12), g = 24. With T = 2 the activations, in spikes: h0 0, 4/3, 2, in all
+    # 10/3; h1 3/2, 5/3, 2, in all 31/6; g 0, 3/2, 2, in all 7/2. What floors of them and v0 leave is
+    # h0 3 up to v0 = 10/16, and one more from 11/16 on; h1 4 up to 5/16, 5 from 6/16 on, 6 from 1/2
+    # on; g 3 below 1/2 and 4 from there on. Nearest: h0 3, by 1/2; h1 5, by 6/16 and 7/16, of which
+    # the latter is nearer to a half; g both are as near, by 1/2.
+    data = torch.tensor([[3.0, 1.0], [2.0, 2.0], [3.0, 2.0]]).repeat(20, 1)
+    choices = {"weight_bits": 3, "input_levels": 3, "fraction_bits": 3}
     config = ConvertConfig(method="dnisnm", levels=2, **choices)
     conversion = convert(tiny((12.0, -3.0)), data, config)
-    assert thresholds(conversion) == [[3, 12], [2]]
-    assert thresholds(conversion, "threshold_negative") == [[3, 12], [2]]
-    # floor(3 / 2), 12 / 2, 2 / 2
-    assert thresholds(conversion, "initial_v") == [[1, 6], [1]]
+    assert thresholds(conversion) == [[24, 96], [16]]
+    assert thresholds(conversion, "threshold_negative") == [[24, 96], [16]]
+    assert thresholds(conversion, "initial_v") == [[12, 42], [8]]  # 96 * 7 / 16
 
 
 @pytest.mark.parametrize("method", ["qcfs", "mice"])
@@ -187,17 +187,28 @@ def test_dsr_is_half_a_threshold_first_bit_for_bit():
 def test_dsr_lif():
     conversion = converted("dsr-lif", 8)
     check_repeats(conversion)
-    # beta = 3/4; in place of x / 4 thresholds of 4 times as much. Fires at 0.3 of 48 and of 8.
-    assert thresholds(conversion, "reset_amount") == [[48, 48], [8]]
-    assert thresholds(conversion) == [[14, 14], [2]]  # 14.4 and 2.4
+    # beta = 3/4. Fires at 0.3 of 12 and of 2, and a spike takes all of them.
+    assert thresholds(conversion, "reset_amount") == [[12, 12], [2]]
+    assert thresholds(conversion) == [[4, 4], [1]]  # 3.6 and 0.6
     assert all(soma.leak_v == Leak(multiplier=3, shift=2) for soma in somas(conversion))
     assert thresholds(conversion, "initial_v") == [[0, 0], [0]]
-    # (0, 3): h0 gets 3: 3; 2 + 3; 3 + 3; 4 + 3 (floors of 3/4 of what was before).
-    # h1 gets 9: 9; 6 + 9 = 15 -> 15 - 48 = -33; -25 + 9 = -16; -12 + 9 = -3.
-    # g gets 2, -1, 2, 2: 2 -> -6; -5 - 1 = -6; -5 + 2 = -3; -3 + 2 = -1.
-    # outputs, which leak as well: 3; 2; 1; 0, and -1; -1 + 1 = 0; 1; 0 + 1.
-    h = [[0, 0, 0, 0], [0, 1, 0, 0]]
-    assert spikes(conversion, (0, 3), 4) == (h, [[1, 0, 0, 0]], [0, 1])
+    # (0, 3), floors of 3/4 of what was before: h0 gets 3: 3; 2 + 3 -> -7; -6 + 3; -3 + 3.
+    # h1 gets 9: 9 -> -3; -3 + 9 -> -6; -5 + 9 -> -8; -6 + 9.
+    # g gets -1, 2, -1, 2: -1; -1 + 2 -> -1; -1 - 1; -2 + 2.
+    # outputs, which leak as well: 0; 3; 2; 1, and 1; 0 - 1; -1 + 1; 0 + 1.
+    h = [[0, 1, 0, 0], [1, 1, 1, 0]]
+    assert spikes(conversion, (0, 3), 4) == (h, [[0, 1, 0, 0]], [1, 1])
+
+
+def test_a_leaky_neuron_of_dsr_sends_what_comes_in():
+    """Weighted as the readout does it: a constant input of h is the rate, from 0 to 1."""
+    conversion = converted("dsr-lif", 32, fraction_bits=8)
+    # of 12: h0 3 and h1 9 of (0, 3); late steps count more by 4/3 each
+    h, _, _ = spikes(conversion, (0, 3), 32)
+    weights = [0.75**age for age in range(31, -1, -1)]
+    for sent, wanted in zip(h, (3 / 12, 9 / 12), strict=True):
+        rate = sum(w * s for w, s in zip(weights, sent, strict=True)) / sum(weights)
+        assert rate == pytest.approx(wanted, abs=0.25)  # a last spike alone weighs a quarter
 
 
 def test_bursts():
