@@ -18,7 +18,7 @@ BESIDE := loguru tqdm pbr matplotlib
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup frameworks demo test everything fuzz bench boards regress record lint format clean
+.PHONY: help setup frameworks demo test everything fuzz study bench boards regress record lint format clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ fuzz: $(STAMP)  ## N random networks (1000) from SEED (the date), golden model a
 
 test: $(STAMP)  ## all tests
 	DATA=$(DATA) OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist worksteal
+
+study: $(STAMP)  ## fair targets of the methods' papers, into build/study and docs/results/methods.md: hours; ROWS="a,b" some
+	$(BIN)/python -m spikewright.flow.study build/study docs/results/methods.md --data $(DATA) $(if $(ROWS),--rows $(ROWS))
 
 everything: $(STAMP)  ## all tests in all combinations: long
 	DATA=$(DATA) OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist worksteal --all-combinations

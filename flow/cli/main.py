@@ -10,6 +10,7 @@ from spikewright.flow.cli.boards import boards
 from spikewright.flow.cli.break_even import break_even
 from spikewright.flow.cli.calibrate import calibrate
 from spikewright.flow.cli.command import Command
+from spikewright.flow.cli.compare import compare
 from spikewright.flow.cli.console import show_error, show_warning
 from spikewright.flow.cli.convert import convert
 from spikewright.flow.cli.events import events
@@ -56,6 +57,9 @@ app = typer.Typer(
     What else the network could be, on which board, and at what cost:
     [bold]spikewright explore[/] p --out e
 
+    Which conversion method gets a network onto the chip with the least loss:
+    [bold]spikewright compare[/] network.py:make --weights w.pt --data x.npz --out c
+
     Recordings of events become samples:
     [bold]spikewright events[/] a.npy --width 34 --steps 20 --out x.npz
 
@@ -76,6 +80,7 @@ for command in (
     events,
     break_even,
     explore,
+    compare,
     demo,
     bench,
 ):

@@ -32,7 +32,7 @@ from spikewright.golden.spec import (
     WindowKind,
 )
 
-__all__ = ["Reference", "code_of", "encode_input"]
+__all__ = ["Reference", "charge_of", "code_of", "encode_input"]
 
 EXACT_FLOAT64 = 2**53
 BATCH = 500
@@ -248,6 +248,16 @@ def _span(network: Network, name: str) -> int:
 
 
 def _charge(network: Network, connection: Connection) -> Charge:
+    """``charge_of``, where its sums are exact."""
+    operator = connection.operator
+    if isinstance(operator, Dense) and operator.weights.ndim == 2:
+        _check_exact(network, connection, int(np.abs(operator.weights).sum(0).max()))
+    elif isinstance(operator, Window):
+        _check_exact(network, connection, _window_magnitude(operator))
+    return charge_of(network, connection)
+
+
+def charge_of(network: Network, connection: Connection) -> Charge:
     """What a connection adds to its target [N, n], from its source's levels [N, n]."""
     source, target = network.node(connection.source), network.node(connection.target)
     operator = connection.operator
@@ -255,16 +265,12 @@ def _charge(network: Network, connection: Connection) -> Charge:
         scale = (-1 if operator.negative else 1) << operator.shift
         after = target.n - source.n - operator.offset
         return lambda levels: F.pad(levels * scale, (operator.offset, after))
-    if isinstance(operator, Dense):
-        if operator.weights.ndim == 2:
-            largest = int(np.abs(operator.weights).sum(0).max())
-            _check_exact(network, connection, largest)
-            weights = torch.tensor(operator.weights.astype(np.float64))
-            return lambda levels: (levels.double() @ weights).long() << operator.shift
-    elif isinstance(operator, Window):
-        _check_exact(network, connection, _window_magnitude(operator))
+    if isinstance(operator, Dense) and operator.weights.ndim == 2:
+        weights = torch.tensor(operator.weights.astype(np.float64))
+        return lambda levels: (levels.double() @ weights).long() << operator.shift
+    if isinstance(operator, Window):
         return _window(operator, source.shape)
-    elif isinstance(operator, Delta) and operator.function is DeltaFunction.MAX:
+    if isinstance(operator, Delta) and operator.function is DeltaFunction.MAX:
         return _maximum(operator, source.shape)
     raise UnsupportedError(
         "a closed form needs dense, window, identity and delta max connections",

@@ -1,0 +1,113 @@
+"""Operations, sparsity and bits, counted by hand on networks of a few neurons."""
+
+import numpy as np
+import torch
+
+from spikewright.flow.compare import bit_budget, operations, static_metrics
+from spikewright.golden.spec import (
+    BiasWhen,
+    Connection,
+    Decision,
+    Dense,
+    Encoding,
+    Fire,
+    Input,
+    Mode,
+    Network,
+    Payload,
+    Population,
+    Readout,
+    ReadoutKind,
+    Soma,
+)
+
+
+def network(encoding: Encoding, high: int) -> Network:
+    """Two inputs, two hidden neurons of threshold 2, one that reads."""
+    hidden = Soma(
+        fire=Fire.TERNARY,
+        threshold=np.array([2]),
+        threshold_negative=np.array([1]),
+        bias_when=BiasWhen.FIRST,
+        s_min=0,
+        s_max=3,
+    )
+    once = encoding is Encoding.ONCE
+    return Network(
+        name="n",
+        inputs=(
+            Input(
+                name="input",
+                shape=(2,),
+                payload=Payload.UNIT if high == 1 else Payload.GRADED,
+                low=0,
+                high=high,
+                encoding=encoding,
+            ),
+        ),
+        populations=(
+            Population(name="h", shape=(2,), soma=hidden, payload=Payload.SIGN),
+            Population(
+                name="out",
+                shape=(1,),
+                soma=Soma(fire=Fire.NONE, bias_when=BiasWhen.FIRST),
+                payload=Payload.GRADED,
+            ),
+        ),
+        connections=(
+            Connection(
+                source="input",
+                target="h",
+                operator=Dense(weights=np.array([[1, 0], [2, 3]]), weight_bits=3),
+            ),
+            Connection(
+                source="h",
+                target="out",
+                operator=Dense(weights=np.array([[1], [0]]), weight_bits=2),
+            ),
+        ),
+        readout=Readout(population="out", kind=ReadoutKind.MEMBRANE, decision=Decision.ARGMAX),
+        modes=(Mode.STEPWISE, Mode.SETTLE, Mode.COLLAPSED) if once else (Mode.STEPWISE,),
+        max_steps=4,
+    )
+
+
+def test_binary_spikes_are_accumulates() -> None:
+    # Input 1 spikes in both steps and meets two weights: 4 ACs. The hidden charges are 2 and 3 a
+    # step, so both fire in both steps; only the first meets a weight other than 0: 2 ACs.
+    found = operations(
+        network(Encoding.CONSTANT, 1), torch.tensor([[0, 1]]), Mode.STEPWISE, steps=2
+    )
+    assert (found.acs, found.macs) == (6.0, 0.0)
+    # Dense: 4 + 2 weights, zeros too, in each of 2 steps.
+    assert found.dense == 12.0
+    assert found.activation_sparsity == 0.0
+    # A unit and 3 bits, 4 times; a sign of 2 bits and 2 bits, twice.
+    assert found.bit_operations == 4 * 3 + 2 * 2 * 2
+
+
+def test_levels_are_multiplied() -> None:
+    # Level 2 of input 1: charges 4 and 6, of which collapsed neurons send 2 and 3: all MACs.
+    found = operations(
+        network(Encoding.ONCE, 3), torch.tensor([[0, 2]]), Mode.COLLAPSED, steps=None
+    )
+    assert (found.acs, found.macs) == (0.0, 3.0)
+    # Two samples, one of which is silent: half of it each, and half of the levels are 0.
+    both = torch.tensor([[0, 2], [0, 0]])
+    mean = operations(network(Encoding.ONCE, 3), both, Mode.COLLAPSED, steps=None)
+    assert (mean.macs, mean.activation_sparsity) == (1.5, 0.5)
+
+
+def test_static_metrics() -> None:
+    found = static_metrics(network(Encoding.ONCE, 3))
+    assert (found["parameter_count"], found["connection_sparsity"]) == (6, 2 / 6)
+    # 4 weights of 3 bits, 2 of 2: 16 bits; the rest is registers and constants.
+    assert found["footprint"] > 2
+
+
+def test_bit_budget() -> None:
+    made = network(Encoding.ONCE, 3)
+    # A sign is 2 bits, read by weights of 2; collapsed levels 0 to 3 are 2 bits in one step.
+    assert bit_budget(made, Mode.STEPWISE, steps=4) == 4 * 2 * 2
+    assert bit_budget(made, Mode.COLLAPSED, steps=None) == 1 * 2 * 2
+    assert bit_budget(made, Mode.SETTLE, steps=None) is None

@@ -1,0 +1,141 @@
+"""Methods one after the other: what is found, what is kept, and what is refused."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from spikewright.flow.accuracy import mode_accuracy
+from spikewright.flow.compare import Compared, Comparison, Effort, Run, compare, compare_table
+from spikewright.flow.compare.report import write_report
+from spikewright.flow.compare.run import _chosen
+from spikewright.flow.convert import ConvertConfig, TrainConfig
+from spikewright.flow.importers import import_module
+from spikewright.flow.samples import Samples
+from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.spec import Mode
+from spikewright.golden.spec.file import load
+
+EFFORT = Effort(
+    training=TrainConfig(epochs=2, batch=16), tuning=TrainConfig(epochs=2, batch=16), seed=3
+)
+
+
+def comparison(**changes: object) -> Comparison:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(96, 6, generator=generator)
+    y = (x[:, :3].sum(1) > x[:, 3:].sum(1)).long()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        module = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 2)).eval()
+    fields: dict[str, object] = {
+        "graph": import_module(module, (6,)),
+        "train": Samples(x=x[:64], y=y[:64]),
+        "held_out": Samples(x=x[64:], y=y[64:]),
+        "config": ConvertConfig(weight_bits=6),
+        "effort": EFFORT,
+        "steps": (1, 4),
+        "lanes": 2,
+        **changes,
+    }
+    return Comparison(**fields)  # type: ignore[arg-type]
+
+
+def test_figures_are_those_of_the_networks(tmp_path: Path) -> None:
+    made = comparison()
+    found = compare(made, tmp_path / "c", ("rate", "fast-snn", "st-bif", "one-hot"))
+    rate, fast, settled, onehot = found
+    assert [run.name for run in rate.runs] == ["T = 1", "T = 4"]
+    assert [run.name for run in settled.runs] == ["T = 1", "T = 4", "settle", "collapsed"]
+    assert [run.name for run in onehot.runs] == ["T = 1"]
+    assert (rate.epochs, rate.tune_epochs) == (0, 0) and (fast.epochs, fast.tune_epochs) == (2, 2)
+    for each in found:
+        network = load(tmp_path / "c" / each.method / "network.safetensors")
+        assert network.content_hash == each.network_hash
+        for run in each.runs:
+            assert run.classification_accuracy == mode_accuracy(
+                network, made.held_out, Mode(run.mode), steps=run.steps
+            )
+        assert each.hardware is not None and each.hardware["cycles"] > 0
+    # Settled and collapsed runs are one network.
+    assert settled.runs[2].classification_accuracy == settled.runs[3].classification_accuracy
+    rows = compare_table(found)
+    assert [row[0] for row in rows] == ["rate", "fast-snn", "st-bif", "one-hot"]
+
+
+def test_it_goes_on_where_it_ended(tmp_path: Path) -> None:
+    made, out = comparison(), tmp_path / "c"
+    (before,) = compare(made, out, ("rate",))
+    path = out / "rate" / "result.json"
+    marked = json.loads(path.read_text()) | {"seconds": -1.0}
+    path.write_text(json.dumps(marked))
+    known, other = compare(made, out, ("rate", "rate-max"))
+    assert known.seconds == -1.0 and known.runs == before.runs  # it was read, not made
+    assert other.method == "rate-max"
+    path.write_text("{}")  # as of a machine that died
+    assert compare(made, out, ("rate",))[0].runs == before.runs
+
+
+def test_another_comparison_is_refused(tmp_path: Path) -> None:
+    out = tmp_path / "c"
+    compare(comparison(), out, ("rate",))
+    message = "^.*: the folder must be of this comparison: its lanes is another, found 2; take "
+    with pytest.raises(ConfigurationError, match=message):
+        compare(comparison(lanes=3), out, ("rate",))
+    message = "^methods: methods must be among rate-max, .*, found 'best'$"
+    with pytest.raises(ConfigurationError, match=message):
+        compare(comparison(), out, ("best",))
+
+
+def test_a_method_that_cannot_serve_the_network_says_why(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(64, 1, 4, 4, generator=generator)
+    y = (x.mean((1, 2, 3)) > 0.5).long()
+    module = nn.Sequential(
+        nn.Conv2d(1, 2, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 2)
+    )
+    made = comparison(
+        graph=import_module(module.eval(), (1, 4, 4)),
+        train=Samples(x=x, y=y),
+        held_out=Samples(x=x[:8], y=y[:8]),
+        effort=Effort(),
+    )
+    found = compare(made, tmp_path / "c", ("ttfs", "st-bif"))
+    assert found[0].refused is not None and "use means instead of maxima" in found[0].refused
+    assert not found[0].runs and found[1].runs
+    assert compare(made, tmp_path / "c", ("ttfs",)) == found[:1]  # an answer is kept
+    write_report(found, tmp_path / "c")
+    with (tmp_path / "c" / "comparison.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0]["refused"] == found[0].refused
+    assert [row["chosen"] for row in rows[1:]].count("1") == 1
+    assert (tmp_path / "c" / "comparison.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_cheapest_of_the_good_runs_is_chosen() -> None:
+    def run(accuracy: float, acs: float) -> Run:
+        zeros = dict.fromkeys(
+            ("spikes_per_neuron", "effective_macs", "activation_sparsity", "bit_operations"), 0.0
+        )
+        return Run(
+            mode="stepwise",
+            steps=1,
+            classification_accuracy=accuracy,
+            effective_acs=acs,
+            dense=1.0,
+            bit_budget=None,
+            **zeros,
+        )
+
+    runs = [run(0.90, 1), run(0.955, 5), run(0.96, 9), run(0.951, 2)]
+    assert _chosen(runs, 0.005) == 1
+    assert _chosen(runs, 0.0) == 2
+    assert _chosen(runs, 0.01) == 3
+
+
+def test_results_are_plain_data(tmp_path: Path) -> None:
+    (found,) = compare(comparison(effort=Effort()), tmp_path / "c", ("rate",))
+    assert Compared.from_dict(json.loads(json.dumps(found.as_dict()))) == found
