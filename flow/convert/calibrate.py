@@ -24,6 +24,7 @@ __all__ = [
     "folded_weight",
     "input_range",
     "measure",
+    "values_above",
     "weight_error",
     "weight_steps",
 ]
@@ -111,13 +112,27 @@ def measure(
     levels: Mapping[str, Levels],
     percentile: float,
     begin: Initial,
+    *,
+    least: int = 1,
 ) -> Measured:
-    """Run the float graph on the quantised input; ``levels`` are those of the activations."""
+    """Run the float graph on the quantised input; ``levels`` are those of the activations.
+
+    Raises ConfigurationError where one has fewer than ``least`` values above 0, or samples are too
+    few to choose initial membranes from.
+    """
     a = torch.floor(x / source.step + 0.5).clamp(source.low, source.high) * source.step
     values = {INPUT: a.reshape(len(x), *plane(graph.input_shape))}
     steps = {INPUT: source.step}
     means = {INPUT: values[INPUT].mean(0, keepdim=True)}
     initial: dict[str, FloatArray] = {}
+    if begin is Initial.MEASURED and len(x) < N_INITIAL:
+        raise ConfigurationError(
+            f"must hold at least {N_INITIAL} samples, from which each neuron's initial membrane is "
+            "chosen, to a sixteenth of a threshold",
+            found=str(len(x)),
+            where="calibration data",
+            action="give more, or take method neuron-norm",
+        )
     last = {name: reader.name for reader in graph.stages for name in reader.sources}
     for stage in graph.stages:
         if not isinstance(stage, Stage):
@@ -125,7 +140,7 @@ def measure(
         elif stage.activation is not None:
             value, gain = _activated(stage, _charge(stage, values))
             steps[stage.name] = activation_step(
-                stage, value, gain.abs(), levels[stage.name], percentile
+                stage, value, gain.abs(), levels[stage.name], percentile, least=least
             )
             initial[stage.name] = np.array([_BEGINS[begin]])
             if begin is Initial.MEASURED:
@@ -145,19 +160,24 @@ def measure(
 def best_initial(shares: torch.Tensor, levels: Levels) -> FloatArray:
     """Initial membranes [neurons], in thresholds, of activations [N, ...] in units of a spike.
 
-    Each is the multiple of 1/16 from 0 to 1 with the least mean over the samples of
-    |clip(floor(T a + v0), 0, T k) / T - a|, T and k the steps and the largest level of a spike; the
-    one nearest to a half where several have it.
+    Each is the multiple of 1/16 from 0 to 1 for which the mean of clip(floor(T a + v0), 0, T k) / T
+    over the samples is nearest to that of a, T and k the steps and the largest level of a spike;
+    the one nearest to a half where several are. (Of single errors a half is always the least.)
     """
     a = shares.flatten(1)
     best = torch.full_like(a[0], 0.5)
     least = torch.full_like(a[0], torch.inf)
     for v0 in sorted((k / N_INITIAL for k in range(N_INITIAL + 1)), key=lambda v: abs(v - 0.5)):
         sent = torch.floor(a * levels.steps + v0).clamp(0, levels.count) / levels.steps
-        error = (sent - a).abs().mean(0)
+        error = (sent - a).mean(0).abs()
         best = torch.where(error < least, v0, best)
         least = torch.minimum(error, least)
     return best.numpy()
+
+
+def values_above(percentile: float) -> int:
+    """How many values there must be for one of them to lie above the percentile."""
+    return 1 if percentile == 100 else ceil(round(100 / (100 - percentile), 6))
 
 
 def _charge(stage: Stage, values: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -192,7 +212,13 @@ def folded_weight(branch: Branch) -> FloatArray:
 
 
 def activation_step(
-    stage: Stage, y: torch.Tensor, gain: torch.Tensor, levels: Levels, percentile: float
+    stage: Stage,
+    y: torch.Tensor,
+    gain: torch.Tensor,
+    levels: Levels,
+    percentile: float,
+    *,
+    least: int = 1,
 ) -> float:
     """One level of the activations ``y`` [N, C, H, W] after their channels' ``gain``."""
     activation = stage.activation
@@ -218,6 +244,15 @@ def activation_step(
             found=f"0 for all {len(y)} calibration samples",
             where=stage.name,
             action="check weights and calibration data",
+        )
+    above = int((scaled > 0).sum())
+    if above < least:
+        raise ConfigurationError(
+            f"there must be at least {least:,} activations above 0, for one of them to lie above "
+            f"percentile {percentile:g}",
+            found=f"{above:,} in {len(y):,} samples",
+            where=stage.name,
+            action="give more calibration data, or take method rate-max",
         )
     if activation.clip is not None:
         top = min(top, activation.clip * float(gain.max()))

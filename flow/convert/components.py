@@ -25,6 +25,7 @@ from spikewright.flow.importers import (
     Stage,
     each_value,
 )
+from spikewright.golden.errors import ConfigurationError
 
 __all__ = ["SHARE", "Fewer", "without_redundant_channels"]
 
@@ -45,7 +46,8 @@ def without_redundant_channels(graph: Graph, x: torch.Tensor, share: float = SHA
 
     Stages after one another, each on the activations of the graph so far, on samples x [N, ...].
     Left as they are: stages that a branch without weights reads or adds to, that are grouped or
-    clipped, that a norm follows, or that anything but layers with weights reads.
+    clipped, that a norm follows, or that anything but layers with weights reads. Raises
+    ConfigurationError where activations are too few.
     """
     channels = {}
     for name in [stage.name for stage in graph.stages[:-1]]:
@@ -53,6 +55,14 @@ def without_redundant_channels(graph: Graph, x: torch.Tensor, share: float = SHA
         if not isinstance(stage, Stage) or not _may_lose(graph, stage):
             continue
         rows = _activations(graph, name, x)
+        if len(rows) <= rows.shape[1]:
+            raise ConfigurationError(
+                "there must be more activations of a channel than channels, "
+                f"{rows.shape[1]}, or components cannot be told apart",
+                found=f"{len(rows)} in {len(x)} samples",
+                where=name,
+                action="give more calibration data",
+            )
         kept, mix = _kept(rows, share)
         channels[name] = (rows.shape[1], len(kept))
         if len(kept) < rows.shape[1]:

@@ -57,8 +57,6 @@ class Neuron:
         nothing fires, and the closed form, are the quantised network exactly.
     fires_at : the share of the threshold at which it fires; a spike takes all of it (DSR).
     leak : k of a membrane that loses a 2**k-th in each step, or None.
-    decays_input : whether what comes in is divided by 2**k too, as SpikingJelly's ``decay_input``:
-        then a constant input brings the membrane to itself.
     """
 
     initial: Initial = Initial.HALF
@@ -66,7 +64,6 @@ class Neuron:
     bounded: bool = True
     fires_at: float = 1.0
     leak: int | None = None
-    decays_input: bool = False
 
     @property
     def fire(self) -> Fire:

@@ -10,6 +10,7 @@ from spikewright.flow.convert.calibrate import (
     check_calibration,
     input_range,
     measure,
+    values_above,
 )
 from spikewright.flow.convert.code import Code, Cut, Levels
 from spikewright.flow.convert.components import SHARE, without_redundant_channels
@@ -164,7 +165,16 @@ def prepare(
         for stage, level in zip(stages, chosen, strict=False)
     }
     source = input_range(x, config)
-    measured = measure(graph, x, source, levels, config.clipped_at, config.chosen.neuron.initial)
+    own = config.chosen.percentile  # others train, and learn what they clip
+    measured = measure(
+        graph,
+        x,
+        source,
+        levels,
+        config.clipped_at,
+        config.chosen.neuron.initial,
+        least=1 if own is None else values_above(own),
+    )
     scales = tie(graph, measured.steps)
     layers: list[QatStage | QatRelay] = []
     for stage in graph.stages:

@@ -7,7 +7,7 @@ charge of one step, theta = A / (scale |gain| unit) and c the constants, all in 
 
 With F fraction bits the threshold is round(theta 2**F) and the bias round(c 2**F): it is added in
 every step, so what it is off by grows with the steps, as that of the threshold does with the
-spikes. ``decays_input`` multiplies thresholds instead of dividing what comes in.
+spikes.
 """
 
 from collections.abc import Mapping
@@ -46,15 +46,13 @@ def rate_neurons(stage: QuantisedStage, senders: Mapping[str, Sender], wanted: W
     """Hidden neurons whose level is the mean of what they send in a step."""
     neuron, levels = wanted.neuron, stage.levels
     sign, theta, c = real_values(stage, senders)
-    decay = 2.0**neuron.leak if neuron.leak is not None and neuron.decays_input else 1.0
-    theta = theta * decay
     rates = _constant_rates(stage, senders, sign, theta, c)
     free = np.isnan(rates).any(1)
     fraction = wanted.given
     if fraction is None:
         fraction = fraction_bits(theta[free], levels.count, wanted.most)
     check_register(stage.name, fraction, theta[free], c[free])
-    threshold = np.full(len(sign), int(STILL * decay), dtype=np.int64)
+    threshold = np.full(len(sign), STILL, dtype=np.int64)
     bias = np.floor(np.nan_to_num(rates) * STILL + 0.5).astype(np.int64)
     scale = 2.0**fraction
     threshold[free] = np.maximum(1, np.floor(theta[free] * scale + 0.5)).astype(np.int64)

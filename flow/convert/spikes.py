@@ -29,32 +29,31 @@ def spike_trains(
     initial : of the membranes, in thresholds, [1] or [neurons].
     """
     decay = 0.0 if neuron.leak is None else 2.0**-neuron.leak
-    threshold = worth / decay if neuron.decays_input and decay else worth
     begin = torch.tensor(initial, dtype=drive.dtype)
     if begin.numel() > 1:
         begin = begin.reshape(drive.shape[2:])
-    v = torch.zeros_like(drive[0]) + begin * threshold
+    v = torch.zeros_like(drive[0]) + begin * worth
     sent = torch.zeros_like(v)
     trains = torch.empty_like(drive)
     for step in range(len(drive)):
         v = v * (1 - decay) + drive[step]
-        level = torch.floor(v / threshold + (1 - neuron.fires_at)).clamp(0, levels.highest)
+        level = torch.floor(v / worth + (1 - neuron.fires_at)).clamp(0, levels.highest)
         if neuron.negative is not Negative.NEVER:
-            below = -neuron.fires_at * threshold if neuron.negative is Negative.THRESHOLD else 0.0
+            below = -neuron.fires_at * worth if neuron.negative is Negative.THRESHOLD else 0.0
             back = (v < below) if neuron.negative is Negative.BELOW_ZERO else (v <= below)
             level = level - (back & (sent > 0)).to(v.dtype)
             sent = sent + level
-        v = v - level * threshold
+        v = v - level * worth
         trains[step] = level
     return trains
 
 
 def mean_over_steps(trains: torch.Tensor, neuron: Neuron) -> torch.Tensor:
-    """The mean of [steps, ...]; of neurons whose input decays, late steps count more.
+    """The mean of [steps, ...]; of neurons that leak, late steps count more (DSR).
 
     Then step t of T has the weight (1 - 2**-leak)**(T - 1 - t), as in a membrane that leaks.
     """
-    if neuron.leak is None or not neuron.decays_input:
+    if neuron.leak is None:
         return trains.mean(0)
     ages = torch.arange(len(trains) - 1, -1, -1, dtype=trains.dtype)
     weights = (1 - 2.0**-neuron.leak) ** ages

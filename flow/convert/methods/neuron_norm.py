@@ -14,13 +14,16 @@ A channel of a convolution has one lambda, since its weights are shared: the pap
 position too. Channels that others see as they are (skips), and those behind a norm or a clipped
 activation of their own, stay as they are.
 
-DNISNM: Wang, Liu, Zhang, Luo and Qu, Neural Networks 2024, of which the abstract says that
-membranes begin at values from data and neurons are those of SNM. Here, for the T that is converted
-for, v0_i is the one of 0, 1/16 .. 1 thresholds with the least mean of
+DNISNM: Wang, Liu, Zhang, Luo and Qu, Neural Networks 2024. The abstract says that data-based
+neuronal initialisation is for the errors of discreteness, SNM for those of asynchrony, and that the
+network itself is not changed; how the authors choose what a membrane begins with could not be read.
+Here, for the T that is converted for, v0_i is the one of 0, 1/16 .. 1 thresholds for which the mean
+over calibration data of
 
-    | clip(floor(T a + v0), 0, T) / T - a |
+    clip(floor(T a + v0), 0, T) / T
 
-over calibration data, a the activation in lambda_i; how the authors choose it could not be read.
+is nearest to that of a, the activation in lambda_i: no error on average, as of Bu et al., AAAI 2022
+(of single errors a half is always the least, whatever the data).
 """
 
 from dataclasses import replace

@@ -1,5 +1,7 @@
 """Steps by hand, and every calibration that cannot give one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,14 +9,17 @@ import torch
 from spikewright.flow.convert import convert
 from spikewright.flow.convert.calibrate import (
     activation_step,
+    best_initial,
     check_calibration,
     input_range,
+    values_above,
     weight_steps,
 )
 from spikewright.flow.convert.code import Levels
 from spikewright.flow.convert.config import ConvertConfig
 from spikewright.flow.importers import INPUT, Activation, Branch, BranchKind, Norm, Stage
 from spikewright.golden.errors import ConfigurationError
+from support.by_hand import calibration, tiny
 
 
 @pytest.mark.parametrize(
@@ -107,3 +112,66 @@ def test_weight_steps_are_exact_where_weights_are_on_a_grid() -> None:
 def test_weight_steps_clip_where_that_errs_less() -> None:
     weight = torch.tensor([[*[0.1, -0.1] * 50, 0.4]], dtype=torch.float64)
     assert float(weight_steps(weight, 1, per_channel=True)) < 0.2
+
+
+@pytest.mark.parametrize(
+    ("percentile", "wanted"), [(99.9, 1000), (99, 100), (50, 2), (100, 1), (99.99, 10_000)]
+)
+def test_how_many_values_a_percentile_needs(percentile: float, wanted: int) -> None:
+    assert values_above(percentile) == wanted
+    values = np.arange(wanted, dtype=np.float64)
+    if percentile < 100:  # one value lies above, and of one less none need do so
+        assert (values > np.percentile(values, percentile)).sum() == 1
+
+
+def test_a_percentile_of_too_few_activations_is_refused() -> None:
+    """Of the two samples h has (0, 0) and (3, 12), g 24 and 0: by copies 2 and 1 above 0."""
+    config = ConvertConfig(method="rate", weight_bits=3, input_levels=3)
+    message = (
+        "^layer_2: there must be at least 1,000 activations above 0, for one of them to lie above "
+        "percentile 99.9, found 500 in 1,000 samples; give more calibration data, or take method "
+        "rate-max$"
+    )
+    with pytest.raises(ConfigurationError, match=message):
+        convert(tiny(), calibration(500), config)
+    convert(tiny(), calibration(1000), config)
+    convert(tiny(), calibration(1), replace(config, method="rate-max", percentile=None))
+    # What trains learns where it clips: the percentile is where it starts from.
+    convert(tiny(), calibration(1), ConvertConfig(method="qcfs"))
+
+
+def test_initial_membranes_of_too_few_samples_are_refused() -> None:
+    config = ConvertConfig(method="dnisnm", weight_bits=3, input_levels=3)
+    message = (
+        "^calibration data: must hold at least 16 samples, from which each neuron's initial "
+        "membrane is chosen, to a sixteenth of a threshold, found 14; give more, or take method "
+        "neuron-norm$"
+    )
+    with pytest.raises(ConfigurationError, match=message):
+        convert(tiny(), calibration(7), config)
+    convert(tiny(), calibration(8), config)
+
+
+def test_initial_membranes_against_a_search() -> None:
+    """Of each neuron the mean of what is sent is as near to that of the activations as may be."""
+    a = torch.rand(40, 3, 2, 1, generator=torch.Generator().manual_seed(1)).double() ** 4 * 1.2
+    for levels in (Levels(highest=1, steps=2), Levels(highest=3, steps=2)):
+        found = best_initial(a * levels.highest, levels)
+        assert found.shape == (6,)
+        for values, v0 in zip((a * levels.highest).flatten(1).T.numpy(), found, strict=True):
+            errors = {}
+            for k in range(17):
+                sent = [min(int(each * 2 + k / 16), levels.count) / 2 for each in values]
+                errors[k / 16] = abs(np.mean(sent) - np.mean(values))
+            least = min(errors.values())
+            wanted = [each for each, error in errors.items() if error - least < 1e-12]
+            assert v0 in wanted and abs(v0 - 0.5) == min(abs(each - 0.5) for each in wanted)
+        assert len(set(found.tolist())) > 1  # else data decide nothing
+
+
+def test_of_single_errors_a_half_is_always_the_least() -> None:
+    """Why the mean is what initial membranes are chosen by."""
+    a = torch.rand(500, generator=torch.Generator().manual_seed(2)).double()
+    half = (torch.floor(a * 4 + 0.5) / 4 - a).abs()
+    for k in range(17):
+        assert bool((half <= (torch.floor(a * 4 + k / 16).clamp(0, 4) / 4 - a).abs()).all())
