@@ -1,8 +1,8 @@
-"""What hardware does not offer, and plans that do not fit their network, refused by name."""
+"""Plans that do not fit their network, refused by name."""
 
 from collections.abc import Sequence
 
-from spikewright.golden.errors import ConfigurationError, UnsupportedError
+from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import (
     Connection,
     Dense,
@@ -22,24 +22,12 @@ from .rests import moves_alone
 from .row_checks import check_rows
 from .token import axes_of
 
-__all__ = ["against_overlap", "against_touched", "check_network", "check_plan", "connection_name"]
+__all__ = ["against_overlap", "against_touched", "check_plan", "connection_name"]
 
 
 def connection_name(connection: Connection) -> str:
     """A connection, for messages."""
     return f"connection {connection.source!r} -> {connection.target!r}"
-
-
-def check_network(network: Network) -> None:
-    """Refuse connections and readouts that are not built."""
-    for connection in network.connections:
-        where = connection_name(connection)
-        if isinstance(connection.operator, Product):
-            raise UnsupportedError(
-                "hardware offers dense, window, identity and delta connections",
-                found="product",
-                where=where,
-            )
 
 
 def check_plan(network: Network, plan: HardwarePlan) -> None:
@@ -133,6 +121,15 @@ def _check_shared(network: Network, core: CorePlan, mode: Mode) -> None:
                 where=core.where,
                 action=f"give {host.population!r} a core of its own",
             )
+    for host in core.hosts:
+        for connection in network.sources(host.population):
+            if isinstance(connection.operator, Product):
+                raise ConfigurationError(
+                    "a core with several hosts must have no product",
+                    found=connection_name(connection),
+                    where=core.where,
+                    action=f"give {host.population!r} a core of its own",
+                )
     if any(host.channels is not None for host in core.hosts):
         raise ConfigurationError(
             "a core with several hosts must host whole populations",
@@ -289,7 +286,7 @@ def _check_source(network: Network, plan: HardwarePlan, core: CorePlan, source: 
         (other.spikes, other.where)
         for other in plan.cores
         for host in other.hosts
-        if any(connection.source == source for connection in network.sources(host.population))
+        if any(source in connection.reads for connection in network.sources(host.population))
     ]
     if network.readout.population == source:
         others.append((1, "the readout"))

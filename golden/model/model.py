@@ -35,7 +35,7 @@ class Model:
 
     Parameters
     ----------
-    network : what to run; connections dense, window, identity and delta.
+    network : what to run.
     device : where to run it, as torch names it.
     """
 
@@ -43,7 +43,6 @@ class Model:
         self.network = network
         self.device = usable_device(device)
         self._circuits: dict[Mode, Circuit] = {}
-        self._circuit(network.modes[0])  # an operator that is not supported is refused here
 
     @torch.no_grad()
     def run(

@@ -104,11 +104,11 @@ def charge_of_all(layer: Layer, sent: Mapping[str, Tensor | None]) -> Tensor | N
     """The summed input of all steps [steps, batch, n] from the levels that were sent in them."""
     flat = {}
     shape: tuple[int, ...] = ()
-    for branch in layer.branches:
-        levels = sent[branch.source]
+    for name in {name for branch in layer.branches for name in branch.reads}:
+        levels = sent[name]
         if levels is not None:
             shape = levels.shape[:2]
-            flat[branch.source] = levels.flatten(0, 1)
+            flat[name] = levels.flatten(0, 1)
     charge = charge_of(layer, flat, {})
     return None if charge is None else charge.reshape(*shape, -1)
 

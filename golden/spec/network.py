@@ -121,7 +121,7 @@ class Network:
 
     def paces(self, name: str) -> tuple[str, ...]:
         """Whose steps a population goes with: what it reads without delay, or the first input."""
-        direct = [item.source for item in self.sources(name) if not item.delay]
+        direct = [read for item in self.sources(name) if not item.delay for read in item.reads]
         return tuple(dict.fromkeys(direct)) or (self.inputs[0].name,)
 
     def order(self) -> tuple[Population, ...]:

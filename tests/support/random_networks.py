@@ -36,6 +36,7 @@ from spikewright.golden.spec import (
     Payload,
     Phases,
     Population,
+    Product,
     Readout,
     ReadoutKind,
     Reset,
@@ -326,8 +327,26 @@ def _maximum(chooser: Chooser, source: Shape) -> Delta:
     return Delta(function=DeltaFunction.MAX, window=window)
 
 
-def _feed(chooser: Chooser, source: Part) -> tuple[Shape, Operator]:
+def _product(chooser: Chooser, source: Part, parts: Sequence[Part]) -> tuple[Shape, Product]:
+    """A product of any keys and values that fit a query."""
+    keys = _choice(chooser, [each for each in parts if each.shape[0] == source.shape[0]])
+    values = _choice(chooser, [each for each in parts if each.shape[1:] == keys.shape[1:]])
+    heads = gcd(source.shape[0], values.shape[0])
+    operator = Product(
+        keys=keys.name,
+        values=values.name,
+        heads=_choice(chooser, [n for n in range(1, heads + 1) if heads % n == 0]),
+        shift=_shift(chooser),
+    )
+    return (values.shape[0], *source.shape[1:]), operator
+
+
+def _feed(
+    chooser: Chooser, source: Part, parts: Sequence[Part], *, steps: bool
+) -> tuple[Shape, Operator]:
     """A shape for a population, and how the first of its sources feeds it."""
+    if steps and _maybe(chooser, 5):
+        return _product(chooser, source, parts)
     kind = chooser.integer(0, 5)
     if kind <= 2 and len(source.shape) > 1:
         operator: Operator = random_window(chooser, source.shape)
@@ -347,17 +366,19 @@ def _populations(
     make: Sequence[Callable[[int, Shape], Population]],
     *,
     delays: bool,
+    steps: bool,
 ) -> tuple[list[Population], tuple[Connection, ...]]:
     """Every population is fed, every input and spiking population is read; delay 1 may go back.
 
-    ``make`` builds each population from its number and shape; all but the last may be read.
+    ``make`` builds each population from its number and shape; all but the last may be read. Where
+    networks only run in ``steps`` there are products.
     """
     parts: list[Part] = list(inputs)
     populations: list[Population] = []
     wires: list[tuple[Part, Population, Operator, int]] = []
     for k, build in enumerate(make):
         source = _choice(chooser, parts)
-        shape, operator = _feed(chooser, source)
+        shape, operator = _feed(chooser, source, parts, steps=steps)
         population = build(k, shape)
         wires.append((source, population, operator, int(delays and _maybe(chooser, 4))))
         for _ in range(chooser.integer(0, 2)):
@@ -373,12 +394,18 @@ def _populations(
             wires.append((source, population, _operator(chooser, source, population.shape), 1))
     last = populations[-1]
     for part in parts:
-        if part is not last and all(source is not part for source, *_ in wires):
+        if part is not last and not any(_reads(part, source, wire) for source, _, wire, _ in wires):
             wires.append((part, last, _operator(chooser, part, last.shape), 0))
     return populations, tuple(
         Connection(source=source.name, target=target.name, operator=operator, delay=delay)
         for source, target, operator, delay in wires
     )
+
+
+def _reads(part: Part, source: Part, operator: Operator) -> bool:
+    """Whether a connection reads a part."""
+    others = (operator.keys, operator.values) if isinstance(operator, Product) else ()
+    return source is part or part.name in others
 
 
 def stepwise_network(chooser: Chooser) -> Network:
@@ -394,7 +421,9 @@ def stepwise_network(chooser: Chooser) -> Network:
         payload = _payload(chooser, soma)
         return Population(name=f"p{k}", shape=shape, soma=soma, payload=payload)
 
-    populations, connections = _populations(chooser, inputs, [build] * count, delays=True)
+    populations, connections = _populations(
+        chooser, inputs, [build] * count, delays=True, steps=True
+    )
     return Network(
         name="random",
         inputs=tuple(inputs),
@@ -465,7 +494,7 @@ def settling_network(chooser: Chooser, *, delays: bool = False) -> Network:
         return Population(name="out", shape=shape, soma=soma, payload=Payload.UNIT)
 
     make = [*[build] * (count - 1), build_last] if count > 1 else [build, build_last]
-    populations, connections = _populations(chooser, inputs, make, delays=delays)
+    populations, connections = _populations(chooser, inputs, make, delays=delays, steps=False)
     return Network(
         name="settling",
         inputs=tuple(inputs),

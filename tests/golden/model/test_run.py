@@ -33,6 +33,7 @@ from spikewright.golden.spec import (
     Network,
     Payload,
     Population,
+    Product,
     Readout,
     ReadoutKind,
     Reset,
@@ -576,6 +577,8 @@ def test_the_random_networks_use_every_option():
         for connection in network.connections:
             own = connection.source == connection.target
             seen |= {connection.delay, f"{own} loop", *options_of(connection.operator)}
+            if isinstance(connection.operator, Product):
+                seen |= {f"{len(set(connection.reads))} populations of a product"}
         read = network.population(network.readout.population)
         seen |= {"block"} if network.readout.block is not None else set()
         seen |= {
@@ -595,6 +598,7 @@ def test_the_random_networks_use_every_option():
         *(Dense, Identity, Window, Delta, *WindowKind, *DeltaFunction, "1-D", "2-D"),
         *("stride", "padding", "dilation", "output_padding", "groups", "shift", "pool"),
         *("pool of transposed", "pool overlaps", "delta padding", "delta"),
+        *(Product, "heads", *(f"{n} populations of a product" for n in (1, 2, 3))),
         *(0, 1, *ReadoutKind, Decision.FILTER, "block"),
     }
 
@@ -607,6 +611,8 @@ def options_of(operator):
     if isinstance(operator, Delta):
         padded = operator.window is not None and any(operator.window.padding)
         return seen | {"delta", operator.function} | ({"delta padding"} if padded else set())
+    if isinstance(operator, Product):
+        return seen | ({"heads"} if operator.heads > 1 else set())
     if isinstance(operator, Identity):
         return seen
     seen |= {operator.kind, f"{len(operator.kernel)}-D"}

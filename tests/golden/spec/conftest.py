@@ -283,9 +283,8 @@ def _into(
         shape = window.output_shape(source.shape)
     elif pick < 0.55 and not settling:
         shape = source.shape
-        operator = Product(keys=source.name, values=source.name, heads=1, tokens=2)
-        if source.n % 2:
-            operator = Identity()
+        heads = 2 if shape[0] % 2 == 0 else 1
+        operator = Product(keys=source.name, values=source.name, heads=heads)
     else:
         shape = (int(rng.integers(1, 5)),)
         operator = _dense(rng, source.n, shape[0])

@@ -244,19 +244,16 @@ class Synapses:
                 result[post].append(y - old)
             self.y = new
         elif isinstance(self.operator, Product):
-            op = self.operator
-            key, value = spikes[op.keys], spikes[op.values]
-            n_e = self.source.n // (op.tokens * op.heads)
-            n_d = self.target.n // (op.tokens * op.heads)
-            for t, h, d, e in itertools.product(
-                range(op.tokens), range(op.heads), range(n_d), range(n_e)
-            ):
-                stored = sum(
-                    key[(s * op.heads + h) * n_e + e] * value[(s * op.heads + h) * n_d + d]
-                    for s in range(op.tokens)
-                )
-                query = payload[(t * op.heads + h) * n_e + e]
-                result[(t * op.heads + h) * n_d + d].append((query * stored) << op.shift)
+            heads = self.operator.heads
+            key, value = spikes[self.operator.keys], spikes[self.operator.values]
+            n_e, n_d = self.source.shape[0] // heads, self.target.shape[0] // heads
+            n_t = self.target.n // self.target.shape[0]
+            n_s = len(value) // self.target.shape[0]
+            for h, d, t, e in itertools.product(range(heads), range(n_d), range(n_t), range(n_e)):
+                row, column = h * n_e + e, h * n_d + d
+                stored = sum(key[row * n_s + s] * value[column * n_s + s] for s in range(n_s))
+                term = payload[row * n_t + t] * stored
+                result[column * n_t + t].append(term << self.operator.shift)
         else:
             for pre, post, weight in self.pairs:
                 if payload[pre]:
