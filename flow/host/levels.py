@@ -146,7 +146,8 @@ def changes(
 def payloads(source: Input, values: Array, steps: int) -> Array:
     """Payloads [steps, n] of one sample [n], or [steps, n] of events; [1, n] sums where no steps.
 
-    Of ``change`` the sample is what ``changes`` gives. ``steps`` 0 says that no steps are told apart: the net payloads of as many as there must be.
+    Of ``change`` the sample is what ``changes`` gives. ``steps`` 0 says that no steps are told
+    apart: the net payloads of as many as there must be.
     """
     if not steps:
         if source.encoding is Encoding.EVENTS:
