@@ -26,7 +26,6 @@ from spikewright.flow.networks import EncoderDecoder, cnn, mlp, residual, separa
 from spikewright.flow.original import Original
 from spikewright.flow.progress import Working
 from spikewright.flow.project import Project
-from spikewright.flow.recurrent import RecurrentConfig, RecurrentNetwork
 from spikewright.flow.samples import Samples
 
 __all__ = [
@@ -42,11 +41,9 @@ __all__ = [
     "MNIST_ONEHOT_1",
     "MNIST_ONEHOT_2",
     "MNIST_ONEHOT_3",
-    "MNIST_RNN",
     "MNIST_SPARSE",
     "RECIPES",
     "Recipe",
-    "RecurrentRecipe",
     "Trained",
     "train_recipe",
 ]
@@ -86,32 +83,6 @@ class Recipe:
             project = Project.create(out, conversion.network, original, held_out)
         seconds = {"train": train_seconds, "convert": time.perf_counter() - start}
         project.record(pruned_figures(self.convert, conversion.network), seconds)
-        return project
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecurrentRecipe:
-    """A quantised recurrent network, trained as such on sequences of ``shape``: frames, inputs."""
-
-    name: str
-    shape: tuple[int, ...]
-    network: RecurrentConfig
-    training: TrainConfig
-
-    def project(self, out: Path, data: Dataset, *, seed: int, working: Working) -> Project:
-        """Train on ``data`` and convert, into a new project that keeps the held-out samples."""
-        data = data.shaped(self.shape)
-        with working("train") as advance:
-            start = time.perf_counter()
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
-                module = RecurrentNetwork(self.network)
-            tell = epochs(advance)
-            train(module, data.x_train, data.y_train, self.training, tell, seed=seed)
-            train_seconds = time.perf_counter() - start
-        held_out = Samples(x=data.x_test, y=data.y_test)
-        project = Project.create(out, module.network(), module, held_out)
-        project.record({}, {"train": train_seconds})
         return project
 
 
@@ -225,15 +196,6 @@ MNIST_BEST = Recipe(
     # Dropout and soft labels are worth more than as many epochs again.
     pretrain=_warped_mnist(20, 4e-3, smoothing=0.1, threads=1),
     finetune=_warped_mnist(20, 2e-3, sparsity=0.03, smoothing=0.1, threads=1),
-)
-
-MNIST_RNN = RecurrentRecipe(
-    name="mnist-rnn",
-    shape=(28, 28),
-    network=RecurrentConfig(name="mnist-rnn", inputs=28, hidden=128, classes=N_CLASSES),
-    training=TrainConfig(
-        epochs=24, batch=256, learning_rate=3e-3, image=(28, 28), shift=1, threads=2
-    ),
 )
 
 DIGITS_CNN = Recipe(

@@ -222,6 +222,9 @@ def against_touched(network: Network, core: CorePlan, mode: Mode) -> list[tuple[
         faults.append(("host one whole population", "a slice, or several"))
     for host in core.hosts:
         population = network.population(host.population)
+        if network.keeps_state and mode is Mode.COLLAPSED:
+            must = "begin every sample anew, or run in settle"
+            faults.append((must, "a state that END(keep) keeps, in collapsed"))
         if replays(network, population, mode):
             faults.append(("host no population whose input is replayed", f"{host.population!r}"))
         why = moves_alone(population.soma)

@@ -76,7 +76,7 @@ class Intake(wiring.Component):
             SpikeQueue(layout=port.source, depth=port.queue_depth) for port in config.ports
         ]
         self.delays = [_delay_unit(port, config.mode) for port in config.ports]
-        self.deltas = [_delta_unit(port, config.mode) for port in config.ports]
+        self.deltas = [_delta_unit(port, keeps=config.keeps) for port in config.ports]
         self.splitters = [_splitter(port) for port in config.ports]
         self.products = [_sums(port) for port in config.ports]
         self.paced = config.pace_layout is not None
@@ -262,7 +262,7 @@ def _delay_unit(port: PortConfig, mode: Mode) -> DelayUnit | SampleDelay | SumDe
         return DelayUnit(layout=port.source)
     if mode is Mode.COLLAPSED:
         return SampleDelay(layout=port.source)
-    return SumDelay(layout=port.source, sums=port.x)
+    return SumDelay(layout=port.source, sums=port.sums)
 
 
 def _sums(port: PortConfig) -> ProductSums | None:
@@ -279,7 +279,7 @@ def _splitter(port: PortConfig) -> BitSplitter | None:
     return BitSplitter(layout=TokenLayout(axes=layout.axes, low=layout.low, high=layout.high))
 
 
-def _delta_unit(port: PortConfig, mode: Mode) -> DeltaUnit | None:
+def _delta_unit(port: PortConfig, *, keeps: bool) -> DeltaUnit | None:
     if port.delta is None:
         return None
     return DeltaUnit(
@@ -289,5 +289,5 @@ def _delta_unit(port: PortConfig, mode: Mode) -> DeltaUnit | None:
         x_low=port.x.low,
         x_high=port.x.high,
         channels=port.channels,
-        keeps=mode is Mode.STEPWISE,
+        keeps=keeps,
     )

@@ -152,13 +152,15 @@ def _core(
         block += hosts[-1].blocks[0]
         for connection in network.sources(host.population):
             depth = core.queue_depths[len(ports)]
-            ports.append(_port(connection, index, host, ranges, layouts, depth, core))
+            sums = ranges[connection.source].sample(keeps_state=network.keeps_state)
+            ports.append(_port(connection, index, host, ranges, layouts, depth, core, sums))
     pace = None
     if all(port.connection.delay for port in ports):
         (pace,) = network.paces(core.hosts[0].population)
     return CoreConfig(
         plan=core,
         mode=plan.mode,
+        keeps=plan.mode is Mode.STEPWISE or network.keeps_state,
         hosts=tuple(hosts),
         ports=tuple(ports),
         pace=pace,
@@ -213,6 +215,7 @@ def _port(
     layouts: Mapping[str, TokenLayout],
     depth: int,
     core: CorePlan,
+    sums: Interval,
 ) -> PortConfig:
     source, target = layouts[connection.source], layouts[host.population]
     operator, x = connection.operator, ranges[connection.source].total
@@ -249,6 +252,7 @@ def _port(
         source=source,
         delta=delta,
         x=x,
+        sums=sums,
         layout=layout,
         serial=serial,
         schedule=schedule,

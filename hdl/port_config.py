@@ -32,6 +32,7 @@ class PortConfig:
 
     ``source`` are the tokens as they are sent, ``layout`` as the synapses see them: those of the
     target's own neurons behind a ``delta``, whose X stays within ``x``; ``serial``: bit by bit.
+    ``sums`` : what the spikes of a neuron add up to in a sample, where a delay brings that.
     ``host`` counts within the core, whose slice of the target are ``channels``. The weights of a
     ``product`` are the sums of each step.
     """
@@ -42,6 +43,7 @@ class PortConfig:
     source: TokenLayout
     delta: Delta | None
     x: Interval
+    sums: Interval
     layout: TokenLayout
     serial: bool
     schedule: PortSchedule | SparseSchedule

@@ -372,7 +372,8 @@ class Sweep(wiring.Component):
             threshold_shape=self.tables["threshold"].shape,
             s_min=soma.s_min or 0,
             s_max=soma.s_max or 0,
-            level_shape=unsigned(1) if layout.is_unit else layout.payload_shape,
+            level_shape=config.state.tracer
+            or (unsigned(1) if layout.is_unit else layout.payload_shape),
         )
         m.submodules[f"divide_{lane}"] = divide
         rest = Signal(signed(divide.rest_bits), name=f"rest_{lane}", reset_less=True)
@@ -384,8 +385,17 @@ class Sweep(wiring.Component):
             divide.threshold.eq(self.tables["threshold"].lane(lane)),
         ]
         with m.If(advance):
-            m.d.sync += [rest.eq(word.as_signed()), quotient.eq(0)]
+            total = word[: config.state.total.width].as_signed()
+            m.d.sync += [rest.eq(total), quotient.eq(0)]
         with m.Elif(steps):
             m.d.sync += [rest.eq(divide.rest_next), quotient.eq(divide.quotient_next)]
-        # The charge is spent: a pass that divides always writes the initial state.
-        return *self._sent(m, lane, divide.level != 0, divide.level), None, word
+        if not config.keeps:
+            # The charge is spent: a pass that divides always writes the initial state.
+            return *self._sent(m, lane, divide.level != 0, divide.level), None, word
+        held = Signal(config.state.bits, name=f"word_{lane}", reset_less=True)
+        with m.If(advance):
+            m.d.sync += held.eq(word)
+        parts = config.state.split(held)
+        change = divide.level - parts["tracer"]
+        following = config.state.join({"total": parts["total"], "tracer": divide.level})
+        return *self._sent(m, lane, change != 0, change), following, held

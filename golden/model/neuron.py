@@ -215,19 +215,24 @@ class Neurons:
         value = self.soma.reset_value
         v.addcmul_(v - value if value else v, fired, value=-1)
 
-    def collapse(self, charge: Tensor | None, batch: int) -> State:
+    def collapse(self, state: State, charge: Tensor | None) -> None:
         """The closed form of stepping until nothing fires, from the summed input of a sample.
 
-        S = clip(floor((v0 + sum I) / th), s_min, s_max); the membrane keeps the rest.
+        S = clip(floor((v0 + sum I) / th), s_min, s_max); the membrane keeps the rest, and what is
+        fired is the change of S.
         """
         soma = self.soma
-        state = self.reset(batch)
-        self.integrate(state.v, charge, fresh=True)
-        if soma.fire is not Fire.NONE:
+        fires = soma.fire is not Fire.NONE
+        fresh = state.steps == 0
+        if fires and not fresh:
+            state.v.addcmul_(state.s, self.threshold)  # v0 + sum I of the samples before
+        self.integrate(state.v, charge, fresh=fresh)
+        state.steps += 1
+        if fires:
             level = torch.div(state.v, self.threshold, rounding_mode="floor")
-            state.level = state.s = level.clamp_(soma.s_min, soma.s_max)
-            state.v.addcmul_(state.level, self.threshold, value=-1)
-        return state
+            before, state.s = state.s, level.clamp_(soma.s_min, soma.s_max)
+            state.level = state.s if fresh else state.s - before
+            state.v.addcmul_(state.s, self.threshold, value=-1)
 
 
 def nonzero(values: Tensor) -> Tensor | None:

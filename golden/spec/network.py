@@ -13,7 +13,7 @@ from types import MappingProxyType
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec.intervals import Analysis, analyse_whole
 from spikewright.golden.spec.normalise import choice, integer, member, put, text
-from spikewright.golden.spec.parts import Connection, Input, Mode, Population, Readout
+from spikewright.golden.spec.parts import Connection, Encoding, Input, Mode, Population, Readout
 from spikewright.golden.spec.structure import (
     content_hash,
     skeleton_differences,
@@ -81,6 +81,17 @@ class Network:
     def unlike(self, other: "Network") -> list[str]:
         """In what, of that which is in ``skeleton_hash``, another network is not as this one."""
         return skeleton_differences(self, other)
+
+    @property
+    def keeps_state(self) -> bool:
+        """Whether END(keep) keeps all state in ``settle`` and ``collapsed`` too.
+
+        Its inputs send changes then, and each population fires the change of its S: nothing is sent
+        of what stays. Else a sample begins from the reset state and hears of the one before through
+        delays only. Either way S is the same: v0 + sum I - threshold * S stays as it is from one
+        sample to the next, and the changes that were sent since the reset add up to x and to S.
+        """
+        return any(each.encoding is Encoding.CHANGE for each in self.inputs)
 
     def population(self, name: str) -> Population:
         """The population of that name."""

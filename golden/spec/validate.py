@@ -11,6 +11,7 @@ from spikewright.golden.spec.normalise import IntArray
 from spikewright.golden.spec.operators import Dense, Identity, Product, Window
 from spikewright.golden.spec.parts import (
     Connection,
+    Encoding,
     Input,
     Mode,
     Population,
@@ -305,6 +306,7 @@ def _check_modes(network: "Network") -> None:
             found=", ".join(network.modes) or "none",
             where="network",
         )
+    _check_changes(network)
     for mode in network.modes:
         obstacle = None if mode is Mode.STEPWISE else settle_obstacle(network)
         if obstacle is not None:
@@ -314,3 +316,23 @@ def _check_modes(network: "Network") -> None:
                 where="modes",
                 action="leave the mode out",
             )
+
+
+def _check_changes(network: "Network") -> None:
+    """Changes add up to x only where everything that they are added to is kept."""
+    if not network.keeps_state:
+        return
+    other = next((each for each in network.inputs if each.encoding is not Encoding.CHANGE), None)
+    if other is not None:
+        raise ConfigurationError(
+            "where one input is encoded as change all must be",
+            found=str(other.encoding),
+            where=f"input {other.name!r}",
+        )
+    if Mode.STEPWISE in network.modes:
+        raise ConfigurationError(
+            "a network whose inputs are encoded as change must run in settle or collapsed",
+            found=str(Mode.STEPWISE),
+            where="modes",
+            action="leave the mode out",
+        )

@@ -37,6 +37,7 @@ from spikewright.golden.spec import (
     Window,
     WindowKind,
 )
+from support.changing import changing
 from support.random_networks import Chooser, random_readout
 
 __all__ = ["random_graph"]
@@ -86,7 +87,9 @@ class _Growing:
 
 
 def random_graph(chooser: Chooser) -> Network:
-    """A network of 1 or 2 inputs and 1 to 4 populations; every other one has all three modes."""
+    """A network of 1 or 2 inputs and 1 to 4 populations; every other one has all three modes,
+    or two where it sends changes.
+    """
     growing = _Growing(chooser=chooser, settles=chooser.integer(0, 1) == 0)
     growing.constant = not growing.settles and growing.one_in(4)
     for k in range(1 + int(growing.one_in(4))):
@@ -104,7 +107,7 @@ def random_graph(chooser: Chooser) -> Network:
     readout = Readout(population="out", kind=ReadoutKind.MEMBRANE, decision=decision)
     if not growing.settles:
         readout = random_readout(chooser, "out", fires=not silent)
-    return Network(
+    network = Network(
         name="random",
         inputs=tuple(growing.inputs),
         populations=tuple(growing.populations),
@@ -113,6 +116,7 @@ def random_graph(chooser: Chooser) -> Network:
         modes=tuple(Mode) if growing.settles else (Mode.STEPWISE,),
         max_steps=_MOST_STEPS,
     )
+    return changing(network) if growing.settles and growing.one_in(4) else network
 
 
 def _shape(growing: _Growing) -> Shape:
@@ -128,8 +132,8 @@ def _input(growing: _Growing, name: str) -> Input:
     kinds = [(Payload.UNIT, 0, 1), (Payload.SIGN, -1, 1), (Payload.GRADED, 0, 5)]
     kinds += [(Payload.GRADED, -4, 3), (Payload.GRADED, 2, 4)]
     payload, low, high = kinds[growing.pick(0, len(kinds) - 1)]
-    repeating = (Encoding.CONSTANT, Encoding.RATE)
-    encodings = [each for each in Encoding if not (growing.settles and each in repeating)]
+    others = [Encoding.CHANGE, *[Encoding.CONSTANT, Encoding.RATE] * growing.settles]
+    encodings = [each for each in Encoding if each not in others]
     if growing.constant:  # every input, or it is not replayed
         encodings = [Encoding.CONSTANT]
     encoding = encodings[growing.pick(0, len(encodings) - 1)]

@@ -410,7 +410,8 @@ def _reads(part: Part, source: Part, operator: Operator) -> bool:
 
 def stepwise_network(chooser: Chooser) -> Network:
     """Any soma, any wiring that the golden model offers."""
-    inputs = [_input(chooser, f"in{k}", list(Encoding)) for k in range(chooser.integer(1, 2))]
+    encodings = [each for each in Encoding if each is not Encoding.CHANGE]
+    inputs = [_input(chooser, f"in{k}", encodings) for k in range(chooser.integer(1, 2))]
     silent_last = _maybe(chooser)
     count = chooser.integer(1, 4)
 
@@ -467,7 +468,8 @@ def random_biquad(chooser: Chooser) -> Biquad:
 
 def settling_network(chooser: Chooser, *, delays: bool = False) -> Network:
     """A network that has all three modes; with ``delays``, samples hear the ones before."""
-    encodings = [each for each in Encoding if each not in (Encoding.CONSTANT, Encoding.RATE)]
+    others = (Encoding.CONSTANT, Encoding.RATE, Encoding.CHANGE)
+    encodings = [each for each in Encoding if each not in others]
     inputs = [_input(chooser, f"in{k}", encodings) for k in range(chooser.integer(1, 2))]
     count = chooser.integer(1, 4)
 

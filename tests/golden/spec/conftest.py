@@ -228,8 +228,8 @@ def random_pool(rng: np.random.Generator, source: tuple[int, ...]) -> Window:
 
 
 def _input(rng: np.random.Generator, settling: bool) -> Input:
-    repeating = (Encoding.CONSTANT, Encoding.RATE)
-    encodings = [each for each in Encoding if not (settling and each in repeating)]
+    others = [Encoding.CHANGE, *[Encoding.CONSTANT, Encoding.RATE] * settling]
+    encodings = [each for each in Encoding if each not in others]
     encoding = encodings[rng.integers(len(encodings))]
     coded = encoding in (Encoding.RATE, Encoding.PHASE, Encoding.LATENCY)
     low = 0 if coded else int(rng.integers(-2, 2))
