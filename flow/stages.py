@@ -45,7 +45,7 @@ __all__ = [
 
 def usual_steps(network: Network, steps: tuple[int, ...]) -> tuple[int, ...]:
     """``steps``, each T of stepwise runs, as far as the network goes, or the one T of its code."""
-    if code_of(network) in (Code.ONEHOT, Code.FIRST_SPIKE):
+    if code_of(network) not in (None, Code.RATE):
         return (network.max_steps,)
     return tuple(dict.fromkeys(min(each, network.max_steps) for each in steps))
 

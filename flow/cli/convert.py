@@ -93,15 +93,15 @@ def convert(
         str,
         typer.Option(
             help="What a hidden neuron sends: rate, a spike for each level; onehot, one spike "
-            "worth 1, 2, 4 .. for the bits of --levels; first-spike, one whose time is the level. "
-            "The last two are stepwise only."
+            "worth 1, 2, 4 .. for the bits of --levels; first-spike, one whose time is the level; "
+            "pattern, the bits of the level, one a step. The last three are stepwise only."
         ),
     ] = "rate",
     max_steps: Annotated[
         int | None,
         typer.Option(
             help="Largest T that stepwise runs may have; widths are proven up to it.",
-            show_default="64; onehot and first-spike have their own",
+            show_default="64; onehot, first-spike and pattern have their own",
         ),
     ] = None,
     prune: Annotated[

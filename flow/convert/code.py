@@ -18,12 +18,13 @@ class Code(enum.StrEnum):
     ``rate``: as many spikes as its level; every mode. ``onehot``: one spike in the only step there
     is, worth a power of two; stepwise (Abillama et al., IEEE Access 2025). ``first-spike``: one
     spike, the earlier the higher the level; stepwise (Stanojevic et al., Nature Communications
-    2024).
+    2024). ``pattern``: the bits of its level, one a step; stepwise (Rueckauer, thesis, 2021).
     """
 
     RATE = "rate"
     ONEHOT = "onehot"
     FIRST_SPIKE = "first-spike"
+    PATTERN = "pattern"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,9 +52,9 @@ class ConvertConfig:
     percentile : of the positive activations in calibration; what lies above is clipped.
     fraction_bits : extra bits of threshold and bias, for all layers or one entry per layer; None
         takes the fewest that keep the rounding of a threshold below 1/16 level, up to 8.
-    code : how hidden neurons send their levels: ``rate``, ``onehot`` or ``first-spike``. The last
-        two run stepwise only, in as many steps as they need: max_steps, encoding and max_pool are
-        not theirs to choose.
+    code : how hidden neurons send their levels: ``rate``, ``onehot``, ``first-spike`` or
+        ``pattern``. All but the first run stepwise only, in as many steps as they need: max_steps,
+        encoding and max_pool are not theirs to choose. A pattern has levels 1, 3, 7, 15 ..
     max_steps : largest T of stepwise runs; every register is proven up to it. None is 64.
     max_pool : ``exact``, or ``or``: cheaper, and meant for networks trained with it. Where a
         network has max pooling, ``or`` depends on when spikes come: it then runs stepwise only,
@@ -136,9 +136,13 @@ class ConvertConfig:
         object.__setattr__(self, "code", Code(self.code))
         if self.code is not Code.RATE:
             self._check_alone()
+        if self.code is Code.PATTERN:
+            for level in _entries(self.levels):
+                must = "must be one less than a power of two with code pattern"
+                _require(level & (level + 1) == 0, must, level, "levels")
 
     def _check_alone(self) -> None:
-        """A code of one spike says itself when it comes."""
+        """Other codes say themselves when spikes come."""
         for name, usual in (
             ("max_steps", None),
             ("encoding", Encoding.ONCE),
@@ -153,7 +157,7 @@ class ConvertConfig:
 
     @property
     def most_steps(self) -> int:
-        """Largest T of stepwise runs, before first spikes take what they need."""
+        """Largest T of stepwise runs, before codes of time take what they need."""
         if self.code is Code.ONEHOT:
             return 1
         return MAX_STEPS if self.max_steps is None else self.max_steps

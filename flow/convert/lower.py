@@ -24,6 +24,7 @@ from spikewright.flow.convert.config import (
 )
 from spikewright.flow.convert.connect import Sender, constants, operator, reach
 from spikewright.flow.convert.latency import as_latency
+from spikewright.flow.convert.pattern import as_pattern
 from spikewright.flow.convert.quantised import QuantisedStage, weight_limit
 from spikewright.flow.convert.relay import relay
 from spikewright.flow.importers import (
@@ -145,6 +146,8 @@ def lower(
     network = _network(config, source, made, connections, modes, provenance)
     if config.code is Code.FIRST_SPIKE:
         network = as_latency(network)
+    if config.code is Code.PATTERN:
+        network = as_pattern(network)
     readout = stages[graph.readout.name]
     return Lowered(
         network=network,

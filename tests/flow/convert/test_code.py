@@ -20,6 +20,7 @@ from spikewright.flow.convert import (
     prepare,
 )
 from spikewright.flow.convert.code import Levels
+from spikewright.flow.convert.pattern import as_pattern
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.model import Model
 from spikewright.golden.spec import Encoding, Fire, Mode, Network, Payload, Reset, int_vector
@@ -49,6 +50,14 @@ def maps() -> nn.Module:
     ).eval()  # fmt: skip
 
 
+def pools() -> nn.Module:
+    torch.manual_seed(5)
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(4, 3, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(12, 3),
+    ).eval()  # fmt: skip
+
+
 class Skip(nn.Module):
     """A sum of levels as they are, and of weighted ones."""
 
@@ -74,6 +83,7 @@ CASES: dict[str, tuple[nn.Module, torch.Tensor]] = {
     "signed": (mlp(), samples(20, signed=True)),
     "maps": (maps(), samples(1, 4, 4)),
     "skip": (Skip().eval(), samples(12)),
+    "pools": (pools(), samples(1, 4, 4)),
 }
 
 
@@ -109,7 +119,7 @@ def test_the_gradient_is_that_of_the_clip() -> None:
     assert x.grad is not None and x.grad.tolist() == [0, 1, 1, 0]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [name for name in CASES if name != "pools"])
 @pytest.mark.parametrize("levels", [1, 3, 7])
 def test_onehot_steps_equal_the_closed_form(name: str, levels: int) -> None:
     conversion, x = onehot(name, levels)
@@ -184,6 +194,61 @@ def test_first_spikes_equal_the_collapsed_network(name: str) -> None:
         assert int(found.events[population.name].max()) <= population.n
 
 
+@pytest.mark.parametrize("name", ["mlp", "norm_after", "maps", "skip", "pools"])
+def test_patterns_equal_the_collapsed_network(name: str) -> None:
+    """Skips and maxima, too: what comes when does not matter to a sum of bits."""
+    module, x = CASES[name]
+    config = ConvertConfig(levels=7, input_levels=5)
+    rate = convert(copy.deepcopy(module), x, config)
+    found = convert(copy.deepcopy(module), x, replace(config, code=Code.PATTERN))
+    network, reference = found.network, found.reference
+    assert network.modes == (Mode.STEPWISE,) and code_of(network) is Code.PATTERN
+    layers = {"mlp": 2, "norm_after": 2, "maps": 2, "skip": 2, "pools": 3}[name]
+    assert reference.steps == network.max_steps == 3 + 3 * layers
+    values = reference.encode(x)
+    wanted = Model(rate.network).run(values, mode=Mode.COLLAPSED)
+    result = Model(network).run(values, mode=Mode.STEPWISE, steps=network.max_steps, trace=True)
+    assert result.values.tolist() == wanted.values.tolist()
+    assert result.trace is not None
+    levels = reference.levels(values)
+    pairs = zip(network.populations[:-1], levels, rate.reference.levels(values), strict=False)
+    for population, one, other in pairs:
+        assert one.tolist() == other.tolist()
+        assert result.trace.spikes[population.name].sum(0).tolist() == one.tolist()
+        spikes = sum((one >> bit & 1).sum(1) for bit in range(3))
+        assert result.events[population.name].tolist() == spikes.tolist()
+        assert {0, 1} < set(one.unique().tolist())
+
+
+def test_a_pattern_by_hand() -> None:
+    """One weight of 1 and a threshold of 1 level: the bits of x go through."""
+    module = nn.Sequential(nn.Linear(1, 1, bias=False), nn.ReLU(), nn.Linear(1, 2))
+    module[0].weight.data = torch.ones(1, 1)
+    x = torch.arange(8.0).reshape(8, 1)
+    config = ConvertConfig(levels=7, input_levels=7, percentile=100.0, code=Code.PATTERN)
+    network = convert(module.eval(), x, config).network
+    result = Model(network).run(x.long(), mode=Mode.STEPWISE, steps=6, trace=True)
+    assert result.trace is not None
+    hidden = result.trace.spikes[network.populations[0].name][:, :, 0]
+    assert hidden[:3].sum() == 0  # it receives
+    assert hidden[3:, 5].tolist() == [4, 0, 1] and hidden[3:, 6].tolist() == [4, 2, 0]
+    assert hidden.sum(0).tolist() == list(range(8))
+
+
+def test_what_a_pattern_cannot_is_named() -> None:
+    must = "^levels: must be one less than a power of two with code pattern, found 5$"
+    with pytest.raises(ConfigurationError, match=must):
+        ConvertConfig(code=Code.PATTERN, levels=(7, 5))
+    with pytest.raises(UnsupportedError, match="patterns must have levels from 0, found -15 to 15"):
+        convert(mlp(), samples(20, signed=True), ConvertConfig(code=Code.PATTERN))
+    learned = nn.Sequential(nn.Linear(12, 8), QuantisedReLU(6, 0.5), nn.Linear(8, 2))
+    with pytest.raises(UnsupportedError, match=r"must be 0 to 2\*\*b - 1, found 0 to 6; convert"):
+        convert(learned, samples(12), ConvertConfig(code=Code.PATTERN))
+    network = onehot("mlp")[0].network
+    with pytest.raises(UnsupportedError, match="patterns need a network that may run collapsed"):
+        as_pattern(network)
+
+
 def changed(network: Network, **changes: Any) -> Network:
     first = network.populations[0]
     soma = replace(first.soma, **changes)
@@ -213,9 +278,17 @@ def test_what_is_nearly_a_code_has_no_closed_form() -> None:
         with pytest.raises(UnsupportedError, match=r"a closed form needs one input"):
             Reference(broken)
     assert code_of(replace(first, max_steps=first.max_steps + 1)) is None
+    pattern = convert(copy.deepcopy(module), x, ConvertConfig(levels=3, code=Code.PATTERN)).network
+    phases = pattern.populations[1].soma.phases
+    assert phases is not None
+    assert code_of(changed(pattern, phases=replace(phases, receive=3))) is None
+    assert code_of(changed(pattern, v_max=3)) is None
+    assert code_of(changed(pattern, bias=int_vector(1), bias_when="every")) is None
+    assert code_of(replace(pattern, max_steps=pattern.max_steps - 1)) is None
+    assert code_of(replace(pattern, max_steps=pattern.max_steps + 1)) is Code.PATTERN
 
 
-@pytest.mark.parametrize("code", [Code.ONEHOT, Code.FIRST_SPIKE])
+@pytest.mark.parametrize("code", [Code.ONEHOT, Code.FIRST_SPIKE, Code.PATTERN])
 @pytest.mark.parametrize(
     ("name", "value"), [("max_steps", 8), ("encoding", Encoding.SPREAD), ("max_pool", "or")]
 )

@@ -34,7 +34,10 @@ from spikewright.golden.spec import Encoding
         ({"max_steps": 8.0}, r"^max_steps: must be a whole number, found 8\.0$"),
         ({"fraction_bits": 2.0}, r"^fraction_bits: must be a whole number, found 2\.0$"),
         ({"percentile": "99"}, "^percentile: must be a number, found '99'$"),
-        ({"code": "phase"}, "^code: must be one of rate, onehot, first-spike, found phase$"),
+        (
+            {"code": "phase"},
+            "^code: must be one of rate, onehot, first-spike, pattern, found phase$",
+        ),
         ({"max_pool": "sum"}, "^max_pool: must be one of exact, or, found sum$"),
     ],
 )
