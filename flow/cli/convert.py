@@ -94,13 +94,15 @@ def convert(
         typer.Option(
             help="What a hidden neuron sends: rate, a spike for each level; onehot, one spike "
             "worth 1, 2, 4 .. for the bits of --levels; first-spike, one whose time is the level; "
-            "pattern, the bits of the level, one a step. The last three are stepwise only."
+            "pattern, the bits of the level, one a step; corrective, +1 when it crosses a "
+            "threshold and -1 when it falls back, not exact. All but rate are stepwise only."
         ),
     ] = "rate",
     max_steps: Annotated[
         int | None,
         typer.Option(
-            help="Largest T that stepwise runs may have; widths are proven up to it.",
+            help="Largest T that stepwise runs may have; widths are proven up to it. Of code "
+            "corrective the one T that it is made for.",
             show_default="64; onehot, first-spike and pattern have their own",
         ),
     ] = None,

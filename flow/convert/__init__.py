@@ -2,6 +2,7 @@
 
 from spikewright.flow.convert.code import Code
 from spikewright.flow.convert.config import ConvertConfig, MaxPool, TrainConfig
+from spikewright.flow.convert.corrective import is_corrective
 from spikewright.flow.convert.layers import QatRelay, QatStage
 from spikewright.flow.convert.pipeline import Conversion, convert
 from spikewright.flow.convert.prune import pruned_figures
@@ -26,6 +27,7 @@ __all__ = [
     "code_of",
     "convert",
     "encode_input",
+    "is_corrective",
     "prepare",
     "pruned_figures",
     "train",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 
-from spikewright.flow.convert.code import Code
+from spikewright.flow.convert.code import LEAST_STEPS, Code
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import Encoding
 
@@ -52,10 +52,12 @@ class ConvertConfig:
     percentile : of the positive activations in calibration; what lies above is clipped.
     fraction_bits : extra bits of threshold and bias, for all layers or one entry per layer; None
         takes the fewest that keep the rounding of a threshold below 1/16 level, up to 8.
-    code : how hidden neurons send their levels: ``rate``, ``onehot``, ``first-spike`` or
-        ``pattern``. All but the first run stepwise only, in as many steps as they need: max_steps,
-        encoding and max_pool are not theirs to choose. A pattern has levels 1, 3, 7, 15 ..
-    max_steps : largest T of stepwise runs; every register is proven up to it. None is 64.
+    code : how hidden neurons send their levels: ``rate``, ``onehot``, ``first-spike``, ``pattern``
+        or ``corrective``. All but the first run stepwise only: encoding and max_pool are not theirs
+        to choose, and max_steps only that of ``corrective``, which has no steps that it needs. A
+        pattern has levels 1, 3, 7, 15 ..
+    max_steps : largest T of stepwise runs; every register is proven up to it. None is 64. Of code
+        ``corrective`` the T of its runs, at least 8: thresholds depend on it.
     max_pool : ``exact``, or ``or``: cheaper, and meant for networks trained with it. Where a
         network has max pooling, ``or`` depends on when spikes come: it then runs stepwise only,
         its hidden neurons fire 0 or 1 and take no spike back, and it has no closed form that it
@@ -136,6 +138,9 @@ class ConvertConfig:
         object.__setattr__(self, "code", Code(self.code))
         if self.code is not Code.RATE:
             self._check_alone()
+        if self.code is Code.CORRECTIVE:
+            must = f"must be at least {LEAST_STEPS} with code corrective"
+            _require(self.most_steps >= LEAST_STEPS, must, self.max_steps, "max_steps")
         if self.code is Code.PATTERN:
             for level in _entries(self.levels):
                 must = "must be one less than a power of two with code pattern"
@@ -148,6 +153,8 @@ class ConvertConfig:
             ("encoding", Encoding.ONCE),
             ("max_pool", MaxPool.EXACT),
         ):
+            if name == "max_steps" and self.code is Code.CORRECTIVE:
+                continue
             _require(
                 getattr(self, name) == usual,
                 f"must be left out with code {self.code}",

@@ -23,6 +23,7 @@ from spikewright.flow.convert.config import (
     MaxPool,
 )
 from spikewright.flow.convert.connect import Sender, constants, operator, reach
+from spikewright.flow.convert.corrective import as_corrective
 from spikewright.flow.convert.latency import as_latency
 from spikewright.flow.convert.pattern import as_pattern
 from spikewright.flow.convert.quantised import QuantisedStage, weight_limit
@@ -148,6 +149,8 @@ def lower(
         network = as_latency(network)
     if config.code is Code.PATTERN:
         network = as_pattern(network)
+    if config.code is Code.CORRECTIVE:
+        network = as_corrective(network, config.most_steps)
     readout = stages[graph.readout.name]
     return Lowered(
         network=network,

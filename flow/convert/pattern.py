@@ -41,11 +41,18 @@ def as_pattern(network: Network) -> Network:
     Raises
     ------
     UnsupportedError
-        If it is another one: what it must have, by population.
+        If it is another one, or is recurrent: what it must have, by population.
     """
     if Mode.COLLAPSED not in network.modes:
         raise UnsupportedError(
             "patterns need a network that may run collapsed", found=", ".join(network.modes)
+        )
+    late = [each for each in network.connections if each.delay]
+    if late:
+        raise UnsupportedError(
+            "patterns must go forward, without a delay",
+            found=f"a delay from {late[0].source!r} to {late[0].target!r}",
+            where=f"network {network.name!r}",
         )
     inputs = [_input(each) for each in network.inputs]
     ends = {each.name: each.bits for each in inputs}  # the step in which all of it has come

@@ -164,7 +164,8 @@ class Reference(torch.nn.Module):
                 " one-hot levels, of first spikes or of patterns",
                 found=f"{len(network.inputs)} inputs, modes {', '.join(network.modes)}",
                 where=network.name,
-                action='OR pooling has none: convert with max_pool "exact"',
+                action='OR pooling has none: convert with max_pool "exact"; nor have corrective'
+                " spikes",
             )
         self.steps = None if code is Code.RATE else network.max_steps
         self.input = network.inputs[0]

@@ -20,7 +20,6 @@ from spikewright.flow.convert import (
     prepare,
 )
 from spikewright.flow.convert.code import Levels
-from spikewright.flow.convert.pattern import as_pattern
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.model import Model
 from spikewright.golden.spec import Encoding, Fire, Mode, Network, Payload, Reset, int_vector
@@ -220,35 +219,6 @@ def test_patterns_equal_the_collapsed_network(name: str) -> None:
         assert {0, 1} < set(one.unique().tolist())
 
 
-def test_a_pattern_by_hand() -> None:
-    """One weight of 1 and a threshold of 1 level: the bits of x go through."""
-    module = nn.Sequential(nn.Linear(1, 1, bias=False), nn.ReLU(), nn.Linear(1, 2))
-    module[0].weight.data = torch.ones(1, 1)
-    x = torch.arange(8.0).reshape(8, 1)
-    config = ConvertConfig(levels=7, input_levels=7, percentile=100.0, code=Code.PATTERN)
-    network = convert(module.eval(), x, config).network
-    result = Model(network).run(x.long(), mode=Mode.STEPWISE, steps=6, trace=True)
-    assert result.trace is not None
-    hidden = result.trace.spikes[network.populations[0].name][:, :, 0]
-    assert hidden[:3].sum() == 0  # it receives
-    assert hidden[3:, 5].tolist() == [4, 0, 1] and hidden[3:, 6].tolist() == [4, 2, 0]
-    assert hidden.sum(0).tolist() == list(range(8))
-
-
-def test_what_a_pattern_cannot_is_named() -> None:
-    must = "^levels: must be one less than a power of two with code pattern, found 5$"
-    with pytest.raises(ConfigurationError, match=must):
-        ConvertConfig(code=Code.PATTERN, levels=(7, 5))
-    with pytest.raises(UnsupportedError, match="patterns must have levels from 0, found -15 to 15"):
-        convert(mlp(), samples(20, signed=True), ConvertConfig(code=Code.PATTERN))
-    learned = nn.Sequential(nn.Linear(12, 8), QuantisedReLU(6, 0.5), nn.Linear(8, 2))
-    with pytest.raises(UnsupportedError, match=r"must be 0 to 2\*\*b - 1, found 0 to 6; convert"):
-        convert(learned, samples(12), ConvertConfig(code=Code.PATTERN))
-    network = onehot("mlp")[0].network
-    with pytest.raises(UnsupportedError, match="patterns need a network that may run collapsed"):
-        as_pattern(network)
-
-
 def changed(network: Network, **changes: Any) -> Network:
     first = network.populations[0]
     soma = replace(first.soma, **changes)
@@ -288,11 +258,14 @@ def test_what_is_nearly_a_code_has_no_closed_form() -> None:
     assert code_of(replace(pattern, max_steps=pattern.max_steps + 1)) is Code.PATTERN
 
 
-@pytest.mark.parametrize("code", [Code.ONEHOT, Code.FIRST_SPIKE, Code.PATTERN])
+@pytest.mark.parametrize("code", list(Code)[1:])
 @pytest.mark.parametrize(
     ("name", "value"), [("max_steps", 8), ("encoding", Encoding.SPREAD), ("max_pool", "or")]
 )
 def test_what_a_code_decides_is_left_out(code: Code, name: str, value: Any) -> None:
+    if code is Code.CORRECTIVE and name == "max_steps":
+        assert ConvertConfig(code=code, max_steps=8).most_steps == 8
+        return
     message = f"^{name}: must be left out with code {code}, found {value}$"
     with pytest.raises(ConfigurationError, match=message):
         ConvertConfig(code=code, **{name: value})

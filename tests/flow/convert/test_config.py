@@ -36,7 +36,7 @@ from spikewright.golden.spec import Encoding
         ({"percentile": "99"}, "^percentile: must be a number, found '99'$"),
         (
             {"code": "phase"},
-            "^code: must be one of rate, onehot, first-spike, pattern, found phase$",
+            "^code: must be one of rate, onehot, first-spike, pattern, corrective, found phase$",
         ),
         ({"max_pool": "sum"}, "^max_pool: must be one of exact, or, found sum$"),
     ],
