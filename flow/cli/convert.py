@@ -185,6 +185,9 @@ def convert(
         --code onehot --levels 7 --qat-epochs 20
 
       spikewright convert network.py:make --out p --calibrate train.npz
+        --code corrective --max-steps 32
+
+      spikewright convert network.py:make --out p --calibrate train.npz
         --prune 0.8 --prune-lanes 16 --qat-epochs 20
 
       spikewright convert net.nir --preset snntorch --reset subtract

@@ -116,6 +116,9 @@ def test_thresholds_are_those_of_the_quantised_network() -> None:
     first, second = (each.soma for each in rate.populations[:2])
     found = [each.soma for each in made.populations]
     assert found[0].threshold.tolist() == (first.threshold * 15).tolist()
+    assert [each.threshold_negative.tolist() for each in found[:2]] == [
+        (1 - each.threshold).tolist() for each in found[:2]
+    ]
     wanted = np.floor(second.threshold * 7 * 5 * 4 / 3 + 0.5).astype(int)
     assert found[1].threshold.tolist() == wanted.tolist()
     assert found[0].bias.tolist() == first.bias.tolist()
