@@ -11,6 +11,7 @@ from spikewright.flow.cli.break_even import break_even
 from spikewright.flow.cli.calibrate import calibrate
 from spikewright.flow.cli.command import Command
 from spikewright.flow.cli.console import show_error, show_warning
+from spikewright.flow.cli.control import control
 from spikewright.flow.cli.convert import convert
 from spikewright.flow.cli.events import events
 from spikewright.flow.cli.explore import explore
@@ -78,9 +79,10 @@ for command in (
     explore,
     demo,
     bench,
+    control,
 ):
     app.command(
-        rich_help_panel="The whole way" if command in (demo, bench) else "Step by step",
+        rich_help_panel="The whole way" if command in (demo, bench, control) else "Step by step",
         cls=Command,
     )(command)
 for on_board in (ports, run, watch, load):
