@@ -27,6 +27,7 @@ from spikewright.flow.original import Original
 from spikewright.flow.progress import Working
 from spikewright.flow.project import Project
 from spikewright.flow.samples import Samples
+from spikewright.flow.segmentation import SCENE
 
 __all__ = [
     "DIGITS_CNN",
@@ -41,6 +42,7 @@ __all__ = [
     "MNIST_ONEHOT_1",
     "MNIST_ONEHOT_2",
     "MNIST_ONEHOT_3",
+    "MNIST_SCENES",
     "MNIST_SPARSE",
     "RECIPES",
     "Recipe",
@@ -235,6 +237,16 @@ DIGITS_SEGMENTATION = Recipe(
     finetune=TrainConfig(epochs=80, batch=64, learning_rate=1e-2, smoothing=0.05, sparsity=0.02),
 )
 
+# Of half-size digits before a texture; a pixel is told by what lies up to 12 pixels away.
+MNIST_SCENES = Recipe(
+    name="mnist-scenes",
+    shape=(1, SCENE, SCENE),
+    build=partial(EncoderDecoder, (8, 24, 48), N_CLASSES + 1, 2),
+    convert=ConvertConfig(name="mnist-scenes", weight_bits=6, levels=7, input_levels=15),
+    pretrain=TrainConfig(epochs=16, batch=16, learning_rate=4e-3),
+    finetune=TrainConfig(epochs=6, batch=16, learning_rate=1e-3),
+)
+
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
@@ -251,6 +263,7 @@ RECIPES: dict[str, Recipe] = {
         DIGITS_RESNET,
         DIGITS_SEPARABLE,
         DIGITS_SEGMENTATION,
+        MNIST_SCENES,
     )
 }
 

@@ -9,6 +9,7 @@ from spikewright.flow.convert import (
     Code,
     Reference,
     code_of,
+    is_corrective,
 )
 from spikewright.flow.cosim import cosimulate
 from spikewright.flow.cosim.manifest import read_manifest
@@ -47,7 +48,7 @@ __all__ = [
 
 def usual_steps(network: Network, steps: tuple[int, ...]) -> tuple[int, ...]:
     """``steps``, each T of stepwise runs, as far as the network goes, or the one T of its code."""
-    if code_of(network) in (Code.ONEHOT, Code.FIRST_SPIKE):
+    if code_of(network) not in (None, Code.RATE) or is_corrective(network):
         return (network.max_steps,)
     return tuple(dict.fromkeys(min(each, network.max_steps) for each in steps))
 

@@ -245,7 +245,7 @@ class CoreConfig:
             wanted["negative"] = _negative
         if any(host.own_amount for host in self.hosts):
             wanted["amount"] = lambda host: host.population.soma.amount
-        if soma.phases is not None:
+        if soma.phases is not None and soma.phases.slope is not None:
             wanted["slope"] = _slope
         if soma.bias_when is BiasWhen.EVERY and not self.replays:
             wanted["bias"] = lambda host: host.population.soma.bias
@@ -346,7 +346,7 @@ def _power(count: int) -> int:
 
 def _slope(host: HostConfig) -> IntArray:
     phases = host.population.soma.phases
-    assert phases is not None  # of all hosts or none, the plan's check says
+    assert phases is not None and phases.slope is not None  # of all hosts or none, as of phases
     return phases.slope
 
 

@@ -234,12 +234,12 @@ def _port(
     product = None
     if isinstance(operator, Product):
         keys, values = layouts[operator.keys], layouts[operator.values]
-        sums = shape_of_sums(keys, values)
+        stored = shape_of_sums(keys, values)
         schedule = product_schedule(
-            operator, source=layout, target=target.axes, sums=sums, channels=channels
+            operator, source=layout, target=target.axes, sums=stored, channels=channels
         )
         rows = sum_rows(schedule, layout, channels)
-        product = ProductConfig(keys=keys, values=values, sums=sums, rows=rows)
+        product = ProductConfig(keys=keys, values=values, sums=stored, rows=rows)
     elif core.rows is Rows.SPARSE:
         assert isinstance(operator, Dense)  # the plan's check refused everything else
         schedule = sparse_schedule(operator, source=layout, target=target.axes, channels=channels)

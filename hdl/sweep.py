@@ -14,7 +14,7 @@ from .divide import DivideLane
 from .parameters import LoadedTable, ParameterTable, make_table
 from .places import Places
 from .serialiser import group_item
-from .soma import BurstLane, SomaLane, SomaShapes
+from .soma import BurstLane, SomaLane, SomaShapes, phase_members
 from .touched import TouchedPlaces
 
 __all__ = ["Sweep"]
@@ -237,15 +237,21 @@ class Sweep(wiring.Component):
             Signal(range(phases.last + 1), name=f"step_{h}") for h in range(len(self.config.hosts))
         ]
         count = choose(counts, self.host)
-        phase = {"may_fire": Signal(), "switches": Signal()}
         may_fire = count >= phases.receive
         if phases.fire is not None:
             may_fire &= count < phases.last
+        bits = self.config.soma.max_level.bit_length()
+        told: dict[str, ValueLike] = {
+            "may_fire": may_fire,
+            "switches": count + 1 == phases.receive,
+            "slot": Cat(count == phases.last - 1 - k for k in range(bits)),
+        }
+        phase = {
+            name: Signal(member.shape, name=name)
+            for name, member in phase_members(self.config.soma).items()
+        }
         with m.If(self.start):
-            m.d.sync += [
-                phase["may_fire"].eq(may_fire),
-                phase["switches"].eq(count + 1 == phases.receive),
-            ]
+            m.d.sync += [signal.eq(told[name]) for name, signal in phase.items()]
             for host, each in enumerate(counts):
                 with m.If(self.host == host):
                     # A pass that only shows leaves the sample where it is.

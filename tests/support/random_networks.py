@@ -155,6 +155,8 @@ def _input(chooser: Chooser, name: str, encodings: Sequence[Encoding]) -> Input:
 
 
 def _soma(chooser: Chooser, shape: tuple[int, ...], fire: Fire) -> Soma:
+    if fire is Fire.PATTERN:
+        return _pattern(chooser, shape)
     fires, burst, onehot = fire is not Fire.NONE, fire is Fire.BURST, fire is Fire.ONEHOT
     reset = _choice(chooser, list(Reset)) if fires and not burst else Reset.SUBTRACT
     subtracts = reset is Reset.SUBTRACT
@@ -164,11 +166,18 @@ def _soma(chooser: Chooser, shape: tuple[int, ...], fire: Fire) -> Soma:
     if fires and subtracts and _maybe(chooser):
         amount = _vector(chooser, shape, 1, 5 if burst else 9)
     delay = fires and subtracts and not burst and _maybe(chooser, 3)
+    phases = None
+    if _maybe(chooser, 3 if current else 6) and (fires or current):
+        phases = _phases(chooser, shape, fires=fires, current=current)
+    # a burst takes no more than its threshold
+    threshold = _vector(chooser, shape, 5 if burst else 1, 9) if fires else np.array([1])
+    negative = _vector(chooser, shape, 1, 9) if signed else None
+    toggles = fire is Fire.TERNARY and reset is Reset.NONE and _maybe(chooser)
+    highest = chooser.integer(1, 3) if fires and not onehot and _maybe(chooser) else None
     return Soma(
         fire=fire,
-        # a burst takes no more than its threshold
-        threshold=_vector(chooser, shape, 5 if burst else 1, 9) if fires else np.array([1]),
-        threshold_negative=_vector(chooser, shape, 1, 9) if signed else None,
+        threshold=threshold,
+        threshold_negative=1 - threshold + chooser.integer(0, 2) if toggles else negative,
         initial_v=_vector(chooser, shape, -6, 6),
         bias=_vector(chooser, shape, -3, 3),
         bias_when=_choice(chooser, list(BiasWhen)),
@@ -182,28 +191,47 @@ def _soma(chooser: Chooser, shape: tuple[int, ...], fire: Fire) -> Soma:
         leak_i=_leak(chooser) if current else None,
         v_min=chooser.integer(-12, -2) if _maybe(chooser, 4) else None,
         v_max=chooser.integer(2, 40) if _maybe(chooser, 4) else None,
-        s_min=chooser.integer(-2, 0) if signed and _maybe(chooser) else None,
-        s_max=chooser.integer(1, 3) if fires and not onehot and _maybe(chooser) else None,
+        s_min=0 if toggles else chooser.integer(-2, 0) if signed and _maybe(chooser) else None,
+        s_max=1 if toggles else highest,
         max_level=(1, 1 << chooser.integer(0, 4), chooser.integer(1, 9))[onehot + 2 * burst],
         refractory=chooser.integer(1, 3) if fires and not delay and _maybe(chooser, 4) else 0,
-        phases=_phases(chooser, shape, fires=fires) if current and _maybe(chooser, 3) else None,
+        phases=phases,
     )
 
 
-def _phases(chooser: Chooser, shape: Shape, *, fires: bool) -> Phases:
+def _phases(chooser: Chooser, shape: Shape, *, fires: bool, current: bool) -> Phases:
     return Phases(
         receive=chooser.integer(0, 4),
         fire=chooser.integer(1, 4) if fires and _maybe(chooser) else None,
-        slope=_vector(chooser, shape, -1, 5),
+        slope=_vector(chooser, shape, -1, 5) if current else None,
+    )
+
+
+def _pattern(chooser: Chooser, shape: tuple[int, ...]) -> Soma:
+    """Neurons that send the bits of their level in a window of steps."""
+    bits, current = chooser.integer(1, 4), _maybe(chooser, 3)
+    return Soma(
+        fire=Fire.PATTERN,
+        threshold=_vector(chooser, shape, 1, 5),
+        initial_v=_vector(chooser, shape, -6, 20),
+        bias=_vector(chooser, shape, -3, 3),
+        bias_when=BiasWhen.FIRST if _maybe(chooser) else BiasWhen.EVERY,
+        leak_v=_leak(chooser),
+        current=current,
+        max_level=1 << (bits - 1),
+        phases=Phases(
+            receive=chooser.integer(0, 3),
+            fire=bits,
+            slope=_vector(chooser, shape, -1, 5) if current else None,
+        ),
     )
 
 
 def _payload(chooser: Chooser, soma: Soma) -> Payload:
     """A kind that carries every level: the cheapest, or another."""
     low, high = soma.levels
-    powers = soma.fire is Fire.ONEHOT or high <= 2
     able = [Payload.UNIT] * (low == 0 and high <= 1) + [Payload.SIGN] * (high <= 1)
-    able += [Payload.SHIFT] * powers + [Payload.GRADED]
+    able += [Payload.SHIFT] * soma.fires_powers + [Payload.GRADED]
     return able[chooser.integer(0, len(able) - 1) if _maybe(chooser, 3) else 0]
 
 

@@ -79,7 +79,8 @@ class ScalarSoma:
         self.th_n = None if soma.threshold_negative is None else entry(soma.threshold_negative)
         self.amount = self.th if soma.reset_amount is None else entry(soma.reset_amount)
         self.bias = entry(soma.bias)
-        self.slope = 0 if soma.phases is None else entry(soma.phases.slope)
+        slope = None if soma.phases is None else soma.phases.slope
+        self.slope = 0 if slope is None else entry(slope)
         self.v = entry(soma.initial_v)
         self.i = 0
         self.S = 0
@@ -117,7 +118,11 @@ class ScalarSoma:
             if step < start or (length is not None and step >= start + length):
                 self.level_before = 0
                 return 0
-        level = self.burst() if soma.fire == Fire.BURST else self.fire()
+        if soma.fire == Fire.PATTERN:
+            bit = soma.max_level // 2 ** (step - soma.phases.receive)
+            level = bit if self.v // self.th >= bit else 0
+        else:
+            level = self.burst() if soma.fire == Fire.BURST else self.fire()
         if level != 0:
             self.silent_until = self.steps + soma.refractory
         if soma.fire == Fire.BURST:

@@ -33,6 +33,7 @@ COMMANDS = (
     "break-even",
     "demo",
     "bench",
+    "control",
     "speed",
 )
 

@@ -139,16 +139,22 @@ BUILD, RESET, STEP, COLLAPSE = Neurons.__init__, Neurons.reset, Neurons.step, Ne
 LARGEST, CHARGE, DECIDE = readout.first_largest, run.charge_of, readout.decide
 
 
-def greater_than(self, v, s):
-    return FIRE(self, torch.where(v == self.threshold, v - 1, v), s)
+def greater_than(self, v, s, steps):
+    return FIRE(self, torch.where(v == self.threshold, v - 1, v), s, steps)
 
 
-def lesser_than(self, v, s):
-    return FIRE(self, torch.where(v == -self.negative, v + 1, v), s)
+def lesser_than(self, v, s, steps):
+    return FIRE(self, torch.where(v == -self.negative, v + 1, v), s, steps)
 
 
-def signs_swapped(self, v, s):
-    level = -FIRE(self, v, s)[0]
+def a_step_late(self, v, s, steps):
+    """The bits of a pattern come too high."""
+    begun = self.soma.phases is not None and steps > self.soma.phases.receive
+    return FIRE(self, v, s, steps - begun)
+
+
+def signs_swapped(self, v, s, steps):
+    level = -FIRE(self, v, s, steps)[0]
     return level, s + level
 
 
@@ -316,6 +322,7 @@ STEPWISE_FAULTS = {
     "> for >=": (Neurons, "fire", greater_than),
     "< for <=": (Neurons, "fire", lesser_than),
     "signs swapped": (Neurons, "fire", signs_swapped),
+    "a bit late": (Neurons, "fire", a_step_late),
     "s_min ignored": other_soma(s_min=None),
     "s_max ignored": other_soma(s_max=None),
     "no reset": (Neurons, "after_firing", no_reset),

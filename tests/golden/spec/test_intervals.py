@@ -69,7 +69,8 @@ class Neuron:
         amount = soma.reset_amount
         self.amount = self.th if amount is None else at(amount, population, n)
         self.bias = at(soma.bias, population, n)
-        self.slope = 0 if soma.phases is None else at(soma.phases.slope, population, n)
+        slope = None if soma.phases is None else soma.phases.slope
+        self.slope = 0 if slope is None else at(slope, population, n)
         self.v = at(soma.initial_v, population, n)
         self.i = self.s = self.pending = 0
         self.first = True
@@ -130,6 +131,9 @@ class Neuron:
             level = 1
             while 2 * level * self.th <= v and level < soma.max_level:
                 level *= 2
+        elif soma.fire is Fire.PATTERN:
+            level = soma.max_level >> (count - phases.receive)
+            level *= v >= self.th * level
         elif soma.fire is Fire.BURST:
             for _ in range(soma.max_level):
                 one = self.fires(v, self.s + level)
