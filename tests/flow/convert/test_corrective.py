@@ -133,7 +133,7 @@ def test_what_is_refused() -> None:
     message = "^corrective spikes need at least 8 steps, found 7$"
     with pytest.raises(ConfigurationError, match=message):
         as_corrective(rate, 7)
-    message = "^max_steps: must be at least 8 with code corrective, found 7$"
+    message = "^max_steps: must be at least 8 with method corrective, found 7$"
     with pytest.raises(ConfigurationError, match=message):
         ConvertConfig(method="corrective", max_steps=7)
     message = "^corrective spikes need a network that may run collapsed, found stepwise$"

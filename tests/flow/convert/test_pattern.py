@@ -44,7 +44,7 @@ def test_a_pattern_by_hand() -> None:
 
 
 def test_what_a_pattern_cannot_is_named() -> None:
-    must = "^levels: must be one less than a power of two with code pattern, found 5$"
+    must = "^levels: must be one less than a power of two with method pattern, found 5$"
     with pytest.raises(ConfigurationError, match=must):
         ConvertConfig(method="pattern", levels=(7, 5))
     with pytest.raises(UnsupportedError, match="patterns must have levels from 0, found -15 to 15"):
