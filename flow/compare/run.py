@@ -220,7 +220,7 @@ def _compared(comparison: Comparison, method: Method, folder: Path, advance: Adv
             seed=effort.seed,
             progress=_told(advance, training, tuning),
         )
-    except (UnsupportedError, RangeError) as error:
+    except (UnsupportedError, RangeError, ConfigurationError) as error:  # of this method alone
         result = Compared(method=method.name, refused=str(error))
         network = None
     else:
