@@ -8,6 +8,7 @@ import torch
 
 from spikewright.flow.convert.calibrate import Measured
 from spikewright.flow.convert.code import Levels
+from spikewright.flow.convert.method import Neuron
 from spikewright.flow.convert.scales import tie
 from spikewright.flow.convert.units import StagePlan, plan_stage
 from spikewright.flow.importers import INPUT, Activation, Branch, BranchKind, Graph, Norm, Stage
@@ -37,6 +38,7 @@ def planned(*branches: Branch, bits: int = 3, hidden: bool = True, mean: float =
         tie(graph, steps),
         bits=bits,
         levels=Levels(highest=7),
+        neuron=Neuron(),
         most_exponent=8,
     )
 
@@ -85,7 +87,14 @@ def test_channels_beside_the_passed_ones_stay_free() -> None:
     means = {INPUT: torch.ones(1, 2, 1, 1, dtype=torch.float64)}
     measured = Measured(steps=steps, means=means, initial={})
     plan = plan_stage(
-        graph, stage, measured, tie(graph, steps), bits=3, levels=Levels(highest=7), most_exponent=8
+        graph,
+        stage,
+        measured,
+        tie(graph, steps),
+        bits=3,
+        levels=Levels(highest=7),
+        neuron=Neuron(),
+        most_exponent=8,
     )
     assert plan.weight_step is not None and float(plan.weight_step[2]) == pytest.approx(0.1)
     assert [(each.first, each.last) for each in plan.forced] == [(0, 2)]
