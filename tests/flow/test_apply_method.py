@@ -13,7 +13,7 @@ from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.model import Model
 from spikewright.golden.spec import Mode
 
-X = torch.rand(300, 6, generator=torch.Generator().manual_seed(0))
+X = torch.rand(400, 6, generator=torch.Generator().manual_seed(0))
 Y = (X[:, 0] > 0.5).long() * 2 + (X[:, 1] + X[:, 2] > 1).long()
 EPOCHS = TrainConfig(epochs=1, batch=64, learning_rate=5e-3)
 
