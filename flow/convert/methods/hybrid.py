@@ -32,7 +32,7 @@ HYBRID = Method(
 ST_PRUNING = replace(
     HYBRID,
     name="st-pruning",
-    title="the same with fewer channels (PCA) and, while it tunes, fewer steps",
+    title="as hybrid, with fewer channels (PCA) and, while it tunes, fewer steps",
     source="Chowdhury, Garg, Roy, IJCNN 2021",
     pruned=True,
 )

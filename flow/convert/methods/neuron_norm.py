@@ -47,7 +47,7 @@ NEURON_NORM = Method(
 DNISNM = replace(
     NEURON_NORM,
     name="dnisnm",
-    title="the same, with membranes that begin at values from data",
+    title="as neuron-norm, with membranes that begin at values from data",
     source="Wang, Liu, Zhang, Luo, Qu, Neural Networks 2024",
     neuron=Neuron(initial=Initial.MEASURED, negative=Negative.THRESHOLD, bounded=False),
 )

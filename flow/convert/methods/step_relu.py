@@ -33,7 +33,7 @@ STEP_RELU = Method(
 STEP_RELU_LEAKY = replace(
     STEP_RELU,
     name="step-relu-leaky",
-    title="the same with a leak, for robustness to noise",
+    title="as step-relu, with a leak, for robustness to noise",
     neuron=Neuron(initial=Initial.ZERO, leak=4),
     modes=(Mode.STEPWISE,),
 )

@@ -11,8 +11,8 @@ from torch import nn
 from spikewright.flow.convert import METHODS, ConvertConfig, convert
 from spikewright.flow.convert.method import Negative
 from spikewright.golden.model import Model
-from spikewright.golden.spec import Fire, Mode, Network, Payload
-from support.by_hand import H, converted, linear, tiny
+from spikewright.golden.spec import Mode, Network
+from support.by_hand import linear
 
 T = 7
 
@@ -263,9 +263,7 @@ def test_neurons_that_no_input_changes_have_their_rate_written_down():
     x = torch.tensor([[3.0, 0.0], [3.0, 2.0]]).repeat(500, 1)
     x[:, 1] = 0  # the largest of the second is 12 then, as always
     x[::2, 0] = 0
-    config = ConvertConfig(
-        method="qcfs", levels=4, weight_bits=3, input_levels=3, fraction_bits=0
-    )
+    config = ConvertConfig(method="qcfs", levels=4, weight_bits=3, input_levels=3, fraction_bits=0)
     conversion = convert(module, x, config)
     soma = conversion.network.populations[0].soma
     # 256 thresholds of those; the third is 12 as of ``tiny``: -6 + x0 + 3 x1

@@ -18,7 +18,7 @@ from spikewright.flow.convert import (
     warn_of_divergence,
 )
 from spikewright.flow.convert.tune import spiking_accuracy
-from support.by_hand import G, H, OUT, calibration, linear, tiny
+from support.by_hand import OUT, G, H, calibration, linear, tiny
 
 
 def blobs(n: int = 512) -> tuple[torch.Tensor, torch.Tensor]:
