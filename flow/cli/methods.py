@@ -54,9 +54,7 @@ def _show_all(all_: "list[Method]") -> None:
         table.add_column(title, no_wrap=True)
     table.add_column("what it is")
     for each in all_:
-        table.add_row(
-            each.name, trains(each), tunes(each), levels(each), exact(each), each.title
-        )
+        table.add_row(each.name, trains(each), tunes(each), levels(each), exact(each), each.title)
     OUT.print(table)
 
 
