@@ -4,7 +4,7 @@ DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
-ON_MNIST := mnist-mlp mnist-mlp-up5k mnist-onehot-1 mnist-onehot-2 mnist-onehot-3 mnist-first-spike mnist-sparse mnist-cnn mnist-best mnist-rnn mnist-rows
+ON_MNIST := mnist-mlp mnist-mlp-up5k mnist-onehot-1 mnist-onehot-2 mnist-onehot-3 mnist-first-spike mnist-sparse mnist-cnn mnist-best mnist-rnn mnist-rnn-delta mnist-sequential mnist-permuted mnist-pixels-14 mnist-rows
 ON_DIGITS := digits-cnn digits-resnet digits-separable digits-segmentation
 # What has been run so far, looked for when it is needed.
 RUNS = $(patsubst %/summary.json,%,$(wildcard build/demo/summary.json build/bench/*/summary.json))

@@ -8,6 +8,7 @@ import torch
 from spikewright.flow.convert import Reference
 from spikewright.flow.recurrent import RecurrentReference
 from spikewright.flow.samples import Samples
+from spikewright.flow.segmentation import mean_iou
 from spikewright.flow.sequences import encode_samples, run_samples
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.model import Model, Result
@@ -53,6 +54,7 @@ def evaluate(
     Returns
     -------
     ``samples``, ``float``, ``quantised``, ``stepwise`` {T: fraction}, ``settle``, ``collapsed``,
+    ``mean_iou`` {stage: mean over classes} where a sample has several labels,
     ``equal_logits`` {mode: samples whose logits are exactly the reference's} of each mode that must
     equal it, ``label_agreement``, ``events`` {mode: {name: mean number of spikes per sample}}, and
     ``spikes_per_neuron`` {mode: mean of the neurons that fire}. Of a recurrent network also
@@ -62,18 +64,26 @@ def evaluate(
     _check(network, x, y, batch)
     values = encode_samples(network, x)
     y = y.reshape(len(y), -1)
+    classes = network.population(network.readout.population).channels
+    ious: dict[str, float] = {}
+
+    def score(stage: str, labels: torch.Tensor) -> float:
+        if y.shape[1] > 1:
+            ious[stage] = mean_iou(labels, y, classes)
+        return _fraction(labels == y)
+
     report: dict[str, Any] = {"samples": len(x)}
     tick = progress or _silent
     if float_module is not None:
         labels = _module_labels(float_module, x, batch, tick, float_name)
-        report[float_name] = _fraction(labels == y)
+        report[float_name] = score(float_name, labels)
     if network.inputs[0].encoding is Encoding.EVENTS:
         steps = (x.shape[1],)
     logits = None
     if reference is not None:
         logits = torch.cat([reference(part) for part in _parts(values, batch, tick, "quantised")])
         expected = _rows(reference.labels(logits))
-        report["quantised"] = _fraction(expected == y)
+        report["quantised"] = score("quantised", expected)
         if quantised_module is not None:
             labels = _module_labels(quantised_module, x, batch, tick, "fake-quantised")
             report["label_agreement"] = _fraction(labels == expected)
@@ -88,7 +98,7 @@ def evaluate(
                 run_samples(model, part, mode=Mode.STEPWISE, steps=T)
                 for part in _parts(values, batch, tick, stage)
             ]
-            report["stepwise"][str(T)] = _fraction(_labels(network, results) == y)
+            report["stepwise"][str(T)] = score(stage, _labels(network, results))
             if logits is not None and reference is not None and reference.steps == T:
                 report["equal_logits"]["stepwise"] = _equal(results, logits)
             events[stage] = _events(results, len(x))
@@ -96,7 +106,7 @@ def evaluate(
         if mode in network.modes:
             parts = _parts(values, batch, tick, mode)
             results = [run_samples(model, part, mode=mode) for part in parts]
-            report[mode.value] = _fraction(_labels(network, results) == y)
+            report[mode.value] = score(mode.value, _labels(network, results))
             if logits is not None:
                 report["equal_logits"][mode.value] = _equal(results, logits)
             if isinstance(reference, RecurrentReference):
@@ -106,6 +116,8 @@ def evaluate(
                     reference.equal_states(model, part, mode) for part in parts
                 )
             events[mode.value] = _events(results, len(x))
+    if ious:
+        report["mean_iou"] = ious
     report["events"] = events
     fire = [each for each in network.populations if each.soma.fire is not Fire.NONE]
     if fire:

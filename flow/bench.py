@@ -27,8 +27,14 @@ from spikewright.flow.recipes import (
     MNIST_ONEHOT_1,
     MNIST_ONEHOT_2,
     MNIST_ONEHOT_3,
-    MNIST_RNN,
     MNIST_SPARSE,
+)
+from spikewright.flow.recurrent.recipes import (
+    MNIST_PERMUTED,
+    MNIST_PIXELS_14,
+    MNIST_RNN,
+    MNIST_RNN_DELTA,
+    MNIST_SEQUENTIAL,
 )
 from spikewright.flow.results.goal import Goal
 from spikewright.flow.spiking.recipes import MNIST_ROWS, SPOKEN_DIGITS, SPOKEN_ENCODER
@@ -184,6 +190,32 @@ _ALL = (
         recipe=MNIST_RNN,
         data=_ROWS,
         target=Target(board="ulx3s-85f", lanes=(64, 10), samples=50, other_modes=(Mode.SETTLE,)),
+    ),
+    Benchmark(
+        recipe=MNIST_RNN_DELTA,
+        data=_ROWS,
+        target=Target(
+            board="ulx3s-85f",
+            lanes=(64, 10),
+            samples=50,
+            mode=Mode.SETTLE,
+            other_modes=(Mode.COLLAPSED,),
+        ),
+    ),
+    *(
+        Benchmark(
+            recipe=recipe,
+            data=_MNIST,
+            # In the order memory, the two layers behind it, classes; a pixel is a frame.
+            target=Target(board="ulx3s-85f", lanes=(16, 64, 32, 10), samples=4),
+            # Above what Su et al. give for their own networks.
+            goal=goal,
+        )
+        for recipe, goal in (
+            (MNIST_SEQUENTIAL, Goal(accuracy=0.9916)),
+            (MNIST_PERMUTED, Goal(accuracy=0.9495)),
+            (MNIST_PIXELS_14, None),
+        )
     ),
     Benchmark(
         recipe=MNIST_ROWS,

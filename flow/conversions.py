@@ -108,7 +108,7 @@ def convert_stage(
             progress=counted(advance, phases),
         )
         project = Project.create(out, conversion.network, original, data.first(KEPT_SAMPLES))
-    seconds = {"convert": time.perf_counter() - start}
+    seconds = {"train" if trains else "convert": time.perf_counter() - start}
     figures = pruned_figures(config, conversion.network)
     described = project.summary["network"] | {"fraction_bits": list(conversion.fraction_bits)}
     project.record(figures | {"network": described}, seconds)

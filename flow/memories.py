@@ -279,7 +279,7 @@ def _port_memories(config: CoreConfig, port: PortConfig) -> list[_Part]:
     if port.delta is not None:
         found += _delta_memories(port, port.delta)
     if port.connection.delay and config.mode is Mode.SETTLE:
-        depth, bits = bank_size(port.source, port.x)
+        depth, bits = bank_size(port.source, port.sums)
         part = (max(2, depth), bits)
         found.append(("samples", str(cheapest_store(depth)), (part, part)))
     return found

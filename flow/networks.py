@@ -72,11 +72,12 @@ def strided(
 
 
 def _normed(
-    n_in: int, n_out: int, kernel: int, *, stride: int = 1, groups: int = 1
+    n_in: int, n_out: int, kernel: int, *, stride: int = 1, groups: int = 1, dilation: int = 1
 ) -> nn.Sequential:
     """A convolution that keeps the size, or divides it by ``stride``, and its batch norm."""
+    padding = dilation * (kernel // 2)
     return nn.Sequential(
-        nn.Conv2d(n_in, n_out, kernel, stride, kernel // 2, groups=groups, bias=False),
+        nn.Conv2d(n_in, n_out, kernel, stride, padding, dilation, groups, bias=False),
         nn.BatchNorm2d(n_out),
     )
 
@@ -125,15 +126,18 @@ def separable(channels: tuple[int, ...], n_classes: int) -> nn.Sequential:
 class EncoderDecoder(nn.Module):
     """Halves the map twice, doubles it twice, and looks at the first maps again for every pixel.
 
-    A map of logits [n_classes, height, width] for a map of pixels, both even twice over.
+    A map of logits [n_classes, height, width] for a map of pixels, both even twice over. Where a
+    pixel must be told from further away, so many dilated convolutions see the ``context`` of the
+    coarse map.
     """
 
-    def __init__(self, channels: tuple[int, int, int], n_classes: int) -> None:
+    def __init__(self, channels: tuple[int, int, int], n_classes: int, context: int = 0) -> None:
         super().__init__()
         fine, middle, coarse = channels
         self.fine = _normed(1, fine, 3)
         self.middle = _normed(fine, middle, 3, stride=2)
         self.coarse = _normed(middle, coarse, 3, stride=2)
+        self.context = nn.ModuleList(_normed(coarse, coarse, 3, dilation=2) for _ in range(context))
         self.up = nn.ConvTranspose2d(coarse, middle, 2, stride=2, bias=False)
         self.up_norm = nn.BatchNorm2d(middle)
         self.last = nn.ConvTranspose2d(middle, fine, 2, stride=2, bias=False)
@@ -145,6 +149,8 @@ class EncoderDecoder(nn.Module):
         fine = torch.relu(self.fine(x))
         z = torch.relu(self.middle(fine))
         z = torch.relu(self.coarse(z))
+        for each in self.context:
+            z = torch.relu(each(z))
         z = torch.relu(self.up_norm(self.up(z)))
         z = torch.relu(self.last_norm(self.last(z)))
         logits: torch.Tensor = self.classes(torch.cat([fine, z], 1))

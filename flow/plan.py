@@ -152,7 +152,7 @@ def default_plan(
                 against = against_maps(network, core) + against_touched(network, core, Mode(mode))
                 core = core if against else replace(core, sweeps=sweeps)
             cores.append(replace(core, membranes=membrane_store(words, membranes)))
-    own = (Encoding.EVENTS, Encoding.SPREAD)
+    own = (Encoding.EVENTS, Encoding.SPREAD, Encoding.CHANGE)
     if encoders and all(each.encoding in own for each in network.inputs):
         raise ConfigurationError(
             "encoders must have an input of values that they make spikes of",

@@ -5,7 +5,8 @@
     network.safetensors      the integer network: the contract
     original.safetensors     the network as it was trained, in floating point; of a NIR file
                              original.nir and discretisation.json; of a recurrent network
-                             recurrent.safetensors
+                             recurrent.safetensors; of one that was integers all along
+                             integers.json
     samples.npz              held-out or calibration samples
     generated/MODE/          Verilog, plan, manifest, simulation; ip, the block for other systems
     build/BOARD/             bitstream, reports and logs of the tools
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from spikewright.flow.files import atomic_files, check_project, read_json, write_json
+from spikewright.flow.integers import Integers
 from spikewright.flow.nir.original import NirOriginal
 from spikewright.flow.original import Original
 from spikewright.flow.recurrent.module import RecurrentNetwork
@@ -30,7 +32,7 @@ from spikewright.golden.errors import FileError
 from spikewright.golden.spec import Dense, Input, Mode, Network, Population, Window
 from spikewright.golden.spec.file import load, save
 
-AnyOriginal = Original | NirOriginal | RecurrentNetwork
+AnyOriginal = Original | NirOriginal | RecurrentNetwork | Integers
 
 __all__ = ["SCHEMA", "Project", "check_output", "describe"]
 
@@ -47,6 +49,7 @@ ORIGINALS = {
     Original: ("original.safetensors",),
     NirOriginal: ("original.nir", "discretisation.json"),
     RecurrentNetwork: ("recurrent.safetensors",),
+    Integers: ("integers.json",),
 }
 
 _VERSIONS = (
@@ -166,7 +169,7 @@ class Project:
     @cached_property
     def original(self) -> AnyOriginal:
         """The network as it was trained."""
-        for kind in (NirOriginal, RecurrentNetwork):
+        for kind in (NirOriginal, RecurrentNetwork, Integers):
             if kind.is_in(self.root):
                 return kind.load(self.root)
         return Original.load(self.root)

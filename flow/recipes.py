@@ -26,8 +26,8 @@ from spikewright.flow.networks import EncoderDecoder, cnn, mlp, residual, separa
 from spikewright.flow.original import Original
 from spikewright.flow.progress import Working
 from spikewright.flow.project import Project
-from spikewright.flow.recurrent import RecurrentConfig, RecurrentNetwork
 from spikewright.flow.samples import Samples
+from spikewright.flow.segmentation import SCENE
 
 __all__ = [
     "DIGITS_CNN",
@@ -42,11 +42,10 @@ __all__ = [
     "MNIST_ONEHOT_1",
     "MNIST_ONEHOT_2",
     "MNIST_ONEHOT_3",
-    "MNIST_RNN",
+    "MNIST_SCENES",
     "MNIST_SPARSE",
     "RECIPES",
     "Recipe",
-    "RecurrentRecipe",
     "Trained",
     "train_recipe",
 ]
@@ -86,32 +85,6 @@ class Recipe:
             project = Project.create(out, conversion.network, original, held_out)
         seconds = {"train": train_seconds, "convert": time.perf_counter() - start}
         project.record(pruned_figures(self.convert, conversion.network), seconds)
-        return project
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecurrentRecipe:
-    """A quantised recurrent network, trained as such on sequences of ``shape``: frames, inputs."""
-
-    name: str
-    shape: tuple[int, ...]
-    network: RecurrentConfig
-    training: TrainConfig
-
-    def project(self, out: Path, data: Dataset, *, seed: int, working: Working) -> Project:
-        """Train on ``data`` and convert, into a new project that keeps the held-out samples."""
-        data = data.shaped(self.shape)
-        with working("train") as advance:
-            start = time.perf_counter()
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
-                module = RecurrentNetwork(self.network)
-            tell = epochs(advance)
-            train(module, data.x_train, data.y_train, self.training, tell, seed=seed)
-            train_seconds = time.perf_counter() - start
-        held_out = Samples(x=data.x_test, y=data.y_test)
-        project = Project.create(out, module.network(), module, held_out)
-        project.record({}, {"train": train_seconds})
         return project
 
 
@@ -227,15 +200,6 @@ MNIST_BEST = Recipe(
     finetune=_warped_mnist(20, 2e-3, sparsity=0.03, smoothing=0.1, threads=1),
 )
 
-MNIST_RNN = RecurrentRecipe(
-    name="mnist-rnn",
-    shape=(28, 28),
-    network=RecurrentConfig(name="mnist-rnn", inputs=28, hidden=128, classes=N_CLASSES),
-    training=TrainConfig(
-        epochs=24, batch=256, learning_rate=3e-3, image=(28, 28), shift=1, threads=2
-    ),
-)
-
 DIGITS_CNN = Recipe(
     name="digits-cnn",
     shape=(1, 8, 8),
@@ -273,6 +237,16 @@ DIGITS_SEGMENTATION = Recipe(
     finetune=TrainConfig(epochs=80, batch=64, learning_rate=1e-2, smoothing=0.05, sparsity=0.02),
 )
 
+# Of half-size digits before a texture; a pixel is told by what lies up to 12 pixels away.
+MNIST_SCENES = Recipe(
+    name="mnist-scenes",
+    shape=(1, SCENE, SCENE),
+    build=partial(EncoderDecoder, (8, 24, 48), N_CLASSES + 1, 2),
+    convert=ConvertConfig(name="mnist-scenes", weight_bits=6, levels=7, input_levels=15),
+    pretrain=TrainConfig(epochs=16, batch=16, learning_rate=4e-3),
+    finetune=TrainConfig(epochs=6, batch=16, learning_rate=1e-3),
+)
+
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
@@ -289,6 +263,7 @@ RECIPES: dict[str, Recipe] = {
         DIGITS_RESNET,
         DIGITS_SEPARABLE,
         DIGITS_SEGMENTATION,
+        MNIST_SCENES,
     )
 }
 

@@ -9,15 +9,18 @@ from spikewright.flow.convert import (
     Code,
     Reference,
     code_of,
+    is_corrective,
 )
 from spikewright.flow.cosim import cosimulate
 from spikewright.flow.cosim.manifest import read_manifest
 from spikewright.flow.files import read_json, text_hash
 from spikewright.flow.gates import FAMILIES, Gates, map_gates
 from spikewright.flow.generate import generate, verilog_text
+from spikewright.flow.integers import Integers
 from spikewright.flow.ip import Interface, write_ip
 from spikewright.flow.memories import core_name
 from spikewright.flow.nir.original import NirOriginal
+from spikewright.flow.original import Original
 from spikewright.flow.performance import performance
 from spikewright.flow.plan_file import load_plan
 from spikewright.flow.progress import Working, silent
@@ -45,7 +48,7 @@ __all__ = [
 
 def usual_steps(network: Network, steps: tuple[int, ...]) -> tuple[int, ...]:
     """``steps``, each T of stepwise runs, as far as the network goes, or the one T of its code."""
-    if code_of(network) in (Code.ONEHOT, Code.FIRST_SPIKE):
+    if code_of(network) not in (None, Code.RATE) or is_corrective(network):
         return (network.max_steps,)
     return tuple(dict.fromkeys(min(each, network.max_steps) for each in steps))
 
@@ -92,7 +95,7 @@ def evaluate_stage(
         figures = evaluate(
             network,
             reference_of(project),
-            project.original if not isinstance(project.original, RecurrentNetwork) else None,
+            float_of(project),
             samples.x,
             labels,
             steps=steps,
@@ -102,6 +105,12 @@ def evaluate_stage(
             progress=tell,
         )
     project.record({"accuracy": figures}, {"evaluate": time.perf_counter() - start})
+
+
+def float_of(project: Project) -> Original | NirOriginal | None:
+    """The network in floating point, where there is one."""
+    original = project.original
+    return None if isinstance(original, RecurrentNetwork | Integers) else original
 
 
 def reference_of(project: Project) -> Reference | RecurrentReference | None:

@@ -285,12 +285,7 @@ class Accelerator(wiring.Component):
 
     def _send(self, m: Module, name: str, layout: TokenLayout, source: stream.Interface) -> None:
         """To every port of a core that takes the tokens of ``name``, and to the readout."""
-        sinks = [
-            sink
-            for core in self.cores
-            for port, sink in zip(core.config.ports, core.inputs, strict=True)
-            if port.connection.source == name
-        ]
+        sinks = [sink for core in self.cores for sink in core.heard(name)]
         sinks += [core.pace for core in self.cores if core.config.pace == name]
         if name == self.network.readout.population:
             sinks.append(self._readout(m))

@@ -1,8 +1,8 @@
-"""What hardware does not offer, and plans that do not fit their network, refused by name."""
+"""Plans that do not fit their network, refused by name."""
 
 from collections.abc import Sequence
 
-from spikewright.golden.errors import ConfigurationError, UnsupportedError
+from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import (
     Connection,
     Dense,
@@ -22,24 +22,12 @@ from .rests import moves_alone
 from .row_checks import check_rows
 from .token import axes_of
 
-__all__ = ["against_overlap", "against_touched", "check_network", "check_plan", "connection_name"]
+__all__ = ["against_overlap", "against_touched", "check_plan", "connection_name"]
 
 
 def connection_name(connection: Connection) -> str:
     """A connection, for messages."""
     return f"connection {connection.source!r} -> {connection.target!r}"
-
-
-def check_network(network: Network) -> None:
-    """Refuse connections and readouts that are not built."""
-    for connection in network.connections:
-        where = connection_name(connection)
-        if isinstance(connection.operator, Product):
-            raise UnsupportedError(
-                "hardware offers dense, window, identity and delta connections",
-                found="product",
-                where=where,
-            )
 
 
 def check_plan(network: Network, plan: HardwarePlan) -> None:
@@ -133,6 +121,15 @@ def _check_shared(network: Network, core: CorePlan, mode: Mode) -> None:
                 where=core.where,
                 action=f"give {host.population!r} a core of its own",
             )
+    for host in core.hosts:
+        for connection in network.sources(host.population):
+            if isinstance(connection.operator, Product):
+                raise ConfigurationError(
+                    "a core with several hosts must have no product",
+                    found=connection_name(connection),
+                    where=core.where,
+                    action=f"give {host.population!r} a core of its own",
+                )
     if any(host.channels is not None for host in core.hosts):
         raise ConfigurationError(
             "a core with several hosts must host whole populations",
@@ -225,6 +222,9 @@ def against_touched(network: Network, core: CorePlan, mode: Mode) -> list[tuple[
         faults.append(("host one whole population", "a slice, or several"))
     for host in core.hosts:
         population = network.population(host.population)
+        if network.keeps_state and mode is Mode.COLLAPSED:
+            must = "begin every sample anew, or run in settle"
+            faults.append((must, "a state that END(keep) keeps, in collapsed"))
         if replays(network, population, mode):
             faults.append(("host no population whose input is replayed", f"{host.population!r}"))
         why = moves_alone(population.soma)
@@ -289,7 +289,7 @@ def _check_source(network: Network, plan: HardwarePlan, core: CorePlan, source: 
         (other.spikes, other.where)
         for other in plan.cores
         for host in other.hosts
-        if any(connection.source == source for connection in network.sources(host.population))
+        if any(source in connection.reads for connection in network.sources(host.population))
     ]
     if network.readout.population == source:
         others.append((1, "the readout"))

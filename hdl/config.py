@@ -60,12 +60,14 @@ Parameter = Callable[[HostConfig], IntArray]
 class CoreConfig:
     """One core in numbers. Several hosts share the structure of the first one's soma.
 
+    ``keeps``: END(keep) leaves the state of its neurons; else every END makes them begin anew.
     ``pace``: whose markers, tokens of ``pace_layout``, say how many steps there are, where every
     connection has a delay; else None.
     """
 
     plan: CorePlan
     mode: Mode
+    keeps: bool
     hosts: tuple[HostConfig, ...]
     ports: tuple[PortConfig, ...]
     pace: str | None = None
@@ -176,7 +178,7 @@ class CoreConfig:
     @property
     def stateless(self) -> bool:
         """Whether neurons that decide once a sample begin each with its initial state."""
-        return self.divides or (not self.shows and self.mode is not Mode.STEPWISE)
+        return (self.divides or not self.shows) and not self.keeps
 
     @property
     def shift(self) -> int:
@@ -209,15 +211,16 @@ class CoreConfig:
     def state(self) -> StateLayout:
         """Registers of a neuron."""
         soma = self.soma
+        bounds = [host.tracer for host in self.hosts if host.tracer is not None]
+        tracer = shape_of(hull(*bounds)) if bounds and self.fires else None
         if self.divides:
-            return StateLayout(total=signed(self.v_bits))
+            return StateLayout(total=signed(self.v_bits), tracer=tracer if self.keeps else None)
         apart = self.hosts[0].keeps_v_apart
         added = max(_signed_bits(host.added) for host in self.hosts)
-        bounds = [host.tracer for host in self.hosts if host.tracer is not None]
         return StateLayout(
             total=signed(max(added, self.shift + 1) if apart else self.v_bits),
             v=signed(self.v_bits) if apart else None,
-            tracer=shape_of(hull(*bounds)) if bounds and self.fires else None,
+            tracer=tracer,
             pending=level_shape(soma) if needs_pending(soma) else None,
             wait=unsigned(soma.refractory.bit_length()) if soma.refractory else None,
         )
@@ -242,7 +245,7 @@ class CoreConfig:
             wanted["negative"] = _negative
         if any(host.own_amount for host in self.hosts):
             wanted["amount"] = lambda host: host.population.soma.amount
-        if soma.phases is not None:
+        if soma.phases is not None and soma.phases.slope is not None:
             wanted["slope"] = _slope
         if soma.bias_when is BiasWhen.EVERY and not self.replays:
             wanted["bias"] = lambda host: host.population.soma.bias
@@ -343,7 +346,7 @@ def _power(count: int) -> int:
 
 def _slope(host: HostConfig) -> IntArray:
     phases = host.population.soma.phases
-    assert phases is not None  # of all hosts or none, the plan's check says
+    assert phases is not None and phases.slope is not None  # of all hosts or none, as of phases
     return phases.slope
 
 

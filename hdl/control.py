@@ -1,6 +1,6 @@
 """Decides when a core adds rows and when its neurons decide."""
 
-from amaranth.hdl import Const, Module, Signal, ValueLike
+from amaranth.hdl import Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -18,9 +18,9 @@ class Control(wiring.Component):
     A SPIKE adds rows. A STEP lets every neuron decide, sends the spikes and then STEP. An END, by
     mode: stepwise resets the state; settle first repeats steps until one fires nothing; collapsed
     decides once, by division. A host that never fires sends all its membranes instead. END(keep)
-    leaves the state of a stepwise run as it is, but for input that is replayed, which is the
-    sample's own; in the other modes each sample begins anew. Where several hosts settle, each of
-    these steps is a turn of its own: the END comes ``again``.
+    leaves the state as it is where the core ``keeps`` it, but for input that is replayed, which is
+    the sample's own; else each sample begins anew. Where several hosts settle, each of these steps
+    is a turn of its own: the END comes ``again``.
 
     Parameters
     ----------
@@ -126,10 +126,10 @@ class Control(wiring.Component):
         ]
 
     @property
-    def _keeps(self) -> ValueLike:
+    def _keeps(self) -> Value:
         """Whether the state stays."""
-        if self.config.mode is not Mode.STEPWISE:
-            return Const(0)
+        if not self.config.keeps:
+            return Const(0, 1)
         return self.keep == EndFlag.KEEP.value
 
     def _clear(self, m: Module) -> None:
@@ -155,7 +155,7 @@ class Control(wiring.Component):
                 m.next = "STEP"
         with m.Else():
             if config.mode is Mode.COLLAPSED:
-                self._begin(m, "ENDING", show=True, initialise=1)
+                self._begin(m, "ENDING", show=True, initialise=~self._keeps)
             elif not config.shows:
                 self._begin(m, "ENDING", show=True, initialise=1, hold=self._keeps)
             elif config.mode is Mode.SETTLE:

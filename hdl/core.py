@@ -132,7 +132,12 @@ class Core(CoreShell):
             waits |= lanes.recent
         m.d.sync += control.drained.eq(~waits)
         m.d.comb += self.busy.eq(
-            intake.valid | self.under_way | lanes.busy | ~control.idle | ~self.serialiser.idle
+            intake.valid
+            | intake.summing
+            | self.under_way
+            | lanes.busy
+            | ~control.idle
+            | ~self.serialiser.idle
         )
         return m
 

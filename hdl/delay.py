@@ -42,7 +42,7 @@ class DelayUnit(wiring.Component):
     steps, ends : In, the other inputs wait, one at least at a STEP, or all at an END; keep : In,
     that END's flag. They stay until the marker from ``o`` is taken too.
     passed : In, it is taken, from ``o`` or from what is between.
-    o : Out(stream).
+    o : Out(stream). drops : Out, what is taken from ``i`` goes to nobody.
 
     Timing
     ------
@@ -57,12 +57,12 @@ class DelayUnit(wiring.Component):
 
     def __init__(self, *, layout: TokenLayout) -> None:
         self.layout = layout
-        super().__init__(delay_members(layout))
+        super().__init__(delay_members(layout) | {"drops": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         """A marker of its own in the first step and at the end; else what comes."""
         m = Module()
-        fresh, drops, marked = Signal(init=1), Signal(), Signal()
+        fresh, drops, marked = Signal(init=1), self.drops, Signal()
         source = self.i
         at_end = source.payload.kind == TokenKind.END.value
         resets = source.payload.address[0] == EndFlag.RESET.value

@@ -9,6 +9,7 @@ from .loops import minimum_depths
 from .make_configs import core_configs
 from .make_core import make_core
 from .plan import HardwarePlan
+from .port_config import PortConfig
 from .shell import CoreShell
 
 __all__ = ["MAX_QUEUE_DEPTH", "sized"]
@@ -74,7 +75,7 @@ def _depth(core: CoreShell, index: int, steps: Mapping[str, _Step]) -> int:
     siblings = [
         each for each in core.config.ports if each.host == port.host and not each.connection.delay
     ]
-    latest = max(steps[each.connection.source].last for each in siblings)
+    latest = max(_last(core, each, steps) for each in siblings)
     blocked = latest - own.last + core.intake.latency + core.pause
     early = min(n, blocked)
     delta = core.intake.deltas[index]
@@ -85,6 +86,13 @@ def _depth(core: CoreShell, index: int, steps: Mapping[str, _Step]) -> int:
     rows *= core.config.plan.membranes.interval
     behind = -(-(n - early) * (rows - 1) // rows)
     return min(MAX_QUEUE_DEPTH, 1 + early + behind)
+
+
+def _last(core: CoreShell, port: PortConfig, steps: Mapping[str, _Step]) -> int:
+    """When the marker of a port's fullest step has come; of a product when its sums are made."""
+    last = max(steps[name].last for name in port.connection.reads)
+    sums = core.intake.products[core.config.ports.index(port)]
+    return last if sums is None else last + sums.most_cycles
 
 
 def _steps(network: Network, cores: Sequence[CoreShell]) -> dict[str, _Step]:

@@ -26,7 +26,7 @@ def encoded(network: Network, plan: HardwarePlan) -> tuple[Input, ...]:
     """The inputs that have an encoder in the plan."""
     if not plan.encoders:
         return ()
-    given = (Encoding.EVENTS, Encoding.SPREAD)
+    given = (Encoding.EVENTS, Encoding.SPREAD, Encoding.CHANGE)
     return tuple(each for each in network.inputs if each.encoding not in given)
 
 

@@ -107,8 +107,9 @@ class HostConfig:
             return np.zeros(self.population.n, np.int64)
         if self.keeps_v_apart:
             total = np.zeros(self.population.n, np.int64)
-            if soma.phases is not None and soma.phases.receive == 0:
-                total = self.population.per_neuron(soma.phases.slope)
+            phases = soma.phases
+            if phases is not None and phases.slope is not None and phases.receive == 0:
+                total = self.population.per_neuron(phases.slope)
         total = total + self.population.per_neuron(soma.bias)
         if self.fires and self.mode is Mode.COLLAPSED:
             assert soma.s_min is not None  # collapsed networks are bounded, the contract says

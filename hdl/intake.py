@@ -11,23 +11,37 @@ from .delay import DelayUnit
 from .delta import DeltaUnit
 from .merge import Merge
 from .port_config import PortConfig
+from .product_gate import ProductGate
+from .product_sums import ProductSums
 from .queue import SpikeQueue
 from .sample_delay import SampleDelay
 from .serial import BitSplitter
 from .sum_delay import SumDelay
 from .token import TokenLayout, axes_of, spikes_of
 
-__all__ = ["Intake"]
+__all__ = ["Intake", "read_ports"]
 
+_READ_DEPTH = 2  # of keys and values, which are stored as they come
 _MARKERS = TokenLayout(axes=axes_of((1,)), low=0, high=1)
+
+
+def read_ports(config: CoreConfig) -> dict[str, TokenLayout]:
+    """The streams beside those of the sources: keys and values of each product, by name."""
+    found = {}
+    for k, port in enumerate(config.ports):
+        if port.product is not None:
+            _, keys, values = port.members(k)
+            found |= {keys: port.product.keys, values: port.product.values}
+    return found
 
 
 class Intake(wiring.Component):
     """A spike queue at each port, what its connection needs behind it, and the merge.
 
     A connection with a delay has a delay unit (of steps, samples or sums, by mode), one with a
-    function of sums a delta unit, and one whose payloads come bit by bit a splitter. Where all have
-    a delay, the markers of another stream join them, for they say how many steps there are.
+    function of sums a delta unit, and one whose payloads come bit by bit a splitter. A product has
+    the sums of its keys and values, and a gate at which the query's spikes wait for them. Where all
+    have a delay, the markers of another stream join them, for they say how many steps there are.
 
     A core with one input has no merge.
 
@@ -42,7 +56,10 @@ class Intake(wiring.Component):
     spike_0, spike_1, ... : Out, the token as that port's synapses see it. take : In, the token is
     taken. again : In, with the END that is taken: the host still fires, and wants its END once more
     (only where several hosts settle).
-    spikes : Out, spikes of the step that left their queues in this cycle.
+    spikes : Out, spikes of the step that left their queues in this cycle; not of keys and values.
+    keys_0, values_0, ... : In(stream), of ports that are products. stored_0, ... : Out, what their
+    memory of sums is written by. rows_0, ... : In, rows of them are under way. summing : Out, sums
+    are made.
 
     Timing
     ------
@@ -59,8 +76,9 @@ class Intake(wiring.Component):
             SpikeQueue(layout=port.source, depth=port.queue_depth) for port in config.ports
         ]
         self.delays = [_delay_unit(port, config.mode) for port in config.ports]
-        self.deltas = [_delta_unit(port, config.mode) for port in config.ports]
+        self.deltas = [_delta_unit(port, keeps=config.keeps) for port in config.ports]
         self.splitters = [_splitter(port) for port in config.ports]
+        self.products = [_sums(port) for port in config.ports]
         self.paced = config.pace_layout is not None
         layouts = [port.layout for port in config.ports]
         hosts = [
@@ -71,10 +89,20 @@ class Intake(wiring.Component):
             hosts[0].append(len(layouts))
             layouts.append(_MARKERS)
         self.merge = Merge(layouts=layouts, hosts=hosts) if len(layouts) > 1 else None
+        self.gates = [
+            None
+            if port.product is None
+            else ProductGate(layout=port.source, direct=self.merge is None and splitter is None)
+            for port, splitter in zip(config.ports, self.splitters, strict=True)
+        ]
         members = {f"i_{k}": In(port.source.signature) for k, port in enumerate(config.ports)}
         members |= {f"spike_{k}": Out(port.layout.struct) for k, port in enumerate(config.ports)}
         if config.pace_layout is not None:
             members["pace"] = In(config.pace_layout.signature)
+        members |= {name: In(layout.signature) for name, layout in read_ports(config).items()}
+        for k, unit in enumerate(self.products):
+            if unit is not None:
+                members |= {f"stored_{k}": unit.signature.members["stored"], f"rows_{k}": In(1)}
         super().__init__(
             members
             | {
@@ -85,6 +113,7 @@ class Intake(wiring.Component):
                 "port": Out(range(len(config.ports))),
                 "take": In(1),
                 "again": In(1),
+                "summing": Out(1),
                 "spikes": Out(range(config.plan.spikes * len(config.ports) + 1)),
             }
         )
@@ -116,7 +145,13 @@ class Intake(wiring.Component):
             m.submodules[f"queue_{k}"] = queue
             wiring.connect(m, wiring.flipped(self.inputs[k]), queue.i)
             source = queue.o
-            parts = {"delay": self.delays[k], "delta": self.deltas[k], "split": self.splitters[k]}
+            self._gate(m, k)
+            parts = {
+                "gate": self.gates[k],
+                "delay": self.delays[k],
+                "delta": self.deltas[k],
+                "split": self.splitters[k],
+            }
             for name, part in parts.items():
                 if part is not None:
                     m.submodules[f"{name}_{k}"] = part
@@ -125,7 +160,10 @@ class Intake(wiring.Component):
                 if name == "delay":
                     leaves.append(Mux(source.valid & source.ready, spikes_of(source.payload), 0))
             streams.append(source)
-        m.d.comb += self.spikes.eq(sum(leaves))
+        m.d.comb += [
+            self.spikes.eq(sum(leaves)),
+            self.summing.eq(Cat(unit.busy for unit in self.products if unit is not None).any()),
+        ]
         if self.paced:
             streams.append(self._markers(m))
         if self.merge is None:
@@ -133,6 +171,29 @@ class Intake(wiring.Component):
         else:
             self._join(m, self.merge, streams)
         return m
+
+    def _gate(self, m: Module, k: int) -> None:
+        """The sums of a product, and whether their step may pass."""
+        sums, gate, delay = self.products[k], self.gates[k], self.delays[k]
+        if sums is None or gate is None:
+            return
+        m.submodules[f"sums_{k}"] = sums
+        for name, layout, sink in (
+            ("keys", sums.key_layout, sums.keys),
+            ("values", sums.value_layout, sums.values),
+        ):
+            m.submodules[f"{name}_{k}"] = queue = SpikeQueue(layout=layout, depth=_READ_DEPTH)
+            wiring.connect(m, wiring.flipped(getattr(self, f"{name}_{k}")), queue.i)
+            wiring.connect(m, queue.o, sink)
+        wiring.connect(m, sums.stored, wiring.flipped(getattr(self, f"stored_{k}")))
+        m.d.comb += [
+            gate.ready.eq(sums.ready),
+            gate.taken.eq(self.take & (self.kind == TokenKind.STEP.value)),
+            gate.busy.eq(getattr(self, f"rows_{k}")),
+            sums.release.eq(gate.release),
+        ]
+        if isinstance(delay, DelayUnit):
+            m.d.comb += gate.dropped.eq(delay.drops)
 
     def _pass(self, m: Module, source: stream.Interface) -> None:
         m.d.comb += [
@@ -201,7 +262,14 @@ def _delay_unit(port: PortConfig, mode: Mode) -> DelayUnit | SampleDelay | SumDe
         return DelayUnit(layout=port.source)
     if mode is Mode.COLLAPSED:
         return SampleDelay(layout=port.source)
-    return SumDelay(layout=port.source, sums=port.x)
+    return SumDelay(layout=port.source, sums=port.sums)
+
+
+def _sums(port: PortConfig) -> ProductSums | None:
+    product = port.product
+    if product is None:
+        return None
+    return ProductSums(keys=product.keys, values=product.values, rows=product.rows)
 
 
 def _splitter(port: PortConfig) -> BitSplitter | None:
@@ -211,7 +279,7 @@ def _splitter(port: PortConfig) -> BitSplitter | None:
     return BitSplitter(layout=TokenLayout(axes=layout.axes, low=layout.low, high=layout.high))
 
 
-def _delta_unit(port: PortConfig, mode: Mode) -> DeltaUnit | None:
+def _delta_unit(port: PortConfig, *, keeps: bool) -> DeltaUnit | None:
     if port.delta is None:
         return None
     return DeltaUnit(
@@ -221,5 +289,5 @@ def _delta_unit(port: PortConfig, mode: Mode) -> DeltaUnit | None:
         x_low=port.x.low,
         x_high=port.x.high,
         channels=port.channels,
-        keeps=mode is Mode.STEPWISE,
+        keeps=keeps,
     )

@@ -1,7 +1,7 @@
 """Queues that must hold a whole step, so that cores with several hosts cannot block each other."""
 
 from spikewright.golden.errors import ConfigurationError
-from spikewright.golden.spec import Connection, Mode, Network
+from spikewright.golden.spec import Connection, Mode, Network, Product
 
 from .checks import connection_name
 from .plan import CorePlan, HardwarePlan
@@ -29,6 +29,9 @@ def minimum_depths(network: Network, plan: HardwarePlan) -> tuple[tuple[int, ...
     it, where the source reaches the target without a delay too, or shares its core: then the queue
     holds two steps.
 
+    A product's query waits for the keys and values of its step, which may come of what it comes of
+    itself, so that its queue holds a whole step too. Keys and values are stored as they come.
+
     In collapsed mode a sample takes the place of the step. In settle mode what waits is summed up
     behind the queue.
 
@@ -52,7 +55,8 @@ def minimum_depths(network: Network, plan: HardwarePlan) -> tuple[tuple[int, ...
                 again = source is not None or _leads(network, connection.source, connection.target)
                 needed.append((2 * whole if again else whole) + 1)
             else:
-                needed.append(whole if loops else _LEAST)
+                waits = isinstance(connection.operator, Product)
+                needed.append(whole if loops or waits else _LEAST)
         depths.append(tuple(needed))
     return tuple(depths)
 

@@ -14,12 +14,13 @@ from spikewright.golden.spec import (
     Network,
     Payload,
     Population,
+    Product,
     Ranges,
     Soma,
     analyse,
 )
 
-from .checks import check_network, check_plan
+from .checks import check_plan
 from .config import CoreConfig
 from .delta import change_range
 from .envelope import check_ranges, check_skeleton
@@ -27,7 +28,8 @@ from .geometry import PortSchedule, port_schedule
 from .host_config import HostConfig
 from .loops import check_depths
 from .plan import CorePlan, HardwarePlan, Host, Products, Rows
-from .port_config import PortConfig
+from .port_config import PortConfig, ProductConfig
+from .product_schedule import product_schedule, shape_of_sums, sum_rows
 from .replay import replays
 from .serial import split_layout
 from .sparse_schedule import SparseSchedule, sparse_schedule
@@ -49,7 +51,6 @@ def core_configs(network: Network, plan: HardwarePlan) -> tuple[CoreConfig, ...]
     RangeError
         If a number does not fit the plan's envelope.
     """
-    check_network(network)
     check_plan(network, plan)
     check_depths(network, plan)
     ranges = ranges_of(network, plan)
@@ -109,10 +110,11 @@ def node_layouts(network: Network, plan: HardwarePlan) -> dict[str, TokenLayout]
 def _slots(network: Network, plan: HardwarePlan) -> dict[str, int]:
     """Spikes of a token, by source: as many as a cycle are taken by what hears it."""
     return {
-        connection.source: core.spikes
+        name: core.spikes
         for core in plan.cores
         for host in core.hosts
         for connection in network.sources(host.population)
+        for name in connection.reads
     }
 
 
@@ -150,13 +152,15 @@ def _core(
         block += hosts[-1].blocks[0]
         for connection in network.sources(host.population):
             depth = core.queue_depths[len(ports)]
-            ports.append(_port(connection, index, host, ranges, layouts, depth, core))
+            sums = ranges[connection.source].sample(keeps_state=network.keeps_state)
+            ports.append(_port(connection, index, host, ranges, layouts, depth, core, sums))
     pace = None
     if all(port.connection.delay for port in ports):
         (pace,) = network.paces(core.hosts[0].population)
     return CoreConfig(
         plan=core,
         mode=plan.mode,
+        keeps=plan.mode is Mode.STEPWISE or network.keeps_state,
         hosts=tuple(hosts),
         ports=tuple(ports),
         pace=pace,
@@ -211,6 +215,7 @@ def _port(
     layouts: Mapping[str, TokenLayout],
     depth: int,
     core: CorePlan,
+    sums: Interval,
 ) -> PortConfig:
     source, target = layouts[connection.source], layouts[host.population]
     operator, x = connection.operator, ranges[connection.source].total
@@ -226,7 +231,16 @@ def _port(
         layout = split_layout(layout)
     channels = host.channels or (0, target.axes[0].size)
     schedule: PortSchedule | SparseSchedule
-    if core.rows is Rows.SPARSE:
+    product = None
+    if isinstance(operator, Product):
+        keys, values = layouts[operator.keys], layouts[operator.values]
+        stored = shape_of_sums(keys, values)
+        schedule = product_schedule(
+            operator, source=layout, target=target.axes, sums=stored, channels=channels
+        )
+        rows = sum_rows(schedule, layout, channels)
+        product = ProductConfig(keys=keys, values=values, sums=stored, rows=rows)
+    elif core.rows is Rows.SPARSE:
         assert isinstance(operator, Dense)  # the plan's check refused everything else
         schedule = sparse_schedule(operator, source=layout, target=target.axes, channels=channels)
     else:
@@ -238,8 +252,10 @@ def _port(
         source=source,
         delta=delta,
         x=x,
+        sums=sums,
         layout=layout,
         serial=serial,
         schedule=schedule,
         queue_depth=depth,
+        product=product,
     )

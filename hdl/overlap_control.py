@@ -17,7 +17,8 @@ class OverlapControl(wiring.Component):
     A SPIKE adds rows. A marker is taken as a row is, follows the rows in front of it to the sums,
     and closes them; the next spike is taken in the next cycle. Then a STEP lets every neuron
     decide, and leaves behind its spikes. An END, by mode: stepwise resets the state; settle first
-    repeats steps until one fires nothing; collapsed decides once, by division. A population that is
+    repeats steps until one fires nothing; collapsed decides once, by division. END(keep) leaves the
+    state as it is where the core ``keeps`` it. A population that is
     read when the sample ends lets a STEP pass, and sums go on. A marker waits while the passes of
     the one before are made.
 
@@ -107,7 +108,7 @@ class OverlapControl(wiring.Component):
                 with m.State("STEPPING"), m.If(~self.sweeping):
                     self._mark(m, TokenKind.STEP, "LEAVES")
             if self.config.mode is Mode.SETTLE and self.config.fires:
-                self._settle(m)
+                self._settle(m, self._keeps(keep))
             with m.State("ENDING"), m.If(~self.sweeping):
                 self._mark(m, TokenKind.END, "LEAVES")
             with m.State("LEAVES"), m.If(self.marked):
@@ -118,28 +119,33 @@ class OverlapControl(wiring.Component):
 
     def _keeps(self, keep: Signal) -> Value:
         """Whether the state stays."""
-        if self.config.mode is not Mode.STEPWISE:
+        if not self.config.keeps:
             return Const(0, 1)
         return keep == EndFlag.KEEP.value
 
-    def _begin(self, m: Module, is_step: ValueLike, keeps: ValueLike) -> None:
+    def _begin(self, m: Module, is_step: ValueLike, keeps: Value) -> None:
         if self.config.mode is Mode.COLLAPSED:
-            self._pass(m, "ENDING", show=True, initialise=True)
+            self._pass(m, "ENDING", show=True, initialise=~keeps)
             return
         if not self.config.shows:
             self._pass(m, "ENDING", show=True, initialise=~keeps)
             return
         with m.If(is_step):
             self._pass(m, "STEPPING", show=True, initialise=False)
-        with m.Elif(keeps):
-            self._mark(m, TokenKind.END, "LEAVES")
         with m.Else():
             if self.config.mode is Mode.SETTLE:
                 self._pass(m, "SETTLING", show=True, initialise=False)
             else:
-                self._pass(m, "ENDING", show=False, initialise=True)
+                self._finish(m, keeps)
 
-    def _settle(self, m: Module) -> None:
+    def _finish(self, m: Module, keeps: Value) -> None:
+        """The initial state, unless the present one stays."""
+        with m.If(keeps):
+            self._mark(m, TokenKind.END, "LEAVES")
+        with m.Else():
+            self._pass(m, "ENDING", show=False, initialise=True)
+
+    def _settle(self, m: Module, keeps: Value) -> None:
         """Steps until nothing fires, then the initial state."""
         with m.State("SETTLING"), m.If(~self.sweeping):
             m.next = "SETTLED"
@@ -148,7 +154,7 @@ class OverlapControl(wiring.Component):
             with m.If(self.fired):
                 self._mark(m, TokenKind.STEP, "AGAIN")
             with m.Else():
-                self._pass(m, "ENDING", show=False, initialise=True)
+                self._finish(m, keeps)
         with m.State("AGAIN"), m.If(self.marked):
             m.d.sync += self.marks.eq(0)
             m.next = "REPEATS"

@@ -143,7 +143,12 @@ class OverlappedCore(CoreShell):
             serialiser.i.valid.eq(control.marks | sweep.items.valid),
             control.marked.eq(serialiser.i.ready),
             self.busy.eq(
-                intake.valid | self.under_way | sums.busy | ~control.idle | ~serialiser.idle
+                intake.valid
+                | intake.summing
+                | self.under_way
+                | sums.busy
+                | ~control.idle
+                | ~serialiser.idle
             ),
         ]
         if not self.config.payload.is_unit:

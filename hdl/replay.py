@@ -1,6 +1,6 @@
 """Inputs whose spikes come once though they are meant for every step of a sample."""
 
-from spikewright.golden.spec import Delta, Encoding, Fire, Mode, Network, Population
+from spikewright.golden.spec import Delta, Encoding, Fire, Mode, Network, Population, Product
 
 __all__ = ["replayed_inputs", "replays"]
 
@@ -45,7 +45,9 @@ def _may_replay(network: Network, population: Population, names: set[str]) -> bo
         steps
         and not population.soma.current
         and all(
-            each.source in names and not each.delay and not isinstance(each.operator, Delta)
+            each.source in names
+            and not each.delay
+            and not isinstance(each.operator, (Delta, Product))
             for each in network.sources(population.name)
         )
     )

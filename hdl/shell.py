@@ -9,7 +9,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import CoreConfig
-from .intake import Intake
+from .intake import Intake, read_ports
 from .loaded_memory import LoadedMemory
 from .parameters import LoadedTable, ParameterTable
 from .serialiser import SpikeSerialiser
@@ -32,8 +32,9 @@ class CoreShell(wiring.Component):
 
     Members
     -------
-    i_0, i_1, ... : In(stream), one a port. o_0, o_1, ... : Out(stream), one a host. pace :
-    In(stream), of which only markers count, where all connections have a delay.
+    i_0, i_1, ... : In(stream), one a port. keys_0, values_0, ... : In(stream), of ports that are
+    products. o_0, o_1, ... : Out(stream), one a host. pace : In(stream), of which only markers
+    count, where all connections have a delay.
     stall, busy : Out, high each time a token waits for its consumer, a token waits for the core or
     something is under way in it. row, synops, spikes_in, spike_out : Out, rows that are issued,
     neurons that they update, spikes that leave their queues, spikes that are sent in this cycle.
@@ -60,6 +61,7 @@ class CoreShell(wiring.Component):
         self.synapses = self._synapses()
         self.serialiser = serialiser
         members = {f"i_{k}": In(port.source.signature) for k, port in enumerate(config.ports)}
+        members |= {name: In(layout.signature) for name, layout in read_ports(config).items()}
         members |= {f"o_{h}": Out(host.target.signature) for h, host in enumerate(config.hosts)}
         if config.pace_layout is not None:
             members["pace"] = In(config.pace_layout.signature)
@@ -127,8 +129,9 @@ class CoreShell(wiring.Component):
                 operand_shape=config.operand_shape,
                 shift=config.shift,
                 store=config.plan.weights,
-                loads=config.loads_weights,
+                loads=config.loads_weights and port.product is None,
                 held=config.holds_words,
+                sums=None if port.product is None else port.product.sums,
                 latency=latency,
             )
             for port in config.ports
@@ -182,6 +185,15 @@ class CoreShell(wiring.Component):
         """The ports in order."""
         return [getattr(self, f"i_{k}") for k in range(len(self.config.ports))]
 
+    def heard(self, name: str) -> list[stream.Interface]:
+        """The streams of this core that take the tokens of ``name``."""
+        found = []
+        for k, port in enumerate(self.config.ports):
+            for member, read in zip(port.members(k), port.connection.reads, strict=True):
+                if read == name:
+                    found.append(getattr(self, member))
+        return found
+
     @property
     def outputs(self) -> list[stream.Interface]:
         """The hosts' streams in order."""
@@ -208,6 +220,12 @@ class CoreShell(wiring.Component):
             wiring.connect(m, wiring.flipped(getattr(self, f"load_{k}")), port)
         for outside, inside in zip(self.inputs, self.intake.inputs, strict=True):
             wiring.connect(m, wiring.flipped(outside), inside)
+        for name in read_ports(self.config):
+            wiring.connect(m, wiring.flipped(getattr(self, name)), getattr(self.intake, name))
+        for k, synapses in enumerate(self.synapses):
+            if isinstance(synapses, Synapses) and synapses.product is not None:
+                wiring.connect(m, getattr(self.intake, f"stored_{k}"), synapses.stored)
+                m.d.comb += getattr(self.intake, f"rows_{k}").eq(synapses.busy)
         if self.config.pace is not None:
             wiring.connect(m, wiring.flipped(self.pace), self.intake.pace)
         for inside, outside in zip(self.serialiser.outputs, self.outputs, strict=True):

@@ -14,13 +14,36 @@ from spikewright.golden.spec import Fire, Leak, LeakOrder, Reset, Soma
 
 from .state import StateLayout
 
-__all__ = ["BurstLane", "SomaLane", "SomaShapes", "level_shape", "needs_pending"]
+__all__ = [
+    "BurstLane",
+    "SomaLane",
+    "SomaShapes",
+    "level_shape",
+    "needs_pending",
+    "phase_members",
+]
 
 
 def level_shape(soma: Soma) -> Shape:
     """The narrowest shape of what one step can emit."""
     low, high = soma.levels
     return signed(max(high, -low - 1).bit_length() + 1) if low < 0 else unsigned(high.bit_length())
+
+
+def phase_members(soma: Soma) -> dict[str, Member]:
+    """What a neuron must be told of where it is in its sample, all In.
+
+    ``may_fire``; ``switches``, where there is a current: it is the slope from the next step on;
+    ``slot``, of fire pattern: the level of this step, 0 where there is none.
+    """
+    if soma.phases is None:
+        return {}
+    found = {"may_fire": In(1)}
+    if soma.current:
+        found["switches"] = In(1)
+    if soma.fire is Fire.PATTERN:
+        found["slot"] = In(level_shape(soma))
+    return found
 
 
 def needs_pending(soma: Soma) -> bool:
@@ -34,7 +57,7 @@ class SomaShapes:
 
     ``threshold`` none where nothing fires, ``negative`` none where nothing falls, ``amount`` none
     where a reset takes the threshold, ``bias`` none where it does not come every step, ``slope``
-    none without phases.
+    none without phases of a current.
     """
 
     threshold: Shape | None = None
@@ -75,7 +98,7 @@ class _Neuron(wiring.Component):
                 "level": Out(level_shape(soma)),
                 "following": Out(state.bits),
             }
-            | ({"may_fire": In(1), "switches": In(1)} if soma.phases is not None else {})
+            | phase_members(soma)
             | dict(members)
         )
 
@@ -161,10 +184,12 @@ class SomaLane(_Neuron):
 
     Members
     -------
-    word : In, the state; threshold, negative, amount, bias : In, those there are.
+    word : In, the state; threshold, negative, amount, bias, slope : In, those there are; may_fire,
+    switches, slot : In, those of ``phase_members``.
     membrane : Out, v as compared. level : Out. following : Out, the state to store.
 
-    Model: the step of ``golden.spec.Soma`` for fire none, binary, ternary and onehot. latency : 0.
+    Model: the step of ``golden.spec.Soma`` for fire none, binary, ternary, onehot and pattern.
+    latency : 0.
     """
 
     latency = 0
@@ -179,6 +204,8 @@ class SomaLane(_Neuron):
         tracer = None
         if self.soma.fire is Fire.ONEHOT:
             self._onehot(m, parts, post)
+        elif self.soma.fire is Fire.PATTERN:
+            self._pattern(m, post)
         elif self.soma.fire is not Fire.NONE:
             tracer = self._fire(m, parts, post)
         self.keep(m, parts, post, tracer)
@@ -197,11 +224,27 @@ class SomaLane(_Neuron):
             with m.If(fits[0] & may):
                 m.d.comb += post.eq(soma.reset_value)
 
+    def _pattern(self, m: Module, post: Signal) -> None:
+        """The one power of two of this step, if the threshold fits into v as often."""
+        v, slot = self.membrane, self.slot
+        reached = reduce(or_, (Mux(bit, self.threshold << k, 0) for k, bit in enumerate(slot)))
+        left = Signal(signed(max(self.v_bits, len(reached) + 1) + 1))
+        fits = Signal()
+        m.d.comb += [
+            left.eq(v - reached),
+            fits.eq(~left[-1] & self.may_fire),
+            self.level.eq(slot & fits.replicate(len(slot))),
+        ]
+        with m.If(fits):
+            m.d.comb += post.eq(left)
+
     def _fire(self, m: Module, parts: dict[str, Value], post: Signal) -> Value | None:
         soma, v, tracer = self.soma, self.membrane, parts.get("tracer")
         may = self.fires(parts)
-        # One adder serves both signs: a membrane below zero can only fire downwards.
-        down_side = v[-1] if soma.fire is Fire.TERNARY else 0
+        # One adder serves both signs: a membrane below zero can only fire downwards. Without a
+        # reset it serves the threshold alone, and one above zero may fire downwards, too.
+        signs = soma.fire is Fire.TERNARY and soma.reset is not Reset.NONE
+        down_side = v[-1] if signs else 0
         # A threshold out of the membrane's reach is wider than the membrane.
         bits = max(self.v_bits, len(self.threshold) + 1) + 1
         moved, reach = Signal(signed(bits)), Signal(signed(bits))
@@ -214,7 +257,8 @@ class SomaLane(_Neuron):
         m.d.comb += up.eq(~v[-1] & ~reach[-1] & can_rise & may)
         if soma.fire is Fire.TERNARY:
             can_fall = 1 if soma.s_min is None or tracer is None else tracer != soma.s_min
-            m.d.comb += down.eq(v[-1] & (v <= -self.negative) & can_fall & may)
+            below = v <= -self.negative
+            m.d.comb += down.eq((v[-1] & below if signs else below) & can_fall & may)
         m.d.comb += self.level.eq(up - down)
         with m.If(up | down):
             if soma.reset is Reset.SUBTRACT and not soma.reset_delay:

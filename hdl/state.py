@@ -13,7 +13,7 @@ class StateLayout:
     """Registers of a neuron, from the lowest bit on; None where it does without.
 
     ``total`` is what rows add to: the current where there is one, or else the membrane, or, where
-    that must stay at times, what came in. ``v`` is
+    that must stay at times, what came in; collapsed, the sum since the reset. ``v`` is
     the membrane beside it, ``tracer`` S, ``pending`` the level whose reset is still to come,
     ``wait`` the steps in which v stays.
     """

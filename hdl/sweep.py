@@ -14,7 +14,7 @@ from .divide import DivideLane
 from .parameters import LoadedTable, ParameterTable, make_table
 from .places import Places
 from .serialiser import group_item
-from .soma import BurstLane, SomaLane, SomaShapes
+from .soma import BurstLane, SomaLane, SomaShapes, phase_members
 from .touched import TouchedPlaces
 
 __all__ = ["Sweep"]
@@ -237,15 +237,21 @@ class Sweep(wiring.Component):
             Signal(range(phases.last + 1), name=f"step_{h}") for h in range(len(self.config.hosts))
         ]
         count = choose(counts, self.host)
-        phase = {"may_fire": Signal(), "switches": Signal()}
         may_fire = count >= phases.receive
         if phases.fire is not None:
             may_fire &= count < phases.last
+        bits = self.config.soma.max_level.bit_length()
+        told: dict[str, ValueLike] = {
+            "may_fire": may_fire,
+            "switches": count + 1 == phases.receive,
+            "slot": Cat(count == phases.last - 1 - k for k in range(bits)),
+        }
+        phase = {
+            name: Signal(member.shape, name=name)
+            for name, member in phase_members(self.config.soma).items()
+        }
         with m.If(self.start):
-            m.d.sync += [
-                phase["may_fire"].eq(may_fire),
-                phase["switches"].eq(count + 1 == phases.receive),
-            ]
+            m.d.sync += [signal.eq(told[name]) for name, signal in phase.items()]
             for host, each in enumerate(counts):
                 with m.If(self.host == host):
                     # A pass that only shows leaves the sample where it is.
@@ -372,7 +378,8 @@ class Sweep(wiring.Component):
             threshold_shape=self.tables["threshold"].shape,
             s_min=soma.s_min or 0,
             s_max=soma.s_max or 0,
-            level_shape=unsigned(1) if layout.is_unit else layout.payload_shape,
+            level_shape=config.state.tracer
+            or (unsigned(1) if layout.is_unit else layout.payload_shape),
         )
         m.submodules[f"divide_{lane}"] = divide
         rest = Signal(signed(divide.rest_bits), name=f"rest_{lane}", reset_less=True)
@@ -384,8 +391,17 @@ class Sweep(wiring.Component):
             divide.threshold.eq(self.tables["threshold"].lane(lane)),
         ]
         with m.If(advance):
-            m.d.sync += [rest.eq(word.as_signed()), quotient.eq(0)]
+            total = word[: config.state.total.width].as_signed()
+            m.d.sync += [rest.eq(total), quotient.eq(0)]
         with m.Elif(steps):
             m.d.sync += [rest.eq(divide.rest_next), quotient.eq(divide.quotient_next)]
-        # The charge is spent: a pass that divides always writes the initial state.
-        return *self._sent(m, lane, divide.level != 0, divide.level), None, word
+        if not config.keeps:
+            # The charge is spent: a pass that divides always writes the initial state.
+            return *self._sent(m, lane, divide.level != 0, divide.level), None, word
+        held = Signal(config.state.bits, name=f"word_{lane}", reset_less=True)
+        with m.If(advance):
+            m.d.sync += held.eq(word)
+        parts = config.state.split(held)
+        change = divide.level - parts["tracer"]
+        following = config.state.join({"total": parts["total"], "tracer": divide.level})
+        return *self._sent(m, lane, change != 0, change), following, held

@@ -15,6 +15,7 @@ from .geometry import PortSchedule
 from .loaded_memory import LoadedMemory
 from .pipeline import Flow, delayed
 from .plan import WeightStore
+from .product_memory import ProductMemory
 from .rows import RowTables
 from .sparse_schedule import SparseSchedule
 from .tables import Column, look_up
@@ -79,7 +80,8 @@ class Synapses(wiring.Component):
     bits below an operand, at most the schedule's.
     store : where the weights live. loads : whether they are loaded while the hardware runs. held :
     whether words have a cycle for the wire to the lanes, unless they are aligned, which has
-    registers anyway. latency : cycles from ``valid`` to the first row, at least
+    registers anyway. sums : of a product, the shape of what takes the place of a weight, and is
+    summed anew in each step. latency : cycles from ``valid`` to the first row, at least
     ``natural_latency``, which it is by default; all ports of a core must agree.
 
     Members
@@ -91,6 +93,7 @@ class Synapses(wiring.Component):
     part, but anything in banks that are not enabled. row_payload : Out. row_synops : Out, neurons
     that the row updates. All are 0 while ``row_valid`` is 0.
     load : In, of a ``LoadedMemory``, where weights are loaded; no spike may come meanwhile.
+    stored : In, of a ``ProductMemory``, where there are ``sums``.
 
     Timing
     ------
@@ -113,6 +116,7 @@ class Synapses(wiring.Component):
         store: WeightStore,
         loads: bool = False,
         held: bool = False,
+        sums: Shape | None = None,
         latency: int | None = None,
     ) -> None:
         if shift > schedule.shift:
@@ -135,6 +139,7 @@ class Synapses(wiring.Component):
         self.store = store
         self.loads = loads
         self.held = held
+        self.sums = sums
         self.banks = (schedule.y.banks, schedule.x.banks)
         self.n_banks = schedule.y.banks * schedule.x.banks
         self.lanes = self.n_banks * channel_lanes
@@ -167,6 +172,7 @@ class Synapses(wiring.Component):
                 "row_payload": Out(layout.payload_shape),
                 "row_synops": Out(self.synops.width),
                 **({"load": self.loaded.signature.members["load"]} if self.loaded else {}),
+                **({"stored": self.product.signature.members["stored"]} if self.product else {}),
             }
         )
 
@@ -174,6 +180,11 @@ class Synapses(wiring.Component):
     def loaded(self) -> LoadedMemory | None:
         """The memory that is loaded, if there is one."""
         return self.memory if isinstance(self.memory, LoadedMemory) else None
+
+    @property
+    def product(self) -> ProductMemory | None:
+        """The memory of the sums of a product, if there is one."""
+        return self.memory if isinstance(self.memory, ProductMemory) else None
 
     @property
     def interval(self) -> int:
@@ -187,14 +198,16 @@ class Synapses(wiring.Component):
 
     def _weights(
         self, tables: RowTables
-    ) -> tuple[WeightMemory | LoadedMemory | None, WeightAlign | None]:
+    ) -> tuple[WeightMemory | LoadedMemory | ProductMemory | None, WeightAlign | None]:
         weights, bits = self.schedule.weights, self.schedule.weight_bits
         if weights is None:
             return None, None
         _, rows, columns, each = weights.shape
-        memory: WeightMemory | LoadedMemory
+        memory: WeightMemory | LoadedMemory | ProductMemory
         words, width = pack_rows(weights, weight_bits=bits), rows * columns * each * bits
-        if self.loads:
+        if self.sums is not None:
+            memory = ProductMemory(rows=len(words), fields=each, shape=self.sums, bits=bits)
+        elif self.loads:
             memory = LoadedMemory(rows=words, width=width, store=self.store)
         else:
             memory = WeightMemory(rows=words, width=width, store=self.store)
@@ -261,13 +274,19 @@ class Synapses(wiring.Component):
         m.d.comb += self.row_operands.eq(operands)
 
     def _fetch(
-        self, m: Module, flow: Flow, memory: WeightMemory | LoadedMemory, align: WeightAlign
+        self,
+        m: Module,
+        flow: Flow,
+        memory: WeightMemory | LoadedMemory | ProductMemory,
+        align: WeightAlign,
     ) -> None:
         """Read the word and align it; leaves the flow one stage before the operands."""
         m.submodules.memory = memory
         m.submodules.align = align
         if self.loaded is not None:
             wiring.connect(m, wiring.flipped(self.load), self.loaded.load)
+        if self.product is not None:
+            wiring.connect(m, wiring.flipped(self.stored), self.product.stored)
         m.d.comb += memory.address.eq(self.address.address)
         if self.held and not align.latency:
             m.d.comb += align.word.eq(delayed(m, memory.row, 1, "word"))

@@ -64,6 +64,9 @@ def _decision(config: CoreConfig) -> SomaBits:
         compared = sum(v_bits - power for power in range(powers))
         chosen = (powers - 1) * threshold + v_bits
         return SomaBits(chains=powers + 1, added=compared + v_bits, chosen=chosen)
+    if soma.fire is Fire.PATTERN:
+        chosen = (soma.max_level.bit_length() - 1) * threshold + v_bits
+        return SomaBits(chains=1, added=bits + soma.max_level.bit_length() - 1, chosen=chosen)
     if soma.fire is Fire.BURST:
         names = ("threshold", "amount", "negative", "bias")
         widest = max(config.table(n).shape.width for n in names if n in config.parameters)

@@ -143,8 +143,8 @@ def _recalled(config: CoreConfig) -> list[int]:
 
 def _recall(config: CoreConfig, index: int) -> Stage:
     """A sum that is sent in parts: subtracted, compared, compared again."""
-    x = config.ports[index].x
-    bits = max(abs(x.low), abs(x.high)).bit_length() + 1
+    sums = config.ports[index].sums
+    bits = max(abs(sums.low), abs(sums.high)).bit_length() + 1
     return Stage(kind="sums of delayed spikes", levels=8.0, carried=2.0 * bits, fan=bits)
 
 

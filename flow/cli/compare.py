@@ -17,6 +17,7 @@ __all__ = ["compare"]
 
 HELD_OUT = 5  # every fifth sample, where there is one file for everything
 LEAST = 10
+LEFT_OUT = ("of dense", "bit ops", "footprint, B")  # they are in the file; a line has 80 characters
 
 
 def compare(
@@ -195,13 +196,14 @@ def _show(found: "list[Compared]", board: str) -> None:
     from spikewright.flow.compare.table import COLUMNS, compare_table
 
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for title in COLUMNS:
-        left = title in ("method", "run")
+    shown = [k for k, title in enumerate(COLUMNS) if title not in LEFT_OUT]
+    for k in shown:
+        left = COLUMNS[k] in ("method", "run")
         table.add_column(
-            title.replace(" ", "\n"), justify="left" if left else "right", overflow="fold"
+            COLUMNS[k].replace(" ", "\n"), justify="left" if left else "right", no_wrap=k != 1
         )
     for row in compare_table(found):
-        table.add_row(*row)
+        table.add_row(*(row[k] for k in shown))
     OUT.print(table)
     best = [each for each in found if each.float_accuracy is not None]
     if best:

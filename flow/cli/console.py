@@ -33,7 +33,7 @@ _COSIM = (
 )  # fmt: skip
 _ACCURACY = (
     "float", "as_trained", "quantised", "stepwise", "settle", "collapsed", "samples",
-    "spikes_per_neuron",
+    "mean_iou", "spikes_per_neuron",
 )  # fmt: skip
 # Figures of summary.json in the order a reader wants them: title, section, keys.
 _SECTIONS = (
@@ -68,6 +68,7 @@ _SECTIONS = (
     ("Pruned", "pruned", ("share", "lanes", "weights_left")),
     ("From NIR", "nir", ("reads", "silent", "agreement", "precision", "discretisation")),
     ("Accuracy", "accuracy", _ACCURACY),
+    ("Control", "control", ("episodes", "longest", "float_return", "modes")),
     (
         "Hardware",
         "hardware",
@@ -198,7 +199,7 @@ def show_summary(summary: Mapping[str, Any], *sections: str) -> None:
         heading = title
         for key in keys:
             if key in figures and figures[key] not in ({}, []):
-                kind = key if key in ("spikes_per_neuron", "guards") else section
+                kind = key if key in ("spikes_per_neuron", "mean_iou", "guards") else section
                 table.add_row(heading, key.replace("_", " "), _text(kind, figures[key]))
                 heading = ""
     OUT.print(table)
@@ -222,8 +223,16 @@ def _text(section: str, value: Any) -> str:
         own = ", ".join(value["models"]["spikewright"])
         models = "Yosys'" + (f", but our own of {own}" if own else "")
         return f"{value['board']}: {cells}; models are {models}"
+    if section == "control" and isinstance(value, dict):
+        return "\n".join(
+            f"{mode}: return {each['return']:g}, {each['events_per_decision']:.1f} spikes a "
+            f"decision, {100 * each['same_actions']:.2f} % the same"
+            for mode, each in value.items()
+        )
     if section == "spikes_per_neuron":
         return "  ".join(f"{name} {mean:.3f}" for name, mean in value.items())
+    if section == "mean_iou":
+        return "  ".join(f"{name} {_text('accuracy', share)}" for name, share in value.items())
     if section == "accuracy" and isinstance(value, dict):
         return "  ".join(f"T={steps} {_text(section, share)}" for steps, share in value.items())
     if section == "accuracy" and isinstance(value, float):

@@ -113,8 +113,9 @@ def convert(
     max_steps: Annotated[
         int | None,
         typer.Option(
-            help="Largest T that stepwise runs may have; widths are proven up to it.",
-            show_default="64; one-hot and ttfs have their own",
+            help="Largest T that stepwise runs may have; widths are proven up to it. Of method "
+            "corrective the one T that it is made for.",
+            show_default="64; one-hot, ttfs and pattern have their own",
         ),
     ] = None,
     prune: Annotated[

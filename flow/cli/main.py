@@ -12,6 +12,7 @@ from spikewright.flow.cli.calibrate import calibrate
 from spikewright.flow.cli.command import Command
 from spikewright.flow.cli.compare import compare
 from spikewright.flow.cli.console import show_error, show_warning
+from spikewright.flow.cli.control import control
 from spikewright.flow.cli.convert import convert
 from spikewright.flow.cli.events import events
 from spikewright.flow.cli.explore import explore
@@ -86,9 +87,10 @@ for command in (
     compare,
     demo,
     bench,
+    control,
 ):
     app.command(
-        rich_help_panel="The whole way" if command in (demo, bench) else "Step by step",
+        rich_help_panel="The whole way" if command in (demo, bench, control) else "Step by step",
         cls=Command,
     )(command)
 for on_board in (ports, run, watch, load):

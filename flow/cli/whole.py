@@ -45,7 +45,8 @@ def bench(
         typer.Option(
             min=1,
             help="Held-out samples to co-simulate in each mode.",
-            show_default="all of mnist-mlp and the digits-*; mnist-rnn, mnist-rows: 50; "
+            show_default="all of mnist-mlp and the digits-*; mnist-rnn, mnist-rnn-delta, "
+            "mnist-rows: 50; mnist-sequential, mnist-permuted, mnist-pixels-14: 4; "
             "spoken-digits: 30; mnist-best: 100; mnist-mlp-up5k, mnist-sparse, mnist-cnn: 500; "
             "else 200",
         ),
@@ -78,6 +79,15 @@ def bench(
 
     mnist-rnn, ULX3S: a quantised recurrent network of 128 neurons sees a row of
     pixels a frame; weights of 6 bits.
+
+    mnist-rnn-delta, ULX3S: the same network, which is sent what changes from frame to frame.
+
+    mnist-sequential, ULX3S: a pixel a frame, 784 of them, into a memory of 226 neurons and
+    two layers; weights of 8 bits.
+
+    mnist-permuted, ULX3S: the same with the pixels in a permuted order, and 256 neurons.
+
+    mnist-pixels-14, ULX3S: the same with images of 14x14, and 170 neurons.
 
     mnist-rows, ULX3S: 128 recurrent LIF neurons see a row of pixels a step.
 

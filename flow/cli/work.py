@@ -62,7 +62,7 @@ def export(
 
     What came from a NIR file or a spiking module can go out, and what else fires
     upwards only. NIR has no primitive for the ternary neurons of a plain module's
-    conversion, which also fire downwards, nor for its one-hot and first-spike codes.
+    conversion, which also fire downwards, nor for its codes other than rate.
 
     A leak goes out without its rounding, which NIR does not know.
 

@@ -20,7 +20,6 @@ from spikewright.flow.convert import (
     Epoch,
     Method,
     TrainConfig,
-    code_of,
 )
 from spikewright.flow.cycles import activity, estimate_cycles
 from spikewright.flow.files import atomic_files, read_json, write_json
@@ -111,7 +110,7 @@ class Comparison:
     def config_of(self, method: Method) -> ConvertConfig:
         """That of a method."""
         levels = self.levels.get(method.name)
-        most = None if method.code is not Code.RATE else max(*self.steps, _made_for(method, levels))
+        most = None if method.own_steps else max(*self.steps, _made_for(method, levels))
         return replace(
             self.config, method=method.name, levels=levels, percentile=None, max_steps=most
         )
@@ -221,7 +220,7 @@ def _compared(comparison: Comparison, method: Method, folder: Path, advance: Adv
             seed=effort.seed,
             progress=_told(advance, training, tuning),
         )
-    except (UnsupportedError, RangeError) as error:
+    except (UnsupportedError, RangeError, ConfigurationError) as error:  # of this method alone
         result = Compared(method=method.name, refused=str(error))
         network = None
     else:
@@ -274,8 +273,8 @@ def _runs(
 ) -> tuple[Run, ...]:
     wanted: list[tuple[Mode, int | None]] = []
     if Mode.STEPWISE in network.modes:
-        own = code_of(network) in (Code.ONEHOT, Code.FIRST_SPIKE)
-        steps = (network.max_steps,) if own else comparison.steps
+        only = method.own_steps or method.code is Code.CORRECTIVE
+        steps = (network.max_steps,) if only else comparison.steps
         wanted += [(Mode.STEPWISE, each) for each in steps if each <= network.max_steps]
     wanted += [(mode, None) for mode in (Mode.SETTLE, Mode.COLLAPSED) if mode in network.modes]
     runs = []

@@ -2,6 +2,7 @@
 
 from spikewright.flow.convert.code import Code
 from spikewright.flow.convert.config import ConvertConfig, MaxPool, TrainConfig
+from spikewright.flow.convert.corrective import is_corrective
 from spikewright.flow.convert.layers import QatRelay, QatStage
 from spikewright.flow.convert.method import Method, Tuning
 from spikewright.flow.convert.methods import METHODS, method_named
@@ -36,6 +37,7 @@ __all__ = [
     "code_of",
     "convert",
     "encode_input",
+    "is_corrective",
     "method_named",
     "prepare",
     "pruned_figures",

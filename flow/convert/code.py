@@ -9,7 +9,12 @@ import torch
 
 from spikewright.flow.importers import FloatArray
 
-__all__ = ["Code", "Cut", "Levels"]
+__all__ = ["LEAST_STEPS", "Code", "Cut", "Levels"]
+
+LEAST_STEPS = 8
+"""Of corrective spikes. In a run of T steps the largest value of a layer is on from step T / 8 on:
+were it earlier, most would be on before they differ; later, and small ones would never be. Found by
+trying, on digits and MNIST."""
 
 
 class Code(enum.StrEnum):
@@ -18,11 +23,16 @@ class Code(enum.StrEnum):
     ``rate``: as many spikes as its level. ``onehot``: one spike in the only step there is, worth a
     power of two; stepwise (Abillama et al., IEEE Access 2025). ``first-spike``: one spike, the
     earlier the higher the level; stepwise (Stanojevic et al., Nature Communications 2024).
+    ``pattern``: the bits of its level, one a step; stepwise (Rueckauer, thesis, 2021).
+    ``corrective``: +1 when it crosses the threshold, -1 when it falls back; stepwise, and not exact
+    (the same thesis).
     """
 
     RATE = "rate"
     ONEHOT = "onehot"
     FIRST_SPIKE = "first-spike"
+    PATTERN = "pattern"
+    CORRECTIVE = "corrective"
 
 
 class Cut(enum.StrEnum):

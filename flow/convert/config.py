@@ -64,8 +64,9 @@ class ConvertConfig:
     fraction_bits : extra bits of threshold and bias, for all layers or one entry per layer; None
         takes the fewest that keep the rounding of a threshold below 1/16 level, up to 8.
     max_steps : largest T of stepwise runs; every register is proven up to it. None is 64. One-hot
-        levels and first spikes take as many steps as they need: max_steps, encoding and max_pool
-        are not theirs to choose.
+        levels, first spikes and patterns take as many steps as they need: max_steps, encoding and
+        max_pool are not theirs to choose. Of corrective spikes it is the T of all runs, at least 8:
+        thresholds depend on it.
     max_pool : ``exact``, or ``or``: cheaper, and meant for networks trained with it. Where a
         network has max pooling, ``or`` depends on when spikes come: it then runs stepwise only,
         its hidden neurons fire 0 or 1 and take no spike back, and it has no closed form that it
@@ -171,7 +172,9 @@ class ConvertConfig:
         """What the method decides is not chosen beside it."""
         fixed: dict[str, object] = {}
         if method.code is not Code.RATE:
-            fixed = {"max_steps": None, "encoding": Encoding.ONCE, "max_pool": MaxPool.EXACT}
+            fixed = {"encoding": Encoding.ONCE, "max_pool": MaxPool.EXACT}
+            if method.own_steps:
+                fixed["max_steps"] = None
         elif method.repeats:
             fixed = {"encoding": Encoding.ONCE}
             if method.neuron.negative is not Negative.NEVER:
@@ -187,6 +190,21 @@ class ConvertConfig:
                 getattr(self, name),
                 name,
             )
+        _require(
+            self.most_steps >= method.least_steps or method.own_steps,
+            f"must be at least {method.least_steps} with method {method.name}",
+            self.max_steps,
+            "max_steps",
+        )
+        if method.code is Code.PATTERN:
+            assert self.levels is not None
+            for level in _entries(self.levels):
+                _require(
+                    level & (level + 1) == 0,
+                    "must be one less than a power of two with method pattern",
+                    level,
+                    "levels",
+                )
         if self.variance is not None:
             share = _number(self.variance, "variance")
             _require(0 < share <= 1, "must be above 0 and at most 1", share, "variance")
@@ -242,7 +260,7 @@ class ConvertConfig:
 
     @property
     def most_steps(self) -> int:
-        """Largest T of stepwise runs, before first spikes take what they need."""
+        """Largest T of stepwise runs, before codes of time take what they need."""
         if self.chosen.code is Code.ONEHOT:
             return 1
         return MAX_STEPS if self.max_steps is None else self.max_steps

@@ -10,7 +10,6 @@ from spikewright.flow.convert.calibrate import InputRange
 from spikewright.flow.convert.code import Code
 from spikewright.flow.convert.config import MOST_SHIFT, ConvertConfig, MaxPool
 from spikewright.flow.convert.connect import Sender, operator
-from spikewright.flow.convert.latency import as_latency
 from spikewright.flow.convert.methods.st_bif import ST_BIF
 from spikewright.flow.convert.neurons import Neurons, Wanted, level_neurons, readout_neurons
 from spikewright.flow.convert.quantised import QuantisedStage
@@ -133,11 +132,11 @@ def lower(
                 after=stage.after,
             )
     modes = (Mode.STEPWISE,) if max_pool is MaxPool.OR else method.modes
-    if method.code is Code.FIRST_SPIKE:
-        modes = ST_BIF.modes  # of the network that is read as one of first spikes
+    if method.rewrite is not None:
+        modes = ST_BIF.modes  # of the network that another is made of
     network = _network(config, source, made, connections, modes, provenance)
-    if method.code is Code.FIRST_SPIKE:
-        network = as_latency(network)
+    if method.rewrite is not None:
+        network = method.rewrite(network, config.most_steps)
     readout = stages[graph.readout.name]
     return Lowered(
         network=network,

@@ -1,10 +1,11 @@
 """What a conversion method is: choices of one converter, and nothing that runs by itself."""
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from spikewright.flow.convert.code import Code, Cut
-from spikewright.golden.spec import Fire, Mode
+from spikewright.golden.spec import Fire, Mode, Network
 
 __all__ = ["Initial", "Method", "Negative", "Neuron", "Tuning"]
 
@@ -91,6 +92,8 @@ class Method:
     leaky_readout : whether the readout's membrane leaks as the others do, which weighs late spikes
         more.
     pruned : whether layers lose the channels that carry no variance before (PCA).
+    least_steps : fewer are refused.
+    rewrite : what makes the network of the one that runs collapsed, and of the most steps.
     modes : in which its networks are valid; max pooling by OR leaves only stepwise.
     """
 
@@ -109,7 +112,14 @@ class Method:
     bursts: bool = False
     leaky_readout: bool = False
     pruned: bool = False
+    least_steps: int = 1
+    rewrite: Callable[[Network, int], Network] | None = None
     modes: tuple[Mode, ...] = (Mode.STEPWISE,)
+
+    @property
+    def own_steps(self) -> bool:
+        """Whether its networks take as many steps as they need."""
+        return self.code in (Code.ONEHOT, Code.FIRST_SPIKE, Code.PATTERN)
 
     @property
     def trains(self) -> bool:

@@ -1,7 +1,7 @@
 """The closed form of a converted network, population by population, read from the integers alone.
 
 Nothing here knows steps, spikes or membranes: this is the quantised network that every settled or
-collapsed run has to equal, and of one-hot levels and first spikes every stepwise one.
+collapsed run has to equal, and of other codes than rates every stepwise one.
 """
 
 from collections.abc import Callable
@@ -74,7 +74,10 @@ def code_of(network: Network) -> Code | None:
         return Code.RATE
     if all(_is_once(population) for population in network.populations):
         alone = network.max_steps == 1 and network.inputs[0].encoding is Encoding.ONCE
-        return Code.ONEHOT if alone else None
+        if alone:
+            return Code.ONEHOT
+    if _are_patterns(network):
+        return Code.PATTERN
     return Code.FIRST_SPIKE if _are_phased(network) else None
 
 
@@ -83,6 +86,27 @@ def _is_once(population: Population) -> bool:
     soma = population.soma
     plain = not soma.changes_alone and soma.phases is None
     return plain and soma.fire in (Fire.NONE, Fire.ONEHOT)
+
+
+def _are_patterns(network: Network) -> bool:
+    """Whether each sends the bits of a sum, in a phase that begins when all of it has come."""
+    source = network.inputs[0]
+    if source.encoding is not Encoding.PHASE:
+        return False
+    ends = {source.name: source.bits}
+    for population in network.order():
+        soma = population.soma
+        phases = soma.phases
+        if soma.changes_alone or soma.current:
+            return False
+        begins = max(ends[each.source] for each in network.sources(population.name))
+        if soma.fire is Fire.NONE:
+            ends[population.name] = begins
+            continue
+        if soma.fire is not Fire.PATTERN or phases is None or phases.receive < begins:
+            return False
+        ends[population.name] = phases.last
+    return network.max_steps >= max(ends.values())
 
 
 def _are_phased(network: Network) -> bool:
@@ -102,6 +126,8 @@ def _are_phased(network: Network) -> bool:
         leaks = soma.leak_v is not None or soma.leak_i is not None
         clips = soma.v_min is not None or soma.v_max is not None
         if leaks or clips or soma.bias.any():
+            return False
+        if phases.slope is None:
             return False
         slope = population.per_neuron(phases.slope)
         if phases.fire is None:
@@ -135,10 +161,11 @@ class Reference(torch.nn.Module):
         if code is None:
             raise UnsupportedError(
                 "a closed form needs one input and a network that may run collapsed, or one of"
-                " one-hot levels or of first spikes",
+                " one-hot levels, of first spikes or of patterns",
                 found=f"{len(network.inputs)} inputs, modes {', '.join(network.modes)}",
                 where=network.name,
-                action='OR pooling has none: convert with max_pool "exact"',
+                action='OR pooling has none: convert with max_pool "exact"; nor have corrective'
+                " spikes",
             )
         self.steps = None if code is Code.RATE else network.max_steps
         self.input = network.inputs[0]
@@ -228,8 +255,10 @@ def _rule(population: Population) -> _Rule | None:
     if soma.fire is Fire.NONE:
         return None
     low, high, by = 0, soma.max_level, soma.threshold
-    if soma.phases is not None:
-        assert soma.phases.fire is not None  # as ``code_of`` saw
+    if soma.fire is Fire.PATTERN:
+        high = 2 * soma.max_level - 1
+    elif soma.phases is not None:
+        assert soma.phases.fire is not None and soma.phases.slope is not None  # ``code_of`` saw
         high, by = soma.phases.fire, soma.phases.slope
     elif soma.fire is not Fire.ONEHOT:
         assert soma.s_min is not None and soma.s_max is not None

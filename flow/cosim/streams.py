@@ -208,7 +208,7 @@ def frame_streams(
     found = {}
     for each in network.inputs:
         values = np.asarray(inputs[each.name], dtype=np.int64)
-        if each.encoding not in (Encoding.EVENTS, Encoding.SPREAD):
+        if each.encoding not in (Encoding.EVENTS, Encoding.SPREAD, Encoding.CHANGE):
             flags = np.zeros(len(values), dtype=np.int64)
             if keep is not None:
                 flags = np.where(np.array(keep), EndFlag.KEEP, EndFlag.RESET).astype(np.int64)

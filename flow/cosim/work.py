@@ -19,6 +19,7 @@ from spikewright.golden.spec import (
     Identity,
     Network,
     Operator,
+    Product,
     Window,
     WindowKind,
 )
@@ -111,6 +112,11 @@ def synops(
     if isinstance(operator, Identity):
         reached = (np.arange(prod(source)) + operator.offset) // plane
         return ((reached >= first) & (reached < last)).astype(np.int64)
+    if isinstance(operator, Product):
+        head = np.arange(source[0]) // (source[0] // operator.heads)
+        own = np.arange(target[0]) // (target[0] // operator.heads)
+        updated: Array = (head[:, None] == own[None, first:last]).sum(axis=1)
+        return np.repeat(updated, source[1] * source[2])
     if sparse:
         return _nonzero(operator, (*source, *target), channels)
     if not isinstance(operator, Window):
@@ -122,8 +128,8 @@ def synops(
         at = 1 + pad + axis
         along.append(_paths(operator, axis, source[at], target[at]).sum(axis=1))
     rows, columns = along
-    updated: Array = by_channel[:, None, None] * rows[None, :, None] * columns[None, None, :]
-    return updated.reshape(-1)
+    result: Array = by_channel[:, None, None] * rows[None, :, None] * columns[None, None, :]
+    return result.reshape(-1)
 
 
 def _nonzero(operator: Operator, shape: Shape, channels: tuple[int, int]) -> Array:

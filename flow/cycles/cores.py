@@ -177,7 +177,7 @@ class TimedCore:
         return self.timing.mode is Mode.COLLAPSED or not self.timing.shows
 
     def _renews(self, host: int) -> bool:
-        """Whether the END of a stepwise sample changes the state: that sample's own input, too."""
+        """Whether END changes the state: of input that is replayed, too, that sample's own."""
         return self.timing.replays or not self.keeps[self.ended[host]]
 
     def _add(self, start: int, port: int, token: int) -> int:
@@ -222,7 +222,9 @@ class TimedCore:
         while True:
             yield from self._pass(begins, host)
             if self.hosts[host].kinds[self.at[host]] == END:
-                self.end = self._silent(self.end + 1, host)
+                self.end += 1
+                if self._renews(host):
+                    self.end = self._silent(self.end, host)
                 return
             if turns:
                 return

@@ -183,7 +183,7 @@ class _Graph:
             costs=costs,
             hosts=[work for work in works if work is not None],
             serialiser=serialiser,
-            keeps=self.keeps,
+            keeps=[keep and config.keeps for keep in self.keeps],
             touched=touched_of(core),
         )
         self.intakes.append(intake)

@@ -14,10 +14,10 @@ from spikewright.flow.host.counters import Counters
 from spikewright.flow.host.encode import SampleEncoder
 from spikewright.flow.host.identity import Identity
 from spikewright.flow.host.inference import Inference
-from spikewright.flow.host.levels import check_kept
+from spikewright.flow.host.levels import changes, check_kept
 from spikewright.flow.host.line_bytes import bytes_back, bytes_there
 from spikewright.flow.host.output import OutputReader, Result
-from spikewright.flow.host.samples import Given, Samples, prepare
+from spikewright.flow.host.samples import Given, Levels, Samples, prepare
 from spikewright.flow.host.session import Session, Statistics
 from spikewright.flow.host.target import Target, find_image, find_target
 from spikewright.flow.host.transport import Transport, open_port
@@ -365,12 +365,16 @@ class Device:
         self, samples: Samples, steps: int | None, *, stateful: bool
     ) -> Iterator[list[list[bytes]]]:
         last = len(samples) - 1
+        network = self._project().network
+        before: Levels | None = None
         for k, frames in enumerate(samples):
             keep = [True] * (len(frames) - 1) + [stateful and k < last]
-            yield [
-                self._encoder.commands(levels, steps=steps, keep=kept)
-                for levels, kept in zip(frames, keep, strict=True)
-            ]
+            made = []
+            for levels, kept in zip(frames, keep, strict=True):
+                sent = changes(network, levels, before)
+                made.append(self._encoder.commands(sent, steps=steps, keep=kept))
+                before = levels if kept else None
+            yield made
 
     def _agree(self, target: Target) -> None:
         """From now on it is this network that samples are for."""

@@ -130,7 +130,7 @@ class SampleEncoder:
 
         Parameters
         ----------
-        levels : [n], or [steps, n] of events, by input.
+        levels : [n], or [steps, n] of events, by input; as ``levels.changes`` gives them.
         steps : T of a stepwise run. keep : whether END keeps the state.
 
         Raises

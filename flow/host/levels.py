@@ -1,12 +1,14 @@
 """What the inputs of a network are sent: the golden model's encodings a second time, in numpy."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
 from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec import Encoding, Input, Mode, Network
 
-__all__ = ["check_kept", "check_levels", "input_steps", "levels_of", "payloads"]
+__all__ = ["changes", "check_kept", "check_levels", "input_steps", "levels_of", "payloads"]
 
 Array = npt.NDArray[np.int64]
 
@@ -77,8 +79,8 @@ def input_steps(network: Network, source: Input, mode: Mode, given: int, steps: 
     found = given if events else steps
     if found is None and mode is Mode.SETTLE and source.encoding is Encoding.SPREAD:
         found = min(max(1, source.high), network.max_steps)
-    once = (Encoding.ONCE, Encoding.THRESHOLD, Encoding.PHASE, Encoding.LATENCY)
-    if mode is Mode.SETTLE and source.encoding in once:
+    fixed = not (source.encoding.repeats or source.encoding is Encoding.SPREAD)
+    if mode is Mode.SETTLE and fixed:
         found = source.least_steps()
     if found is None:
         found = network.max_steps
@@ -127,15 +129,30 @@ def check_kept(network: Network, mode: Mode, samples: int, given: int, steps: in
         )
 
 
+def changes(
+    network: Network, levels: Mapping[str, Array], before: Mapping[str, Array] | None
+) -> dict[str, Array]:
+    """Levels by input, less those of the sample ``before`` where changes are sent of them.
+
+    ``before`` is None behind a reset.
+    """
+    told = {each.name for each in network.inputs if each.encoding is Encoding.CHANGE}
+    return {
+        name: values - before[name] if before is not None and name in told else values
+        for name, values in levels.items()
+    }
+
+
 def payloads(source: Input, values: Array, steps: int) -> Array:
     """Payloads [steps, n] of one sample [n], or [steps, n] of events; [1, n] sums where no steps.
 
-    ``steps`` 0 says that no steps are told apart: the net payloads of as many as there must be.
+    Of ``change`` the sample is what ``changes`` gives. ``steps`` 0 says that no steps are told
+    apart: the net payloads of as many as there must be.
     """
     if not steps:
         if source.encoding is Encoding.EVENTS:
             return np.asarray(values.sum(axis=0, keepdims=True))
-        if source.encoding in (Encoding.ONCE, Encoding.SPREAD, Encoding.PHASE):
+        if source.encoding in (Encoding.ONCE, Encoding.SPREAD, Encoding.PHASE, Encoding.CHANGE):
             return values[np.newaxis]
         each = payloads(source, values, source.least_steps())
         return np.asarray(each.sum(axis=0, keepdims=True))
@@ -146,7 +163,7 @@ def payloads(source: Input, values: Array, steps: int) -> Array:
             found = values
         case Encoding.CONSTANT:
             found = np.broadcast_to(values, (steps, values.size))
-        case Encoding.ONCE:
+        case Encoding.ONCE | Encoding.CHANGE:
             found = np.where(ticks == 0, values, 0)
         case Encoding.SPREAD:
             found = values * (ticks + 1) // steps - values * ticks // steps

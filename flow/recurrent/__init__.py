@@ -1,6 +1,14 @@
 """Quantised recurrent networks, which settle once for each frame of a sequence."""
 
-from .module import RecurrentConfig, RecurrentNetwork
+from .config import Form, Layer, RecurrentConfig, Rotations
+from .module import RecurrentNetwork
 from .reference import RecurrentReference
 
-__all__ = ["RecurrentConfig", "RecurrentNetwork", "RecurrentReference"]
+__all__ = [
+    "Form",
+    "Layer",
+    "RecurrentConfig",
+    "RecurrentNetwork",
+    "RecurrentReference",
+    "Rotations",
+]

@@ -12,6 +12,8 @@ from spikewright.flow.study.run import found
 from spikewright.flow.study.table import page
 from spikewright.golden.errors import ConfigurationError
 
+__all__ = ["main"]
+
 
 def main(
     out: Annotated[Path, typer.Argument(help="Folder of all that is made.")],

@@ -50,7 +50,7 @@ def preset(context: Context, name: str) -> Finding:
         for mode in network.modes:
             steps = None
             if mode is Mode.STEPWISE:
-                steps = STEPS if method.code is Code.RATE else network.max_steps
+                steps = STEPS if method.code is Code.RATE else network.max_steps  # its own T
             found = measure(network, data, mode, steps)
             run = str(mode) if steps is None else f"T = {steps}"
             figures[f"{title}, {run}"] = found.accuracy

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from spikewright.flow.tuning.shadows import Leaks
-from spikewright.flow.tuning.somas import Neurons, Numbers, Surrogate
+from spikewright.flow.tuning.somas import Neurons, Numbers, State, Surrogate
 from spikewright.flow.tuning.synapses import Charge, Synapses
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.model.arithmetic import FLOAT32_END, rounds_products
@@ -196,14 +196,17 @@ class Trainable(torch.nn.Module):
         return [each for each in self.neurons.values() if isinstance(each, Neurons)]
 
 
-@dataclass(kw_only=True)
+_Branch = tuple[Connection, Synapses, Charge]
+
+
+@dataclass(kw_only=True, eq=False)
 class _Layer:
     """A population in one run, and what comes into it."""
 
     name: str
     neurons: Neurons
     numbers: Numbers
-    branches: list[tuple[Connection, Synapses, Charge]]
+    branches: list[_Branch]
 
 
 class _Run:
@@ -248,6 +251,7 @@ class _Run:
         }
         self.once = {each.name for each in self.network.inputs if _comes_once(each)}
         self.levels: dict[str, Tensor] = {}
+        self.membranes: list[Tensor] = []
 
     def _type(
         self, pairs: list[tuple[Connection, Synapses]], codes: list[Tensor | None]
@@ -269,65 +273,78 @@ class _Run:
         return torch.float32 if 4 * largest < FLOAT32_END else torch.float64
 
     def ran(self) -> Ran:
-        """All steps: those who hear nothing of the past go ahead, the others go on together."""
-        network = self.network
+        """All steps: first who hears no one that hears them, then the others together."""
         states = {each.name: each.neurons.begin(each.numbers, self.batch) for each in self.layers}
-        read = network.readout.population
-        membranes: list[Tensor] = []
-        together: list[_Layer] = []
-        for layer in self.layers:
-            if not self._goes_ahead(layer):
-                together.append(layer)
-                continue
-            charges = self._charges(layer)
-            state, levels = states[layer.name], []
-            for step in range(self.steps):
-                layer.neurons.step(layer.numbers, state, charges[step])
-                levels.append(state.level)
-                if layer.name == read:
-                    membranes.append(state.v)
-            self.sent[layer.name] = self.levels[layer.name] = torch.stack(levels)
-        found: dict[str, list[Tensor]] = {each.name: [] for each in together}
-        now: dict[str, Tensor | None] = {}
-        for step in range(self.steps if together else 0):
-            before, now = now, {name: self._at(name, step) for name in self.sent}
-            for layer in together:
+        rest = [each for each in self.layers if not self._goes_ahead(each, states)]
+        last = _last(rest)
+        self._together([each for each in rest if each not in last], states)
+        for layer in last:
+            self._alone(layer, states[layer.name])
+        return Ran(values=self._values(), levels=self.levels)
+
+    def _goes_ahead(self, layer: _Layer, states: Mapping[str, State]) -> bool:
+        """Whether it went: all that it hears was sent before."""
+        if any(connection.source not in self.sent for connection, *_ in layer.branches):
+            return False
+        self._alone(layer, states[layer.name])
+        return True
+
+    def _alone(self, layer: _Layer, state: State) -> None:
+        charges = self._charges(layer.branches)
+        levels = []
+        for charge in charges:
+            layer.neurons.step(layer.numbers, state, charge)
+            levels.append(state.level)
+            self._read(layer, state)
+        self.sent[layer.name] = self.levels[layer.name] = torch.stack(levels)
+
+    def _together(self, layers: list[_Layer], states: Mapping[str, State]) -> None:
+        """Step by step; what comes from others is multiplied before."""
+        outer, inner = {}, {}
+        for layer in layers:
+            apart = [each for each in layer.branches if each[0].source in self.sent]
+            outer[layer.name] = self._charges(apart)
+            inner[layer.name] = [each for each in layer.branches if each not in apart]
+        found: dict[str, list[Tensor]] = {each.name: [] for each in layers}
+        now: dict[str, Tensor] = {}
+        for step in range(self.steps if layers else 0):
+            before, now = now, {}
+            for layer in layers:
+                charge = outer[layer.name][step]
+                for connection, _, synapses in inner[layer.name]:
+                    levels = (before if connection.delay else now).get(connection.source)
+                    charge = _sum(charge, None if levels is None else synapses(levels))
                 state = states[layer.name]
-                layer.neurons.step(layer.numbers, state, _summed(layer, now, before))
+                layer.neurons.step(layer.numbers, state, charge)
                 now[layer.name] = state.level
                 found[layer.name].append(state.level)
-                if layer.name == read:
-                    membranes.append(state.v)
-        self.levels |= {name: torch.stack(each) for name, each in found.items()}
-        return Ran(values=self._values(membranes), levels=self.levels)
+                self._read(layer, state)
+        for name, each in found.items():
+            self.sent[name] = self.levels[name] = torch.stack(each)
 
-    def _goes_ahead(self, layer: _Layer) -> bool:
-        return all(
-            not connection.delay and connection.source in self.sent and not synapses.streams
-            for connection, synapses, _ in layer.branches
-        )
+    def _read(self, layer: _Layer, state: State) -> None:
+        if layer.name == self.network.readout.population:
+            self.membranes.append(state.v)
 
-    def _charges(self, layer: _Layer) -> list[Tensor | None]:
-        """What comes in in every step, from all levels that were sent."""
+    def _charges(self, branches: list[_Branch]) -> list[Tensor | None]:
+        """What comes in in every step, of all that was sent."""
         found: list[Tensor | None] = [None] * self.steps
-        for connection, _, charge in layer.branches:
+        for connection, synapses, charge in branches:
             levels = self.sent[connection.source]
-            parts = charge(levels.flatten(0, 1)).view(len(levels), self.batch, -1)
-            each = parts.unbind() if len(levels) == self.steps else (parts[0],) * self.steps
-            last = 1 if connection.source in self.once else self.steps
-            for step in range(last):
-                before = found[step]
-                found[step] = each[step] if before is None else before + each[step]
+            alike = len(levels) < self.steps
+            count = 1 if connection.source in self.once else self.steps
+            if synapses.streams:
+                parts = [charge(levels[0 if alike else step]) for step in range(count)]
+            else:
+                each = charge(levels.flatten(0, 1)).view(len(levels), self.batch, -1).unbind()
+                parts = list(each) if not alike else [each[0]] * count
+            late = connection.delay
+            for step in range(min(count, self.steps - late)):
+                found[step + late] = _sum(found[step + late], parts[step])
         return found
 
-    def _at(self, name: str, step: int) -> Tensor | None:
-        """The levels that an input, or one who went ahead, sends in a step."""
-        levels = self.sent[name]
-        if len(levels) == self.steps:
-            return levels[step]
-        return None if name in self.once and step else levels[0]
-
-    def _values(self, membranes: list[Tensor]) -> Tensor:
+    def _values(self) -> Tensor:
+        membranes = self.membranes
         readout = self.network.readout
         levels = self.levels[readout.population]
         match readout.kind:
@@ -345,17 +362,25 @@ class _Run:
                 return (levels if fires else torch.stack(membranes)).transpose(0, 1)
 
 
-def _summed(
-    layer: _Layer, now: Mapping[str, Tensor | None], before: Mapping[str, Tensor | None]
-) -> Tensor | None:
-    """What comes in in one step; delays read ``before``."""
-    found: Tensor | None = None
-    for connection, _, charge in layer.branches:
-        levels = (before if connection.delay else now).get(connection.source)
-        if levels is not None:
-            part = charge(levels)
-            found = part if found is None else found + part
-    return found
+def _last(layers: list[_Layer]) -> list[_Layer]:
+    """Those that none of the others hear, in order: they may wait until all is said."""
+    waiting: list[_Layer] = []
+    for layer in reversed(layers):
+        heard = any(
+            connection.source == layer.name
+            for each in layers
+            if each not in waiting
+            for connection, *_ in each.branches
+        )
+        if not heard:
+            waiting.insert(0, layer)
+    return waiting
+
+
+def _sum(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return one + other
 
 
 def _comes_once(source: Input) -> bool:

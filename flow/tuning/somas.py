@@ -8,6 +8,7 @@ gradient of its line, 1 / amount where it is not cut off.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +36,8 @@ REGISTER_MAX = (1 << (LIMITS.register - 1)) - 1
 class State:
     """What a batch of neurons remembers; integers in floats, [batch, n].
 
-    ``v``, ``i`` and ``level`` carry gradients, the tracer ``s`` and the steps to ``wait`` none.
+    ``v``, ``i`` and ``level`` carry gradients, the tracer ``s`` and the steps to ``wait`` none; s
+    counts only where it is bounded.
     """
 
     v: Tensor
@@ -211,16 +213,18 @@ class Neurons(torch.nn.Module):
             v = v.clamp(soma.v_min, soma.v_max)
         if state.wait is not None:
             v = torch.where(state.wait > 0, state.v, v)
-        level = torch.zeros_like(v)
         if soma.fire is not Fire.NONE and (phases is None or phases.may_fire(state.steps)):
             level = self._fire(numbers, v, state.s)
+        else:
+            level = torch.zeros_like(v)
         if state.wait is not None:
             level = level * (state.wait <= 0)
             left = (state.wait - 1).clamp(min=0)
             state.wait = left.masked_fill(level.detach() != 0, soma.refractory)
         state.v = v if soma.reset_delay else self._reset(numbers, v, level)
         state.level = level
-        state.s = state.s + level.detach()
+        if soma.traced:
+            state.s = state.s + level.detach()
         state.steps += 1
 
     def _with_input(
@@ -285,8 +289,18 @@ def leaked(z: Tensor, share: Tensor | None) -> Tensor:
     """floor(share * z), the floor passing the gradient straight through."""
     if share is None:
         return z
-    left = z * share
-    return through(left.floor(), left)
+    left: Tensor = _Floor.apply(z * share)  # type: ignore[no-untyped-call]
+    return left
+
+
+class _Floor(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, z: Tensor) -> Tensor:
+        return z.floor()
+
+    @staticmethod
+    def backward(ctx: Any, above: Tensor) -> Tensor:
+        return above
 
 
 def _grown(step: float, share: Tensor | None, steps: int) -> float:

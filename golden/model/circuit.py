@@ -17,9 +17,9 @@ Levels = Mapping[str, Tensor | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Branch:
-    """A connection: where it reads, ``delay`` steps ago, and what it does."""
+    """A connection: what it ``reads``, ``delay`` steps ago, and what it does."""
 
-    source: str
+    reads: tuple[str, ...]
     delay: int
     synapses: Synapses
 
@@ -45,7 +45,9 @@ class Layer:
     def goes_ahead(self, known: Collection[str]) -> bool:
         """Whether its charge of all steps follows from all that the ``known`` sent in them."""
         return all(
-            not each.delay and each.source in known and each.synapses.begin() is each.synapses
+            not each.delay
+            and set(each.reads) <= set(known)
+            and each.synapses.begin() is each.synapses
             for each in self.branches
         )
 
@@ -82,7 +84,7 @@ class Circuit:
 
     def _branch(self, connection: Connection, dtype: torch.dtype) -> Branch:
         return Branch(
-            source=connection.source,
+            reads=connection.reads,
             delay=connection.delay,
             synapses=synapses(self.network, connection, self.mode, dtype=dtype, device=self.device),
         )
@@ -100,9 +102,10 @@ def charge_of(layer: Layer, now: Levels, before: Levels) -> Tensor | None:
     """
     charge: Tensor | None = None
     for branch in layer.branches:
-        levels = (before if branch.delay else now).get(branch.source)
-        if levels is None:
+        heard = [(before if branch.delay else now).get(name) for name in branch.reads]
+        levels = [each for each in heard if each is not None]
+        if len(levels) < len(heard):  # a product with what is 0
             continue
-        part = branch.synapses(levels)
+        part = branch.synapses(levels[0] if len(levels) == 1 else torch.cat(levels, dim=1))
         charge = part if charge is None else charge + part
     return charge

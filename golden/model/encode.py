@@ -33,7 +33,8 @@ def encode(network_input: Input, values: Tensor, steps: int) -> Tensor:
     Parameters
     ----------
     network_input : says the encoding.
-    values : int64 [batch, n], or [batch, steps, n] for ``events``.
+    values : int64 [batch, n], or [batch, steps, n] for ``events``; of ``change`` what x exceeds
+        the one before by.
     steps : how many steps.
 
     Returns
@@ -46,7 +47,7 @@ def encode(network_input: Input, values: Tensor, steps: int) -> Tensor:
             return values.transpose(0, 1)
         case Encoding.CONSTANT:
             return values.expand(steps, -1, -1)
-        case Encoding.ONCE:
+        case Encoding.ONCE | Encoding.CHANGE:
             payloads = values.new_zeros(steps, *values.shape)
             payloads[0] = values
             return payloads
@@ -114,12 +115,12 @@ def input_steps(network: Network, network_input: Input, values: Tensor, steps: i
     match network_input.encoding:
         case Encoding.EVENTS:
             return values.shape[1]
-        case Encoding.ONCE | Encoding.THRESHOLD | Encoding.PHASE | Encoding.LATENCY:
-            return network_input.least_steps()
         case Encoding.SPREAD if steps is None:
             return min(max(1, network_input.high), network.max_steps)
-        case _:
+        case Encoding.SPREAD | Encoding.CONSTANT | Encoding.RATE:
             return network.max_steps if steps is None else steps
+        case _:
+            return network_input.least_steps()
 
 
 def totals(network_input: Input, values: Tensor) -> Tensor:
@@ -127,7 +128,7 @@ def totals(network_input: Input, values: Tensor) -> Tensor:
     match network_input.encoding:
         case Encoding.EVENTS:
             return values.sum(dim=1)
-        case Encoding.ONCE | Encoding.SPREAD | Encoding.PHASE:
+        case Encoding.ONCE | Encoding.SPREAD | Encoding.PHASE | Encoding.CHANGE:
             return values
         case _:
             return encode(network_input, values, network_input.least_steps()).sum(dim=0)

@@ -35,7 +35,7 @@ class Model:
 
     Parameters
     ----------
-    network : what to run; connections dense, window, identity and delta.
+    network : what to run.
     device : where to run it, as torch names it.
     """
 
@@ -43,7 +43,6 @@ class Model:
         self.network = network
         self.device = usable_device(device)
         self._circuits: dict[Mode, Circuit] = {}
-        self._circuit(network.modes[0])  # an operator that is not supported is refused here
 
     @torch.no_grad()
     def run(
@@ -67,8 +66,9 @@ class Model:
         trace : whether to keep every spike and membrane.
         keep : for each sample whether its END keeps all state, from which the next one goes on. In
             ``stepwise`` no more than ``max_steps`` from one reset to the next; in the other modes
-            what is kept is what connections with a delay bring. Samples from one reset to the next
-            are a stream; streams of the same length run side by side.
+            what is kept is what connections with a delay bring, or with ``Network.keeps_state``
+            all. Samples from one reset to the next are a stream; streams of the same length run
+            side by side.
         """
         network = self.network
         mode = check_mode(network, mode)
@@ -131,6 +131,9 @@ class Model:
     ) -> Result:
         """Run samples that fit the memory at once; ``lengths`` are the inputs' steps."""
         network = self.network
+        if memory is not None and network.keeps_state:
+            before, memory.inputs = memory.inputs, values
+            values = {name: x - before[name] if before else x for name, x in values.items()}
         if mode is Mode.COLLAPSED:
             sent = {
                 each.name: totals(each, values[each.name]).unsqueeze(0) for each in network.inputs

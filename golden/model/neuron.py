@@ -93,7 +93,7 @@ class Neurons:
         self.fall = nonzero(1 - self.negative)
         self.bias = spread(soma.bias)
         self.biased = bool(soma.bias.any())
-        if soma.phases is not None:
+        if soma.phases is not None and soma.phases.slope is not None:
             self.slope = spread(soma.phases.slope)
         self.initial_v = spread(soma.initial_v)
 
@@ -135,7 +135,7 @@ class Neurons:
             held = state.wait > 0
             state.v = torch.where(held, state.v, v)
         if phases is None or phases.may_fire(state.steps):
-            state.level, state.s = self.fire(state.v, state.s)
+            state.level, state.s = self.fire(state.v, state.s, state.steps)
         else:
             state.level = torch.zeros_like(v)
         if state.wait is not None:
@@ -159,11 +159,16 @@ class Neurons:
         left = (state.wait - 1).clamp_(min=0)
         state.wait = left.masked_fill_(state.level != 0, self.soma.refractory)
 
-    def fire(self, v: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
-        """The level at membrane ``v`` and tracer ``s``, and the tracer with it."""
+    def fire(self, v: Tensor, s: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+        """The level at membrane ``v`` and tracer ``s`` after ``steps``, and the tracer with it."""
         soma = self.soma
         if soma.fire is Fire.NONE:
             return s, s  # both are 0
+        if soma.fire is Fire.PATTERN:
+            assert soma.phases is not None  # the contract says
+            power = soma.max_level >> (steps - soma.phases.receive)
+            level = (v >= self.threshold * power).to(v.dtype) * power
+            return level, s + level
         if soma.fire is Fire.ONEHOT:
             level = self.onehot(v)
             return level, s + level
@@ -215,19 +220,24 @@ class Neurons:
         value = self.soma.reset_value
         v.addcmul_(v - value if value else v, fired, value=-1)
 
-    def collapse(self, charge: Tensor | None, batch: int) -> State:
+    def collapse(self, state: State, charge: Tensor | None) -> None:
         """The closed form of stepping until nothing fires, from the summed input of a sample.
 
-        S = clip(floor((v0 + sum I) / th), s_min, s_max); the membrane keeps the rest.
+        S = clip(floor((v0 + sum I) / th), s_min, s_max); the membrane keeps the rest, and what is
+        fired is the change of S.
         """
         soma = self.soma
-        state = self.reset(batch)
-        self.integrate(state.v, charge, fresh=True)
-        if soma.fire is not Fire.NONE:
+        fires = soma.fire is not Fire.NONE
+        fresh = state.steps == 0
+        if fires and not fresh:
+            state.v.addcmul_(state.s, self.threshold)  # v0 + sum I of the samples before
+        self.integrate(state.v, charge, fresh=fresh)
+        state.steps += 1
+        if fires:
             level = torch.div(state.v, self.threshold, rounding_mode="floor")
-            state.level = state.s = level.clamp_(soma.s_min, soma.s_max)
-            state.v.addcmul_(state.level, self.threshold, value=-1)
-        return state
+            before, state.s = state.s, level.clamp_(soma.s_min, soma.s_max)
+            state.level = state.s if fresh else state.s - before
+            state.v.addcmul_(state.s, self.threshold, value=-1)
 
 
 def nonzero(values: Tensor) -> Tensor | None:

@@ -37,11 +37,22 @@ class Memory:
     """What END(keep) keeps, nothing at first.
 
     ``levels`` [batch, n] is what delays bring into the next step, or sample, by source; None where
-    it is 0. ``going`` is the rest, of steps.
+    it is 0. ``inputs`` [batch, n] are what changes are told against. ``going`` is the rest, of
+    steps, or of a network that keeps its state from sample to sample.
     """
 
     levels: dict[str, Tensor | None] = field(default_factory=dict)
+    inputs: dict[str, Tensor] = field(default_factory=dict)
     going: Going | None = None
+
+
+def begun(circuit: Circuit, batch: int, memory: Memory | None) -> Going:
+    """Where a sample of ``settle`` or ``collapsed`` begins: anew, or where the one before ended."""
+    if memory is None or not circuit.network.keeps_state:
+        return Going.of(circuit, batch)
+    if memory.going is None:
+        memory.going = Going.of(circuit, batch)
+    return memory.going
 
 
 def reading(circuit: Circuit) -> Reading:
@@ -104,11 +115,11 @@ def charge_of_all(layer: Layer, sent: Mapping[str, Tensor | None]) -> Tensor | N
     """The summed input of all steps [steps, batch, n] from the levels that were sent in them."""
     flat = {}
     shape: tuple[int, ...] = ()
-    for branch in layer.branches:
-        levels = sent[branch.source]
+    for name in {name for branch in layer.branches for name in branch.reads}:
+        levels = sent[name]
         if levels is not None:
             shape = levels.shape[:2]
-            flat[branch.source] = levels.flatten(0, 1)
+            flat[name] = levels.flatten(0, 1)
     charge = charge_of(layer, flat, {})
     return None if charge is None else charge.reshape(*shape, -1)
 
@@ -138,12 +149,13 @@ def settle(
         name: torch.full((batch,), len(each), device=circuit.device)
         for name, each in inputs.items()
     }
-    state: dict[str, State] = {}
-    for layer in circuit.begin():
+    going = begun(circuit, batch, memory)
+    state, net = going.state, {}
+    for layer in going.layers:
         fed = torch.stack([steps[name] for name in layer.paces]).amax(dim=0)
         last = int(fed.max())
-        mine = layer.neurons.reset(batch)
-        count = fed.clone()
+        mine = state[layer.name]
+        count, tracer = fed.clone(), mine.s
         sent: list[Tensor | None] = []
         while True:
             step = len(sent)
@@ -156,7 +168,7 @@ def settle(
             count += fired & (step >= fed)
             sent.append(mine.level if active else None)
             record.step(layer.name, mine)
-        spikes[layer.name], steps[layer.name], state[layer.name] = sent, count, mine
+        spikes[layer.name], steps[layer.name], net[layer.name] = sent, count, mine.s - tracer
     for name, each in steps.items():
         record.ended(name, each)
     if memory is not None:
@@ -164,8 +176,8 @@ def settle(
         memory.levels = {
             name: payloads.sum(dim=0, dtype=torch.float64) for name, payloads in inputs.items()
         }
-        memory.levels |= {name: mine.s for name, mine in state.items()}
-    return reading(circuit).values(state[circuit.network.readout.population])
+        memory.levels |= net
+    return going.reading.values(state[circuit.network.readout.population])
 
 
 def collapsed(
@@ -179,17 +191,17 @@ def collapsed(
     before = {} if memory is None else memory.levels
     batch = next(iter(inputs.values())).shape[1]
     now = {name: heard(record, name, payloads[0]) for name, payloads in inputs.items()}
-    state: dict[str, State] = {}
-    for layer in circuit.begin():
-        mine = layer.neurons.collapse(charge_of(layer, now, before), batch)
-        state[layer.name] = mine
+    going = begun(circuit, batch, memory)
+    for layer in going.layers:
+        mine = going.state[layer.name]
+        layer.neurons.collapse(mine, charge_of(layer, now, before))
         now[layer.name] = heard(record, layer.name, mine.level)
         record.step(layer.name, mine)
     for name in now:
         record.ended(name, torch.zeros(batch, dtype=torch.int64, device=circuit.device))
     if memory is not None:
         memory.levels = now
-    return reading(circuit).values(state[circuit.network.readout.population])
+    return going.reading.values(going.state[circuit.network.readout.population])
 
 
 EXECUTIONS: dict[Mode, Callable[[Circuit, dict[str, Tensor], Record, Memory | None], Tensor]] = {

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikewright.golden.errors import UnsupportedError
 from spikewright.golden.model.arithmetic import (
     INT8_WEIGHT,
     Arithmetic,
@@ -17,6 +16,7 @@ from spikewright.golden.model.arithmetic import (
     rounds_products,
 )
 from spikewright.golden.model.delta import DeltaSynapses
+from spikewright.golden.model.product import ProductSynapses
 from spikewright.golden.model.window import WindowSynapses
 from spikewright.golden.spec import (
     Connection,
@@ -25,6 +25,7 @@ from spikewright.golden.spec import (
     Identity,
     Mode,
     Network,
+    Product,
     Window,
     analyse,
     partial_sum_bound,
@@ -41,7 +42,9 @@ class Synapses(Protocol):
         ...
 
     def __call__(self, spikes: Tensor) -> Tensor:
-        """The charge [batch, n_post] of a step's levels [batch, n_pre]; integers in floats."""
+        """The charge [batch, n_post] of a step's levels [batch, n_pre], those of all that the
+        connection reads side by side; integers in floats.
+        """
         ...
 
 
@@ -80,11 +83,9 @@ def synapses(
         case Delta():
             total = analyse(network, mode)[connection.source].total
             return DeltaSynapses(operator, source.shape, total, dtype=dtype, device=device)
-    raise UnsupportedError(
-        "the golden model runs connections of the kinds dense, window, identity and delta",
-        found=type(operator).__name__.lower(),
-        where=f"connection {connection.source!r} -> {connection.target!r}",
-    )
+        case Product():
+            shapes = [network.node(name).shape for name in connection.reads]
+            return ProductSynapses(operator, shapes, arithmetic, dtype=dtype)
 
 
 class DenseSynapses:

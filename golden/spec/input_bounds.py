@@ -17,6 +17,9 @@ def input_signal(source: Input, mode: Mode, max_steps: int, step: int | None = N
     total = (low * steps, high * steps)
     if source.encoding is Encoding.PHASE:
         return _phase(source, mode, step)
+    if source.encoding is Encoding.CHANGE:
+        # Changes add up to x itself, whatever came before.
+        return _constant(source.n, (low, high), (min(source.low, 0), max(source.high, 0)))
     if mode is Mode.COLLAPSED:
         return _constant(source.n, total, total)
     silent = (

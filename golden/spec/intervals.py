@@ -33,9 +33,10 @@ class Ranges:
 
     Parameters
     ----------
-    emitted : payload of one spike; 0..0 where it never fires. Collapsed: s_min..s_max.
-    total : net sum of payloads a neuron emitted over any prefix of a sample; s_min..s_max where
-        the tracer is bounded.
+    emitted : payload of one spike; 0..0 where it never fires. Collapsed: s_min..s_max, or how far
+        that can change where the state is kept.
+    total : net sum of payloads a neuron emitted over any prefix of a sample, or since the reset
+        where the state is kept; s_min..s_max where the tracer is bounded.
     charge : a step's (collapsed: the sample's) summed input, every partial sum of it, with the
         bias and without.
     v : the membrane at any point of a step. Collapsed: v0, every partial sum on top of it, with the
@@ -50,6 +51,11 @@ class Ranges:
     v: Interval | None = None
     i: Interval | None = None
     tracer: Interval | None = None
+
+    def sample(self, *, keeps_state: bool) -> Interval:
+        """Net sum over one whole sample: what a delay brings of it in ``settle``."""
+        low, high = min(self.total.low, 0), max(self.total.high, 0)
+        return Interval(low - high, high - low) if keeps_state else Interval(low, high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +116,10 @@ def analyse_whole(network: "Network", mode: Mode) -> Analysis:
     _check_filter(network, ranges)
     largest = {name: _magnitude(item.emitted) for name, item in ranges.items()}
     # A sum of a whole sample, where that is what a delay brings.
-    sums = {name: _magnitude(item.total) for name, item in ranges.items()}
+    sums = {
+        name: _magnitude(item.sample(keeps_state=network.keeps_state))
+        for name, item in ranges.items()
+    }
     late = largest if mode is Mode.STEPWISE else sums
     return Analysis(
         ranges=MappingProxyType(ranges),
@@ -163,7 +172,7 @@ def _settled(network: "Network", transfers: Sequence[Transfer], mode: Mode) -> d
     for population in network.order():
         incoming = [item for item in transfers if item.target is population]
         registers[population.name], signals[population.name] = settled_bounds(
-            population, incoming, signals, mode
+            population, incoming, signals, mode, keeps=network.keeps_state
         )
     ranges: dict[str, Ranges] = {}
     for name, signal in signals.items():
@@ -176,6 +185,8 @@ def _settled(network: "Network", transfers: Sequence[Transfer], mode: Mode) -> d
         emitted = ranges[name].emitted
         if mode is Mode.COLLAPSED and soma.s_min is not None and soma.s_max is not None:
             emitted = Interval(soma.s_min, soma.s_max)
+            if network.keeps_state:
+                emitted = Ranges(emitted=emitted, total=emitted).sample(keeps_state=True)
         ranges[name] = _ranges(population, registers[name], emitted, ranges[name].total)
     return ranges
 

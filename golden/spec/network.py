@@ -13,7 +13,7 @@ from types import MappingProxyType
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec.intervals import Analysis, analyse_whole
 from spikewright.golden.spec.normalise import choice, integer, member, put, text
-from spikewright.golden.spec.parts import Connection, Input, Mode, Population, Readout
+from spikewright.golden.spec.parts import Connection, Encoding, Input, Mode, Population, Readout
 from spikewright.golden.spec.structure import (
     content_hash,
     skeleton_differences,
@@ -82,6 +82,17 @@ class Network:
         """In what, of that which is in ``skeleton_hash``, another network is not as this one."""
         return skeleton_differences(self, other)
 
+    @property
+    def keeps_state(self) -> bool:
+        """Whether END(keep) keeps all state in ``settle`` and ``collapsed`` too.
+
+        Its inputs send changes then, and each population fires the change of its S: nothing is sent
+        of what stays. Else a sample begins from the reset state and hears of the one before through
+        delays only. Either way S is the same: v0 + sum I - threshold * S stays as it is from one
+        sample to the next, and the changes that were sent since the reset add up to x and to S.
+        """
+        return any(each.encoding is Encoding.CHANGE for each in self.inputs)
+
     def population(self, name: str) -> Population:
         """The population of that name."""
         for population in self.populations:
@@ -121,7 +132,7 @@ class Network:
 
     def paces(self, name: str) -> tuple[str, ...]:
         """Whose steps a population goes with: what it reads without delay, or the first input."""
-        direct = [item.source for item in self.sources(name) if not item.delay]
+        direct = [read for item in self.sources(name) if not item.delay for read in item.reads]
         return tuple(dict.fromkeys(direct)) or (self.inputs[0].name,)
 
     def order(self) -> tuple[Population, ...]:

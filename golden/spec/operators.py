@@ -282,18 +282,27 @@ class Identity:
 
 @dataclass(frozen=True, kw_only=True)
 class Product:
-    """Spikes times stored spikes: acc[d] += q[e] * sum over tokens of k[e] * v[d].
+    """Spikes times stored spikes, linear attention: q (k^T v), head by head.
+
+    ::
+
+        stored[h, e, d] = sum over tokens s of k[h, e, s] * v[h, d, s]
+        acc[h, d, t] += (sum over e of q[h, e, t] * stored[h, e, d]) << shift
 
     The connection's source sends q; ``keys`` and ``values`` name the populations whose spikes of
-    the step are stored. ``heads`` splits the features into independent blocks; ``tokens`` is the
-    number of tokens. Neurons are ordered [tokens, heads, features of a head]; q and k share one
-    size, v and the target the other.
+    the step are stored. Shapes are (channels, *tokens) as those of a window, so that a window of
+    kernel 1 in front shares its weights over tokens: ``heads`` splits the channels into blocks of
+    neighbours, features of a head. q and k share one number of channels, v and the target the
+    other; q and the target share the tokens, and so do k and v, which may have others.
+
+    Integers make it equal to (q k^T) v. There is no softmax, and a fixed scale belongs into the
+    target's threshold: spiking self-attention (Spikformer, arXiv 2209.15425), as SpikingJelly's
+    ``SpikingSelfAttention`` computes it.
     """
 
     keys: str
     values: str
     heads: int
-    tokens: int
     shift: int = 0
 
     def __post_init__(self) -> None:
@@ -302,7 +311,6 @@ class Product:
             keys=text(self.keys, "keys", "product"),
             values=text(self.values, "values", "product"),
             heads=integer(self.heads, "heads", "product", 1),
-            tokens=integer(self.tokens, "tokens", "product", 1),
             shift=integer(self.shift, "shift", "product", 0, MAX_SHIFT),
         )
 

@@ -56,6 +56,9 @@ class Encoding(enum.StrEnum):
     every sample, one for each neuron whose x is not 0, in the order of their addresses. ``phase``:
     2**(b - 1 - t) in step t < b where x has that bit. ``latency``: 1 in step high - x where x >= 1,
     the time to the first spike.
+
+    ``change``: in step 0 what x exceeds that of the sample before by, if its END kept it; else x.
+    Such a network keeps all state at END(keep), as ``stepwise`` does: see ``Network.keeps_state``.
     """
 
     ONCE = "once"
@@ -66,6 +69,7 @@ class Encoding(enum.StrEnum):
     RATE = "rate"
     PHASE = "phase"
     LATENCY = "latency"
+    CHANGE = "change"
 
     @property
     def repeats(self) -> bool:
@@ -161,6 +165,9 @@ class Input:
             return 0, 1
         if self.encoding is Encoding.PHASE:
             return 0, 1 << max(0, self.bits - 1)
+        if self.encoding is Encoding.CHANGE:
+            span = self.high - self.low
+            return min(self.low, -span), max(self.high, span)
         return self.low, self.high
 
     def least_steps(self) -> int:
@@ -216,8 +223,8 @@ class Connection:
     """``operator`` from ``source`` to ``target``.
 
     ``delay`` 1 reads the source's step before. Where steps do not count, in ``settle`` and
-    ``collapsed``, it reads the sum of the source's sample before, in the first step, if that
-    sample's END kept it: a sample there is a step of the sequence that the network hears.
+    ``collapsed``, it reads the sum of the spikes of the source's sample before, in the first step,
+    if that sample's END kept it: a sample there is a step of the sequence that the network hears.
     """
 
     source: str

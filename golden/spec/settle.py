@@ -1,4 +1,12 @@
-"""Whether the order and timing of spikes cannot change what a network settles to."""
+"""Whether the order and timing of spikes cannot change what a network settles to.
+
+The neuron that settles is the bipolar integrate-and-fire neuron of Su et al. (CRNN-Morph, arXiv
+2408.09403): a quantised convolutional network in mode ``settle`` is what they call QCNN -> BIFSNN,
+a quantised recurrent one QRNN -> RBIFSNN. Their equations could not be read; those here are of the
+ST-BIF neuron in code that one of the authors published (SpikeZIP-TF), and are proven in
+``settled``. Their s-analog input, an analog value in the first micro-step and then nothing, is an
+input encoded ``once``, with a bias in the first step.
+"""
 
 from typing import TYPE_CHECKING
 

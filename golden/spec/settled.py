@@ -4,6 +4,10 @@ Both follow from v = v0 + sum I - threshold * S: S rises to k only from v0 + sum
 and falls to k only from v0 + sum I < (k + 1) * threshold. So S never leaves the interval that holds
 0 and the two clipped quotients of the extremes of v0 + sum I, whatever the order of the spikes.
 A connection with a delay brings an S, or an input's sum, of the sample before.
+
+Where END(keep) keeps the state, sum I is that of all samples since the reset, and what is sent are
+changes, so it is made of one x and one S of each neuron, now the old and now the new one: its
+bounds are the same. A change is no more than the whole span.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +23,11 @@ from spikewright.golden.spec.transfer import Bounds, Node, Signal, Transfer
 __all__ = ["recalled", "settled_bounds"]
 
 
-def recalled(node: Node, signals: Mapping[str, Signal]) -> Signal:
-    """What is left of a source's sample for the next one: its sum, all in one step."""
+def recalled(node: Node, signals: Mapping[str, Signal], *, keeps: bool) -> Signal:
+    """What is left of a source's sample for the next one: its sum, all in one step.
+
+    ``keeps``: whether the state is kept, so that it is a change.
+    """
     if isinstance(node, Input):
         own = signals[node.name]
         low, high = own.total_low, own.total_high
@@ -28,13 +35,25 @@ def recalled(node: Node, signals: Mapping[str, Signal]) -> Signal:
         # Of what leads back to itself no more is known than its bounds.
         low = np.full(node.n, min(node.soma.s_min or 0, 0), np.int64)
         high = np.full(node.n, max(node.soma.s_max or 0, 0), np.int64)
+    return _sent_at_once(low, high, keeps=keeps)
+
+
+def _sent_at_once(low: IntArray, high: IntArray, *, keeps: bool) -> Signal:
+    """A sum between two bounds, or how it changes."""
+    if keeps:
+        return Signal(low=low - high, high=high - low, total_low=low, total_high=high)
     return Signal(low=low, high=high, total_low=low, total_high=high)
 
 
 def settled_bounds(
-    population: Population, incoming: Sequence[Transfer], signals: Mapping[str, Signal], mode: Mode
+    population: Population,
+    incoming: Sequence[Transfer],
+    signals: Mapping[str, Signal],
+    mode: Mode,
+    *,
+    keeps: bool,
 ) -> tuple[Registers, Signal]:
-    """Registers of a population, and what it can emit."""
+    """Registers of a population, and what it can emit; ``keeps``: END(keep) keeps its state."""
     soma = population.soma
     registers = Registers(population, mode)
     bias, initial_v = population.per_neuron(soma.bias), population.per_neuron(soma.initial_v)
@@ -44,11 +63,11 @@ def settled_bounds(
     for item in incoming:
         heard = signals
         if item.connection.delay:
-            heard = {name: recalled(item.source, signals) for name in item.reads}
+            heard = {name: recalled(item.source, signals, keeps=keeps) for name in item.reads}
         total, step = item.total(heard), item.step(heard)
         low, high = low + total[0], high + total[1]
         step_low, step_high = step_low + step[0], step_high + step[1]
-    if mode is Mode.COLLAPSED:
+    if mode is Mode.COLLAPSED and not keeps:
         step_low, step_high = low, high
     for extra in (zero, bias):
         registers.see("charge", step_low + extra, step_high + extra)
@@ -67,7 +86,7 @@ def settled_bounds(
         registers.see("v", low, high)
         registers.see("v", low - soma.s_min * threshold, high - soma.s_min * threshold)
         registers.see("v", *_rest(low, high, threshold, soma.s_min, soma.s_max))
-        return registers, Signal(low=least, high=most, total_low=least, total_high=most)
+        return registers, _sent_at_once(least, most, keeps=keeps)
     registers.see("v", low - threshold * most, high - threshold * least)
     fires = (most > least).astype(np.int64)
     return registers, Signal(low=-fires, high=fires, total_low=least, total_high=most)

@@ -30,6 +30,8 @@ class Fire(enum.StrEnum):
     is given. ``ternary``: +1 if v >= th and S < s_max, else -1 if v <= -th_n and S > s_min.
     ``onehot``: 2**floor(log2(v / th)) if v >= th, capped at ``max_level``. ``burst``: binary or
     (with ``threshold_negative``) ternary, repeated up to ``max_level`` times in the step.
+    ``pattern``: ``max_level`` >> k in step k of those in which ``phases`` lets it fire, where v is
+    at least th times as much: the bits of floor(v / th), the highest first.
     """
 
     NONE = "none"
@@ -37,6 +39,7 @@ class Fire(enum.StrEnum):
     TERNARY = "ternary"
     ONEHOT = "onehot"
     BURST = "burst"
+    PATTERN = "pattern"
 
 
 class Payload(enum.StrEnum):
@@ -95,28 +98,34 @@ class Leak:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Phases:
-    """First only receive, then fire against a constant slope: time-to-first-spike.
+    """First only receive, then fire, in a window of steps: codes in which time counts.
 
-    In the first ``receive`` steps of a sample nothing fires. In the step after, the current is
-    ``slope`` in place of what its leak leaves, and the neuron may fire for ``fire`` steps (None: to
-    the end of the sample). ``slope`` is a vector as the threshold is. With ``current``, no leaks,
-    ``s_max`` 1, threshold slope * (L + 1) and L steps to receive and to fire, a neuron that
-    receives spikes x steps before the end of its phase (weight w, v0 the initial membrane) fires
-    clip(floor((v0 + sum w * x) / slope), 0, L) steps before the end of its own: Stanojevic et al.
-    (Nature Communications 2024), in integers.
+    In the first ``receive`` steps of a sample nothing fires. In the step after, the neuron may fire
+    for ``fire`` steps (None: to the end of the sample), and a current, where it has one, is
+    ``slope`` in place of what its leak leaves. ``slope`` is a vector as the threshold is, and None
+    without ``current``.
+
+    Time to the first spike: with ``current``, no leaks, ``s_max`` 1, threshold slope * (L + 1) and
+    L steps to receive and to fire, a neuron that receives spikes x steps before the end of its
+    phase (weight w, v0 the initial membrane) fires clip(floor((v0 + sum w * x) / slope), 0, L)
+    steps before the end of its own: Stanojevic et al. (Nature Communications 2024), in integers.
+
+    Bits: with ``Fire.PATTERN`` and b steps to fire, the spikes of a window add up to
+    clip(floor((v0 + sum I) / th), 0, 2**b - 1): the temporal pattern code of Rueckauer's thesis.
     """
 
     receive: int
     fire: int | None = None
-    slope: IntArray = field(default_factory=lambda: int_vector(1))
+    slope: IntArray | None = None
 
     def __post_init__(self) -> None:
         put(
             self,
             receive=integer(self.receive, "receive", "phases", 0),
             fire=optional_integer(self.fire, "fire", "phases"),
-            slope=int_vector(self.slope, "slope", "phases"),
         )
+        if self.slope is not None:
+            put(self, slope=int_vector(self.slope, "slope", "phases"))
         if self.fire is not None and self.fire < 1:
             raise ConfigurationError(
                 "fire must be at least 1", found=str(self.fire), where="phases"
@@ -147,6 +156,8 @@ class Soma:
     With ``reset_delay`` the reset that step t earned is applied in step t + 1, after the leak and
     the input and before the clip; v as compared and read in step t is not yet reset.
     ``threshold_negative`` is th_n: a ternary neuron fires -1 where v <= -th_n (1 means v < 0).
+    Without a reset th_n may be as low as 1 - th: with s_min 0 and s_max 1 such a neuron tells when
+    its membrane crosses the threshold, +1 upwards and -1 downwards.
     ``reset_amount`` defaults to the threshold. ``reset_value`` is used by ``Reset.VALUE``.
     ``s_min``/``s_max`` bound the tracer S (net level emitted since the last reset of the state).
     ``refractory``: in so many steps after a spike the neuron fires nothing and v stays as it is,
@@ -227,5 +238,11 @@ class Soma:
         """Lowest and highest level that one step can emit."""
         if self.fire is Fire.NONE:
             return 0, 0
-        high = self.max_level if self.fire in (Fire.ONEHOT, Fire.BURST) else 1
+        many = self.fire in (Fire.ONEHOT, Fire.BURST, Fire.PATTERN)
+        high = self.max_level if many else 1
         return (-high if self.threshold_negative is not None else 0), high
+
+    @property
+    def fires_powers(self) -> bool:
+        """Whether every level is a power of two, with its sign."""
+        return self.fire in (Fire.ONEHOT, Fire.PATTERN) or self.levels[1] <= 2

@@ -77,7 +77,7 @@ class SomaBounds:
         self.amount = population.per_neuron(soma.amount)
         self.bias = population.per_neuron(soma.bias)
         self.initial_v = population.per_neuron(soma.initial_v)
-        if soma.phases is not None:
+        if soma.phases is not None and soma.phases.slope is not None:
             self.slope = population.per_neuron(soma.phases.slope)
         self.zero = np.zeros(self.n, np.int64)
         everywhere = np.arange(self.n)
@@ -237,6 +237,8 @@ class SomaBounds:
         if soma.fire is Fire.NONE:
             return [_Piece(np.arange(self.n), low, high)]
         rise, blocked, fall, blocked_fall = self._room()
+        if soma.fire is Fire.PATTERN:
+            return self._pattern(low, high, rise)
         ternary = soma.fire is Fire.TERNARY
         least = 1 - self.negative if ternary else low  # above it, nothing fires downward
         pieces = [self._cut((low, high), least, self.threshold - 1, 0)]
@@ -257,6 +259,18 @@ class SomaBounds:
         if not soma.reset_delay:
             for piece in pieces:
                 self._reset(piece)
+        return [piece for piece in pieces if piece.where.size]
+
+    def _pattern(self, low: IntArray, high: IntArray, may: npt.NDArray[np.bool_]) -> list[_Piece]:
+        """One level a step, where any is."""
+        soma = self.soma
+        assert soma.phases is not None
+        level = soma.max_level >> max(0, self._step - soma.phases.receive)
+        below = np.where(may, level * self.threshold - 1, high)
+        pieces = [self._cut((low, high), low, below, 0)]
+        pieces.append(self._cut((low, high), level * self.threshold, high, level, may))
+        self._levels(pieces)
+        self._reset(pieces[1])
         return [piece for piece in pieces if piece.where.size]
 
     def _cut(

@@ -6,7 +6,7 @@ from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.spec.limits import LIMITS
 from spikewright.golden.spec.normalise import IntArray
 from spikewright.golden.spec.parts import Encoding, Input, Population
-from spikewright.golden.spec.soma import Fire, Payload, Reset, Soma
+from spikewright.golden.spec.soma import Fire, Payload, Phases, Reset, Soma
 
 __all__ = ["check_input", "check_population"]
 
@@ -70,15 +70,15 @@ def check_population(population: Population) -> None:
             "leak_i must come with current", found="current False", where=where
         )
     if soma.phases is not None:
-        _check_phases(soma, where)
+        _check_phases(soma.phases, soma, where)
+    if soma.fire is Fire.PATTERN:
+        _check_pattern(soma, where)
     if soma.v_min is not None and soma.v_max is not None and soma.v_min > soma.v_max:
         raise ConfigurationError(
             "v_min must not be above v_max", found=f"{soma.v_min} > {soma.v_max}", where=where
         )
     low, high = soma.levels
-    # one-hot levels are powers of two; so is every level of at most two
-    powers = soma.fire is Fire.ONEHOT or high <= 2
-    _check_payload(population.payload, low, high, powers, where)
+    _check_payload(population.payload, low, high, soma.fires_powers, where)
 
 
 def _check_vectors(population: Population, where: str) -> None:
@@ -98,11 +98,34 @@ def _check_vectors(population: Population, where: str) -> None:
         _check_width(name, int(values[largest]), REGISTER_MAX, where)
         if name in ("initial_v", "bias", "slope"):
             continue
+        if name == "threshold_negative" and _toggles(population.soma):
+            _check_toggle(population, where)
+            continue
         index = int(np.argmin(values))
         if values[index] < 1:
             raise ConfigurationError(
                 f"{name} must be at least 1", found=f"{values[index]} at index {index}", where=where
             )
+
+
+def _toggles(soma: Soma) -> bool:
+    """Whether the negative threshold may be below 1: with a reset a step could end anywhere."""
+    return soma.fire is Fire.TERNARY and soma.reset is Reset.NONE
+
+
+def _check_toggle(population: Population, where: str) -> None:
+    """No membrane may be one that fires both ways."""
+    soma = population.soma
+    assert soma.threshold_negative is not None
+    sums = population.per_neuron(soma.threshold_negative) + population.per_neuron(soma.threshold)
+    index = int(np.argmin(sums))
+    if sums[index] < 1:
+        raise ConfigurationError(
+            "threshold_negative must be above -threshold",
+            found=f"a sum of {sums[index]} at neuron {index}",
+            where=where,
+            action="1 - threshold fires where v falls below the threshold",
+        )
 
 
 def _check_width(name: str, value: int | None, most: int, where: str) -> None:
@@ -125,13 +148,14 @@ def _check_fire(soma: Soma, where: str) -> None:
         raise ConfigurationError(
             f"fire {soma.fire} must have no threshold_negative", found="one", where=where
         )
-    if soma.max_level != 1 and soma.fire not in (Fire.ONEHOT, Fire.BURST):
+    if soma.max_level != 1 and soma.fire not in (Fire.ONEHOT, Fire.BURST, Fire.PATTERN):
         raise ConfigurationError(
             f"max_level of fire {soma.fire} must be 1", found=str(soma.max_level), where=where
         )
-    if soma.fire is Fire.ONEHOT and soma.max_level & (soma.max_level - 1):
+    powers = soma.fire in (Fire.ONEHOT, Fire.PATTERN)
+    if powers and soma.max_level & (soma.max_level - 1):
         raise ConfigurationError(
-            "max_level of fire onehot must be a power of two",
+            f"max_level of fire {soma.fire} must be a power of two",
             found=str(soma.max_level),
             where=where,
         )
@@ -140,7 +164,7 @@ def _check_fire(soma: Soma, where: str) -> None:
 def _check_tracer(soma: Soma, where: str) -> None:
     if not soma.traced:
         return
-    if soma.fire in (Fire.NONE, Fire.ONEHOT):
+    if soma.fire in (Fire.NONE, Fire.ONEHOT, Fire.PATTERN):
         raise ConfigurationError(
             f"fire {soma.fire} must have neither s_min nor s_max",
             found=f"s_min {soma.s_min}, s_max {soma.s_max}",
@@ -201,16 +225,49 @@ def _check_reset(population: Population, where: str) -> None:
         )
 
 
-def _check_phases(soma: Soma, where: str) -> None:
-    assert soma.phases is not None
-    if not soma.current:
+def _check_phases(phases: Phases, soma: Soma, where: str) -> None:
+    if (phases.slope is not None) != soma.current:
         raise ConfigurationError(
-            "phases must come with current", found="current False", where=where
+            f"phases {'with' if soma.current else 'without'} current must have "
+            f"{'a slope' if soma.current else 'no slope'}",
+            found="none" if phases.slope is None else "one",
+            where=where,
         )
-    if soma.fire is Fire.NONE and soma.phases.fire is not None:
+    if soma.fire is not Fire.NONE:
+        return
+    if phases.fire is not None:
         raise ConfigurationError(
             "phases of fire none must not say how long it fires",
-            found=f"fire {soma.phases.fire}",
+            found=f"fire {phases.fire}",
+            where=where,
+        )
+    if not soma.current:
+        raise ConfigurationError(
+            "phases of fire none must come with current", found="current False", where=where
+        )
+
+
+def _check_pattern(soma: Soma, where: str) -> None:
+    """A window of so many steps as there are bits, each of which is taken off at once."""
+    bits = soma.max_level.bit_length()
+    if soma.phases is None or soma.phases.fire != bits:
+        raise ConfigurationError(
+            f"fire pattern of max_level {soma.max_level} must have phases with {bits} steps to "
+            "fire",
+            found="no phases" if soma.phases is None else f"fire {soma.phases.fire}",
+            where=where,
+        )
+    if soma.reset is not Reset.SUBTRACT or soma.reset_delay or soma.refractory:
+        raise ConfigurationError(
+            "fire pattern must have reset subtract, without reset_delay and refractory",
+            found=f"reset {soma.reset}, reset_delay {soma.reset_delay}, refractory "
+            f"{soma.refractory}",
+            where=where,
+        )
+    if soma.reset_amount is not None:
+        raise ConfigurationError(
+            "fire pattern must take the threshold off, without reset_amount",
+            found="one",
             where=where,
         )
 

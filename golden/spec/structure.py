@@ -137,7 +137,7 @@ def _skeleton(network: "Network") -> tuple[Json, Json]:
         for name in _NUMBERS:
             arrays.pop(soma.pop(name) or "", None)
         if soma["phases"] is not None:
-            del arrays[soma["phases"].pop("slope")]
+            arrays.pop(soma["phases"].pop("slope") or "", None)
         if soma["threshold_negative"] is not None:
             del arrays[soma["threshold_negative"]]
     digests = {

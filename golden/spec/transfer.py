@@ -241,7 +241,10 @@ class _Product(Transfer):
     ) -> None:
         super().__init__(connection, nodes)
         self._operator = operator
-        self._features = self.source.n // (operator.tokens * operator.heads)
+        keys = nodes[operator.keys]
+        self._nodes = [nodes[name] for name in self.reads]
+        self._tokens = keys.n // keys.shape[0]
+        self._features = keys.shape[0] // operator.heads
 
     def step(self, signals: Mapping[str, Signal]) -> Bounds:
         operator = self._operator
@@ -249,18 +252,18 @@ class _Product(Transfer):
         query, key, value = (
             np.maximum(-part.low, part.high)
             .astype(np.float64)
-            .reshape(operator.tokens, operator.heads, -1)
-            for part in parts
+            .reshape(operator.heads, each.shape[0] // operator.heads, -1)
+            for part, each in zip(parts, self._nodes, strict=True)
         )
-        stored = np.einsum("she,shd->hed", key, value) * float(1 << operator.shift)
-        magnitudes = np.einsum("the,hed->thd", query, stored).reshape(-1)
+        stored = np.einsum("hes,hds->hed", key, value) * float(1 << operator.shift)
+        magnitudes = np.einsum("het,hed->hdt", query, stored).reshape(-1)
         self._refuse(magnitudes)
         high = magnitudes.astype(np.int64)
         positive = all(int(part.low.min()) >= 0 for part in parts)
         return (np.zeros_like(high) if positive else -high), high
 
     def largest(self, magnitudes: Mapping[str, int]) -> int:
-        result = (self._operator.tokens * self._features) << self._operator.shift
+        result = (self._tokens * self._features) << self._operator.shift
         for name in self.reads:
             result *= max(1, magnitudes[name])
         return result

@@ -11,6 +11,7 @@ from spikewright.golden.spec.normalise import IntArray
 from spikewright.golden.spec.operators import Dense, Identity, Product, Window
 from spikewright.golden.spec.parts import (
     Connection,
+    Encoding,
     Input,
     Mode,
     Population,
@@ -28,6 +29,10 @@ __all__ = ["ordered", "validate"]
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 TITLE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 MAX_STEPS = 1 << 16
+MOST_DIMENSIONS = 3  # channels, rows and columns
+_TOKENS = (
+    "give q and k the same channels, v and the target; q and the target the same tokens, k and v"
+)
 
 
 def validate(network: "Network") -> None:
@@ -113,7 +118,7 @@ def check_connection(connection: Connection, nodes: dict[str, Input | Population
                 where=where,
             )
     elif isinstance(operator, Product):
-        _check_product(operator, source.n, target.n, nodes, where)
+        _check_product(operator, source.shape, target.shape, nodes, where)
     elif operator.window is not None:
         _check_window(operator.window, source.shape, target.shape, where)
         _check_maximum(operator.window, source.shape, target.shape, where)
@@ -181,16 +186,39 @@ def _check_maximum(
 
 
 def _check_product(
-    product: Product, n: int, n_target: int, nodes: dict[str, Input | Population], where: str
+    product: Product,
+    source: tuple[int, ...],
+    target: tuple[int, ...],
+    nodes: dict[str, Input | Population],
+    where: str,
 ) -> None:
-    _check_sizes(f"neurons of keys {product.keys!r}", nodes[product.keys].n, n, where)
-    _check_sizes(f"neurons of values {product.values!r}", nodes[product.values].n, n_target, where)
-    for what, size in (("source", n), ("target", n_target)):
-        if size % (product.tokens * product.heads):
+    keys, values = nodes[product.keys].shape, nodes[product.values].shape
+    if not 1 <= len(source) <= MOST_DIMENSIONS:
+        raise ConfigurationError(
+            f"the source's shape must be (channels, *tokens), of 1 to {MOST_DIMENSIONS} dimensions",
+            found=str(source),
+            where=where,
+        )
+    for what, found, must in (
+        (f"the shape of keys {product.keys!r}", keys, (source[0], *keys[1:])),
+        (f"the shape of values {product.values!r}", values, (target[0], *keys[1:])),
+        ("the target's shape", target, (target[0], *source[1:])),
+    ):
+        if found != must:
             raise ConfigurationError(
-                f"neurons of the {what} must be a multiple of "
-                f"{product.tokens} tokens * {product.heads} heads",
-                found=str(size),
+                f"{what} must be {must}", found=str(found), where=where, action=_TOKENS
+            )
+    if len(keys) > MOST_DIMENSIONS:
+        raise ConfigurationError(
+            f"the shape of keys {product.keys!r} must have at most {MOST_DIMENSIONS} dimensions",
+            found=str(keys),
+            where=where,
+        )
+    for what, channels in (("source", source[0]), ("target", target[0])):
+        if channels % product.heads:
+            raise ConfigurationError(
+                f"channels of the {what} must be a multiple of {product.heads} heads",
+                found=str(channels),
                 where=where,
             )
 
@@ -278,6 +306,7 @@ def _check_modes(network: "Network") -> None:
             found=", ".join(network.modes) or "none",
             where="network",
         )
+    _check_changes(network)
     for mode in network.modes:
         obstacle = None if mode is Mode.STEPWISE else settle_obstacle(network)
         if obstacle is not None:
@@ -287,3 +316,23 @@ def _check_modes(network: "Network") -> None:
                 where="modes",
                 action="leave the mode out",
             )
+
+
+def _check_changes(network: "Network") -> None:
+    """Changes add up to x only where everything that they are added to is kept."""
+    if not network.keeps_state:
+        return
+    other = next((each for each in network.inputs if each.encoding is not Encoding.CHANGE), None)
+    if other is not None:
+        raise ConfigurationError(
+            "where one input is encoded as change all must be",
+            found=str(other.encoding),
+            where=f"input {other.name!r}",
+        )
+    if Mode.STEPWISE in network.modes:
+        raise ConfigurationError(
+            "a network whose inputs are encoded as change must run in settle or collapsed",
+            found=str(Mode.STEPWISE),
+            where="modes",
+            action="leave the mode out",
+        )

@@ -13,11 +13,13 @@ from spikewright.flow.recipes import (
     MNIST_BEST,
     MNIST_CNN,
     MNIST_MLP,
+    MNIST_SCENES,
     MNIST_SPARSE,
     RECIPES,
     Recipe,
     train_recipe,
 )
+from spikewright.flow.segmentation import digit_scenes
 from spikewright.golden.errors import ConfigurationError
 
 
@@ -122,6 +124,11 @@ def test_the_large_recipes_convert() -> None:
         trained(replace(small, pretrain=replace(small.pretrain, batch=20)), few_images())
 
 
+def test_scenes_of_digits_convert() -> None:
+    _, report = trained(short(MNIST_SCENES, 1), digit_scenes(few_images(), train=32, test=4))
+    assert set(report["mean_iou"]) >= {"float", "quantised", "settle", "collapsed"}
+
+
 def test_a_recipe_repeats() -> None:
     data = digits()
     for recipe in (DIGITS_MLP, RECIPES["digits-cnn"]):
@@ -137,11 +144,11 @@ def test_recipes() -> None:
         "digits-mlp", "mnist-mlp", "mnist-onehot-1", "mnist-onehot-2", "mnist-onehot-3",
         "mnist-first-spike", "mnist-sparse", "mnist-cnn", "mnist-best", "digits-cnn",
         "digits-resnet",
-        "digits-separable", "digits-segmentation",
+        "digits-separable", "digits-segmentation", "mnist-scenes",
     }  # fmt: skip
     for name, recipe in RECIPES.items():
         assert recipe.name == recipe.convert.name == name
-        assert recipe.convert.weight_bits == 4
+        assert recipe.convert.weight_bits == (6 if name == "mnist-scenes" else 4)
     message = r"^digits: samples must be of shape \[784\], 784 values, found 64 values$"
     with pytest.raises(ConfigurationError, match=message):
         train_recipe(MNIST_MLP, digits())

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spikewright.golden.errors import ConfigurationError, UnsupportedError
+from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import (
     Connection,
     Decision,
@@ -17,11 +17,10 @@ from spikewright.golden.spec import (
     Network,
     Payload,
     Population,
-    Product,
     Readout,
     Soma,
 )
-from spikewright.hdl.checks import check_network, check_plan
+from spikewright.hdl.checks import check_plan
 from spikewright.hdl.plan import CorePlan, GuardPlan, HardwarePlan, Host, WeightStore
 from support.chains import bounded_chain
 
@@ -71,28 +70,6 @@ def plan(*cores, mode=Mode.STEPWISE):
 
 def part(name, first, last):
     return Host(population=name, channels=(first, last))
-
-
-def test_connections_that_are_not_built():
-    product = Product(keys="a", values="b", heads=1, tokens=1)
-    where = Connection(source="b", target="c", operator=product)
-    net = network()
-    more = Population(name="c", shape=(6,), soma=Soma(fire=Fire.BINARY), payload=Payload.SIGN)
-    net = replace(
-        net,
-        populations=(*net.populations, more),
-        connections=(
-            *net.connections,
-            where,
-            Connection(source="c", target="out", operator=dense(6, 2)),
-        ),
-    )
-    with pytest.raises(
-        UnsupportedError,
-        match=r"^connection 'b' -> 'c': hardware offers dense, window, identity and delta "
-        r"connections, found product$",
-    ):
-        check_network(net)
 
 
 REST = (core("b"), core("out"))

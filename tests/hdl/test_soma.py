@@ -15,6 +15,7 @@ from spikewright.hdl.soma import (
     SomaShapes,
     level_shape,
     needs_pending,
+    phase_members,
 )
 from spikewright.hdl.state import StateLayout
 
@@ -38,11 +39,13 @@ def compared(soma, state):
     return state["v"] if state.get("wait", 0) else v
 
 
-def fired(soma, v, s):
-    """The level at v and S, one spike after the other in a burst."""
+def fired(soma, v, s, slot):
+    """The level at v and S, one spike after the other in a burst; of a pattern, the slot's."""
     amount = int(soma.amount[0])
     if soma.fire is Fire.NONE:
         return 0
+    if soma.fire is Fire.PATTERN:
+        return slot if v // THRESHOLD >= slot else 0
     if soma.fire is Fire.ONEHOT:
         fits = [1 << k for k in range(9) if 1 << k <= soma.max_level and v >= THRESHOLD << k]
         return fits[-1] if fits else 0
@@ -74,7 +77,9 @@ def expected(soma, state, phase, *, replays):
     """(membrane, level, what is stored for the next step)."""
     v, wait = compared(soma, state), state.get("wait", 0)
     may_fire = phase.get("may_fire", 1) and not wait
-    membrane, level = v, fired(soma, v, state.get("tracer", 0)) if may_fire else 0
+    membrane, level = v, 0
+    if may_fire:
+        level = fired(soma, v, state.get("tracer", 0), phase.get("slot"))
     wait = soma.refractory if level else max(0, wait - 1)
     taken = level * int(soma.amount[0])
     bias = BIAS if soma.bias_when is BiasWhen.EVERY and not replays else 0
@@ -103,6 +108,9 @@ FIRES = [
     {"fire": Fire.TERNARY, "threshold_negative": 1, "s_min": 0, "s_max": 3},
     {"fire": Fire.TERNARY, "threshold_negative": 4, "s_min": -2, "s_max": 1},
     {"fire": Fire.TERNARY, "threshold_negative": 3},
+    {"fire": Fire.TERNARY, "threshold_negative": -4, "s_min": 0, "s_max": 1},
+    {"fire": Fire.TERNARY, "threshold_negative": 0, "s_min": -1, "s_max": 1},
+    {"fire": Fire.PATTERN, "max_level": 4},
     {"fire": Fire.ONEHOT, "max_level": 4},
     {"fire": Fire.ONEHOT, "max_level": 1},
 ]
@@ -140,6 +148,8 @@ TIMES = [
     {"refractory": 5},
     {"phases": Phases(receive=2, fire=2, slope=3)},
     {"phases": Phases(receive=1, slope=-2), "refractory": 2},
+    {"phases": Phases(receive=1, fire=3)},
+    {"phases": Phases(receive=1, fire=3, slope=3)},
     {"replays": True},
     {"replays": True, "refractory": 2},
 ]
@@ -156,10 +166,10 @@ def lane(soma, kind=SomaLane, *, replays=False):
     )
     shapes = SomaShapes(
         threshold=unsigned(4) if soma.fire is not Fire.NONE else None,
-        negative=unsigned(3) if soma.falls else None,
+        negative=signed(4) if soma.falls else None,
         amount=unsigned(3) if soma.reset_amount is not None else None,
         bias=signed(3) if soma.bias_when is BiasWhen.EVERY and not replays else None,
-        slope=signed(4) if soma.phases is not None else None,
+        slope=signed(4) if soma.phases is not None and soma.current else None,
     )
     return kind(soma=soma, state=state, v_bits=BITS, shapes=shapes, replays=replays)
 
@@ -181,7 +191,8 @@ def states(soma, layout, rng):
 
 def parameters(soma):
     given = {"threshold": THRESHOLD, "bias": BIAS, "amount": AMOUNT}
-    given |= {"slope": int(soma.phases.slope[0])} if soma.phases is not None else {}
+    if soma.phases is not None and soma.current:
+        given["slope"] = int(soma.phases.slope[0])
     return given | ({"negative": soma.negative} if soma.falls else {})
 
 
@@ -203,8 +214,9 @@ def check(soma, dut, decide):
                 ctx.set(getattr(dut, name), value)
         for state in states(soma, dut.state, rng):
             ctx.set(dut.word, packed(dut.state, state))
-            names = ("may_fire", "switches") if soma.phases is not None else ()
-            phase = {name: rng.randint(0, 1) for name in names}
+            phase = {name: rng.randint(0, 1) for name in phase_members(soma)}
+            if "slot" in phase:
+                phase["slot"] = 1 << rng.randrange(soma.max_level.bit_length())
             for name, value in phase.items():
                 ctx.set(getattr(dut, name), value)
             await decide(ctx)
@@ -237,7 +249,16 @@ def combined(*axes, every):
 def legal(options):
     """Whether the contract has them."""
     fires = options["fire"] is not Fire.NONE
-    if "phases" in options and "current" not in options:
+    phases, pattern = options.get("phases"), options["fire"] is Fire.PATTERN
+    if phases is not None and (phases.slope is None) == ("current" in options):
+        return False
+    if phases is not None and phases.slope is None and not fires:
+        return False
+    if options.get("threshold_negative", 1) < 1 and options["reset"] is not Reset.NONE:
+        return False
+    if pattern and (phases is None or phases.fire != 3 or options["reset"] is not Reset.SUBTRACT):
+        return False
+    if pattern and options.keys() & {"reset_delay", "reset_amount", "refractory"}:
         return False
     if options.get("replays") and "current" in options:
         return False

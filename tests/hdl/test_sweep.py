@@ -70,6 +70,22 @@ SOMAS = {
         "current": True,
         "phases": Phases(receive=0, slope=2),
     },
+    "pattern": {"fire": Fire.PATTERN, "max_level": 4, "phases": Phases(receive=1, fire=3)},
+    "pattern with current": {
+        "fire": Fire.PATTERN,
+        "max_level": 2,
+        "current": True,
+        "phases": Phases(receive=2, fire=2, slope=5),
+    },
+    "crossings": {
+        "fire": Fire.TERNARY,
+        "threshold": [6],
+        "threshold_negative": -5,
+        "s_min": 0,
+        "s_max": 1,
+        "reset": Reset.NONE,
+        "current": True,
+    },
     "burst of one": {"fire": Fire.BURST, "max_level": 1},
     "burst": {"fire": Fire.BURST, "max_level": 6, "s_max": 20},
     "burst of both signs": {

@@ -52,7 +52,11 @@ def converted(method: str, levels: int, module: nn.Module | None = None, **more)
 
 def spikes(conversion: Conversion, sample: tuple[int, int], steps: int, mode: Mode = Mode.STEPWISE):
     """Levels [neuron][step] of h and g, and what is read, of one sample."""
-    given = steps if mode is Mode.STEPWISE else None
-    ran = Model(conversion.network).run(torch.tensor([sample]), mode=mode, steps=given, trace=True)
+    ran = Model(conversion.network).run(
+        torch.tensor([sample]),
+        mode=mode,
+        steps=steps if mode is Mode.STEPWISE else None,
+        trace=True,
+    )
     found = ran.trace.spikes
     return found[H][:, 0].T.tolist(), found[G][:, 0].T.tolist(), ran.values[0].tolist()

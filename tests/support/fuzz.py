@@ -61,7 +61,7 @@ class Case:
 def random_case(chooser: Chooser, network: Network) -> Case:
     """A case of any mode that the network has."""
     # What settles is the rarer half of the networks.
-    modes = network.modes if len(network.modes) == 1 else (*Mode, Mode.SETTLE)
+    modes = network.modes if len(network.modes) == 1 else (*network.modes, Mode.SETTLE)
     mode = modes[chooser.integer(0, len(modes) - 1)]
     steps = chooser.integer(1, network.max_steps)
     events = any(source.encoding is Encoding.EVENTS for source in network.inputs)

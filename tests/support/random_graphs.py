@@ -37,6 +37,7 @@ from spikewright.golden.spec import (
     Window,
     WindowKind,
 )
+from support.changing import changing
 from support.random_networks import Chooser, random_readout
 
 __all__ = ["random_graph"]
@@ -86,7 +87,9 @@ class _Growing:
 
 
 def random_graph(chooser: Chooser) -> Network:
-    """A network of 1 or 2 inputs and 1 to 4 populations; every other one has all three modes."""
+    """A network of 1 or 2 inputs and 1 to 4 populations; every other one has all three modes,
+    or two where it sends changes.
+    """
     growing = _Growing(chooser=chooser, settles=chooser.integer(0, 1) == 0)
     growing.constant = not growing.settles and growing.one_in(4)
     for k in range(1 + int(growing.one_in(4))):
@@ -104,7 +107,7 @@ def random_graph(chooser: Chooser) -> Network:
     readout = Readout(population="out", kind=ReadoutKind.MEMBRANE, decision=decision)
     if not growing.settles:
         readout = random_readout(chooser, "out", fires=not silent)
-    return Network(
+    network = Network(
         name="random",
         inputs=tuple(growing.inputs),
         populations=tuple(growing.populations),
@@ -113,6 +116,7 @@ def random_graph(chooser: Chooser) -> Network:
         modes=tuple(Mode) if growing.settles else (Mode.STEPWISE,),
         max_steps=_MOST_STEPS,
     )
+    return changing(network) if growing.settles and growing.one_in(4) else network
 
 
 def _shape(growing: _Growing) -> Shape:
@@ -128,8 +132,8 @@ def _input(growing: _Growing, name: str) -> Input:
     kinds = [(Payload.UNIT, 0, 1), (Payload.SIGN, -1, 1), (Payload.GRADED, 0, 5)]
     kinds += [(Payload.GRADED, -4, 3), (Payload.GRADED, 2, 4)]
     payload, low, high = kinds[growing.pick(0, len(kinds) - 1)]
-    repeating = (Encoding.CONSTANT, Encoding.RATE)
-    encodings = [each for each in Encoding if not (growing.settles and each in repeating)]
+    others = [Encoding.CHANGE, *[Encoding.CONSTANT, Encoding.RATE] * growing.settles]
+    encodings = [each for each in Encoding if each not in others]
     if growing.constant:  # every input, or it is not replayed
         encodings = [Encoding.CONSTANT]
     encoding = encodings[growing.pick(0, len(encodings) - 1)]
@@ -220,7 +224,9 @@ def _leak(growing: _Growing, one_in: int) -> Leak | None:
 
 def _soma(growing: _Growing, shape: Shape, fire: Fire | None) -> Soma:
     if fire is None:
-        fire = list(Fire)[1 + growing.pick(0, 3)]
+        fire = list(Fire)[1 + growing.pick(0, 4)]
+    if fire is Fire.PATTERN:
+        return _pattern(growing, shape)
     fires, burst, onehot = fire is not Fire.NONE, fire is Fire.BURST, fire is Fire.ONEHOT
     reset = list(Reset)[growing.pick(0, 2)] if fires and not burst else Reset.SUBTRACT
     subtracts = fires and reset is Reset.SUBTRACT
@@ -230,11 +236,18 @@ def _soma(growing: _Growing, shape: Shape, fire: Fire | None) -> Soma:
     amount = None
     if subtracts and growing.one_in(3):
         amount = growing.vector(shape, 1, 4 if burst else 9)
+    phases = None
+    if growing.one_in(3 if current else 6) and (fires or current):
+        phases = _phases(growing, shape, fires=fires, current=current)
+    # a burst takes no more than its threshold
+    threshold = growing.vector(shape, 4 if burst else 1, 9) if fires else np.array([1])
+    negative = growing.vector(shape, 1, 9) if signed else None
+    toggles = fire is Fire.TERNARY and reset is Reset.NONE and growing.one_in(2)
+    highest = growing.pick(1, 3) if fires and not onehot and growing.one_in(3) else None
     return Soma(
         fire=fire,
-        # a burst takes no more than its threshold
-        threshold=growing.vector(shape, 4 if burst else 1, 9) if fires else np.array([1]),
-        threshold_negative=growing.vector(shape, 1, 9) if signed else None,
+        threshold=threshold,
+        threshold_negative=1 - threshold + growing.pick(0, 2) if toggles else negative,
         initial_v=growing.vector(shape, -6, 6),
         bias=growing.vector(shape, -3, 3),
         bias_when=list(BiasWhen)[growing.pick(0, 1)],
@@ -248,28 +261,47 @@ def _soma(growing: _Growing, shape: Shape, fire: Fire | None) -> Soma:
         leak_i=_leak(growing, 2) if current else None,
         v_min=-growing.pick(1, 9) if growing.one_in(6) else None,
         v_max=growing.pick(1, 30) if growing.one_in(6) else None,
-        s_min=-growing.pick(0, 2) if signed and growing.one_in(3) else None,
-        s_max=growing.pick(1, 3) if fires and not onehot and growing.one_in(3) else None,
+        s_min=0 if toggles else -growing.pick(0, 2) if signed and growing.one_in(3) else None,
+        s_max=1 if toggles else highest,
         max_level=growing.pick(1, 6) if burst else 1 << growing.pick(0, 3) if onehot else 1,
         refractory=growing.pick(1, 3) if fires and not delay and growing.one_in(5) else 0,
-        phases=_phases(growing, shape, fires=fires) if current and growing.one_in(3) else None,
+        phases=phases,
     )
 
 
-def _phases(growing: _Growing, shape: Shape, *, fires: bool) -> Phases:
+def _phases(growing: _Growing, shape: Shape, *, fires: bool, current: bool) -> Phases:
     return Phases(
         receive=growing.pick(0, 3),
         fire=growing.pick(1, 3) if fires and growing.one_in(2) else None,
-        slope=growing.vector(shape, -1, 5),
+        slope=growing.vector(shape, -1, 5) if current else None,
+    )
+
+
+def _pattern(growing: _Growing, shape: Shape) -> Soma:
+    """Neurons that send the bits of their level in a window of steps."""
+    bits, current = growing.pick(1, 4), growing.one_in(3)
+    return Soma(
+        fire=Fire.PATTERN,
+        threshold=growing.vector(shape, 1, 5),
+        initial_v=growing.vector(shape, -6, 20),
+        bias=growing.vector(shape, -3, 3),
+        bias_when=BiasWhen.FIRST if growing.one_in(2) else BiasWhen.EVERY,
+        leak_v=_leak(growing, 4),
+        current=current,
+        max_level=1 << (bits - 1),
+        phases=Phases(
+            receive=growing.pick(0, 3),
+            fire=bits,
+            slope=growing.vector(shape, -1, 5) if current else None,
+        ),
     )
 
 
 def _payload(growing: _Growing, soma: Soma) -> Payload:
     """A kind that carries every level: the cheapest, or another."""
     low, high = soma.levels
-    powers = soma.fire is Fire.ONEHOT or high <= 2
     able = [Payload.UNIT] * (low == 0 and high <= 1) + [Payload.SIGN] * (high <= 1)
-    able += [Payload.SHIFT] * powers + [Payload.GRADED]
+    able += [Payload.SHIFT] * soma.fires_powers + [Payload.GRADED]
     return able[growing.pick(0, len(able) - 1) if growing.one_in(4) else 0]
 
 

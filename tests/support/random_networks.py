@@ -36,6 +36,7 @@ from spikewright.golden.spec import (
     Payload,
     Phases,
     Population,
+    Product,
     Readout,
     ReadoutKind,
     Reset,
@@ -154,6 +155,8 @@ def _input(chooser: Chooser, name: str, encodings: Sequence[Encoding]) -> Input:
 
 
 def _soma(chooser: Chooser, shape: tuple[int, ...], fire: Fire) -> Soma:
+    if fire is Fire.PATTERN:
+        return _pattern(chooser, shape)
     fires, burst, onehot = fire is not Fire.NONE, fire is Fire.BURST, fire is Fire.ONEHOT
     reset = _choice(chooser, list(Reset)) if fires and not burst else Reset.SUBTRACT
     subtracts = reset is Reset.SUBTRACT
@@ -163,11 +166,18 @@ def _soma(chooser: Chooser, shape: tuple[int, ...], fire: Fire) -> Soma:
     if fires and subtracts and _maybe(chooser):
         amount = _vector(chooser, shape, 1, 5 if burst else 9)
     delay = fires and subtracts and not burst and _maybe(chooser, 3)
+    phases = None
+    if _maybe(chooser, 3 if current else 6) and (fires or current):
+        phases = _phases(chooser, shape, fires=fires, current=current)
+    # a burst takes no more than its threshold
+    threshold = _vector(chooser, shape, 5 if burst else 1, 9) if fires else np.array([1])
+    negative = _vector(chooser, shape, 1, 9) if signed else None
+    toggles = fire is Fire.TERNARY and reset is Reset.NONE and _maybe(chooser)
+    highest = chooser.integer(1, 3) if fires and not onehot and _maybe(chooser) else None
     return Soma(
         fire=fire,
-        # a burst takes no more than its threshold
-        threshold=_vector(chooser, shape, 5 if burst else 1, 9) if fires else np.array([1]),
-        threshold_negative=_vector(chooser, shape, 1, 9) if signed else None,
+        threshold=threshold,
+        threshold_negative=1 - threshold + chooser.integer(0, 2) if toggles else negative,
         initial_v=_vector(chooser, shape, -6, 6),
         bias=_vector(chooser, shape, -3, 3),
         bias_when=_choice(chooser, list(BiasWhen)),
@@ -181,28 +191,47 @@ def _soma(chooser: Chooser, shape: tuple[int, ...], fire: Fire) -> Soma:
         leak_i=_leak(chooser) if current else None,
         v_min=chooser.integer(-12, -2) if _maybe(chooser, 4) else None,
         v_max=chooser.integer(2, 40) if _maybe(chooser, 4) else None,
-        s_min=chooser.integer(-2, 0) if signed and _maybe(chooser) else None,
-        s_max=chooser.integer(1, 3) if fires and not onehot and _maybe(chooser) else None,
+        s_min=0 if toggles else chooser.integer(-2, 0) if signed and _maybe(chooser) else None,
+        s_max=1 if toggles else highest,
         max_level=(1, 1 << chooser.integer(0, 4), chooser.integer(1, 9))[onehot + 2 * burst],
         refractory=chooser.integer(1, 3) if fires and not delay and _maybe(chooser, 4) else 0,
-        phases=_phases(chooser, shape, fires=fires) if current and _maybe(chooser, 3) else None,
+        phases=phases,
     )
 
 
-def _phases(chooser: Chooser, shape: Shape, *, fires: bool) -> Phases:
+def _phases(chooser: Chooser, shape: Shape, *, fires: bool, current: bool) -> Phases:
     return Phases(
         receive=chooser.integer(0, 4),
         fire=chooser.integer(1, 4) if fires and _maybe(chooser) else None,
-        slope=_vector(chooser, shape, -1, 5),
+        slope=_vector(chooser, shape, -1, 5) if current else None,
+    )
+
+
+def _pattern(chooser: Chooser, shape: tuple[int, ...]) -> Soma:
+    """Neurons that send the bits of their level in a window of steps."""
+    bits, current = chooser.integer(1, 4), _maybe(chooser, 3)
+    return Soma(
+        fire=Fire.PATTERN,
+        threshold=_vector(chooser, shape, 1, 5),
+        initial_v=_vector(chooser, shape, -6, 20),
+        bias=_vector(chooser, shape, -3, 3),
+        bias_when=BiasWhen.FIRST if _maybe(chooser) else BiasWhen.EVERY,
+        leak_v=_leak(chooser),
+        current=current,
+        max_level=1 << (bits - 1),
+        phases=Phases(
+            receive=chooser.integer(0, 3),
+            fire=bits,
+            slope=_vector(chooser, shape, -1, 5) if current else None,
+        ),
     )
 
 
 def _payload(chooser: Chooser, soma: Soma) -> Payload:
     """A kind that carries every level: the cheapest, or another."""
     low, high = soma.levels
-    powers = soma.fire is Fire.ONEHOT or high <= 2
     able = [Payload.UNIT] * (low == 0 and high <= 1) + [Payload.SIGN] * (high <= 1)
-    able += [Payload.SHIFT] * powers + [Payload.GRADED]
+    able += [Payload.SHIFT] * soma.fires_powers + [Payload.GRADED]
     return able[chooser.integer(0, len(able) - 1) if _maybe(chooser, 3) else 0]
 
 
@@ -326,8 +355,26 @@ def _maximum(chooser: Chooser, source: Shape) -> Delta:
     return Delta(function=DeltaFunction.MAX, window=window)
 
 
-def _feed(chooser: Chooser, source: Part) -> tuple[Shape, Operator]:
+def _product(chooser: Chooser, source: Part, parts: Sequence[Part]) -> tuple[Shape, Product]:
+    """A product of any keys and values that fit a query."""
+    keys = _choice(chooser, [each for each in parts if each.shape[0] == source.shape[0]])
+    values = _choice(chooser, [each for each in parts if each.shape[1:] == keys.shape[1:]])
+    heads = gcd(source.shape[0], values.shape[0])
+    operator = Product(
+        keys=keys.name,
+        values=values.name,
+        heads=_choice(chooser, [n for n in range(1, heads + 1) if heads % n == 0]),
+        shift=_shift(chooser),
+    )
+    return (values.shape[0], *source.shape[1:]), operator
+
+
+def _feed(
+    chooser: Chooser, source: Part, parts: Sequence[Part], *, steps: bool
+) -> tuple[Shape, Operator]:
     """A shape for a population, and how the first of its sources feeds it."""
+    if steps and _maybe(chooser, 5):
+        return _product(chooser, source, parts)
     kind = chooser.integer(0, 5)
     if kind <= 2 and len(source.shape) > 1:
         operator: Operator = random_window(chooser, source.shape)
@@ -347,17 +394,19 @@ def _populations(
     make: Sequence[Callable[[int, Shape], Population]],
     *,
     delays: bool,
+    steps: bool,
 ) -> tuple[list[Population], tuple[Connection, ...]]:
     """Every population is fed, every input and spiking population is read; delay 1 may go back.
 
-    ``make`` builds each population from its number and shape; all but the last may be read.
+    ``make`` builds each population from its number and shape; all but the last may be read. Where
+    networks only run in ``steps`` there are products.
     """
     parts: list[Part] = list(inputs)
     populations: list[Population] = []
     wires: list[tuple[Part, Population, Operator, int]] = []
     for k, build in enumerate(make):
         source = _choice(chooser, parts)
-        shape, operator = _feed(chooser, source)
+        shape, operator = _feed(chooser, source, parts, steps=steps)
         population = build(k, shape)
         wires.append((source, population, operator, int(delays and _maybe(chooser, 4))))
         for _ in range(chooser.integer(0, 2)):
@@ -373,7 +422,7 @@ def _populations(
             wires.append((source, population, _operator(chooser, source, population.shape), 1))
     last = populations[-1]
     for part in parts:
-        if part is not last and all(source is not part for source, *_ in wires):
+        if part is not last and not any(_reads(part, source, wire) for source, _, wire, _ in wires):
             wires.append((part, last, _operator(chooser, part, last.shape), 0))
     return populations, tuple(
         Connection(source=source.name, target=target.name, operator=operator, delay=delay)
@@ -381,9 +430,16 @@ def _populations(
     )
 
 
+def _reads(part: Part, source: Part, operator: Operator) -> bool:
+    """Whether a connection reads a part."""
+    others = (operator.keys, operator.values) if isinstance(operator, Product) else ()
+    return source is part or part.name in others
+
+
 def stepwise_network(chooser: Chooser) -> Network:
     """Any soma, any wiring that the golden model offers."""
-    inputs = [_input(chooser, f"in{k}", list(Encoding)) for k in range(chooser.integer(1, 2))]
+    encodings = [each for each in Encoding if each is not Encoding.CHANGE]
+    inputs = [_input(chooser, f"in{k}", encodings) for k in range(chooser.integer(1, 2))]
     silent_last = _maybe(chooser)
     count = chooser.integer(1, 4)
 
@@ -394,7 +450,9 @@ def stepwise_network(chooser: Chooser) -> Network:
         payload = _payload(chooser, soma)
         return Population(name=f"p{k}", shape=shape, soma=soma, payload=payload)
 
-    populations, connections = _populations(chooser, inputs, [build] * count, delays=True)
+    populations, connections = _populations(
+        chooser, inputs, [build] * count, delays=True, steps=True
+    )
     return Network(
         name="random",
         inputs=tuple(inputs),
@@ -438,7 +496,8 @@ def random_biquad(chooser: Chooser) -> Biquad:
 
 def settling_network(chooser: Chooser, *, delays: bool = False) -> Network:
     """A network that has all three modes; with ``delays``, samples hear the ones before."""
-    encodings = [each for each in Encoding if each not in (Encoding.CONSTANT, Encoding.RATE)]
+    others = (Encoding.CONSTANT, Encoding.RATE, Encoding.CHANGE)
+    encodings = [each for each in Encoding if each not in others]
     inputs = [_input(chooser, f"in{k}", encodings) for k in range(chooser.integer(1, 2))]
     count = chooser.integer(1, 4)
 
@@ -465,7 +524,7 @@ def settling_network(chooser: Chooser, *, delays: bool = False) -> Network:
         return Population(name="out", shape=shape, soma=soma, payload=Payload.UNIT)
 
     make = [*[build] * (count - 1), build_last] if count > 1 else [build, build_last]
-    populations, connections = _populations(chooser, inputs, make, delays=delays)
+    populations, connections = _populations(chooser, inputs, make, delays=delays, steps=False)
     return Network(
         name="settling",
         inputs=tuple(inputs),

@@ -22,6 +22,7 @@ from spikewright.golden.spec import (
     LeakOrder,
     Network,
     Population,
+    Product,
     Readout,
     ReadoutKind,
     Reset,
@@ -33,6 +34,7 @@ __all__ = [
     "ScalarRun",
     "ScalarSoma",
     "payloads",
+    "product_charge",
     "run_anyhow",
     "run_collapsed",
     "run_settle",
@@ -77,7 +79,8 @@ class ScalarSoma:
         self.th_n = None if soma.threshold_negative is None else entry(soma.threshold_negative)
         self.amount = self.th if soma.reset_amount is None else entry(soma.reset_amount)
         self.bias = entry(soma.bias)
-        self.slope = 0 if soma.phases is None else entry(soma.phases.slope)
+        slope = None if soma.phases is None else soma.phases.slope
+        self.slope = 0 if slope is None else entry(slope)
         self.v = entry(soma.initial_v)
         self.i = 0
         self.S = 0
@@ -115,7 +118,11 @@ class ScalarSoma:
             if step < start or (length is not None and step >= start + length):
                 self.level_before = 0
                 return 0
-        level = self.burst() if soma.fire == Fire.BURST else self.fire()
+        if soma.fire == Fire.PATTERN:
+            bit = soma.max_level // 2 ** (step - soma.phases.receive)
+            level = bit if self.v // self.th >= bit else 0
+        else:
+            level = self.burst() if soma.fire == Fire.BURST else self.fire()
         if level != 0:
             self.silent_until = self.steps + soma.refractory
         if soma.fire == Fire.BURST:
@@ -256,6 +263,27 @@ def fan_out(connection: Connection, source: Shape, pre: int) -> list[Synapse]:
     ]
 
 
+def product_charge(operator: Product, shapes: list[Shape], parts: list[Levels]) -> Levels:
+    """What a product adds to each target neuron: ``parts`` are the levels of q, k and v."""
+    query, keys, values = parts
+    features, outs = shapes[0][0] // operator.heads, shapes[2][0] // operator.heads
+    queries, tokens = len(query) // shapes[0][0], len(keys) // shapes[1][0]
+    charge = []
+    for channel in range(shapes[2][0]):
+        head = channel // outs
+        for token in range(queries):
+            total = 0
+            for row in range(head * features, (head + 1) * features):
+                for other in range(tokens):
+                    total += (
+                        query[row * queries + token]
+                        * keys[row * tokens + other]
+                        * values[channel * tokens + other]
+                    )
+            charge.append(total * 2**operator.shift)
+    return charge
+
+
 class ScalarDelta:
     """X and y of one delta connection, event by event."""
 
@@ -363,9 +391,10 @@ def _order(network: Network) -> list[Population]:
     while len(done) < len(network.populations):
         for population in network.populations:
             needs = {
-                c.source
+                name
                 for c in network.connections
                 if c.target == population.name and c.delay == 0
+                for name in c.reads
             }
             known = {p.name for p in done} | {i.name for i in network.inputs}
             if population not in done and needs <= known:
@@ -396,15 +425,22 @@ def _loop(
         }
         for population in order:
             events = []
+            acc = [0] * population.n
             for connection in network.connections:
                 if connection.target == population.name:
-                    levels = (before if connection.delay else now)[connection.source]
+                    heard = before if connection.delay else now
+                    if isinstance(connection.operator, Product):
+                        parts = [heard[name] for name in connection.reads]
+                        shapes = [wires.shape[name] for name in connection.reads]
+                        charges = product_charge(connection.operator, shapes, parts)
+                        acc = [a + b for a, b in zip(acc, charges, strict=True)]
+                        continue
+                    levels = heard[connection.source]
                     for pre, payload in enumerate(levels):
                         if payload != 0:
                             events.append((connection, pre, payload))
             if shuffle is not None:
                 shuffle.shuffle(events)
-            acc = [0] * population.n
             for connection, pre, payload in events:
                 for post, charge in wires.event(connection, pre, payload):
                     acc[post] += charge

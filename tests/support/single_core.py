@@ -180,6 +180,7 @@ def make(
         source=arriving,
         delta=None,
         x=Interval(0, 0),
+        sums=Interval(0, 0),
         layout=arriving,
         serial=False,
         schedule=scheduled(dense, source=arriving, target=axes),
@@ -195,7 +196,8 @@ def make(
         fanout=fanout,
         membranes=store,
     )
-    return CoreConfig(plan=plan, mode=mode, hosts=(host,), ports=(port,))
+    keeps = mode is Mode.STEPWISE
+    return CoreConfig(plan=plan, mode=mode, keeps=keeps, hosts=(host,), ports=(port,))
 
 
 def samples(config, *, seed, count=4, steps=3, keep=True):

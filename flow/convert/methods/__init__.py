@@ -5,12 +5,14 @@ from types import MappingProxyType
 
 from spikewright.flow.convert.method import Method
 from spikewright.flow.convert.methods.bursts import BURSTS
+from spikewright.flow.convert.methods.corrective import CORRECTIVE
 from spikewright.flow.convert.methods.dsr import DSR, DSR_LIF
 from spikewright.flow.convert.methods.fast_snn import FAST_SNN
 from spikewright.flow.convert.methods.hybrid import HYBRID, ST_PRUNING
 from spikewright.flow.convert.methods.mice import MICE
 from spikewright.flow.convert.methods.neuron_norm import DNISNM, NEURON_NORM
 from spikewright.flow.convert.methods.one_hot import ONE_HOT
+from spikewright.flow.convert.methods.pattern import PATTERN
 from spikewright.flow.convert.methods.qcfs import QCFS
 from spikewright.flow.convert.methods.rate import RATE, RATE_MAX
 from spikewright.flow.convert.methods.st_bif import ST_BIF
@@ -37,6 +39,8 @@ _ROWS = (
     STEP_RELU_LEAKY,
     ST_BIF,
     TTFS,
+    PATTERN,
+    CORRECTIVE,
     ONE_HOT,
 )
 

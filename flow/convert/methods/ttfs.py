@@ -7,6 +7,7 @@ no skips, and means in place of maxima.
 """
 
 from spikewright.flow.convert.code import Code
+from spikewright.flow.convert.latency import as_latency
 from spikewright.flow.convert.method import Method
 
 __all__ = ["TTFS"]
@@ -16,4 +17,5 @@ TTFS = Method(
     title="one spike a neuron, the earlier the larger its value",
     source="Stanojevic et al., Nature Communications 2024",
     code=Code.FIRST_SPIKE,
+    rewrite=lambda network, _: as_latency(network),
 )

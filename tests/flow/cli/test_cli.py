@@ -33,6 +33,7 @@ COMMANDS = (
     "break-even",
     "demo",
     "bench",
+    "control",
     "speed",
 )
 
@@ -194,7 +195,7 @@ def test_converting_again_starts_anew_and_says_so(project, source, data, tmp_pat
     made = summary(project)
     assert made["network"]["name"] == "other"
     assert made["network"]["weight_bits"] == [8, 2]
-    assert set(made["seconds"]) == {"train", "convert"}
+    assert set(made["seconds"]) == {"train"}
     assert "hardware" not in made
     assert not (project / "generated").exists()
     assert f"warning: {project}: generated/collapsed of the network before" in result.stderr

@@ -27,10 +27,10 @@ def files(tmp_path):
 def test_every_method_and_again(files):
     options = ("--steps", "1,4", "--epochs", 1, "--tune-epochs", 1, "--batch", 8, "--lanes", 2)
     command = ("compare", "net.py:make", "--data", "x.npz", "--out", "c", *options)
-    said = spikewright(*command, "--methods", "rate,hybrid,ttfs", cwd=files)
-    assert all(name in said.stdout for name in ("rate", "hybrid", "ttfs", "In floating point"))
+    said = spikewright(*command, "--methods", "rate-max,hybrid,ttfs", cwd=files)
+    assert all(name in said.stdout for name in ("rate-max", "hybrid", "ttfs", "In floating point"))
     assert {each.name for each in (files / "c").iterdir()} == {
-        "comparison.json", "comparison.csv", "comparison.png", "rate", "hybrid", "ttfs",
+        "comparison.json", "comparison.csv", "comparison.png", "rate-max", "hybrid", "ttfs",
     }  # fmt: skip
     again = spikewright(*command, "--methods", "hybrid", cwd=files)
     assert "hybrid ..." not in again.stderr and "hybrid" in again.stdout

@@ -46,7 +46,7 @@ def comparison(**changes: object) -> Comparison:
 
 def test_figures_are_those_of_the_networks(tmp_path: Path) -> None:
     made = comparison()
-    found = compare(made, tmp_path / "c", ("rate", "fast-snn", "st-bif", "one-hot"))
+    found = compare(made, tmp_path / "c", ("rate-max", "fast-snn", "st-bif", "one-hot"))
     rate, fast, settled, onehot = found
     assert [run.name for run in rate.runs] == ["T = 1", "T = 4"]
     assert [run.name for run in settled.runs] == ["T = 1", "T = 4", "settle", "collapsed"]
@@ -63,28 +63,28 @@ def test_figures_are_those_of_the_networks(tmp_path: Path) -> None:
     # Settled and collapsed runs are one network.
     assert settled.runs[2].classification_accuracy == settled.runs[3].classification_accuracy
     rows = compare_table(found)
-    assert [row[0] for row in rows] == ["rate", "fast-snn", "st-bif", "one-hot"]
+    assert [row[0] for row in rows] == ["rate-max", "fast-snn", "st-bif", "one-hot"]
 
 
 def test_it_goes_on_where_it_ended(tmp_path: Path) -> None:
     made, out = comparison(), tmp_path / "c"
-    (before,) = compare(made, out, ("rate",))
-    path = out / "rate" / "result.json"
+    (before,) = compare(made, out, ("rate-max",))
+    path = out / "rate-max" / "result.json"
     marked = json.loads(path.read_text()) | {"seconds": -1.0}
     path.write_text(json.dumps(marked))
-    known, other = compare(made, out, ("rate", "rate-max"))
+    known, other = compare(made, out, ("rate-max", "mice"))
     assert known.seconds == -1.0 and known.runs == before.runs  # it was read, not made
-    assert other.method == "rate-max"
+    assert other.method == "mice"
     path.write_text("{}")  # as of a machine that died
-    assert compare(made, out, ("rate",))[0].runs == before.runs
+    assert compare(made, out, ("rate-max",))[0].runs == before.runs
 
 
 def test_another_comparison_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "c"
-    compare(comparison(), out, ("rate",))
+    compare(comparison(), out, ("rate-max",))
     message = "^.*: the folder must be of this comparison: its lanes is another, found 2; take "
     with pytest.raises(ConfigurationError, match=message):
-        compare(comparison(lanes=3), out, ("rate",))
+        compare(comparison(lanes=3), out, ("rate-max",))
     message = "^methods: methods must be among rate-max, .*, found 'best'$"
     with pytest.raises(ConfigurationError, match=message):
         compare(comparison(), out, ("best",))
@@ -115,6 +115,14 @@ def test_a_method_that_cannot_serve_the_network_says_why(tmp_path: Path) -> None
     assert (tmp_path / "c" / "comparison.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_calibration_that_is_too_small_is_told_of_the_method_that_needs_more(
+    tmp_path: Path,
+) -> None:
+    found = compare(comparison(effort=Effort()), tmp_path / "c", ("rate", "rate-max"))
+    assert found[0].refused is not None and "at least 1,000 activations" in found[0].refused
+    assert found[1].runs
+
+
 def test_the_cheapest_of_the_good_runs_is_chosen() -> None:
     def run(accuracy: float, acs: float) -> Run:
         zeros = dict.fromkeys(
@@ -137,5 +145,5 @@ def test_the_cheapest_of_the_good_runs_is_chosen() -> None:
 
 
 def test_results_are_plain_data(tmp_path: Path) -> None:
-    (found,) = compare(comparison(effort=Effort()), tmp_path / "c", ("rate",))
+    (found,) = compare(comparison(effort=Effort()), tmp_path / "c", ("rate-max",))
     assert Compared.from_dict(json.loads(json.dumps(found.as_dict()))) == found

@@ -49,6 +49,14 @@ def maps() -> nn.Module:
     ).eval()  # fmt: skip
 
 
+def pools() -> nn.Module:
+    torch.manual_seed(5)
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(4, 3, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(12, 3),
+    ).eval()  # fmt: skip
+
+
 class Skip(nn.Module):
     """A sum of levels as they are, and of weighted ones."""
 
@@ -74,6 +82,7 @@ CASES: dict[str, tuple[nn.Module, torch.Tensor]] = {
     "signed": (mlp(), samples(20, signed=True)),
     "maps": (maps(), samples(1, 4, 4)),
     "skip": (Skip().eval(), samples(12)),
+    "pools": (pools(), samples(1, 4, 4)),
 }
 
 
@@ -109,7 +118,7 @@ def test_the_gradient_is_that_of_the_clip() -> None:
     assert x.grad is not None and x.grad.tolist() == [0, 1, 1, 0]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [name for name in CASES if name != "pools"])
 @pytest.mark.parametrize("levels", [1, 3, 7])
 def test_onehot_steps_equal_the_closed_form(name: str, levels: int) -> None:
     conversion, x = onehot(name, levels)
@@ -184,6 +193,32 @@ def test_first_spikes_equal_the_collapsed_network(name: str) -> None:
         assert int(found.events[population.name].max()) <= population.n
 
 
+@pytest.mark.parametrize("name", ["mlp", "norm_after", "maps", "skip", "pools"])
+def test_patterns_equal_the_collapsed_network(name: str) -> None:
+    """Skips and maxima, too: what comes when does not matter to a sum of bits."""
+    module, x = CASES[name]
+    config = ConvertConfig(levels=7, input_levels=5)
+    rate = convert(copy.deepcopy(module), x, config)
+    found = convert(copy.deepcopy(module), x, replace(config, method="pattern"))
+    network, reference = found.network, found.reference
+    assert network.modes == (Mode.STEPWISE,) and code_of(network) is Code.PATTERN
+    layers = {"mlp": 2, "norm_after": 2, "maps": 2, "skip": 2, "pools": 3}[name]
+    assert reference.steps == network.max_steps == 3 + 3 * layers
+    values = reference.encode(x)
+    wanted = Model(rate.network).run(values, mode=Mode.COLLAPSED)
+    result = Model(network).run(values, mode=Mode.STEPWISE, steps=network.max_steps, trace=True)
+    assert result.values.tolist() == wanted.values.tolist()
+    assert result.trace is not None
+    levels = reference.levels(values)
+    pairs = zip(network.populations[:-1], levels, rate.reference.levels(values), strict=False)
+    for population, one, other in pairs:
+        assert one.tolist() == other.tolist()
+        assert result.trace.spikes[population.name].sum(0).tolist() == one.tolist()
+        spikes = sum((one >> bit & 1).sum(1) for bit in range(3))
+        assert result.events[population.name].tolist() == spikes.tolist()
+        assert {0, 1} < set(one.unique().tolist())
+
+
 def changed(network: Network, **changes: Any) -> Network:
     first = network.populations[0]
     soma = replace(first.soma, **changes)
@@ -213,13 +248,24 @@ def test_what_is_nearly_a_code_has_no_closed_form() -> None:
         with pytest.raises(UnsupportedError, match=r"a closed form needs one input"):
             Reference(broken)
     assert code_of(replace(first, max_steps=first.max_steps + 1)) is None
+    pattern = convert(copy.deepcopy(module), x, ConvertConfig(levels=3, method="pattern")).network
+    phases = pattern.populations[1].soma.phases
+    assert phases is not None
+    assert code_of(changed(pattern, phases=replace(phases, receive=3))) is None
+    assert code_of(changed(pattern, v_max=3)) is None
+    assert code_of(changed(pattern, bias=int_vector(1), bias_when="every")) is None
+    assert code_of(replace(pattern, max_steps=pattern.max_steps - 1)) is None
+    assert code_of(replace(pattern, max_steps=pattern.max_steps + 1)) is Code.PATTERN
 
 
-@pytest.mark.parametrize("method", ["one-hot", "ttfs"])
+@pytest.mark.parametrize("method", ["one-hot", "ttfs", "pattern", "corrective"])
 @pytest.mark.parametrize(
     ("name", "value"), [("max_steps", 8), ("encoding", Encoding.SPREAD), ("max_pool", "or")]
 )
 def test_what_a_code_decides_is_left_out(method: str, name: str, value: Any) -> None:
+    if method == "corrective" and name == "max_steps":
+        assert ConvertConfig(method=method, max_steps=8).most_steps == 8
+        return
     message = f"^{name}: must be left out with method {method}, found {value}$"
     with pytest.raises(ConfigurationError, match=message):
         ConvertConfig(method=method, **{name: value})

@@ -106,7 +106,7 @@ def test_neuron_norm():
 def test_dnisnm():
     # Of (3, 1) h = (0, 9), g = 12 * 0 - 3 * 9 + 24 < 0; of (2, 2) h = (2, 10), g = 24 - 30 + 24;
     # of (3, 2) h = (3, 12), g = 24. With T = 2 the activations, in spikes: h0 0, 4/3, 2, in all
-    # 10/3; h1 3/2, 5/3, 2, in all 31/6; g 0, 3/2, 2, in all 7/2. What floors of them and v0 make:
+    # 10/3; h1 3/2, 5/3, 2, in all 31/6; g 0, 3/2, 2, in all 7/2. What floors of them and v0 give is
     # h0 3 up to v0 = 10/16, and one more from 11/16 on; h1 4 up to 5/16, 5 from 6/16 on, 6 from 1/2
     # on; g 3 below 1/2 and 4 from there on. Nearest: h0 3, by 1/2; h1 5, by 6/16 and 7/16, of which
     # the latter is nearer to a half; g both are as near, by 1/2.

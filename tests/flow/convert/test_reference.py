@@ -83,8 +83,9 @@ def test_sums_that_float64_does_not_hold_are_refused(monkeypatch: pytest.MonkeyP
 def test_refuses_a_network_that_may_not_collapse() -> None:
     message = (
         "^network: a closed form needs one input and a network that may run collapsed, or one "
-        "of one-hot levels or of first spikes, found 1 "
-        'inputs, modes stepwise; OR pooling has none: convert with max_pool "exact"$'
+        "of one-hot levels, of first spikes or of patterns, found 1 "
+        'inputs, modes stepwise; OR pooling has none: convert with max_pool "exact"; '
+        "nor have corrective spikes$"
     )
     with pytest.raises(UnsupportedError, match=message):
         Reference(replace(network(), modes=(Mode.STEPWISE,)))

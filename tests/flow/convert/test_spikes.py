@@ -43,8 +43,9 @@ def test_trains_equal_an_integer_neuron(name):
     unit = 1 << (neuron.leak or 0) * STEPS
     threshold = 20 * unit
     rng = np.random.default_rng(len(name))
-    least = -25 if neuron.negative is Negative.NEVER else -40
-    drive = rng.integers(least, 60, (STEPS, 40, NEURONS))
+    drive = rng.integers(
+        -25 if neuron.negative is Negative.NEVER else -40, 60, (STEPS, 40, NEURONS)
+    )
     share = 0.5 if neuron.initial is not Initial.ZERO else 0.0
     found = spike_trains(
         torch.tensor(drive * unit, dtype=torch.float64)[..., None, None],

@@ -17,15 +17,25 @@ FRAMES = 4
 KEEP = [k % FRAMES > 0 for k in range(1, 3 * FRAMES + 1)]
 
 
-def recurrent():
+def recurrent(**options):
     torch.manual_seed(0)
-    return RecurrentNetwork(RecurrentConfig(inputs=12, hidden=20, classes=4)).network()
+    return RecurrentNetwork(RecurrentConfig(inputs=12, hidden=20, classes=4, **options)).network()
 
 
-@pytest.mark.parametrize("mode", [Mode.SETTLE, Mode.COLLAPSED])
-def test_frames_of_sequences(tmp_path, mode):
-    network = recurrent()
-    plan = default_plan(network, mode, lanes=4)
+@pytest.mark.parametrize(
+    ("mode", "form", "lanes", "sweep_lanes"),
+    [
+        (Mode.SETTLE, "fresh", 4, None),
+        (Mode.COLLAPSED, "fresh", 4, None),
+        (Mode.COLLAPSED, "delta", 4, None),
+        (Mode.SETTLE, "delta", 20, 4),
+        pytest.param(Mode.SETTLE, "delta", 4, None, marks=pytest.mark.rest),
+        pytest.param(Mode.COLLAPSED, "delta", 20, 4, marks=pytest.mark.rest),
+    ],
+)
+def test_frames_of_sequences(tmp_path, mode, form, lanes, sweep_lanes):
+    network = recurrent(form=form)
+    plan = default_plan(network, mode, lanes=lanes, sweep_lanes=sweep_lanes)
     x = {"input": np.random.default_rng(0).integers(0, 2, (len(KEEP), 12))}
     found = measured(network, plan, x, None, tmp_path, KEEP)
     assert estimated(network, plan, x, None, KEEP).cycles == pytest.approx(found, rel=0.001)

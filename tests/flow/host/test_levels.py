@@ -41,7 +41,9 @@ def values_of(each, seed, samples=6):
 @pytest.mark.parametrize("encoding", Encoding)
 @pytest.mark.parametrize("low", [0, -4])
 def test_payloads(encoding, low):
-    signed = encoding in (Encoding.EVENTS, Encoding.ONCE, Encoding.SPREAD, Encoding.CONSTANT)
+    signed = encoding not in (
+        *(Encoding.THRESHOLD, Encoding.RATE, Encoding.PHASE, Encoding.LATENCY),
+    )
     each = source(encoding, low=low if signed else 0)
     values = values_of(each, 1)
     for steps in (1, 3, STEPS):

@@ -10,9 +10,12 @@ from spikewright.flow.generate import generate
 from spikewright.flow.plan import default_plan
 from spikewright.flow.project import Project
 from spikewright.flow.recurrent import (
+    Form,
+    Layer,
     RecurrentConfig,
     RecurrentNetwork,
     RecurrentReference,
+    Rotations,
 )
 from spikewright.flow.samples import Samples
 from spikewright.flow.sequences import encode_samples, run_samples
@@ -58,14 +61,31 @@ def test_every_hidden_state_is_the_module_s(options, mode):
     assert states.abs().sum() > 0
     alone = Model(network).run(x.reshape(-1, 7), mode=mode, trace=True)
     assert not torch.equal(alone.values, found.values)  # it does hear the sample before
+    told = module(form=Form.DELTA, **options).network()
+    changes = Model(told).run(x.reshape(-1, 7), mode=mode, keep=keep(40), trace=True)
+    sums = changes.trace.spikes["hidden"].sum(0).reshape(40, STEPS, 12).cumsum(1)
+    assert torch.equal(sums.reshape(-1, 12).double(), states)
+    assert torch.equal(changes.values, found.values)
+    assert changes.events["hidden"].sum() < found.events["hidden"].sum()
 
 
-@pytest.mark.parametrize("mode", [Mode.SETTLE, Mode.COLLAPSED])
-def test_hardware_has_the_same_states(mode, tmp_path):
-    made = module(seed=2)
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [
+        (Mode.SETTLE, {}),
+        (Mode.COLLAPSED, {}),
+        (Mode.SETTLE, {"form": "delta"}),
+        (Mode.COLLAPSED, {"form": "delta"}),
+    ],
+)
+def test_hardware_has_the_same_states(mode, options, tmp_path):
+    made = module(seed=2, **options)
     network = made.network()
     x = sequences(made, 4).reshape(-1, 7)
-    generate(network, default_plan(network, mode, lanes=4), tmp_path / "g")
+    # Changes in hardware whose rows do not wait for its neurons, too.
+    sweep_lanes = 2 if options else None
+    plan = default_plan(network, mode, lanes=12 if options else 4, sweep_lanes=sweep_lanes)
+    generate(network, plan, tmp_path / "g")
     report = cosimulate(
         network,
         tmp_path / "g",
@@ -105,6 +125,20 @@ def test_it_learns_what_came_first():
         ({"hidden": 2.5}, "hidden: must be an integer from 1 to 65536, found 2.5"),
         ({"threshold": "a"}, "threshold: must be an integer from 1 to 65536, found 'a'"),
         ({"threshold": 7}, "threshold: must be even, so that half of it is an integer, found 7"),
+        ({"form": "old"}, "form: must be one of fresh, delta, found 'old'"),
+        ({"dropout": 1.0}, "dropout: must be from 0 to below 1, found 1.0"),
+        (
+            {"rotations": Rotations(turns=(1, 2), frames=9)},
+            "hidden: must be 4 with a memory of 2 rotations, found 12",
+        ),
+        (
+            {"rotations": Rotations(turns=range(6), frames=12)},
+            "inputs: must be 1 with a memory of 6 rotations, found 7",
+        ),
+        (
+            {"rotations": Rotations(turns=range(6), frames=12), "inputs": 1, "signed": False},
+            "signed: must be True with a memory of 6 rotations, found False",
+        ),
     ],
 )
 def test_wrong_configurations(options, message):
@@ -196,3 +230,85 @@ def test_a_sequence_of_one_frame(tmp_path):
         ConfigurationError, match=r"^input 'input': a sample must have 7 values, found"
     ):
         encode_samples(network, torch.zeros(4, 3, 8))
+
+
+@pytest.mark.parametrize("form", Form)
+def test_layers_behind_settle_in_the_same_frame(form):
+    """Two layers, against a loop over frames that knows neither network nor module."""
+    layers = (Layer(neurons=5, levels=3, threshold=16), Layer(neurons=6, levels=7, threshold=8))
+    made = module(seed=8, layers=layers, form=form)
+    with torch.no_grad():
+        for bias in made.b_layers:
+            bias.uniform_(0, 2)
+    whole = {name: each.detach().long().numpy() for name, each in made.integers().items()}
+    x = sequences(made, 20)
+    wanted = []
+    for sample in x:
+        h = np.zeros(12, dtype=np.int64)
+        for frame in sample:
+            total = 8 * (frame @ whole["w_x"]) + h @ whole["w_h"] + whole["b_h"]
+            h = ((total + 8) // 16).clip(-5, 5)
+            one = ((h @ whole["w_1"] + whole["b_1"] + 8) // 16).clip(0, 3)
+            two = ((one @ whole["w_2"] + whole["b_2"] + 4) // 8).clip(0, 7)
+        wanted.append(two @ whole["w_out"] + whole["b_out"])
+    values = torch.from_numpy(x)
+    assert RecurrentReference(made)(values).tolist() == np.array(wanted).tolist()
+    golden = Model(made.network())
+    for mode in (Mode.SETTLE, Mode.COLLAPSED):
+        assert run_samples(golden, values, mode=mode).values.tolist() == np.array(wanted).tolist()
+
+
+def memory(**options):
+    rotations = Rotations(turns=(0, 1, 3, 5), frames=12, threshold=64, unit=8)
+    config = {"inputs": 1, "hidden": 8, "levels": 63, "rotations": rotations, "input_levels": 3}
+    return module(seed=9, layers=(Layer(neurons=6),), **config | options)
+
+
+@pytest.mark.parametrize("form", Form)
+def test_a_memory_in_integers_is_the_module_s(form, tmp_path):
+    made = memory(form=form)
+    made.tune(torch.from_numpy(sequences(made, 40)))
+    x = torch.from_numpy(sequences(made, 30, seed=2))
+    reference = RecurrentReference(made)
+    golden = Model(made.network())
+    assert golden.network.modes == (Mode.COLLAPSED,)
+    found = run_samples(golden, x, mode=Mode.COLLAPSED)
+    assert torch.equal(found.values, reference(x))
+    assert reference.equal_states(golden, x, Mode.COLLAPSED) == reference.states_of(x)
+    made.save(tmp_path)
+    assert torch.equal(RecurrentReference(RecurrentNetwork.load(tmp_path))(x), reference(x))
+
+
+def test_a_memory_in_hardware(tmp_path):
+    network = memory(form=Form.DELTA).network()
+    x = sequences(memory(), 3).reshape(-1, 1)
+    generate(network, default_plan(network, Mode.COLLAPSED, lanes=4), tmp_path / "g")
+    report = cosimulate(network, tmp_path / "g", x, reset_every=STEPS, simulator="icarus")
+    assert report.mismatches == 0
+    assert report.spikes_compared > 100
+
+
+def test_raw_inputs_are_rounded_as_a_host_does():
+    made = module(seed=3, input_levels=3, input_step=0.5)
+    raw = torch.rand(6, STEPS, 7) * 2 - 0.2
+    network = made.network()
+    values = encode_samples(network, raw)
+    assert torch.equal(made.quantised(raw).long(), values)
+    assert values.min() == 0 and values.max() == 3
+    scores = RecurrentReference(made)(values)
+    with torch.no_grad():
+        assert torch.equal((made(raw) * made.config.threshold).round().long(), scores)
+
+
+def test_training_hears_a_memory_without_its_rounding():
+    """Two orders of the same frames: what the memory holds tells them apart."""
+    y = torch.arange(400) % 2
+    x = torch.zeros(400, STEPS, 1)
+    x[y == 0, 1], x[y == 1, 6] = 3.0, 3.0
+    x += torch.randint(0, 2, x.shape, generator=torch.Generator().manual_seed(0)) * (x == 0)
+    made = memory(classes=2, dropout=0.1)
+    made.tune(x)
+    assert (made.gains > 1).all()
+    train(made, x, y, TrainConfig(epochs=12, batch=40, learning_rate=2e-2, threads=1))
+    reference = RecurrentReference(made)
+    assert (reference.labels(reference(x)) == y).double().mean() > 0.95

@@ -68,6 +68,7 @@ def test_each_encoding_by_hand():
         return encode(source(encoding), values, 3)[:, 0].tolist()
 
     assert steps(Encoding.ONCE) == [[5, -2, 0], [0, 0, 0], [0, 0, 0]]
+    assert steps(Encoding.CHANGE) == [[5, -2, 0], [0, 0, 0], [0, 0, 0]]
     assert steps(Encoding.CONSTANT) == [[5, -2, 0]] * 3
     assert steps(Encoding.SPREAD) == [[1, -1, 0], [2, -1, 0], [2, 0, 0]]
     assert steps(Encoding.THRESHOLD) == [[1, 0, 0], [0, 0, 0], [0, 0, 0]]

@@ -214,9 +214,15 @@ def test_collapse_floors_and_clips():
         bias=1,
         bias_when=BiasWhen.FIRST,
     )
-    state = each.collapse(torch.tensor([[-3.0, 5, 99], [-99, 1, 2]]), 2)
+    state = each.reset(2)
+    each.collapse(state, torch.tensor([[-3.0, 5, 99], [-99, 1, 2]]))
     assert state.level.tolist() == [[-1, 1, 3], [-2, 0, 1]]
     assert state.v.tolist() == [[3, 3, 89], [-89, 3, 0]]
+    # The sums are now 8, 3, 2 and 1, 2, 24, each with v0 + bias = 2: S is what they give alone.
+    each.collapse(state, torch.tensor([[11.0, -2, -97], [100, 1, 22]]))
+    assert state.s.tolist() == [[2, 1, 1], [0, 1, 3]]
+    assert state.level.tolist() == [[3, 0, -2], [2, 1, 2]]
+    assert state.v.tolist() == [[2, 1, 0], [3, 0, 14]]
 
 
 @given(

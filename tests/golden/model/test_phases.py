@@ -1,4 +1,4 @@
-"""Time to the first spike: what a neuron receives in its phase is what it sends in the next."""
+"""Codes of time: what a neuron receives in its phase is what it sends in the next."""
 
 import numpy as np
 import pytest
@@ -117,7 +117,7 @@ def test_registers_are_proven_by_what_each_neuron_can_send_once():
     assert ranges.v.high <= most * network.max_steps + 20
 
 
-def neuron(**options):
+def neuron(fire=Fire.BINARY, payload=Payload.UNIT, threshold=5, **options):
     """One neuron that is given its input step by step, and what it fires is counted."""
     return Network(
         name="one",
@@ -135,8 +135,8 @@ def neuron(**options):
             Population(
                 name="p",
                 shape=(1,),
-                soma=Soma(fire=Fire.BINARY, threshold=5, **options),
-                payload=Payload.UNIT,
+                soma=Soma(fire=fire, threshold=threshold, **options),
+                payload=payload,
             ),
         ),
         connections=(
@@ -171,3 +171,75 @@ def test_phases_by_hand():
     network = neuron(current=True, phases=Phases(receive=2, fire=2, slope=4), reset=Reset.NONE)
     assert trace(network, [1, -4, 0, 0, 0]) == ([0, 0, 0, 1, 0], [1, -2, 2, 6, 10])
     assert trace(network, [9, 0, 0, 0, 0]) == ([0, 0, 1, 1, 0], [9, 18, 22, 26, 30])
+
+
+def test_a_pattern_by_hand():
+    """v of 3 * 6 + 2 is sent as 4 and 2, highest first, and 2 stay; 9 levels are cut to 7."""
+    phases = Phases(receive=1, fire=3)
+    network = neuron(Fire.PATTERN, Payload.SHIFT, threshold=3, max_level=4, phases=phases)
+    assert trace(network, [9, 9, 2, 0, 0]) == ([0, 4, 2, 0, 0], [9, 6, 2, 2, 2])
+    assert trace(network, [9, 0, 0, 0, 0]) == ([0, 0, 2, 1, 0], [9, 9, 3, 0, 0])
+    assert trace(network, [9, 9, 9, 0, 0]) == ([0, 4, 2, 1, 0], [9, 6, 9, 6, 6])
+    assert trace(network, [-9, 0, 0, 0, 9]) == ([0, 0, 0, 0, 0], [-9, -9, -9, -9, 0])
+
+
+@pytest.mark.parametrize(("bits", "extra"), [(1, 0), (2, 2), (3, 0), (4, 1)])
+def test_patterns_are_the_bits_of_the_quantised_level(bits, extra):
+    """Every level, from far below 0 to far above the highest, of thresholds 1 to 5."""
+    highest = (1 << bits) - 1
+    charges = np.arange(-3 * highest, 8 * (highest + 1))
+    n = 5
+    threshold = np.arange(1, n + 1)
+    soma = Soma(
+        fire=Fire.PATTERN,
+        threshold=threshold,
+        max_level=1 << (bits - 1),
+        phases=Phases(receive=1, fire=bits),
+    )
+    network = Network(
+        name="bits",
+        inputs=(
+            Input(
+                name="x",
+                shape=(1,),
+                payload=Payload.GRADED,
+                low=int(charges.min()),
+                high=int(charges.max()),
+                encoding=Encoding.ONCE,
+            ),
+        ),
+        populations=(Population(name="p", shape=(n,), soma=soma, payload=Payload.SHIFT),),
+        connections=(
+            Connection(
+                source="x",
+                target="p",
+                operator=Dense(weights=np.ones((1, n), np.int64), weight_bits=2),
+            ),
+        ),
+        readout=Readout(population="p", kind=ReadoutKind.COUNT, decision=Decision.RAW),
+        modes=(Mode.STEPWISE,),
+        max_steps=1 + bits + extra,
+    )
+    result = Model(network).run(
+        charges.reshape(-1, 1), mode="stepwise", steps=network.max_steps, trace=True
+    )
+    wanted = np.clip(charges.reshape(-1, 1) // threshold, 0, highest)
+    assert result.values.numpy().tolist() == wanted.tolist()
+    spikes = result.trace.spikes["p"].numpy()
+    for step in range(network.max_steps):
+        bit = bits - step  # the phase begins in step 1
+        there = (wanted >> bit & 1) << bit if 0 <= bit < bits else 0 * wanted
+        assert spikes[step].tolist() == there.tolist()
+    ranges = analyse(network, Mode.STEPWISE)["p"]
+    assert (ranges.emitted.high, ranges.total.high) == (1 << (bits - 1), highest)
+
+
+def test_crossings_by_hand():
+    """+1 where v has come up to 5, -1 where it has fallen below; the membrane is never reset."""
+    network = neuron(
+        Fire.TERNARY, Payload.SIGN, threshold_negative=-4, reset=Reset.NONE, s_min=0, s_max=1
+    )
+    crossed = ([0, 1, 0, -1, 0, 0, 1], [4, 5, 8, 4, -5, 4, 5])
+    assert trace(network, [4, 1, 3, -4, -9, 9, 1]) == crossed
+    values = Model(network).run(np.array([[[4], [1]]]), mode="stepwise").values
+    assert values.tolist() == [[1]]

@@ -33,6 +33,7 @@ from spikewright.golden.spec import (
     Network,
     Payload,
     Population,
+    Product,
     Readout,
     ReadoutKind,
     Reset,
@@ -138,16 +139,22 @@ BUILD, RESET, STEP, COLLAPSE = Neurons.__init__, Neurons.reset, Neurons.step, Ne
 LARGEST, CHARGE, DECIDE = readout.first_largest, run.charge_of, readout.decide
 
 
-def greater_than(self, v, s):
-    return FIRE(self, torch.where(v == self.threshold, v - 1, v), s)
+def greater_than(self, v, s, steps):
+    return FIRE(self, torch.where(v == self.threshold, v - 1, v), s, steps)
 
 
-def lesser_than(self, v, s):
-    return FIRE(self, torch.where(v == -self.negative, v + 1, v), s)
+def lesser_than(self, v, s, steps):
+    return FIRE(self, torch.where(v == -self.negative, v + 1, v), s, steps)
 
 
-def signs_swapped(self, v, s):
-    level = -FIRE(self, v, s)[0]
+def a_step_late(self, v, s, steps):
+    """The bits of a pattern come too high."""
+    begun = self.soma.phases is not None and steps > self.soma.phases.receive
+    return FIRE(self, v, s, steps - begun)
+
+
+def signs_swapped(self, v, s, steps):
+    level = -FIRE(self, v, s, steps)[0]
     return level, s + level
 
 
@@ -187,14 +194,14 @@ def current_forgotten(self, state, charge):
     state.i = current
 
 
-def truncating_division(self, charge, batch):
+def truncating_division(self, state, charge):
     if self.soma.fire is Fire.NONE:
-        return COLLAPSE(self, charge, batch)
-    state = RESET(self, batch)
+        COLLAPSE(self, state, charge)
+        return
     self.integrate(state.v, charge, fresh=True)
     level = torch.div(state.v, self.threshold, rounding_mode="trunc")
-    level = level.clamp(self.soma.s_min, self.soma.s_max)
-    return replace(state, v=state.v - level * self.threshold, s=level, level=level)
+    state.s = state.level = level.clamp(self.soma.s_min, self.soma.s_max)
+    state.v -= state.level * self.threshold
 
 
 def highest_index(values):
@@ -315,6 +322,7 @@ STEPWISE_FAULTS = {
     "> for >=": (Neurons, "fire", greater_than),
     "< for <=": (Neurons, "fire", lesser_than),
     "signs swapped": (Neurons, "fire", signs_swapped),
+    "a bit late": (Neurons, "fire", a_step_late),
     "s_min ignored": other_soma(s_min=None),
     "s_max ignored": other_soma(s_max=None),
     "no reset": (Neurons, "after_firing", no_reset),
@@ -576,6 +584,8 @@ def test_the_random_networks_use_every_option():
         for connection in network.connections:
             own = connection.source == connection.target
             seen |= {connection.delay, f"{own} loop", *options_of(connection.operator)}
+            if isinstance(connection.operator, Product):
+                seen |= {f"{len(set(connection.reads))} populations of a product"}
         read = network.population(network.readout.population)
         seen |= {"block"} if network.readout.block is not None else set()
         seen |= {
@@ -585,7 +595,7 @@ def test_the_random_networks_use_every_option():
             f"{len(network.inputs)} inputs",
         }
     assert seen >= {
-        *(set(Encoding) | set(Reset) | set(BiasWhen) | set(LeakOrder)),
+        *(set(Encoding) - {Encoding.CHANGE} | set(Reset) | set(BiasWhen) | set(LeakOrder)),
         *(Fire.NONE, Fire.BINARY, Fire.TERNARY),
         *(Payload.UNIT, Payload.SIGN, Payload.GRADED),
         *("reset_delay", "current", "leak_v", "leak_i", "v_min", "v_max", "s_min", "s_max"),
@@ -595,6 +605,7 @@ def test_the_random_networks_use_every_option():
         *(Dense, Identity, Window, Delta, *WindowKind, *DeltaFunction, "1-D", "2-D"),
         *("stride", "padding", "dilation", "output_padding", "groups", "shift", "pool"),
         *("pool of transposed", "pool overlaps", "delta padding", "delta"),
+        *(Product, "heads", *(f"{n} populations of a product" for n in (1, 2, 3))),
         *(0, 1, *ReadoutKind, Decision.FILTER, "block"),
     }
 
@@ -607,6 +618,8 @@ def options_of(operator):
     if isinstance(operator, Delta):
         padded = operator.window is not None and any(operator.window.padding)
         return seen | {"delta", operator.function} | ({"delta padding"} if padded else set())
+    if isinstance(operator, Product):
+        return seen | ({"heads"} if operator.heads > 1 else set())
     if isinstance(operator, Identity):
         return seen
     seen |= {operator.kind, f"{len(operator.kernel)}-D"}

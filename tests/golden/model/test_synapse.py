@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from spikewright.golden.errors import UnsupportedError
 from spikewright.golden.model import Model, synapse
 from spikewright.golden.model.arithmetic import Arithmetic
 from spikewright.golden.model.synapse import DenseSynapses, IdentitySynapses
@@ -18,7 +17,6 @@ from spikewright.golden.spec import (
     Network,
     Payload,
     Population,
-    Product,
     Readout,
     Soma,
     partial_sum_bound,
@@ -97,27 +95,6 @@ def test_identity():
     moved = IdentitySynapses(operator, 4, dtype=torch.float64)
     assert moved(levels).dtype == torch.float64
     assert moved(levels).tolist() == [[0, -4, 8, 0], [0, 0, -12, 0]]
-
-
-def test_products_are_refused():
-    source = Input(name="x", shape=(1,), payload=Payload.UNIT, low=0, high=1, encoding="once")
-    out = Population(name="h", shape=(1,), soma=Soma(fire=Fire.NONE), payload=Payload.UNIT)
-    operator = Product(keys="x", values="x", heads=1, tokens=1)
-    network = Network(
-        name="attention",
-        inputs=(source,),
-        populations=(out,),
-        connections=(Connection(source="x", target="h", operator=operator),),
-        readout=Readout(population="h", kind="membrane", decision="raw"),
-        modes=(Mode.STEPWISE,),
-        max_steps=1,
-    )
-    with pytest.raises(UnsupportedError) as caught:
-        Model(network)
-    assert str(caught.value) == (
-        "connection 'x' -> 'h': the golden model runs connections of the kinds dense, window, "
-        "identity and delta, found product"
-    )
 
 
 def test_large_weights_leave_float32_and_stay_exact():

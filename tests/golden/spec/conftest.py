@@ -105,6 +105,8 @@ def random_soma(rng: np.random.Generator, n: int, fire: Fire) -> Soma:
     signed = fire is Fire.TERNARY or (fire is Fire.BURST and rng.random() < 0.5)
     if signed:
         options["threshold_negative"] = _vector(rng, n, 1, 5)
+    if fire is Fire.PATTERN:
+        return _pattern_soma(rng, n, options)
     if fire in (Fire.BINARY, Fire.TERNARY, Fire.BURST):
         if rng.random() < 0.5:
             options["s_max"] = int(rng.integers(1, 5))
@@ -136,6 +138,11 @@ def random_soma(rng: np.random.Generator, n: int, fire: Fire) -> Soma:
             longest = None if fire is Fire.NONE or rng.random() < 0.5 else int(rng.integers(1, 5))
             slope = _vector(rng, n, -2, 6)
             options["phases"] = Phases(receive=int(rng.integers(0, 5)), fire=longest, slope=slope)
+    elif fire is not Fire.NONE and rng.random() < 0.2:
+        options["phases"] = Phases(receive=int(rng.integers(0, 5)), fire=int(rng.integers(1, 5)))
+    if fire is Fire.TERNARY and options["reset"] is Reset.NONE and rng.random() < 0.5:
+        options["threshold_negative"] = int_vector(rng.integers(0, 3) + 1 - options["threshold"])
+        options |= {"s_min": 0, "s_max": 1}
     if fire is not Fire.NONE and not options.get("reset_delay") and rng.random() < 0.3:
         options["refractory"] = int(rng.integers(1, 4))
     if rng.random() < 0.2:
@@ -143,6 +150,21 @@ def random_soma(rng: np.random.Generator, n: int, fire: Fire) -> Soma:
     if rng.random() < 0.2:
         options["v_max"] = int(rng.integers(0, 20))
     return Soma(**options)
+
+
+def _pattern_soma(rng: np.random.Generator, n: int, options: dict[str, Any]) -> Soma:
+    """One that sends the bits of its level."""
+    bits = int(rng.integers(1, 5))
+    slope = None
+    if rng.random() < 0.3:
+        options["current"] = True
+        slope = _vector(rng, n, -2, 6)
+    if rng.random() < 0.2:
+        options |= {"leak_v": _leak(rng), "leak_order": rng.choice(list(LeakOrder))}
+    if rng.random() < 0.2:
+        options |= {"v_min": -int(rng.integers(0, 20)), "v_max": int(rng.integers(0, 40))}
+    phases = Phases(receive=int(rng.integers(0, 4)), fire=bits, slope=slope)
+    return Soma(max_level=1 << (bits - 1), phases=phases, **options)
 
 
 def _settling_soma(rng: np.random.Generator, n: int) -> Soma:
@@ -161,7 +183,7 @@ def _settling_soma(rng: np.random.Generator, n: int) -> Soma:
 def _payload(rng: np.random.Generator, soma: Soma) -> Payload:
     low, high = soma.levels
     options = [Payload.GRADED]
-    if soma.fire is Fire.ONEHOT or high <= 2:
+    if soma.fires_powers:
         options.append(Payload.SHIFT)
     if high <= 1:
         options.append(Payload.SIGN)
@@ -228,8 +250,8 @@ def random_pool(rng: np.random.Generator, source: tuple[int, ...]) -> Window:
 
 
 def _input(rng: np.random.Generator, settling: bool) -> Input:
-    repeating = (Encoding.CONSTANT, Encoding.RATE)
-    encodings = [each for each in Encoding if not (settling and each in repeating)]
+    others = [Encoding.CHANGE, *[Encoding.CONSTANT, Encoding.RATE] * settling]
+    encodings = [each for each in Encoding if each not in others]
     encoding = encodings[rng.integers(len(encodings))]
     coded = encoding in (Encoding.RATE, Encoding.PHASE, Encoding.LATENCY)
     low = 0 if coded else int(rng.integers(-2, 2))
@@ -283,9 +305,8 @@ def _into(
         shape = window.output_shape(source.shape)
     elif pick < 0.55 and not settling:
         shape = source.shape
-        operator = Product(keys=source.name, values=source.name, heads=1, tokens=2)
-        if source.n % 2:
-            operator = Identity()
+        heads = 2 if shape[0] % 2 == 0 else 1
+        operator = Product(keys=source.name, values=source.name, heads=heads)
     else:
         shape = (int(rng.integers(1, 5)),)
         operator = _dense(rng, source.n, shape[0])

@@ -69,7 +69,8 @@ class Neuron:
         amount = soma.reset_amount
         self.amount = self.th if amount is None else at(amount, population, n)
         self.bias = at(soma.bias, population, n)
-        self.slope = 0 if soma.phases is None else at(soma.phases.slope, population, n)
+        slope = None if soma.phases is None else soma.phases.slope
+        self.slope = 0 if slope is None else at(slope, population, n)
         self.v = at(soma.initial_v, population, n)
         self.i = self.s = self.pending = 0
         self.first = True
@@ -130,6 +131,9 @@ class Neuron:
             level = 1
             while 2 * level * self.th <= v and level < soma.max_level:
                 level *= 2
+        elif soma.fire is Fire.PATTERN:
+            level = soma.max_level >> (count - phases.receive)
+            level *= v >= self.th * level
         elif soma.fire is Fire.BURST:
             for _ in range(soma.max_level):
                 one = self.fires(v, self.s + level)
@@ -244,19 +248,16 @@ class Synapses:
                 result[post].append(y - old)
             self.y = new
         elif isinstance(self.operator, Product):
-            op = self.operator
-            key, value = spikes[op.keys], spikes[op.values]
-            n_e = self.source.n // (op.tokens * op.heads)
-            n_d = self.target.n // (op.tokens * op.heads)
-            for t, h, d, e in itertools.product(
-                range(op.tokens), range(op.heads), range(n_d), range(n_e)
-            ):
-                stored = sum(
-                    key[(s * op.heads + h) * n_e + e] * value[(s * op.heads + h) * n_d + d]
-                    for s in range(op.tokens)
-                )
-                query = payload[(t * op.heads + h) * n_e + e]
-                result[(t * op.heads + h) * n_d + d].append((query * stored) << op.shift)
+            heads = self.operator.heads
+            key, value = spikes[self.operator.keys], spikes[self.operator.values]
+            n_e, n_d = self.source.shape[0] // heads, self.target.shape[0] // heads
+            n_t = self.target.n // self.target.shape[0]
+            n_s = len(value) // self.target.shape[0]
+            for h, d, t, e in itertools.product(range(heads), range(n_d), range(n_t), range(n_e)):
+                row, column = h * n_e + e, h * n_d + d
+                stored = sum(key[row * n_s + s] * value[column * n_s + s] for s in range(n_s))
+                term = payload[row * n_t + t] * stored
+                result[column * n_t + t].append(term << self.operator.shift)
         else:
             for pre, post, weight in self.pairs:
                 if payload[pre]:

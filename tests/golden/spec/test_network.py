@@ -275,30 +275,34 @@ WINDOW = Window(
             "source the shape (channels, *space)",
         ),
         (
-            Product(keys="x", values="y", heads=1, tokens=1),
+            Product(keys="x", values="y", heads=1),
             {},
             ConfigurationError,
             "connection 'x' -> 'hidden': what a connection reads must be an input or a population, "
             "found 'y'",
         ),
         (
-            Product(keys="hidden", values="x", heads=1, tokens=1),
+            Product(keys="hidden", values="x", heads=1),
             {},
             ConfigurationError,
-            "connection 'x' -> 'hidden': neurons of keys 'hidden' must be 3, found 2",
+            "connection 'x' -> 'hidden': the shape of keys 'hidden' must be (3,), found (2,); "
+            "give q and k the same channels, v and the target; q and the target the same tokens, "
+            "k and v",
         ),
         (
-            Product(keys="x", values="x", heads=1, tokens=1),
+            Product(keys="x", values="x", heads=1),
             {},
             ConfigurationError,
-            "connection 'x' -> 'hidden': neurons of values 'x' must be 2, found 3",
+            "connection 'x' -> 'hidden': the shape of values 'x' must be (2,), found (3,); "
+            "give q and k the same channels, v and the target; q and the target the same tokens, "
+            "k and v",
         ),
         (
-            Product(keys="x", values="hidden", heads=2, tokens=1),
+            Product(keys="x", values="hidden", heads=2),
             {},
             ConfigurationError,
-            "connection 'x' -> 'hidden': neurons of the source must be a multiple of 1 tokens * "
-            "2 heads, found 3",
+            "connection 'x' -> 'hidden': channels of the source must be a multiple of 2 heads, "
+            "found 3",
         ),
         (
             SMALL,
@@ -458,7 +462,7 @@ def test_what_else_keeps_a_network_from_settling(make_plain: Make) -> None:
     plain = make_plain()
     stepwise = (Mode.STEPWISE,)
     constant = dataclasses.replace(plain.inputs[0], encoding="constant")
-    product = Product(keys="x", values="x", heads=1, tokens=1)
+    product = Product(keys="x", values="x", heads=1)
     three = dataclasses.replace(plain.populations[0], shape=(3,))
     three = dataclasses.replace(three, soma=dataclasses.replace(three.soma, threshold=4, bias=0))
     out = Connection(

@@ -215,7 +215,7 @@ def test_sources_that_do_not_fit(source: tuple[int, ...], text: str) -> None:
         ),
         (lambda: Identity(negative=1), "identity: negative must be True or False, found 1"),
         (
-            lambda: Product(keys="k", values="v", heads=0, tokens=1),
+            lambda: Product(keys="k", values="v", heads=0),
             "product: heads must be an integer of at least 1, found 0",
         ),
         (lambda: Delta(function="max"), "delta: max must have a window, found none"),

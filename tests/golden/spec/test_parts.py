@@ -59,7 +59,7 @@ def test_parameters_spread_over_neurons(values: list[int], expected: list[int]) 
 
 def test_connection_reads() -> None:
     assert Connection(source="a", target="b", operator=Identity()).reads == ("a",)
-    product = Product(keys="k", values="v", heads=1, tokens=2)
+    product = Product(keys="k", values="v", heads=1)
     assert Connection(source="a", target="b", operator=product).reads == ("a", "k", "v")
 
 

@@ -48,6 +48,7 @@ def test_amount_defaults_to_the_threshold() -> None:
         ({"fire": Fire.BINARY}, (0, 1)),
         ({"fire": Fire.TERNARY, "threshold_negative": 1}, (-1, 1)),
         ({"fire": Fire.ONEHOT, "max_level": 8}, (0, 8)),
+        ({"fire": Fire.PATTERN, "max_level": 4}, (0, 4)),
         ({"fire": Fire.BURST, "max_level": 3}, (0, 3)),
         ({"fire": Fire.BURST, "max_level": 3, "threshold_negative": 1}, (-3, 3)),
     ],
@@ -61,9 +62,13 @@ def test_levels(options: dict[str, Any], levels: tuple[int, int]) -> None:
     [
         (
             {"fire": "sometimes"},
-            "soma: fire must be one of none, binary, ternary, onehot, burst, found 'sometimes'",
+            "soma: fire must be one of none, binary, ternary, onehot, burst, pattern, found "
+            "'sometimes'",
         ),
-        ({"fire": 3}, "soma: fire must be one of none, binary, ternary, onehot, burst, found 3"),
+        (
+            {"fire": 3},
+            "soma: fire must be one of none, binary, ternary, onehot, burst, pattern, found 3",
+        ),
         (
             {"threshold": 1.5},
             "soma: threshold must hold integers of at most 64 bits, found dtype float64",

@@ -10,6 +10,7 @@ from spikewright.golden.spec import Input, Leak, Phases, Population, Soma
 from spikewright.golden.spec.soma_rules import check_input, check_population
 
 TERNARY = {"fire": "ternary", "threshold_negative": 1}
+PATTERN = {"fire": "pattern", "max_level": 2, "phases": Phases(receive=1, fire=2)}
 
 
 def exact(text: str) -> str:
@@ -34,6 +35,36 @@ def population(payload: str = "graded", shape: tuple[int, ...] = (2, 3), **soma:
         (
             {"fire": "ternary", "threshold_negative": -2},
             "threshold_negative must be at least 1, found -2 at index 0",
+        ),
+        (
+            {"fire": "ternary", "reset": "none", "threshold": 2, "threshold_negative": [-1, -2]},
+            "threshold_negative must be above -threshold, found a sum of 0 at neuron 3; 1 - "
+            "threshold fires where v falls below the threshold",
+        ),
+        (
+            {"fire": "pattern", "max_level": 6},
+            "max_level of fire pattern must be a power of two, found 6",
+        ),
+        (
+            {"fire": "pattern", "max_level": 4, "s_max": 3},
+            "fire pattern must have neither s_min nor s_max, found s_min None, s_max 3",
+        ),
+        (
+            {"fire": "pattern", "max_level": 4},
+            "fire pattern of max_level 4 must have phases with 3 steps to fire, found no phases",
+        ),
+        (
+            {"fire": "pattern", "max_level": 4, "phases": Phases(receive=1, fire=2)},
+            "fire pattern of max_level 4 must have phases with 3 steps to fire, found fire 2",
+        ),
+        (
+            {**PATTERN, "reset": "none"},
+            "fire pattern must have reset subtract, without reset_delay and refractory, found "
+            "reset none, reset_delay False, refractory 0",
+        ),
+        (
+            {**PATTERN, "reset_amount": 2},
+            "fire pattern must take the threshold off, without reset_amount, found one",
         ),
         (
             {"fire": "binary", "reset_amount": 0},
@@ -108,11 +139,19 @@ def population(payload: str = "graded", shape: tuple[int, ...] = (2, 3), **soma:
             "none, reset_delay False",
         ),
         (
-            {"fire": "binary", "phases": Phases(receive=2)},
-            "phases must come with current, found current False",
+            {"fire": "binary", "phases": Phases(receive=2, slope=1)},
+            "phases without current must have no slope, found one",
         ),
         (
-            {"fire": "none", "current": True, "phases": Phases(receive=2, fire=1)},
+            {"fire": "binary", "current": True, "phases": Phases(receive=2)},
+            "phases with current must have a slope, found none",
+        ),
+        (
+            {"fire": "none", "phases": Phases(receive=2)},
+            "phases of fire none must come with current, found current False",
+        ),
+        (
+            {"fire": "none", "current": True, "phases": Phases(receive=2, fire=1, slope=1)},
             "phases of fire none must not say how long it fires, found fire 1",
         ),
         (
@@ -147,6 +186,7 @@ def test_parameters_beyond_the_registers(name: str) -> None:
         ({"fire": "binary"}, "unit, sign, shift, graded"),
         (TERNARY, "sign, shift, graded"),
         ({"fire": "onehot", "max_level": 8}, "shift, graded"),
+        ({**PATTERN, "max_level": 4, "phases": Phases(receive=1, fire=3)}, "shift, graded"),
         ({"fire": "burst", "max_level": 2}, "shift, graded"),
         ({"fire": "burst", "max_level": 3}, "graded"),
         ({"fire": "burst", "max_level": 1, "threshold_negative": 1}, "sign, shift, graded"),
