@@ -17,6 +17,7 @@ from spikewright.flow.convert import (
     train,
     tune_layers,
     tune_rates,
+    warn_of_divergence,
 )
 from spikewright.flow.importers import Graph
 from spikewright.flow.tuning import Trainable, tune
@@ -39,6 +40,9 @@ def apply_method(
 ) -> Conversion:
     """Convert ``module``, a trained float one, by ``config.method``.
 
+    Whatever trains is left in the best state that it had; a run that diverges is stopped, and a
+    warning says so.
+
     Parameters
     ----------
     x, y : samples [N, ...], which calibrate, and their labels, which training needs.
@@ -60,7 +64,17 @@ def apply_method(
         raise ConfigurationError("training must have labels", found="none", where="y")
     samples = x.to(torch.float32)
     if training is not None:
-        train(prepared, samples, y, training, progress, seed=seed, phase="quantised")
+        history = train(
+            prepared,
+            samples,
+            y,
+            training,
+            progress,
+            seed=seed,
+            phase="quantised",
+            keep_best=True,
+        )
+        warn_of_divergence(history)
     if tuning is not None and method.tuning is Tuning.RATE:
         tune_rates(prepared, samples, y, tuning, progress, seed=seed + 1)
     if tuning is not None and method.tuning is Tuning.LAYERS:

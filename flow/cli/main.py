@@ -18,6 +18,7 @@ from spikewright.flow.cli.events import events
 from spikewright.flow.cli.explore import explore
 from spikewright.flow.cli.generate import generate
 from spikewright.flow.cli.host import load, ports, run, watch
+from spikewright.flow.cli.methods import methods
 from spikewright.flow.cli.plan import plan
 from spikewright.flow.cli.program import program
 from spikewright.flow.cli.readout import readout
@@ -59,7 +60,8 @@ app = typer.Typer(
     [bold]spikewright explore[/] p --out e
 
     Which conversion method gets a network onto the chip with the least loss:
-    [bold]spikewright compare[/] network.py:make --weights w.pt --data x.npz --out c
+    [bold]spikewright compare[/] network.py:make --weights w.pt --data x.npz --out c\n
+    [bold]spikewright methods[/]                       lists them, with their equations
 
     Recordings of events become samples:
     [bold]spikewright events[/] a.npy --width 34 --steps 20 --out x.npz
@@ -77,6 +79,7 @@ for command in (
     build,
     program,
     boards,
+    methods,
     export,
     events,
     break_even,

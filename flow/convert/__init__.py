@@ -11,7 +11,7 @@ from spikewright.flow.convert.pipeline import Conversion, convert
 from spikewright.flow.convert.prune import pruned_figures
 from spikewright.flow.convert.qat import QatNetwork, prepare
 from spikewright.flow.convert.reference import Reference, code_of, encode_input
-from spikewright.flow.convert.train import Epoch, Progress, train
+from spikewright.flow.convert.train import Epoch, Progress, train, warn_of_divergence
 from spikewright.flow.convert.tune import tune_layers, tune_rates
 from spikewright.flow.importers import QuantisedReLU
 
@@ -44,4 +44,5 @@ __all__ = [
     "train",
     "tune_layers",
     "tune_rates",
+    "warn_of_divergence",
 ]

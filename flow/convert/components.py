@@ -1,10 +1,11 @@
 """Take out the channels that carry no variance of their own (Chowdhury, Garg and Roy, IJCNN 2021).
 
-The paper takes as many channels as principal components of a layer's activations hold 99.9 % of
-the variance, and trains a network of that width; the share is recalled from it, not confirmed.
-Here the width is found in the same way from calibration data, the channels that stay are those
-that a pivoted QR of the activations finds least alike, and what the others brought is replaced by
-the combination of those with the least square error, so that training goes on from there.
+The paper finds the significant dimensions of a layer by principal component analysis of the average
+accumulated membrane potential (abstract); its share of the variance could not be confirmed. Here
+there are as many channels as components of the activations hold 99.9 % of it on calibration data,
+those that stay are the ones that a pivoted QR of the activations finds least alike, and what the
+others brought is replaced by the combination of those with the least square error, so that training
+goes on from there.
 """
 
 from dataclasses import dataclass, replace

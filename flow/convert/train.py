@@ -1,7 +1,8 @@
 """Train a module, float or quantised, on whole tensors in memory."""
 
 import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import cos, isfinite, pi, prod
@@ -15,7 +16,7 @@ from spikewright.flow.convert.config import TrainConfig
 from spikewright.flow.convert.objective import CrossEntropy, Objective
 from spikewright.golden.errors import ConfigurationError
 
-__all__ = ["Active", "Epoch", "Progress", "train"]
+__all__ = ["Active", "Epoch", "Progress", "train", "warn_of_divergence"]
 
 
 @runtime_checkable
@@ -128,6 +129,19 @@ def train(
             best.restore()
         module.eval()
     return tuple(history)
+
+
+def warn_of_divergence(history: Sequence[Epoch]) -> None:
+    """Say so where the run of that history, which kept the best state, ended for diverging."""
+    last = history[-1]
+    if not last.diverged:
+        return
+    kept = f"of epoch {last.best}" if last.best else "as it was before"
+    warnings.warn(
+        f"training diverged in epoch {last.epoch} of {last.epochs}, with a loss of "
+        f"{last.loss:.3g}, and was stopped; the network {kept} is kept",
+        stacklevel=3,
+    )
 
 
 @contextmanager

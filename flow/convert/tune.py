@@ -1,13 +1,15 @@
 """Train a quantised network on with the spikes that it will send."""
 
 import copy
+import warnings
+from math import isfinite
 
 import torch
 
 from spikewright.flow.convert.config import TrainConfig
 from spikewright.flow.convert.layers import QatStage
 from spikewright.flow.convert.qat import QatNetwork
-from spikewright.flow.convert.train import Epoch, Progress, train
+from spikewright.flow.convert.train import Epoch, Progress, train, warn_of_divergence
 
 __all__ = ["LAYERS_PHASE", "RATE_PHASE", "spiking_accuracy", "tune_layers", "tune_rates"]
 
@@ -25,12 +27,20 @@ def tune_rates(
     *,
     seed: int = 0,
 ) -> tuple[Epoch, ...]:
-    """Train in place: forward what T steps send, backward the mean of it (DSR)."""
+    """Train in place: forward what T steps send, backward the mean of it (DSR).
+
+    The network is left in the best state that it had. A run that diverges is stopped, and a warning
+    says so.
+    """
     network.spiking = True
     try:
-        return train(network, x, y, config, progress, seed=seed, phase=RATE_PHASE)
+        history = train(
+            network, x, y, config, progress, seed=seed, phase=RATE_PHASE, keep_best=True
+        )
     finally:
         network.spiking = False
+    warn_of_divergence(history)
+    return history
 
 
 def tune_layers(
@@ -45,7 +55,8 @@ def tune_layers(
     """Bring the hidden layers' mean spikes near their levels, one after the other, in place.
 
     All hidden layers but the first, in the order of the graph; steps stay as they are. A layer is
-    kept as it was where its network gets fewer of the samples right, spiking (Fast-SNN).
+    kept as it was where its network gets fewer of the samples right, spiking (Fast-SNN), and where
+    its loss is no number any more, of which a warning tells.
 
     Returns
     -------
@@ -59,13 +70,18 @@ def tune_layers(
     best = spiking_accuracy(network, x[judged], y[judged])
     for stage in network.stages[1:-1]:
         before = copy.deepcopy(stage.state_dict())
-        _tune_layer(network, teacher, stage, x, config, progress, seed)
+        finite = _tune_layer(network, teacher, stage, x, config, progress, seed)
         found = spiking_accuracy(network, x[judged], y[judged])
-        if found < best:
-            stage.load_state_dict(before)
-        else:
+        if not finite:
+            warnings.warn(
+                f"tuning {stage.name} diverged and was stopped; it is kept as it was before",
+                stacklevel=2,
+            )
+        if finite and found >= best:
             best = found
             changed.append(stage.name)
+        else:
+            stage.load_state_dict(before)
     network.spiking = False
     return tuple(changed)
 
@@ -78,7 +94,8 @@ def _tune_layer(
     config: TrainConfig,
     progress: Progress | None,
     seed: int,
-) -> None:
+) -> bool:
+    """Whether its loss stayed a number."""
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.Adam(stage.parameters(), lr=config.learning_rate)
     n_batches = max(1, len(x) // config.batch)
@@ -94,6 +111,8 @@ def _tune_layer(
             torch.autograd.backward([loss])
             optimiser.step()
             total += float(loss.detach())
+        if not isfinite(total):
+            return False
         if progress is not None:
             progress(
                 Epoch(
@@ -106,6 +125,7 @@ def _tune_layer(
                     seconds=0.0,
                 )
             )
+    return True
 
 
 @torch.no_grad()

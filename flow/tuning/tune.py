@@ -1,6 +1,5 @@
 """Train an integer network on in time, and say how it went."""
 
-import warnings
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +12,7 @@ from spikewright.flow.convert import (
     Progress,
     TrainConfig,
     train,
+    warn_of_divergence,
 )
 from spikewright.flow.tuning.module import Trainable
 from spikewright.golden.spec import Network
@@ -83,13 +83,7 @@ def tune(
     )
     last = history[-1]
     assert last.best is not None  # it was asked for
-    if last.diverged:
-        kept = f"of epoch {last.best}" if last.best else "as it was before"
-        warnings.warn(
-            f"training diverged in epoch {last.epoch} of {last.epochs}, with a loss of "
-            f"{last.loss:.3g}, and was stopped; the network {kept} is kept",
-            stacklevel=2,
-        )
+    warn_of_divergence(history)
     return Tuned(network=module.network(), history=history, best=last.best, diverged=last.diverged)
 
 

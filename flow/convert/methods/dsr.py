@@ -35,7 +35,7 @@ DSR = Method(
 DSR_LIF = replace(
     DSR,
     name="dsr-lif",
-    title="the same with leaky neurons and a weighted readout",
+    title="as dsr, with leaky neurons and a readout that leaks too",
     neuron=Neuron(
         initial=Initial.ZERO,
         negative=Negative.NEVER,

@@ -5,8 +5,11 @@ and not quantised. Then lambda is what a spike is worth, and membranes begin at 
 
     v += W (lambda s[t]) + b;   spike where v >= lambda;   v -= lambda      (lambda / 2 at first)
 
-The abstract speaks of quantisation, clipping and timing errors together; how MiCE treats the last
-could not be read. Here nothing does: ``st-bif`` is the network that has none.
+Of MiCE the abstract alone could be read: it optimises quantisation, clipping and timing errors
+jointly, and gives 95.74 % on CIFAR-10 and 79.02 % on CIFAR-100 for ResNet-20 in 8 steps; how it
+does so is not said there. Of the clip the abstract is that of the same group's TCL (DAC 2021). What
+stands above is this project's reading of both, and nothing here treats timing: ``st-bif`` is the
+network that has no such error.
 """
 
 from dataclasses import replace

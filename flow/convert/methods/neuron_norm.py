@@ -7,8 +7,9 @@ its spikes are worth that. In every step of T::
     +1 where v >= lambda_i;                                   v -= lambda_i
     -1 where v <= -lambda_i, and more +1 than -1 were sent;   v += lambda_i
 
-(read from the authors' ``spikeLayer.py``; v = 0 at first). Here the network is scaled before it is
-converted: the weights into a neuron by 1 / lambda_i, those out of it by lambda_i, which changes no
+(read from ``models/spikeLayer.py`` of github.com/ppppps/ANN2SNNConversion_SNM_NeuronNorm, the
+authors'; v = 0 at first). Here the network is scaled before it is converted: the weights
+into a neuron by 1 / lambda_i, those out of it by lambda_i, which changes no
 output of a ReLU network (``equalise``). Then lambda is 1 everywhere, and a spike carries no number.
 A channel of a convolution has one lambda, since its weights are shared: the paper's is one for each
 position too. Channels that others see as they are (skips), and those behind a norm or a clipped
@@ -47,7 +48,7 @@ NEURON_NORM = Method(
 DNISNM = replace(
     NEURON_NORM,
     name="dnisnm",
-    title="the same, with membranes that begin at values from data",
+    title="as neuron-norm, with membranes that begin at values from data",
     source="Wang, Liu, Zhang, Luo, Qu, Neural Networks 2024",
     neuron=Neuron(initial=Initial.MEASURED, negative=Negative.THRESHOLD, bounded=False),
 )

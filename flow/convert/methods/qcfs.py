@@ -6,8 +6,9 @@ every step of T::
     v += W (lambda s[t]) + b;   spike where v >= lambda;   v -= lambda      (lambda / 2 at first)
 
 T may be another than L. The expected error is zero where spikes come evenly, which they need not:
-what comes too late is lost, what comes too early cannot be taken back (read from the authors' code,
-which injects the half of a threshold once).
+what comes too late is lost, what comes too early cannot be taken back. Read from the authors' code
+(github.com/putshua/ANN_SNN_QCFS, ``Models/layer.py``), whose membranes begin with half a threshold
+too; the paper proves the expected error to be zero for that shift, whatever T and L.
 """
 
 from spikewright.flow.convert.method import Initial, Method, Negative, Neuron

@@ -6,8 +6,9 @@ Trained with the staircase clip(floor(x / th), 0, L) * th, whose step th becomes
 
 with v = 0 at first, and the whole value of a sample as charge at once (membrane potential
 encoding), so that S = clip(floor((sum + b) / th), 0, L) when nothing fires any more: the trained
-network exactly. The abstract names the staircase, the encoding and the leak; the equations are
-this project's reading of them, and the negative spike is its own, for order not to matter.
+network exactly. The abstract names the staircase, the encoding and the leak; neither paper nor code
+could be read, so that the equations are this project's reading of the names, and the negative spike
+is its own, for order not to matter.
 
 ``step-relu-leaky`` runs the same network step by step, with v -> v - v / 16 in each: the paper
 switches a leak on after training, for robustness. It is not exact.
@@ -33,7 +34,7 @@ STEP_RELU = Method(
 STEP_RELU_LEAKY = replace(
     STEP_RELU,
     name="step-relu-leaky",
-    title="the same with a leak, for robustness to noise",
+    title="as step-relu, with a leak, for robustness to noise",
     neuron=Neuron(initial=Initial.ZERO, leak=4),
     modes=(Mode.STEPWISE,),
 )
