@@ -37,6 +37,8 @@ def levels(method: Method) -> str:
 
 def exact(method: Method) -> str:
     """The modes whose numbers are those of the quantised network."""
+    if method.code is Code.CORRECTIVE:
+        return "-"
     if method.code is not Code.RATE:
         return Mode.STEPWISE
     return ", ".join(mode for mode in method.modes if mode is not Mode.STEPWISE) or "-"
