@@ -95,7 +95,7 @@ _SLOPE = 2.0
 MNIST_SPIKFORMER = TunedRecipe(
     shape=(1, 28, 28),
     build=partial(spikformer, SpikformerConfig(name="mnist-spikformer", image=(28, 28), patch=7)),
-    training=TrainConfig(epochs=8, batch=128, learning_rate=1e-2),
+    training=TrainConfig(epochs=8, batch=128, learning_rate=5e-3),
     thresholds=True,
     biases=True,
     slope=_SLOPE,
@@ -104,9 +104,7 @@ MNIST_SPIKFORMER = TunedRecipe(
 DIGITS_SPIKFORMER = TunedRecipe(
     shape=(1, 8, 8),
     build=partial(spikformer, SpikformerConfig(name="digits-spikformer", image=(8, 8), patch=2)),
-    training=TrainConfig(
-        epochs=80, batch=64, learning_rate=1e-2, smoothing=0.1, image=(8, 8), shift=1
-    ),
+    training=TrainConfig(epochs=60, batch=64, learning_rate=5e-3, smoothing=0.1),
     thresholds=True,
     biases=True,
     slope=_SLOPE,
