@@ -122,7 +122,7 @@ def test_it_is_the_floating_point_network():
             fired[name] = fired.get(name, 0) + float(spikes.mean()) / 4
     tokens = TINY.tokens[0] * TINY.tokens[1]
     assert torch.allclose(read * tokens, result.values.double(), rtol=1e-12)
-    assert all(0.02 < share for share in fired.values()), fired
+    assert all(share > 0.02 for share in fired.values()), fired
     assert all(fired[name] < 0.98 for name in fired if name[0] not in "xy"), fired
 
 
