@@ -91,6 +91,7 @@ SPOKEN_L2MU = TunedRecipe(
 
 # Of many layers that fire: a surrogate that reaches further than that of the others.
 _SLOPE = 2.0
+_SUMS = ("x0", "y1", "x1")
 
 MNIST_SPIKFORMER = TunedRecipe(
     shape=(1, 28, 28),
@@ -98,6 +99,7 @@ MNIST_SPIKFORMER = TunedRecipe(
     training=TrainConfig(epochs=8, batch=128, learning_rate=5e-3),
     thresholds=True,
     biases=True,
+    still=_SUMS,
     slope=_SLOPE,
 )
 
@@ -107,5 +109,6 @@ DIGITS_SPIKFORMER = TunedRecipe(
     training=TrainConfig(epochs=60, batch=64, learning_rate=5e-3, smoothing=0.1),
     thresholds=True,
     biases=True,
+    still=_SUMS,
     slope=_SLOPE,
 )

@@ -352,6 +352,11 @@ def test_refusals() -> None:
         "target), found ('out', 'in')"
     )
     with pytest.raises(ConfigurationError) as error:
+        Trainable(network, still=["in"])
+    assert str(error.value) == (
+        "network 'tiny': what is still must be populations of the network: out, found 'in'"
+    )
+    with pytest.raises(ConfigurationError) as error:
         Trainable(network, surrogate=torch.sigmoid)
     assert str(error.value).startswith(
         "surrogate: a surrogate must be 1 above 0 and 0 below, whatever its derivative, found [0.2"
