@@ -43,6 +43,7 @@ from spikewright.flow.tuning.recipes import (
     MNIST_L2MU,
     MNIST_LMU,
     MNIST_SPIKFORMER,
+    MNIST_SPIKMAMBA,
     SPOKEN_L2MU,
 )
 from spikewright.flow.whole import Maker, Target, whole_way
@@ -250,6 +251,7 @@ _ALL = (
         for recipe, data, goal in (
             (MNIST_SPIKFORMER, _MNIST, Goal(accuracy=0.97)),
             (DIGITS_SPIKFORMER, _DIGITS, None),
+            (MNIST_SPIKMAMBA, _ROWS, None),
         )
     ),
     Benchmark(

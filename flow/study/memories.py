@@ -113,7 +113,7 @@ def decoding(context: Context) -> Finding:
         for each in network.connections
         if isinstance(each.operator, Dense)
     )
-    more = 100 * filter_operations(ORDER) / weights
+    more = 100 * 2 * filter_operations(ORDER) / weights  # forwards and backwards
     equal = equal_in_hardware(filtered, torch.tensor(x), Mode.STEPWISE)
     return Finding(
         result=f"R2 {plain:.4f}, filtered {better:.4f} (order {ORDER}, cut-off {cutoff:g}, blocks "

@@ -9,12 +9,14 @@ from spikewright.flow.tuning.attention import SpikformerConfig, spikformer
 from spikewright.flow.tuning.legendre import LegendreConfig, l2mu, linear_memory
 from spikewright.flow.tuning.recipe import TunedRecipe
 from spikewright.flow.tuning.shadows import Leaks
+from spikewright.flow.tuning.spikmamba import FIXED, SpikmambaConfig, spikmamba
 
 __all__ = [
     "DIGITS_SPIKFORMER",
     "MNIST_L2MU",
     "MNIST_LMU",
     "MNIST_SPIKFORMER",
+    "MNIST_SPIKMAMBA",
     "SPOKEN_L2MU",
 ]
 
@@ -110,5 +112,16 @@ DIGITS_SPIKFORMER = TunedRecipe(
     thresholds=True,
     biases=True,
     still=_SUMS,
+    slope=_SLOPE,
+)
+
+# A row of an image is a frame, of 7 tokens.
+MNIST_SPIKMAMBA = TunedRecipe(
+    shape=(28, 28),
+    build=partial(spikmamba, SpikmambaConfig(name="mnist-spikmamba", inputs=28, patch=4, steps=28)),
+    training=TrainConfig(epochs=4, batch=256, learning_rate=5e-3),
+    thresholds=True,
+    biases=True,
+    still=FIXED,
     slope=_SLOPE,
 )
