@@ -26,7 +26,7 @@ _ROWS = LegendreConfig(
 MNIST_L2MU = TunedRecipe(
     shape=(28, 28),
     build=partial(l2mu, _ROWS),
-    training=TrainConfig(epochs=10, batch=256, learning_rate=6e-3, image=(28, 28), shift=1),
+    training=TrainConfig(epochs=15, batch=256, learning_rate=5e-3, image=(28, 28), shift=1),
     thresholds=True,
     leaks=Leaks.MULTIPLIER,
     frozen=_L2MU_FROZEN,

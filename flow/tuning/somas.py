@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikewright.flow.tuning.shadows import Leaks, ShadowLeak, Shadows, through
+from spikewright.flow.tuning.shadows import SLOW, Leaks, ShadowLeak, Shadows, through
 from spikewright.golden.spec import (
     LIMITS,
     BiasWhen,
@@ -94,7 +94,7 @@ class Neurons(torch.nn.Module):
         def at_least_one(values: IntArray | None) -> Shadows | None:
             if values is None:
                 return None
-            unit = float(np.mean(values))
+            unit = float(np.mean(values)) / SLOW
             return Shadows(values, unit=unit, low=1, high=REGISTER_MAX, trains=thresholds and fires)
 
         def signed(values: IntArray, trains: bool) -> Shadows:
