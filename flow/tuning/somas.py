@@ -176,7 +176,8 @@ class Neurons(torch.nn.Module):
             slope = 0.0 if numbers.slope is None else float(numbers.slope.abs().max())
             into = slope + _grown(into, numbers.leak_i, steps)
         taken = float(numbers.amount.max()) * max(map(abs, soma.levels))
-        start = float(numbers.initial_v.abs().max()) + abs(soma.reset_value)
+        clips = max(soma.v_min or 0, -(soma.v_max or 0), 0)  # where a clip lifts it to
+        start = float(numbers.initial_v.abs().max()) + abs(soma.reset_value) + clips
         v = start + _grown(into + taken, numbers.leak_v, steps)
         multipliers = [each.rule().multiplier for each in (self.leak_v, self.leak_i) if each]
         ends = [float(numbers.threshold.max()) * soma.levels[1], float(numbers.negative.max())]
