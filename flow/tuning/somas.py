@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikewright.flow.tuning.shadows import Leaks, ShadowLeak, Shadows, through
+from spikewright.flow.tuning.shadows import SLOW, Leaks, ShadowLeak, Shadows, through
 from spikewright.golden.spec import (
     LIMITS,
     BiasWhen,
@@ -94,7 +94,7 @@ class Neurons(torch.nn.Module):
         def at_least_one(values: IntArray | None) -> Shadows | None:
             if values is None:
                 return None
-            unit = float(np.mean(values))
+            unit = float(np.mean(values)) / SLOW
             return Shadows(values, unit=unit, low=1, high=REGISTER_MAX, trains=thresholds and fires)
 
         def signed(values: IntArray, trains: bool) -> Shadows:
@@ -176,7 +176,8 @@ class Neurons(torch.nn.Module):
             slope = 0.0 if numbers.slope is None else float(numbers.slope.abs().max())
             into = slope + _grown(into, numbers.leak_i, steps)
         taken = float(numbers.amount.max()) * max(map(abs, soma.levels))
-        start = float(numbers.initial_v.abs().max()) + abs(soma.reset_value)
+        clips = max(soma.v_min or 0, -(soma.v_max or 0), 0)  # where a clip lifts it to
+        start = float(numbers.initial_v.abs().max()) + abs(soma.reset_value) + clips
         v = start + _grown(into + taken, numbers.leak_v, steps)
         multipliers = [each.rule().multiplier for each in (self.leak_v, self.leak_i) if each]
         ends = [float(numbers.threshold.max()) * soma.levels[1], float(numbers.negative.max())]
