@@ -13,9 +13,10 @@ from support.fuzz import Case, check
 
 
 def floating_block(network, x, steps):
-    """The block of ``attention_block`` in float64 as SpikingJelly has it, {name: [step][n]}.
+    """The block of ``attention_block`` in float64, {name: [step][n]}.
 
-    v += (x - v) / 2; fires at v >= threshold, then v = 0; y = v k^T q * 0.125, threshold 0.5.
+    Of SpikingJelly's LIF nodes, v += (x - v) / 2, which fire at v >= threshold, and then v = 0;
+    their attention, v k^T q * 0.125, has Spikformer's threshold of 0.5.
     """
     weights = {
         (each.source, each.target): torch.tensor(each.operator.weights[..., 0, 0]).double()
