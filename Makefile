@@ -4,7 +4,8 @@ DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
-ON_MNIST := mnist-mlp mnist-mlp-up5k mnist-onehot-1 mnist-onehot-2 mnist-onehot-3 mnist-first-spike mnist-sparse mnist-cnn mnist-best mnist-rnn mnist-rnn-delta mnist-sequential mnist-permuted mnist-pixels-14 mnist-rows
+ON_MNIST := mnist-mlp mnist-mlp-up5k mnist-onehot-1 mnist-onehot-2 mnist-onehot-3 mnist-first-spike mnist-sparse mnist-cnn mnist-best mnist-rnn mnist-rnn-delta mnist-sequential mnist-permuted mnist-pixels-14 mnist-rows mnist-l2mu mnist-lmu
+ON_SPOKEN := spoken-digits spoken-l2mu
 ON_DIGITS := digits-cnn digits-resnet digits-separable digits-segmentation
 # What has been run so far, looked for when it is needed.
 RUNS = $(patsubst %/summary.json,%,$(wildcard build/demo/summary.json build/bench/*/summary.json))
@@ -47,7 +48,9 @@ bench: $(STAMP) build/demo/summary.json  ## all benchmarks, into build/bench, he
 	for name in $(ON_MNIST); do \
 		$(BIN)/spikewright bench $$name --data $(DATA)/mnist --out build/bench/$$name || exit; \
 	done
-	$(BIN)/spikewright bench spoken-digits --data $(DATA)/fsdd --out build/bench/spoken-digits
+	for name in $(ON_SPOKEN); do \
+		$(BIN)/spikewright bench $$name --data $(DATA)/fsdd --out build/bench/$$name || exit; \
+	done
 	for name in $(ON_DIGITS); do \
 		$(BIN)/spikewright bench $$name --out build/bench/$$name || exit; \
 	done

@@ -38,6 +38,7 @@ from spikewright.flow.recurrent.recipes import (
 )
 from spikewright.flow.results.goal import Goal
 from spikewright.flow.spiking.recipes import MNIST_ROWS, SPOKEN_DIGITS, SPOKEN_ENCODER
+from spikewright.flow.tuning.recipes import MNIST_L2MU, MNIST_LMU, SPOKEN_L2MU
 from spikewright.flow.whole import Maker, Target, whole_way
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
@@ -222,10 +223,26 @@ _ALL = (
         data=_ROWS,
         target=Target(board="ulx3s-85f", lanes=(64, 10), samples=50, mode=Mode.STEPWISE),
     ),
+    # In the order u, m, h, out; of linear memories m, h, out.
+    Benchmark(
+        recipe=MNIST_L2MU,
+        data=_ROWS,
+        target=Target(board="ulx3s-85f", lanes=(32, 32, 64, 10), samples=50, mode=Mode.STEPWISE),
+    ),
+    Benchmark(
+        recipe=MNIST_LMU,
+        data=_ROWS,
+        target=Target(board="ulx3s-85f", lanes=(24, 32, 10), samples=50, mode=Mode.STEPWISE),
+    ),
     Benchmark(
         recipe=SPOKEN_DIGITS,
         data=_SPOKEN,
         target=Target(board="icebreaker", lanes=(8, 2), samples=30, mode=Mode.STEPWISE),
+    ),
+    Benchmark(
+        recipe=SPOKEN_L2MU,
+        data=_SPOKEN,
+        target=Target(board="ulx3s-85f", lanes=(16, 16, 48, 10), samples=30, mode=Mode.STEPWISE),
     ),
     Benchmark(
         recipe=DIGITS_CNN,

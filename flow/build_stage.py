@@ -93,11 +93,15 @@ def build_stage(
     assert stored is not None  # there is no guard
     if calibrated(chosen.family):
         memories = memories_of(stored, network, plan)
-        area = estimate_area(network, plan, chosen, stored=memories)
-        figures["estimated"] = area.as_dict() | {
-            "lut_error": area.luts / figures["lut"] - 1,
-            "bram_error": area.block_rams - figures["bram"],
-        }
+        try:
+            area = estimate_area(network, plan, chosen, stored=memories)
+        except UnsupportedError:
+            pass  # that there is no estimate is told
+        else:
+            figures["estimated"] = area.as_dict() | {
+                "lut_error": area.luts / figures["lut"] - 1,
+                "bram_error": area.block_rams - figures["bram"],
+            }
     project.record({"build": figures}, {"build": seconds})
     record_performance(project)
 

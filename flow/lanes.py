@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import prod
 
 from spikewright.golden.errors import ConfigurationError
-from spikewright.golden.spec import Connection, Dense, Network, Window
+from spikewright.golden.spec import Connection, Dense, Network, Product, Window
 from spikewright.hdl.axis import axis_reach
 from spikewright.hdl.plan import Host
 from spikewright.hdl.token import Axis, axes_of
@@ -156,6 +156,8 @@ class _Work:
             blocks = -(-channels // layout.channel_lanes)
         elif isinstance(operator, Window) and operator.weights is not None:
             blocks = -(-(channels // operator.groups) // layout.channel_lanes)
+        elif isinstance(operator, Product):
+            blocks = -(-(channels // operator.heads) // layout.channel_lanes)
         rows, columns = (self._along(index, axis, layout.banks[axis]) for axis in (0, 1))
         return source[0].size * blocks * rows * columns
 

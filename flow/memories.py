@@ -25,12 +25,15 @@ from spikewright.hdl.make_configs import node_layouts, ranges_of
 from spikewright.hdl.parameters import in_memory
 from spikewright.hdl.plan import CorePlan, HardwarePlan, MembraneStore, WeightStore
 from spikewright.hdl.pointers import pointer_columns
-from spikewright.hdl.port_config import PortConfig
+from spikewright.hdl.port_config import PortConfig, ProductConfig
+from spikewright.hdl.product_memory import product_slices
+from spikewright.hdl.product_sums import ahead_size, segment_of
 from spikewright.hdl.queue import SHALLOW_QUEUE
 from spikewright.hdl.readout import tally_range
 from spikewright.hdl.rows import RowTables
 from spikewright.hdl.sparse_schedule import SparseSchedule
 from spikewright.hdl.sparse_synapses import entry_slices
+from spikewright.hdl.spike_map import map_size
 from spikewright.hdl.sum_bank import bank_size
 from spikewright.hdl.tables import block_rams
 from spikewright.hdl.update import cheapest_store
@@ -75,9 +78,10 @@ class Memory:
     Parameters
     ----------
     core : the core's name, the population that is read, or an input that is encoded or has a guard.
-        kind : weights, addresses (tables of what a spike reaches), membranes, queue, sums and
-        function (of a delta), samples (of a delay where a network settles), frame (of an encoder),
-        counts and labels (of the readout), or a soma's parameter.
+        kind : weights, addresses (tables of what a spike reaches), membranes, queue, sums (of a
+        delta or a product), function (of a delta), keys and values (of a product), and keys ahead,
+        samples (of a delay where a network settles), frame (of an encoder), counts and labels (of
+        the readout), or a soma's parameter.
     port, source : the core's port that it is for, and whose spikes come there; None where it is for
         all. Where there is one port, ``source`` is None too.
     store : block, lutram, registers, logic or spram, as the plan says; ``ANYWHERE`` where it says
@@ -262,7 +266,9 @@ def _port_memories(config: CoreConfig, port: PortConfig) -> list[_Part]:
     found: list[_Part] = [("queue", ANYWHERE, ((rows, port.source.width),))]
     if config.own_groups:
         return found + _sparse_memories(config, port.sparse)
-    if port.dense.weights is not None:
+    if port.product is not None:
+        found += _product_memories(port, port.product)
+    elif port.dense.weights is not None:
         rows, *word = port.dense.weights.shape
         rows += config.plan.spikes > 1  # one of zeros
         cut = loaded_slices if config.loads_weights else column_slices
@@ -283,6 +289,22 @@ def _port_memories(config: CoreConfig, port: PortConfig) -> list[_Part]:
         part = (max(2, depth), bits)
         found.append(("samples", str(cheapest_store(depth)), (part, part)))
     return found
+
+
+def _product_memories(port: PortConfig, product: ProductConfig) -> list[_Part]:
+    """The sums of two steps, and their keys and values."""
+    keys, values, made = product.keys, product.values, product.rows
+    rows, slices = product_slices(made.depth, made.lanes * product.sums.width)
+    found: list[_Part] = [
+        ("sums", str(WeightStore.BLOCK), tuple((rows, bits) for bits in slices)),
+    ]
+    for kind, (depth, width) in (
+        ("keys", map_size(keys, made.keys, segment_of(keys), 1)),
+        ("values", map_size(values, made.values, 1, made.lanes)),
+    ):
+        part = (max(2, depth), width)
+        found.append((kind, str(cheapest_store(depth)), (part, part)))
+    return [*found, ("keys ahead", ANYWHERE, (ahead_size(keys, made),))]
 
 
 def _sparse_memories(config: CoreConfig, schedule: SparseSchedule) -> list[_Part]:

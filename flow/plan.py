@@ -234,7 +234,7 @@ def _with_spikes(network: Network, plan: HardwarePlan, spikes: int) -> HardwareP
     if spikes == 1:
         return plan
     against: list[ConfigurationError] = []
-    for source in dict.fromkeys(connection.source for connection in network.connections):
+    for source in dict.fromkeys(n for connection in network.connections for n in connection.reads):
         hearing = [connection.target for connection in network.targets(source)]
         cores = tuple(
             replace(core, spikes=spikes)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .config import CoreConfig
-from .port_config import PortConfig
+from .port_config import PortConfig, ProductConfig
 
 __all__ = ["bound_cycles", "reached_groups", "rows"]
 
@@ -68,7 +68,7 @@ def bound_cycles(
     -------
     Cycles a sample (a mean where the arguments are means): at one group of membranes (in RAMs of
     one port, half of one) and as many rows a cycle as spikes are taken, and one spike a cycle into
-    a delta unit, no schedule on these cores is faster.
+    a delta unit, or of a product's keys into its sums, no schedule on these cores is faster.
     """
     return max(_core_cycles(config, spikes, steps) for config in configs)
 
@@ -79,6 +79,9 @@ def _core_cycles(
     steps: Mapping[str, float],
 ) -> float:
     changes = [float(_heard(port, spikes).sum()) for port in config.ports if port.delta is not None]
+    changes += [
+        _sums(port, port.product, spikes) for port in config.ports if port.product is not None
+    ]
     passes = sum(steps[host.population.name] for host in config.hosts)
     if config.overlaps:
         # A marker closes the sums in a cycle; meanwhile the slices of the one before decide.
@@ -87,6 +90,14 @@ def _core_cycles(
     sweeps = sum(steps[host.population.name] * host.groups for host in config.hosts)
     words = rows(config, spikes) + sweeps
     return max([words * config.plan.membranes.interval, *changes])
+
+
+def _sums(port: PortConfig, product: ProductConfig, spikes: Spikes) -> float:
+    """Keys that are gone through, a cycle each in every row that they are in."""
+    channels, rows, columns = product.keys.shape
+    turns = np.repeat(np.bincount(product.rows.key, minlength=channels), rows * columns)
+    _, keys, _ = port.connection.reads
+    return float(spikes[keys, port.connection.delay, False] @ turns)
 
 
 def _heard(port: PortConfig, spikes: Spikes) -> npt.NDArray[np.float64]:

@@ -19,9 +19,9 @@ from .serial import BitSplitter
 from .sum_delay import SumDelay
 from .token import TokenLayout, axes_of, spikes_of
 
-__all__ = ["Intake", "read_ports"]
+__all__ = ["READ_DEPTH", "Intake", "read_ports"]
 
-_READ_DEPTH = 2  # of keys and values, which are stored as they come
+READ_DEPTH = 2  # of keys and values, which are stored as they come
 _MARKERS = TokenLayout(axes=axes_of((1,)), low=0, high=1)
 
 
@@ -182,7 +182,7 @@ class Intake(wiring.Component):
             ("keys", sums.key_layout, sums.keys),
             ("values", sums.value_layout, sums.values),
         ):
-            m.submodules[f"{name}_{k}"] = queue = SpikeQueue(layout=layout, depth=_READ_DEPTH)
+            m.submodules[f"{name}_{k}"] = queue = SpikeQueue(layout=layout, depth=READ_DEPTH)
             wiring.connect(m, wiring.flipped(getattr(self, f"{name}_{k}")), queue.i)
             wiring.connect(m, queue.o, sink)
         wiring.connect(m, sums.stored, wiring.flipped(getattr(self, f"stored_{k}")))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import reduce
+from math import prod
 from operator import or_
 
 import numpy as np
@@ -21,12 +22,26 @@ from .spike_map import SpikeMap
 from .tables import Column, ConstantTable
 from .token import TokenLayout
 
-__all__ = ["MAX_SEGMENT", "ProductSums"]
+__all__ = ["MAX_SEGMENT", "ProductSums", "ahead_size", "segment_of"]
 
 MAX_SEGMENT = 32  # tokens of a channel that are searched for spikes at once
 _AHEAD = 8  # words that are read ahead of the search
 _QUEUE = 2  # cycles that a word is in the queue
 _BANKS = 2
+
+
+def segment_of(keys: TokenLayout) -> int:
+    """Tokens of a word of keys, a power of two."""
+    return min(MAX_SEGMENT, 1 << (prod(keys.shape[1:]) - 1).bit_length())
+
+
+def ahead_size(keys: TokenLayout, rows: SumRows) -> tuple[int, int]:
+    """Rows and bits of the memory of words of keys that are read ahead, each with what it is."""
+    segment = segment_of(keys)
+    segments = -(-prod(keys.shape[1:]) // segment)
+    entry = sum(c.width for n, c in _columns(rows).items() if n != "key" and c.support)
+    place = (segments - 1).bit_length() + 2  # its segment, and whether it is a last one
+    return _AHEAD - 1, segment * max(1, keys.payload_shape.width) + entry + place
 
 
 class ProductSums(wiring.Component):
@@ -67,20 +82,15 @@ class ProductSums(wiring.Component):
             )
         self.key_layout, self.value_layout = keys, values
         self.rows = rows
-        _, high, wide = keys.shape
-        self.tokens = high * wide
-        whole = 1 << (self.tokens - 1).bit_length()
-        self.segment = min(MAX_SEGMENT, whole)
+        self.tokens = prod(keys.shape[1:])
+        self.segment = segment_of(keys)
         self.segments = -(-self.tokens // self.segment)
         self.key_map = SpikeMap(layout=keys, channels=rows.keys, tokens=self.segment, lanes=1)
         self.value_map = SpikeMap(layout=values, channels=rows.values, tokens=1, lanes=rows.lanes)
         self.shape = shape_of_sums(keys, values)
         self.entries = len(rows.row)
-        columns = {"row": rows.row, "key": rows.key - rows.keys[0], "block": rows.block}
-        columns["mask"] = rows.mask @ (1 << np.arange(rows.lanes))
         self.table = ConstantTable(
-            index_bits=(self.entries - 1).bit_length(),
-            columns={name: _column(values) for name, values in columns.items()},
+            index_bits=(self.entries - 1).bit_length(), columns=_columns(rows)
         )
         super().__init__(
             {
@@ -298,6 +308,13 @@ class _Words:
 def _bit(mask: Value, lane: int) -> Value:
     """Of a mask whose highest bits, where they are always 0, are left out."""
     return mask[lane] if lane < len(mask) else Const(0, 1)
+
+
+def _columns(rows: SumRows) -> dict[str, Column]:
+    """What is known of each entry, by name."""
+    values = {"row": rows.row, "key": rows.key - rows.keys[0], "block": rows.block}
+    values["mask"] = rows.mask @ (1 << np.arange(rows.lanes))
+    return {name: _column(each) for name, each in values.items()}
 
 
 def _column(values: IntArray) -> Column:

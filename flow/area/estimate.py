@@ -6,7 +6,9 @@ from math import hypot
 
 from spikewright.boards import Board, Resources
 from spikewright.flow.synthesize.fit import check_stores, memory_use
-from spikewright.golden.spec import Network
+from spikewright.golden.errors import UnsupportedError
+from spikewright.golden.spec import Network, Product
+from spikewright.hdl.checks import connection_name
 from spikewright.hdl.make_configs import core_configs, node_layouts
 from spikewright.hdl.plan import HardwarePlan
 
@@ -76,7 +78,10 @@ def estimate_area(
     ConfigurationError
         If a memory is to live in LUT RAM or large RAMs where the board has none.
         Or if the board's family was not calibrated.
+    UnsupportedError
+        If the network has products, which no design of the sweeps has.
     """
+    _check(network)
     records = package_records(board.family)
     configs = core_configs(network, plan)
     uses = memory_use(network, plan, board)
@@ -104,6 +109,16 @@ def estimate_area(
         fmax_spread=hypot(speed.spread, grade.spread),
         slowest=speed.slowest,
     )
+
+
+def _check(network: Network) -> None:
+    for connection in network.connections:
+        if isinstance(connection.operator, Product):
+            raise UnsupportedError(
+                "the area model knows all connections but products",
+                found=connection_name(connection),
+                action="choose lanes yourself, and build: place and route tells what they take",
+            )
 
 
 def fits(area: Area, resources: Resources) -> list[str]:

@@ -36,8 +36,8 @@ def bench(
         Path | None,
         typer.Option(
             help="Folder of the data: of MNIST, its four IDX files under their usual names; of "
-            "spoken-digits, fsdd.npz.",
-            show_default="needed by mnist-* and spoken-digits only",
+            "spoken-*, fsdd.npz.",
+            show_default="needed by mnist-* and spoken-* only",
         ),
     ] = None,
     samples: Annotated[
@@ -46,9 +46,9 @@ def bench(
             min=1,
             help="Held-out samples to co-simulate in each mode.",
             show_default="all of mnist-mlp and the digits-*; mnist-rnn, mnist-rnn-delta, "
-            "mnist-rows: 50; mnist-sequential, mnist-permuted, mnist-pixels-14: 4; "
-            "spoken-digits: 30; mnist-best: 100; mnist-mlp-up5k, mnist-sparse, mnist-cnn: 500; "
-            "else 200",
+            "mnist-rows, mnist-l2mu, mnist-lmu: 50; mnist-sequential, mnist-permuted, "
+            "mnist-pixels-14: 4; spoken-*: 30; mnist-best: 100; mnist-mlp-up5k, mnist-sparse, "
+            "mnist-cnn: 500; else 200",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of training.")] = 0,
@@ -91,7 +91,14 @@ def bench(
 
     mnist-rows, ULX3S: 128 recurrent LIF neurons see a row of pixels a step.
 
+    mnist-l2mu, ULX3S: a Legendre memory unit of LIF neurons sees a row of pixels a step;
+    weights of 6 bits, of the memory 8.
+
+    mnist-lmu, ULX3S: the same with linear memories of levels, one for each column.
+
     spoken-digits, iCEBreaker: 64 recurrent LIF neurons hear 24 channels; weights of 6 bits.
+
+    spoken-l2mu, ULX3S: a Legendre memory unit of LIF neurons hears them.
 
     digits-cnn, iCEBreaker: two convolutions, each with a mean of 2x2.
 

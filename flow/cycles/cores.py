@@ -7,6 +7,7 @@ from spikewright.golden.spec import Mode
 from spikewright.hdl.pointers import AHEAD
 
 from .intake import Intake
+from .products import Gated
 from .queues import END, STEP
 from .serialise import Item, Serialiser
 from .touched import TimedTouched
@@ -68,7 +69,7 @@ class TimedCore:
 
     ``keeps`` : of each sample, whether its END keeps the state. ``touched`` : where passes visit
     only groups that were. ``added``, ``swept`` count cycles:
-    of rows, and of passes.
+    of rows, and of passes; ``summed`` those of the busiest product's sums.
     """
 
     name: str
@@ -132,6 +133,8 @@ class TimedCore:
             self.swept += before - begins + 1
             pending[host] = timing.defers and token == STEP
             intake.leave(before)
+            if token == STEP:
+                intake.release(before + 1)
             if token == END:
                 self.ended[host] += not again
                 intake.answer(host, before, again=again)
@@ -156,6 +159,8 @@ class TimedCore:
                 before = self._look_up(before, 1)
                 closes = self._arrives()
             intake.leave(before)
+            if token == STEP:
+                intake.release(max(before, self.free + timing.rows) + 1)
             self.added += 1
             begins = closes + timing.close + 1
             if token == STEP and not timing.shows:
@@ -170,6 +175,12 @@ class TimedCore:
             self.ended[0] += token == END
             self._mark(self.end + 1, 0)
             self.swept += self.end - begins
+
+    @property
+    def summed(self) -> int:
+        """Cycles in which the busiest product makes its sums."""
+        queues = [port.queue for port in self.intake.ports]
+        return max((each.product.summed for each in queues if isinstance(each, Gated)), default=0)
 
     @property
     def sends_at_end(self) -> bool:

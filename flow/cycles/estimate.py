@@ -45,7 +45,7 @@ class Activity:
 @dataclass(frozen=True, kw_only=True)
 class CoreCycles:
     """A core's cycles a sample: in which it takes spikes (``rows``), in which it makes passes
-    (``sweeps``), and those in which it does either (``busy``).
+    (``sweeps``), and those in which it does either (``busy``), or sums a product's keys if longer.
     """
 
     name: str
@@ -151,6 +151,7 @@ def estimate_cycles(network: Network, plan: HardwarePlan, activity: Activity) ->
 def _of_core(core: Any, samples: int) -> CoreCycles:
     overlaps = core.timing.close is not None
     busy = max(core.added, core.swept) if overlaps else core.added + core.swept
+    busy = max(busy, core.summed)
     return CoreCycles(
         name=core.name,
         rows=core.added / samples,
@@ -171,6 +172,7 @@ def _limit(ran: Ran) -> str:
             found.append((together, f"rows of {core.name!r}"))
         else:
             found.append((max(together, core.swept), f"sweep of {core.name!r}"))
+        found.append((core.summed, f"keys of {core.name!r}"))
         found.append((core.serialiser.sent, f"serialiser of {core.name!r}"))
     found.append((ran.readout.busy * len(ran.readout.ends), "the readout"))
     return max(found)[1]

@@ -10,6 +10,8 @@ from spikewright.golden.errors import SpikewrightError, UnsupportedError
 from spikewright.golden.spec import EndFlag, TokenKind
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.delta import DeltaUnit
+from spikewright.hdl.intake import READ_DEPTH
+from spikewright.hdl.port_config import PortConfig
 from spikewright.hdl.queue import SHALLOW_QUEUE
 from spikewright.hdl.shell import CoreShell
 from spikewright.hdl.sum_delay import SumDelay
@@ -20,6 +22,7 @@ from .delta import TimedDelta, changes
 from .emission import Emission, of_host, of_input
 from .encoders import encoded, frames
 from .intake import Intake, Port
+from .products import Gated, TimedProduct
 from .queues import Fork, Markers, Queue, Sink
 from .readouts import TimedReadout
 from .recall import recall
@@ -49,7 +52,7 @@ def simulate(accelerator: Accelerator, streams: Mapping[str, TokenStream], *, ba
     Raises
     ------
     UnsupportedError
-        If the plan has guards, or a connection has both a delay and a function of sums.
+        If the plan has guards, or a connection with a delay is a function of sums or a product.
     """
     return _Graph(accelerator, streams, batch).run()
 
@@ -69,6 +72,7 @@ class _Graph:
         self.sinks[self.network.readout.population] = [self.readout]
         self.runs: list[Iterator[bool]] = []
         self.intakes: list[Intake] = []
+        self.products: list[tuple[PortConfig, TimedProduct]] = []
 
     def run(self) -> Ran:
         queues = [self._queues(core) for core in self.accelerator.cores]
@@ -109,15 +113,27 @@ class _Graph:
             self._core(core, own, forks, into, emitted)
             for (core, own, forks), into in zip(made, queues, strict=True)
         )
+        for port, product in self.products:
+            heard = [whole_of(emitted[name]).neurons.tolist() for name in port.connection.reads[1:]]
+            product.hear(*heard)
+            self.runs.append(product.run())
         self._advance()
         return Ran(cores=cores, inputs=inputs, readout=self.readout, batches=self.batches)
 
     def _queues(self, core: CoreShell) -> list[Queue]:
         """Those of a core's ports, and the one of markers where it has one."""
         found = []
-        for port in core.config.ports:
-            found.append(_queue(port.queue_depth))
-            self.sinks.setdefault(port.connection.source, []).append(found[-1])
+        for port, unit in zip(core.config.ports, core.intake.products, strict=True):
+            own: list[Queue] = [_queue(port.queue_depth)]
+            if unit is not None:
+                product = TimedProduct(unit, READ_DEPTH)
+                self.products.append((port, product))
+                depth, latency, stored = own[0].depth, own[0].latency, own[0].stored
+                gated = Gated(product, depth, latency, stored)
+                own = [gated, product.key_map.queue, product.value_map.queue]
+            for name, queue in zip(port.connection.reads, own, strict=True):
+                self.sinks.setdefault(name, []).append(queue)
+            found.append(own[0])
         if core.config.pace is not None:
             found.append(Markers(2, 1, 2))
             self.sinks.setdefault(core.config.pace, []).append(found[-1])
@@ -231,15 +247,13 @@ def _queue(depth: int) -> Queue:
 
 def _check(accelerator: Accelerator) -> None:
     plan = accelerator.plan
-    both = [
-        f"{port.connection.source!r} to {port.connection.target!r}"
-        for core in accelerator.cores
-        for port in core.config.ports
-        if port.connection.delay and port.delta is not None
+    late = [
+        port for core in accelerator.cores for port in core.config.ports if port.connection.delay
     ]
     for what, found in (
         ("guards", [guard.input for guard in plan.guards]),
-        ("a function of sums behind a delay", both),
+        ("a function of sums behind a delay", _names([p for p in late if p.delta is not None])),
+        ("a product behind a delay", _names([p for p in late if p.product is not None])),
     ):
         if found:
             raise UnsupportedError(
@@ -247,3 +261,8 @@ def _check(accelerator: Accelerator) -> None:
                 found=", ".join(found),
                 action="co-simulate such a plan to count its cycles",
             )
+
+
+def _names(ports: list[PortConfig]) -> list[str]:
+    """Connections, for messages."""
+    return [f"{port.connection.source!r} to {port.connection.target!r}" for port in ports]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .delays import TimedDelay, TimedSums
+from .products import Gated
 from .queues import END, NEVER, STEP, Queue
 
 __all__ = ["Intake", "Port", "Taken"]
@@ -60,6 +61,12 @@ class Intake:
         """The core has done with the token; without a register it leaves its queue now."""
         if not self.register:
             self.ports[0].queue.leave(cycle)
+
+    def release(self, cycle: int) -> None:
+        """The core has taken a STEP, and read all rows of sums in front of it."""
+        for port in self.ports:
+            if isinstance(port.queue, Gated):
+                port.queue.product.released.append(cycle)
 
     def answer(self, host: int, cycle: int, *, again: bool) -> None:
         """A host's END is done, or comes again."""
@@ -128,7 +135,7 @@ class Intake:
         queue = self.ports[k].queue
         at = queue.head()
         if at is None:
-            return (queue.taken[-1] + 2 if queue.taken else 0), k, None
+            return queue.earliest(), k, None
         return at, k, queue.tokens[len(queue.left)]
 
     def _late(

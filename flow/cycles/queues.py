@@ -85,6 +85,10 @@ class Queue:
         self.seen = seen
         self.left.append(cycle)
 
+    def earliest(self) -> int:
+        """Before which no token is offered that is not known yet."""
+        return self.taken[-1] + 2 if self.taken else 0
+
 
 class Markers(Queue):
     """A queue that only markers enter; spikes vanish at once."""

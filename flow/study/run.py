@@ -11,12 +11,17 @@ from spikewright.flow.tools import package_versions, tool_version
 
 from .presets import PRESET_ROWS
 from .row import Context, Row
+from .sequences import SEQUENCE_ROWS
+from .tasks import TASK_ROWS
 from .trained import TRAINED_ROWS
 from .untrained import UNTRAINED_ROWS
 
 __all__ = ["ROWS", "found", "study"]
 
-ROWS: dict[str, Row] = {row.name: row for row in (*UNTRAINED_ROWS, *TRAINED_ROWS, *PRESET_ROWS)}
+ROWS: dict[str, Row] = {
+    row.name: row
+    for row in (*UNTRAINED_ROWS, *TRAINED_ROWS, *SEQUENCE_ROWS, *TASK_ROWS, *PRESET_ROWS)
+}
 
 
 def study(context: Context, names: Iterable[str]) -> None:

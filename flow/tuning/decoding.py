@@ -4,10 +4,11 @@ Zhou, Sun and Basu (Combining SNNs with Filtering for Efficient Neural Decoding 
 Brain-Machine Interfaces, arXiv 2312.15889): the velocity of a reach in two dimensions is read of a
 small spiking network in every step of 4 ms, and a Bessel low pass behind it makes it better at
 little cost. Their ``SNN_Streaming`` has, in their published training script, neurons 32, 48 and 2
-with leaks of 0.9, 0.7 and 0.8, thresholds of 0.4, 0.6 and 0.5 to begin with, all learnt; snnTorch
-resets the first layer by subtraction a step late, the others not at all; the velocities are the
-membranes of the last, times a learnt factor each. The abstract says that two filters, both
+with leaks of 0.9, 0.7 and 0.8 and thresholds of 0.4, 0.6 and 0.5 to begin with, all learnt;
+snnTorch resets the first layer by subtraction a step late, the others not at all; the velocities
+are the membranes of the last, times a learnt factor each. The abstract says that two filters, both
 bidirectional within blocks, gain about 5 % and 8 % of R2; their recordings are not at hand here.
+Blocks of a golden ``Readout`` begin and end at rest, where scipy's ``filtfilt`` would extend them.
 
 **The data here are synthetic**: reaches with a bell-shaped speed, neurons that are tuned to the
 cosine of the angle between the velocity and a direction of their own (Georgopoulos et al., Journal

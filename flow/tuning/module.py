@@ -206,7 +206,12 @@ class _Layer:
     name: str
     neurons: Neurons
     numbers: Numbers
+    dtype: torch.dtype
     branches: list[_Branch]
+
+    def step(self, state: State, charge: Tensor | None) -> None:
+        """One step, with what comes in."""
+        self.neurons.step(self.numbers, state, None if charge is None else charge.to(self.dtype))
 
 
 class _Run:
@@ -225,52 +230,40 @@ class _Run:
             if isinstance(synapses, Synapses)
         ]
         codes = [None if each.weights is None else each.weights() for _, each in pairs]
-        dtype = self._type(pairs, codes)
         most = _magnitudes(self.network)
-        charges = [
-            each.charge(code, dtype, steps, most[connection.source])
-            for (connection, each), code in zip(pairs, codes, strict=True)
-        ]
-        self.layers = [
-            _Layer(
-                name=neurons.population.name,
-                neurons=neurons,
-                numbers=neurons.numbers(dtype),
-                branches=[
-                    (connection, synapses, charge)
-                    for (connection, synapses), charge in zip(pairs, charges, strict=True)
-                    if connection.target == neurons.population.name
-                ],
+        self.layers = []
+        for neurons in module.all_neurons():
+            name = neurons.population.name
+            mine = [
+                (connection, each, code)
+                for (connection, each), code in zip(pairs, codes, strict=True)
+                if connection.target == name
+            ]
+            gains = [each.gain(code, steps) * most[source.source] for source, each, code in mine]
+            charge = sum(gains)
+            with torch.no_grad():
+                numbers = neurons.numbers(torch.float64)
+            dtype = _type(neurons.largest(numbers, charge, steps))
+            self.layers.append(
+                _Layer(
+                    name=name,
+                    neurons=neurons,
+                    numbers=neurons.numbers(dtype),
+                    dtype=dtype,
+                    branches=[
+                        (source, each, each.charge(code, _type(charge), steps, most[source.source]))
+                        for source, each, code in mine
+                    ],
+                )
             )
-            for neurons in module.all_neurons()
-        ]
         # Levels [1, N, n] of the first step or of every step, or [steps, N, n].
         self.sent = {
-            each.name: _encoded(each, values[each.name], steps).to(dtype)
+            each.name: _encoded(each, values[each.name], steps).float()
             for each in self.network.inputs
         }
         self.once = {each.name for each in self.network.inputs if _comes_once(each)}
         self.levels: dict[str, Tensor] = {}
         self.membranes: list[Tensor] = []
-
-    def _type(
-        self, pairs: list[tuple[Connection, Synapses]], codes: list[Tensor | None]
-    ) -> torch.dtype:
-        """float32 where it holds every sum that there can be, with two bits to spare."""
-        if rounds_products():
-            return torch.float64
-        most = _magnitudes(self.network)
-        largest = 0.0
-        for neurons in self.module.all_neurons():
-            charge = sum(
-                synapses.gain(code, self.steps) * most[connection.source]
-                for (connection, synapses), code in zip(pairs, codes, strict=True)
-                if connection.target == neurons.population.name
-            )
-            with torch.no_grad():
-                numbers = neurons.numbers(torch.float64)
-            largest = max(largest, charge, neurons.largest(numbers, charge, self.steps))
-        return torch.float32 if 4 * largest < FLOAT32_END else torch.float64
 
     def ran(self) -> Ran:
         """All steps: first who hears no one that hears them, then the others together."""
@@ -293,7 +286,7 @@ class _Run:
         charges = self._charges(layer.branches)
         levels = []
         for charge in charges:
-            layer.neurons.step(layer.numbers, state, charge)
+            layer.step(state, charge)
             levels.append(state.level)
             self._read(layer, state)
         self.sent[layer.name] = self.levels[layer.name] = torch.stack(levels)
@@ -315,7 +308,7 @@ class _Run:
                     levels = (before if connection.delay else now).get(connection.source)
                     charge = _sum(charge, None if levels is None else synapses(levels))
                 state = states[layer.name]
-                layer.neurons.step(layer.numbers, state, charge)
+                layer.step(state, charge)
                 now[layer.name] = state.level
                 found[layer.name].append(state.level)
                 self._read(layer, state)
@@ -360,6 +353,11 @@ class _Run:
             case ReadoutKind.STREAM:
                 fires = self.network.population(readout.population).soma.fire is not Fire.NONE
                 return (levels if fires else torch.stack(membranes)).transpose(0, 1)
+
+
+def _type(largest: float) -> torch.dtype:
+    """float32 where it holds all integers up to there, and products are not rounded to less."""
+    return torch.float32 if largest < FLOAT32_END and not rounds_products() else torch.float64
 
 
 def _last(layers: list[_Layer]) -> list[_Layer]:

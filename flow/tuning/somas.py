@@ -166,7 +166,10 @@ class Neurons(torch.nn.Module):
 
     @torch.no_grad()
     def largest(self, numbers: Numbers, charge: float, steps: int) -> float:
-        """A bound of every magnitude in ``steps`` steps, each of a charge within +-``charge``."""
+        """A bound of what must be an integer in ``steps`` steps, of charges within +-``charge``.
+
+        A membrane is compared with half a threshold more, so that it counts twice.
+        """
         soma = self.soma
         into = charge + (0.0 if numbers.bias is None else float(numbers.bias.abs().max()))
         if soma.current:
@@ -177,7 +180,7 @@ class Neurons(torch.nn.Module):
         v = start + _grown(into + taken, numbers.leak_v, steps)
         multipliers = [each.rule().multiplier for each in (self.leak_v, self.leak_i) if each]
         ends = [float(numbers.threshold.max()) * soma.levels[1], float(numbers.negative.max())]
-        return max([v * max(multipliers, default=1), *ends])
+        return max(v * max(2, *multipliers), 2 * max(ends)) if multipliers else 2 * max(v, *ends)
 
     def begin(self, numbers: Numbers, batch: int) -> State:
         """The state before the first step."""

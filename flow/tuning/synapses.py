@@ -114,7 +114,7 @@ class Synapses(torch.nn.Module):
         Parameters
         ----------
         codes : its weights.
-        dtype : of levels and charge.
+        dtype : of the charge; it holds every sum that there can be.
         steps, most : there are so many, of levels within +-most.
         """
         operator = self.operator
@@ -123,7 +123,7 @@ class Synapses(torch.nn.Module):
                 assert codes is not None
                 return _Dense(codes.to(dtype) * float(1 << operator.shift))
             case Identity():
-                return _Identity(operator, self.target.n)
+                return _Identity(operator, self.target.n, dtype)
             case Window():
                 device = torch.device("cpu") if codes is None else codes.device
                 exact = Arithmetic.FLOAT32 if dtype is torch.float32 else Arithmetic.FLOAT64
@@ -148,6 +148,7 @@ class _Dense:
         self.weights = weights
 
     def __call__(self, spikes: Tensor) -> Tensor:
+        spikes = spikes.to(self.weights.dtype)
         if self.weights.ndim == 2:
             return spikes @ self.weights
         blocks = spikes.view(len(spikes), len(self.weights), -1)
@@ -155,13 +156,13 @@ class _Dense:
 
 
 class _Identity:
-    def __init__(self, operator: Identity, n_target: int) -> None:
-        self.offset, self.n_target = operator.offset, n_target
+    def __init__(self, operator: Identity, n_target: int, dtype: torch.dtype) -> None:
+        self.offset, self.n_target, self.dtype = operator.offset, n_target, dtype
         self.scale = float((-1 if operator.negative else 1) << operator.shift)
 
     def __call__(self, spikes: Tensor) -> Tensor:
         after = self.n_target - self.offset - spikes.shape[1]
-        return functional.pad(spikes * self.scale, (self.offset, after))
+        return functional.pad(spikes.to(self.dtype) * self.scale, (self.offset, after))
 
 
 def _taps(window: Window) -> int:

@@ -21,6 +21,7 @@ from spikewright.golden.spec import Connection, Delta, DeltaFunction, Identity, 
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.make_configs import core_configs
 from spikewright.hdl.plan import MembraneStore, Rows
+from support.attention import product_network
 from support.branching import branching, convolution, dense, max_pool
 from support.chains import bounded_chain, counting_chain
 from support.stores import TWO_PORTS
@@ -193,3 +194,19 @@ def test_names():
     assert [memory.port for memory in listed if memory.core == "b[0:3]"][:3] == [0, 0, 1]
     shared = default_plan(network, Mode.COLLAPSED, lanes=3, share=[("a", "b")])
     assert core_name(shared.cores[0]) == "a+b"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "space", "options"),
+    [(("unit",) * 3, (70,), {"lanes": 2}), (("sign", "count", "graded"), (3, 2), {"lanes": 3})],
+)
+def test_every_memory_of_a_product_is_counted(kinds, space, options):
+    network = product_network(kinds, space=space, features=(3, 4))
+    test_every_memory_of_the_hardware_is_counted(Mode.STEPWISE, network, options)
+    plan = default_plan(network, Mode.STEPWISE, **options)
+    (config,) = core_configs(network, plan)
+    kinds = {memory.kind: memory for memory in core_memories(config) if memory.port == 0}
+    product = config.ports[0].product
+    assert "weights" not in kinds
+    assert kinds["sums"].bits == kinds["sums"].parts[0][0] * options["lanes"] * product.sums.width
+    assert all(kinds[name].written for name in ("keys", "values", "keys ahead", "sums"))

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from spikewright.flow.plan import default_plan
 from spikewright.golden.spec import Mode
 from spikewright.hdl import bound_cycles, core_configs
 from spikewright.hdl.bound import rows
 from spikewright.hdl.plan import MembraneStore
+from support.attention import product_network
 from support.branching import branching, convolution, dense, max_pool
 from support.graphs import check_graph, plan_for
 
@@ -73,3 +75,16 @@ def test_no_run_is_faster():
     steps = dict.fromkeys(("a", "b", "out"), 1.0)
     bound = bound_cycles(core_configs(net, plan), spikes=spikes, steps=steps)
     assert 0 < 3 * bound < seen.cycles
+
+
+@pytest.mark.parametrize(("lanes", "turns"), [(4, 1), (2, 2), (1, 4)])
+def test_a_product_takes_a_cycle_a_key_in_each_of_its_rows(lanes, turns):
+    """Of each head 3 features of keys and 4 of values, at 5 tokens; 2 spikes a neuron."""
+    network = product_network(("unit",) * 3, features=(3, 4), beside=False)
+    plan = default_plan(network, Mode.STEPWISE, lanes=lanes)
+    spikes = {("q", 0, False): np.zeros(30), ("k", 0, False): np.full(30, 2.0)}
+    (config,) = core_configs(network, plan)
+    assert bound_cycles((config,), spikes=spikes, steps={"a": 1.0}) == 30 * 2 * turns
+    spikes["q", 0, False][:] = 2.0
+    sweep = 2 * turns * 5
+    assert bound_cycles((config,), spikes=spikes, steps={"a": 1.0}) == 30 * 2 * turns + sweep

@@ -17,6 +17,7 @@ from spikewright.golden.spec import (
     Network,
     Payload,
     Population,
+    Product,
     Readout,
     Soma,
 )
@@ -299,3 +300,40 @@ def test_overlapped_readouts_are_read_at_the_end(soma, every_step, message):
     )
     with pytest.raises(ConfigurationError, match=message):
         check_plan(other, HardwarePlan(mode=Mode.STEPWISE, cores=(*cores[:-1], last)))
+
+
+def test_a_product_has_a_core_of_its_own():
+    first, second, *others = network(other=Soma(fire=Fire.BINARY, threshold=3)).connections
+    product = replace(second, operator=Product(keys="x", values="x", heads=1))
+    net = replace(network(), connections=(first, product, *others))
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^core of 'a', 'b': a core with several hosts must have no product, found "
+        r"connection 'x' -> 'b'; give 'b' a core of its own$",
+    ):
+        check_plan(net, plan(core("a", "b"), core("out")))
+
+
+def test_all_that_a_product_reads_comes_one_spike_at_a_time():
+    """Keys of a source that another core takes two at a time."""
+    product = Connection(source="b", target="c", operator=Product(keys="x", values="b", heads=1))
+    net = network()
+    more = Population(name="c", shape=(6,), soma=Soma(fire=Fire.BINARY), payload=Payload.SIGN)
+    net = replace(
+        net,
+        populations=(*net.populations, more),
+        connections=(
+            *net.connections,
+            product,
+            Connection(source="c", target="out", operator=dense(6, 2)),
+        ),
+    )
+    wide = core("a", lanes=6, banks=(1, 2), sweep_lanes=2)
+    two = core("b", lanes=6, sweep_lanes=2, spikes=2)
+    assert wide.spikes == 1
+    with pytest.raises(
+        ConfigurationError,
+        match=r"spikes that share a token must be taken 2 a cycle wherever they go, found .*1 by "
+        r"core of 'c'",
+    ):
+        check_plan(net, plan(wide, two, core("c"), core("out")))

@@ -6,10 +6,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from spikewright.flow.plan import default_plan
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
 from spikewright.hdl import CorePlan, HardwarePlan, Host, core_configs
 from spikewright.hdl.loops import minimum_depths, port_connections
+from support.attention import product_network
 from support.branching import branching, dense
 
 
@@ -101,3 +103,14 @@ def test_a_queue_that_is_left_out_is_refused():
         r"found 0; have them computed$",
     ):
         core_configs(chain(), plan("ab", "c", "d", ("out",)))
+
+
+def test_the_query_of_a_product_needs_a_step():
+    """It waits for keys and values, which are stored as they come; what is beside it needs two."""
+    network = product_network(("unit",) * 3)
+    n = network.input("q").n
+    plan = default_plan(network, Mode.STEPWISE)
+    assert minimum_depths(network, plan) == ((n + 1, 2),)
+    late = product_network(("unit",) * 3, delay=1)
+    # From one step to the next, and the END behind it; it comes of an input, which may be ahead.
+    assert minimum_depths(late, default_plan(late, Mode.STEPWISE)) == ((2 * (n + 1) + 1, 2),)

@@ -6,7 +6,7 @@ come from one seed each, because a drawn number an entry would exhaust hypothesi
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from math import prod
+from math import gcd, prod
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from spikewright.golden.spec import (
     Payload,
     Phases,
     Population,
+    Product,
     Readout,
     ReadoutKind,
     Reset,
@@ -82,7 +83,7 @@ class _Growing:
     @property
     def unread(self) -> list[Input | Population]:
         """What must still be read by somebody."""
-        read = {connection.source for connection in self.connections}
+        read = {name for connection in self.connections for name in connection.reads}
         return [part for part in self.firing if part.name not in read]
 
 
@@ -312,6 +313,8 @@ def _first(growing: _Growing, source: Input | Population) -> tuple[Operator, Sha
         makers += [lambda: _to_window(growing, source.shape)] * 3
         makers += [lambda: _to_maximum(growing, source.shape)]
     makers += [lambda: _to_identity(growing, source.shape), lambda: _to_function(growing, source)]
+    if not growing.settles:
+        makers += [lambda: _to_product(growing, source)]
     made = makers[growing.pick(0, len(makers) - 1)]()
     return made if made is not None else _to_dense(growing, source)
 
@@ -328,6 +331,24 @@ def _dense(growing: _Growing, n_source: int, shape: Shape) -> Dense:
     if n_source % 2 == 0 and prod(shape) % 2 == 0 and growing.one_in(4):
         size = (2, n_source // 2, prod(shape) // 2)
     return Dense(weights=growing.numbers(size, low, high), weight_bits=bits, shift=_shift(growing))
+
+
+def _to_product(growing: _Growing, source: Input | Population) -> tuple[Operator, Shape]:
+    """Of any keys and values that fit, into no more neurons than others have, where that can be."""
+    able = [each for each in growing.firing if each.shape[0] == source.shape[0]]
+    keys = able[growing.pick(0, len(able) - 1)]
+    able = [each for each in growing.firing if each.shape[1:] == keys.shape[1:]]
+    able = [each for each in able if each.shape[0] * source.n <= _MOST_NEURONS * source.shape[0]]
+    values = able[growing.pick(0, len(able) - 1)] if able else keys
+    heads = gcd(source.shape[0], values.shape[0])
+    most = [n for n in range(1, heads + 1) if heads % n == 0]
+    product = Product(
+        keys=keys.name,
+        values=values.name,
+        heads=most[growing.pick(0, len(most) - 1)],
+        shift=_shift(growing),
+    )
+    return product, (values.shape[0], *source.shape[1:])
 
 
 def _shift(growing: _Growing) -> int:

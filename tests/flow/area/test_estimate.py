@@ -10,9 +10,10 @@ from spikewright.flow.area.designs import DESIGNS, design
 from spikewright.flow.area.recording import calibration_board, record_design
 from spikewright.flow.area.records import package_records
 from spikewright.flow.plan import default_plan
-from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.plan import MembraneStore, WeightStore
+from support.attention import product_network
 from support.chains import bounded_chain
 
 RECORDS = [
@@ -90,6 +91,17 @@ def test_large_rams_where_there_are_none():
         ConfigurationError,
         match=r"^the weights of 'h0' must be in block RAM or logic: ulx3s-85f has no large RAMs, "
         r"found spram; generate with --weights block, or choose another board$",
+    ):
+        estimate_area(network, plan, get_board("ulx3s-85f"))
+
+
+def test_products_are_not_known():
+    network = product_network(("unit",) * 3)
+    plan = default_plan(network, Mode.STEPWISE, lanes=2)
+    with pytest.raises(
+        UnsupportedError,
+        match=r"^the area model knows all connections but products, found connection 'q' -> 'a'; "
+        r"choose lanes yourself, and build: place and route tells what they take$",
     ):
         estimate_area(network, plan, get_board("ulx3s-85f"))
 

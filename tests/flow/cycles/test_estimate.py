@@ -12,6 +12,7 @@ from spikewright.flow.plan import default_plan
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import Delta, DeltaFunction, Encoding, Identity, Mode
 from spikewright.hdl.plan import GuardPlan, MembraneStore, Products, Rows
+from support.attention import events_of, product_network
 from support.branching import branching, convolution, dense, inputs_of, max_pool, residual
 from support.chains import bounded_chain, counting_chain, inputs_for
 from support.cycles import estimated, measured
@@ -236,6 +237,52 @@ def test_a_function_behind_a_delay_is_refused():
     plan = default_plan(network, Mode.STEPWISE)
     with pytest.raises(UnsupportedError, match="does not know a function of sums behind a delay"):
         estimated(network, plan, inputs_of(network, 3, seed=1), 3)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "shape", "options"),
+    [
+        (("unit",) * 3, {"space": (40,)}, {"lanes": 2}),
+        (("unit", "count", "sign"), {"features": (2, 3), "beside": False}, {"lanes": 1}),
+        pytest.param(
+            ("unit",) * 3,
+            {"beside": False},
+            {"lanes": 1, "partition": {"a": 2}},
+            marks=pytest.mark.rest,
+        ),
+        pytest.param(
+            ("unit",) * 3,
+            {"space": (3,)},
+            {"lanes": 12, "banks": (1, 3), "sweep_lanes": 2},
+            marks=pytest.mark.rest,
+        ),
+    ],
+)
+def test_products(tmp_path, kinds, shape, options):
+    """Queries that wait for the sums of their step, and sums for queries to be done."""
+    network = product_network(kinds, **shape)
+    plan = default_plan(network, Mode.STEPWISE, **options)
+    inputs = events_of(network, batch=4, steps=4, seed=1)
+    estimate = compare(network, plan, inputs, 4, tmp_path, tolerance=0.002)
+    assert max(core.busy for core in estimate.cores) <= estimate.cycles
+
+
+def test_keys_may_limit():
+    """Few queries, and many keys that are gone through for them."""
+    network = product_network(("unit",) * 3, space=(20,), features=(4, 1), beside=False)
+    inputs = events_of(network, batch=3, steps=4, seed=1, share=1)
+    inputs["q"][:] = 0
+    inputs["k"][:] = 1
+    plan = default_plan(network, Mode.STEPWISE, lanes=2)
+    assert estimated(network, plan, inputs, 4).limit == "keys of 'a'"
+
+
+def test_a_product_behind_a_delay_is_refused():
+    network = product_network(("unit",) * 3, delay=1)
+    plan = default_plan(network, Mode.STEPWISE)
+    message = "^the model of cycles does not know a product behind a delay, found 'q' to 'a'"
+    with pytest.raises(UnsupportedError, match=message):
+        estimated(network, plan, events_of(network, batch=3, steps=2, seed=1), 2)
 
 
 def test_latency_is_a_mean_over_samples_that_come_alone():

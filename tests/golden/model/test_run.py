@@ -16,6 +16,7 @@ from spikewright.golden.errors import ConfigurationError, RangeError
 from spikewright.golden.model import Model, delta, model, neuron, readout, run, window
 from spikewright.golden.model.delta import DeltaSynapses, RunningDelta
 from spikewright.golden.model.neuron import Neurons
+from spikewright.golden.model.product import ProductSynapses
 from spikewright.golden.model.window import Plane, WindowSynapses, convolve
 from spikewright.golden.spec import (
     BiasWhen,
@@ -136,6 +137,7 @@ def test_settling_samples_do_not_see_each_other(network, seed):
 
 FIRE, AFTER_FIRING, INTEGRATE = Neurons.fire, Neurons.after_firing, Neurons.integrate
 BUILD, RESET, STEP, COLLAPSE = Neurons.__init__, Neurons.reset, Neurons.step, Neurons.collapse
+PRODUCT_INIT, PRODUCT_CALL = ProductSynapses.__init__, ProductSynapses.__call__
 LARGEST, CHARGE, DECIDE = readout.first_largest, run.charge_of, readout.decide
 
 
@@ -318,6 +320,18 @@ def table_with_its_rest(self, x):
     return found if self.table is None else found + 1
 
 
+def heads_mixed(self, operator, *args, **options):
+    PRODUCT_INIT(self, replace(operator, heads=1), *args, **options)
+
+
+def no_keys(self, spikes):
+    """Every value counts, sent with a key or not."""
+    query, keys, _ = self.sizes
+    levels = spikes.clone()
+    levels[:, query : query + keys] = 1
+    return PRODUCT_CALL(self, levels)
+
+
 STEPWISE_FAULTS = {
     "> for >=": (Neurons, "fire", greater_than),
     "< for <=": (Neurons, "fire", lesser_than),
@@ -340,6 +354,8 @@ STEPWISE_FAULTS = {
     "no bias": (Neurons, "integrate", no_bias),
     "start at 0": (Neurons, "reset", start_at_zero),
     "delay ignored": (run, "charge_of", no_delay),
+    "heads of a product mixed": (ProductSynapses, "__init__", heads_mixed),
+    "keys ignored": (ProductSynapses, "__call__", no_keys),
     "merge ignored": (run, "charge_of", one_branch),
     "highest index wins": (readout, "first_largest", highest_index),
     "one label for all positions": (model, "decide", one_label_for_all),
