@@ -55,8 +55,8 @@ def tune_layers(
     """Bring the hidden layers' mean spikes near their levels, one after the other, in place.
 
     All hidden layers but the first, in the order of the graph; steps stay as they are. A layer is
-    kept as it was where its network gets no more of the samples right, spiking (Fast-SNN), and where
-    its loss is no number any more, of which a warning tells.
+    kept as it was where its network gets no more of the samples right, spiking (Fast-SNN), and
+    where its loss is no number any more, of which a warning tells.
 
     Returns
     -------
