@@ -1,9 +1,13 @@
 """First spikes that are taken back: ``ttfs_corrective`` of snn_toolbox (Rueckauer's thesis, 2021).
 
-A neuron sends +1 where its membrane comes up to the threshold and -1 where it falls below again;
-in between its weight is added in every step. The larger its value, the longer it is on: see
-``flow.convert.corrective`` for the equations, and what differs from snn_toolbox. It is not exact.
-The network is made for the T that ``--max-steps`` says, at least 8, and runs in that.
+In every step, i the current and v the membrane, which nothing resets::
+
+    i += W s + b (b in the first step);   v += i
+    s = +1 where v >= th and it is off;  -1 where v < th and it is on
+
+In between a neuron is on, and adds its weight in every step. The larger its value, the longer that
+is. See ``flow.convert.corrective`` for the thresholds, and for what differs from snn_toolbox. It is
+not exact. The network is made for the T that ``--max-steps`` says, at least 8, and runs in that.
 """
 
 from spikewright.flow.convert.code import LEAST_STEPS, Code
