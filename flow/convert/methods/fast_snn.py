@@ -24,7 +24,7 @@ FAST_SNN = Method(
     title="trained quantised; signed IF neurons in as many steps as levels, layers tuned in turn",
     source="Hu, Zheng, Jiang, Pan, IEEE TPAMI 2023 (Fast-SNN)",
     repeats=True,
-    neuron=Neuron(initial=Initial.HALF, negative=Negative.BELOW_ZERO, bounded=False),
+    neuron=Neuron(initial=Initial.HALF, negative=Negative.BELOW_ZERO),
     tuning=Tuning.LAYERS,
     levels=3,
 )

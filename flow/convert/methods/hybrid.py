@@ -30,7 +30,7 @@ HYBRID = Method(
     title="trained quantised, then through time as leaky neurons",
     source="Lin, Hu, Ma, Li, Yu, IEEE TNNLS 2024",
     repeats=True,
-    neuron=Neuron(initial=Initial.HALF, negative=Negative.NEVER, bounded=False, leak=3),
+    neuron=Neuron(initial=Initial.HALF, negative=Negative.NEVER, leak=3),
     tuning=Tuning.SURROGATE,
     levels=4,
 )
