@@ -27,7 +27,7 @@ from spikewright.golden.spec import (
     Window,
 )
 
-__all__ = ["Ran", "Trainable"]
+__all__ = ["SLOPE", "Ran", "Trainable", "fast_sigmoid"]
 
 SLOPE = 4.0
 """Of the fast sigmoid that is the surrogate where no other is given."""
@@ -59,7 +59,8 @@ class Trainable(torch.nn.Module):
 
     Parameters
     ----------
-    network : to begin with; connections dense, window, identity, and delta of a maximum or a clip.
+    network : to begin with; connections dense, window, identity, product, and delta of a maximum
+        or a clip.
     surrogate : of ``snntorch.surrogate``, or like them: 1 where its argument is above 0, else 0.
         Default: a fast sigmoid of slope 4.
     weights, thresholds, biases, initial : whether weights, thresholds (with reset amounts), biases
@@ -98,7 +99,7 @@ class Trainable(torch.nn.Module):
         self.steps = steps
         if steps is not None:
             check_steps(network, Mode.STEPWISE, steps, set())
-        surrogate = _default() if surrogate is None else surrogate
+        surrogate = fast_sigmoid(SLOPE) if surrogate is None else surrogate
         _check_surrogate(surrogate)
         self.synapses = torch.nn.ModuleList(
             Synapses(
@@ -239,8 +240,7 @@ class _Run:
                 for (connection, each), code in zip(pairs, codes, strict=True)
                 if connection.target == name
             ]
-            gains = [each.gain(code, steps) * most[source.source] for source, each, code in mine]
-            charge = sum(gains)
+            charge = sum(each.largest(code, steps, most) for _, each, code in mine)
             with torch.no_grad():
                 numbers = neurons.numbers(torch.float64)
             dtype = _type(neurons.largest(numbers, charge, steps))
@@ -251,7 +251,7 @@ class _Run:
                     numbers=neurons.numbers(dtype),
                     dtype=dtype,
                     branches=[
-                        (source, each, each.charge(code, _type(charge), steps, most[source.source]))
+                        (source, each, each.charge(code, _type(charge), steps, most))
                         for source, each, code in mine
                     ],
                 )
@@ -277,10 +277,13 @@ class _Run:
 
     def _goes_ahead(self, layer: _Layer, states: Mapping[str, State]) -> bool:
         """Whether it went: all that it hears was sent before."""
-        if any(connection.source not in self.sent for connection, *_ in layer.branches):
+        if not all(self._was_sent(connection) for connection, *_ in layer.branches):
             return False
         self._alone(layer, states[layer.name])
         return True
+
+    def _was_sent(self, connection: Connection) -> bool:
+        return all(name in self.sent for name in connection.reads)
 
     def _alone(self, layer: _Layer, state: State) -> None:
         charges = self._charges(layer.branches)
@@ -295,7 +298,7 @@ class _Run:
         """Step by step; what comes from others is multiplied before."""
         outer, inner = {}, {}
         for layer in layers:
-            apart = [each for each in layer.branches if each[0].source in self.sent]
+            apart = [each for each in layer.branches if self._was_sent(each[0])]
             outer[layer.name] = self._charges(apart)
             inner[layer.name] = [each for each in layer.branches if each not in apart]
         found: dict[str, list[Tensor]] = {each.name: [] for each in layers}
@@ -305,8 +308,11 @@ class _Run:
             for layer in layers:
                 charge = outer[layer.name][step]
                 for connection, _, synapses in inner[layer.name]:
-                    levels = (before if connection.delay else now).get(connection.source)
-                    charge = _sum(charge, None if levels is None else synapses(levels))
+                    at = step - connection.delay
+                    if at >= 0:
+                        said = before if connection.delay else now
+                        parts = [self._said(name, said, at) for name in connection.reads]
+                        charge = _sum(charge, synapses(_beside(parts)))
                 state = states[layer.name]
                 layer.step(state, charge)
                 now[layer.name] = state.level
@@ -314,6 +320,25 @@ class _Run:
                 self._read(layer, state)
         for name, each in found.items():
             self.sent[name] = self.levels[name] = torch.stack(each)
+
+    def _said(self, name: str, now: Mapping[str, Tensor], step: int) -> Tensor:
+        """Levels [N, n] of a step, of those that go together or were sent before."""
+        return now[name] if name in now else self._whole(name)[step]
+
+    def _whole(self, name: str) -> Tensor:
+        """Levels [steps, N, n] of who was sent."""
+        levels = self.sent[name]
+        if len(levels) == self.steps:
+            return levels
+        if name in self.once:
+            return torch.cat([levels, levels.new_zeros(self.steps - 1, *levels.shape[1:])])
+        return levels.expand(self.steps, -1, -1)
+
+    def _heard(self, connection: Connection) -> Tensor:
+        """Levels of all that it reads side by side, [steps, N, n], or [1, N, n] of one input."""
+        if len(connection.reads) == 1:
+            return self.sent[connection.source]
+        return _beside([self._whole(name) for name in connection.reads])
 
     def _read(self, layer: _Layer, state: State) -> None:
         if layer.name == self.network.readout.population:
@@ -323,9 +348,9 @@ class _Run:
         """What comes in in every step, of all that was sent."""
         found: list[Tensor | None] = [None] * self.steps
         for connection, synapses, charge in branches:
-            levels = self.sent[connection.source]
+            levels = self._heard(connection)
             alike = len(levels) < self.steps
-            count = 1 if connection.source in self.once else self.steps
+            count = 1 if {*connection.reads} <= self.once else self.steps
             if synapses.streams:
                 parts = [charge(levels[0 if alike else step]) for step in range(count)]
             else:
@@ -365,7 +390,7 @@ def _last(layers: list[_Layer]) -> list[_Layer]:
     waiting: list[_Layer] = []
     for layer in reversed(layers):
         heard = any(
-            connection.source == layer.name
+            layer.name in connection.reads
             for each in layers
             if each not in waiting
             for connection, *_ in each.branches
@@ -373,6 +398,10 @@ def _last(layers: list[_Layer]) -> list[_Layer]:
         if not heard:
             waiting.insert(0, layer)
     return waiting
+
+
+def _beside(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
 
 
 def _sum(one: Tensor | None, other: Tensor | None) -> Tensor | None:
@@ -473,8 +502,9 @@ def _check_surrogate(surrogate: Callable[[Tensor], Tensor]) -> None:
         )
 
 
-def _default() -> Surrogate:
+def fast_sigmoid(slope: float) -> Surrogate:
+    """The surrogate of derivative 1 / (1 + slope * |u|)**2, snntorch's."""
     from snntorch import surrogate
 
-    found: Surrogate = surrogate.fast_sigmoid(slope=SLOPE)
+    found: Surrogate = surrogate.fast_sigmoid(slope=slope)
     return found

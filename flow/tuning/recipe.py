@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spikewright.flow.conversions import epochs
-from spikewright.flow.convert import TrainConfig
+from spikewright.flow.convert import TrainConfig, encode_input
 from spikewright.flow.datasets import Dataset
 from spikewright.flow.integers import Integers
 from spikewright.flow.progress import Working
 from spikewright.flow.project import Project
 from spikewright.flow.samples import Samples
-from spikewright.flow.tuning.module import Trainable
+from spikewright.flow.tuning.module import SLOPE, Trainable, fast_sigmoid
 from spikewright.flow.tuning.shadows import Leaks
 from spikewright.flow.tuning.tune import tune
 from spikewright.golden.spec import Network
@@ -26,10 +26,11 @@ class TunedRecipe:
 
     Parameters
     ----------
-    shape : of a sample, [steps, inputs]; its values are whole numbers.
+    shape : of a sample, [steps, inputs] of whole numbers, or that of an image.
     build : makes the untrained network by a seed.
     training : all of it.
     thresholds, biases, leaks, frozen : what of it is trained, as in ``Trainable``.
+    slope : of the fast sigmoid that is the surrogate.
     """
 
     shape: tuple[int, ...]
@@ -39,6 +40,7 @@ class TunedRecipe:
     biases: bool = False
     leaks: Leaks = Leaks.FIXED
     frozen: tuple[tuple[str, str], ...] = ()
+    slope: float = SLOPE
 
     @property
     def name(self) -> str:
@@ -50,15 +52,18 @@ class TunedRecipe:
         data = data.shaped(self.shape)
         with working("train") as advance:
             start = time.perf_counter()
+            network = self.build(seed)
             module = Trainable(
-                self.build(seed),
+                network,
+                surrogate=fast_sigmoid(self.slope),
                 thresholds=self.thresholds,
                 biases=self.biases,
                 leaks=self.leaks,
                 frozen=self.frozen,
             )
             tell = epochs(advance)
-            tuned = tune(module, data.x_train, data.y_train, self.training, tell, seed=seed)
+            x = encode_input(network.inputs[0], data.x_train).float()
+            tuned = tune(module, x, data.y_train, self.training, tell, seed=seed)
             train_seconds = time.perf_counter() - start
         original = Integers(origin=f"trained as integers, {self.training.epochs} epochs")
         held_out = Samples(x=data.x_test, y=data.y_test)

@@ -1,16 +1,23 @@
-"""The networks with Legendre memories of the benchmarks."""
+"""The networks with Legendre memories and with attention of the benchmarks."""
 
 from functools import partial
 
 from spikewright.flow.convert import TrainConfig
 from spikewright.flow.datasets import N_CLASSES
 from spikewright.flow.spiking.recipes import SPOKEN_ENCODER
+from spikewright.flow.tuning.attention import SpikformerConfig, spikformer
 from spikewright.flow.tuning.legendre import LegendreConfig, l2mu, linear_memory
 from spikewright.flow.tuning.recipe import TunedRecipe
 from spikewright.flow.tuning.shadows import Leaks
 from spikewright.golden.spec import Leak
 
-__all__ = ["MNIST_L2MU", "MNIST_LMU", "SPOKEN_L2MU"]
+__all__ = [
+    "DIGITS_SPIKFORMER",
+    "MNIST_L2MU",
+    "MNIST_LMU",
+    "MNIST_SPIKFORMER",
+    "SPOKEN_L2MU",
+]
 
 _L2MU_FROZEN = (("u", "m"), ("m", "m"))
 _ROWS = LegendreConfig(
@@ -82,4 +89,27 @@ SPOKEN_L2MU = TunedRecipe(
     thresholds=True,
     leaks=Leaks.MULTIPLIER,
     frozen=_L2MU_FROZEN,
+)
+
+# Of many layers that fire: a surrogate that reaches further than that of the others.
+_SLOPE = 2.0
+
+MNIST_SPIKFORMER = TunedRecipe(
+    shape=(1, 28, 28),
+    build=partial(spikformer, SpikformerConfig(name="mnist-spikformer", image=(28, 28), patch=7)),
+    training=TrainConfig(epochs=8, batch=128, learning_rate=1e-2),
+    thresholds=True,
+    biases=True,
+    slope=_SLOPE,
+)
+
+DIGITS_SPIKFORMER = TunedRecipe(
+    shape=(1, 8, 8),
+    build=partial(spikformer, SpikformerConfig(name="digits-spikformer", image=(8, 8), patch=2)),
+    training=TrainConfig(
+        epochs=80, batch=64, learning_rate=1e-2, smoothing=0.1, image=(8, 8), shift=1
+    ),
+    thresholds=True,
+    biases=True,
+    slope=_SLOPE,
 )

@@ -3,7 +3,8 @@
 A spike's derivative, which is 0 nearly everywhere, is that of a surrogate at (v + 1/2 - th) / th:
 of integers, v >= th where v + 1/2 > th. What a reset takes off, and how much the tracer leaves
 room for, count as constants there, as in snnTorch; floor passes straight through. A burst has the
-gradient of its line, 1 / amount where it is not cut off.
+gradient of its line, 1 / amount where it is not cut off, and what it takes off has it too: what is
+left has none, so that neurons which send all that they hear remember nothing.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikewright.flow.tuning.shadows import SLOW, Leaks, ShadowLeak, Shadows, through
+from spikewright.flow.tuning.shadows import Leaks, ShadowLeak, Shadows, through
 from spikewright.golden.spec import (
     LIMITS,
     BiasWhen,
@@ -70,7 +71,8 @@ class Neurons(torch.nn.Module):
     population : what they compute.
     surrogate : 1 where its argument is above 0, else 0, with a derivative of its own.
     unit : what a bias or an initial membrane of 1 counts, where they are trained.
-    thresholds, biases, initial : whether these are trained; reset amounts go with thresholds.
+    thresholds, biases, initial : whether these are trained; reset amounts go with thresholds. Those
+        that a negative threshold below 1 is tied to stay.
     leaks : what of the leaks is trained.
     """
 
@@ -89,13 +91,15 @@ class Neurons(torch.nn.Module):
         soma = population.soma
         self.population, self.soma, self.n = population, soma, population.n
         self.surrogate = surrogate
-        fires = soma.fire is not Fire.NONE
+        negative = soma.threshold_negative
+        tied = negative is not None and int(negative.min()) < 1
+        trains = thresholds and soma.fire is not Fire.NONE and not tied
 
         def at_least_one(values: IntArray | None) -> Shadows | None:
             if values is None:
                 return None
-            unit = float(np.mean(values)) / SLOW
-            return Shadows(values, unit=unit, low=1, high=REGISTER_MAX, trains=thresholds and fires)
+            unit, low = float(np.abs(values).mean()), min(1, int(values.min()))
+            return Shadows(values, unit=unit, low=low, high=REGISTER_MAX, trains=trains)
 
         def signed(values: IntArray, trains: bool) -> Shadows:
             low, high = -REGISTER_MAX, REGISTER_MAX
@@ -104,7 +108,7 @@ class Neurons(torch.nn.Module):
         threshold = at_least_one(soma.threshold)
         assert threshold is not None  # every soma has one
         self.threshold = threshold
-        self.negative = at_least_one(soma.threshold_negative)
+        self.negative = at_least_one(negative)
         self.amount = at_least_one(soma.reset_amount)
         self.bias = signed(soma.bias, biases)
         self.initial_v = signed(soma.initial_v, initial)
@@ -130,7 +134,9 @@ class Neurons(torch.nn.Module):
         if self.soma.fire is Fire.BURST:  # it takes no more than the threshold
             amount = torch.minimum(amount, threshold)
         phases = self.soma.phases
-        slope = None if phases is None else spread(torch.tensor(phases.slope))
+        slope = None
+        if phases is not None and phases.slope is not None:
+            slope = spread(torch.tensor(phases.slope))
         return Numbers(
             threshold=threshold,
             negative=threshold if self.negative is None else spread(self.negative()),
@@ -176,11 +182,11 @@ class Neurons(torch.nn.Module):
             slope = 0.0 if numbers.slope is None else float(numbers.slope.abs().max())
             into = slope + _grown(into, numbers.leak_i, steps)
         taken = float(numbers.amount.max()) * max(map(abs, soma.levels))
-        clips = max(soma.v_min or 0, -(soma.v_max or 0), 0)  # where a clip lifts it to
-        start = float(numbers.initial_v.abs().max()) + abs(soma.reset_value) + clips
+        start = float(numbers.initial_v.abs().max()) + abs(soma.reset_value)
         v = start + _grown(into + taken, numbers.leak_v, steps)
         multipliers = [each.rule().multiplier for each in (self.leak_v, self.leak_i) if each]
-        ends = [float(numbers.threshold.max()) * soma.levels[1], float(numbers.negative.max())]
+        up = float(numbers.threshold.max()) * soma.levels[1]
+        ends = [up, float(numbers.negative.abs().max())]
         return max(v * max(2, *multipliers), 2 * max(ends)) if multipliers else 2 * max(v, *ends)
 
     def begin(self, numbers: Numbers, batch: int) -> State:
@@ -218,7 +224,7 @@ class Neurons(torch.nn.Module):
         if state.wait is not None:
             v = torch.where(state.wait > 0, state.v, v)
         if soma.fire is not Fire.NONE and (phases is None or phases.may_fire(state.steps)):
-            level = self._fire(numbers, v, state.s)
+            level = self._fire(numbers, v, state.s, state.steps)
         else:
             level = torch.zeros_like(v)
         if state.wait is not None:
@@ -240,8 +246,12 @@ class Neurons(torch.nn.Module):
             register = register + numbers.bias
         return register
 
-    def _fire(self, numbers: Numbers, v: Tensor, s: Tensor) -> Tensor:
+    def _fire(self, numbers: Numbers, v: Tensor, s: Tensor, step: int) -> Tensor:
         soma = self.soma
+        if soma.fire is Fire.PATTERN:
+            assert soma.phases is not None  # the contract says
+            power = soma.max_level >> (step - soma.phases.receive)
+            return self._reached(v, numbers.threshold * power) * power
         if soma.fire is Fire.BURST:
             return self._burst(numbers, v, s)
         level = self._reached(v, numbers.threshold)
@@ -253,14 +263,19 @@ class Neurons(torch.nn.Module):
             level = level * (s < soma.s_max)
         if soma.fire is Fire.BINARY:
             return level
-        down = self._reached(-v, numbers.negative)
+        down = self._reached(-v, numbers.negative, self._unit(numbers))
         if soma.s_min is not None:
             down = down * (s > soma.s_min)
         return level - down
 
-    def _reached(self, v: Tensor, threshold: Tensor) -> Tensor:
-        """1 where v >= threshold, with the gradient of the surrogate."""
-        return self.surrogate((v - (threshold - 0.5)) / threshold).to(v.dtype)
+    def _reached(self, v: Tensor, threshold: Tensor, unit: Tensor | None = None) -> Tensor:
+        """1 where v >= threshold, with the gradient of the surrogate, in units of the threshold."""
+        unit = threshold if unit is None else unit
+        return self.surrogate((v - (threshold - 0.5)) / unit).to(v.dtype)
+
+    def _unit(self, numbers: Numbers) -> Tensor:
+        """What a negative threshold is measured by: itself, where it is above 0."""
+        return torch.where(numbers.negative >= 1, numbers.negative, numbers.threshold)
 
     def _burst(self, numbers: Numbers, v: Tensor, s: Tensor) -> Tensor:
         soma = self.soma
@@ -285,7 +300,8 @@ class Neurons(torch.nn.Module):
         if self.soma.fire is Fire.NONE or reset is Reset.NONE:
             return v
         if reset is Reset.SUBTRACT:
-            return v - level.detach() * numbers.amount
+            taken = level if self.soma.fire is Fire.BURST else level.detach()
+            return v - taken * numbers.amount
         return torch.where(level.detach() != 0, float(self.soma.reset_value), v)
 
 

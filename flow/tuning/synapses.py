@@ -1,5 +1,7 @@
 """Connections with a gradient: from the levels of a step to the charge they bring, exactly."""
 
+from collections.abc import Mapping
+from math import prod
 from typing import Protocol
 
 import torch
@@ -10,6 +12,7 @@ from spikewright.flow.tuning.shadows import Shadows
 from spikewright.golden.errors import UnsupportedError
 from spikewright.golden.model.arithmetic import Arithmetic
 from spikewright.golden.model.delta import DeltaSynapses
+from spikewright.golden.model.product import ProductSynapses
 from spikewright.golden.model.window import WindowSynapses
 from spikewright.golden.spec import (
     Connection,
@@ -20,6 +23,7 @@ from spikewright.golden.spec import (
     IntArray,
     Interval,
     Network,
+    Product,
     Window,
 )
 
@@ -30,7 +34,7 @@ class Charge(Protocol):
     """What a connection brings in one run."""
 
     def __call__(self, spikes: Tensor) -> Tensor:
-        """The charge [batch, n_post] of levels [batch, n_pre]."""
+        """The charge [batch, n_post] of levels [batch, n_pre], of all it reads side by side."""
         ...
 
 
@@ -50,9 +54,11 @@ class Synapses(torch.nn.Module):
         super().__init__()
         operator = connection.operator
         self.operator = operator
+        self.reads = connection.reads
         self.source = network.node(connection.source)
+        self.shapes = [network.node(name).shape for name in self.reads]
         self.target = network.population(connection.target)
-        able = isinstance(operator, Dense | Window | Identity) or (
+        able = isinstance(operator, Dense | Window | Identity | Product) or (
             isinstance(operator, Delta) and operator.function is not DeltaFunction.TABLE
         )
         if not able:
@@ -60,8 +66,8 @@ class Synapses(torch.nn.Module):
             if isinstance(operator, Delta):
                 found = f"{found} {operator.function}"
             raise UnsupportedError(
-                "connections that are trained, or trained through, must be dense, window, identity "
-                "or delta of a maximum or a clip",
+                "connections that are trained, or trained through, must be dense, window, "
+                "identity, product or delta of a maximum or a clip",
                 found=found,
                 where=f"connection {connection.source!r} -> {connection.target!r}",
             )
@@ -88,12 +94,19 @@ class Synapses(torch.nn.Module):
         return None if self.weights is None else self.weights.integers()
 
     @torch.no_grad()
-    def gain(self, codes: Tensor | None, steps: int) -> float:
-        """A bound of |charge| for levels within +-1, and of all sums on the way there."""
+    def largest(self, codes: Tensor | None, steps: int, most: Mapping[str, float]) -> float:
+        """A bound of |charge|, and of all sums on the way, of sources within +-most[name]."""
+        return self._gain(codes, steps) * prod(most[name] for name in self.reads)
+
+    def _gain(self, codes: Tensor | None, steps: int) -> float:
+        """The bound for levels within +-1."""
         operator = self.operator
         if isinstance(operator, Delta):
             return 2.0 * steps
         scale = float(1 << operator.shift)
+        if isinstance(operator, Product):
+            (features, *_), (_, *tokens) = self.shapes[0], self.shapes[1]
+            return scale * (features // operator.heads) * prod(tokens)
         if isinstance(operator, Identity):
             return scale
         if isinstance(operator, Dense):
@@ -108,16 +121,19 @@ class Synapses(torch.nn.Module):
         transposed = operator.kind.value == "transposed"
         return scale * pooled * float(each.sum() if transposed else each.max())
 
-    def charge(self, codes: Tensor | None, dtype: torch.dtype, steps: int, most: float) -> Charge:
+    def charge(
+        self, codes: Tensor | None, dtype: torch.dtype, steps: int, most: Mapping[str, float]
+    ) -> Charge:
         """The connection with its weights as they are now, for samples from their start.
 
         Parameters
         ----------
         codes : its weights.
         dtype : of the charge; it holds every sum that there can be.
-        steps, most : there are so many, of levels within +-most.
+        steps, most : there are so many, of levels within +-most[name] of each source.
         """
         operator = self.operator
+        exact = Arithmetic.FLOAT32 if dtype is torch.float32 else Arithmetic.FLOAT64
         match operator:
             case Dense():
                 assert codes is not None
@@ -126,13 +142,12 @@ class Synapses(torch.nn.Module):
                 return _Identity(operator, self.target.n, dtype)
             case Window():
                 device = torch.device("cpu") if codes is None else codes.device
-                exact = Arithmetic.FLOAT32 if dtype is torch.float32 else Arithmetic.FLOAT64
                 window = WindowSynapses(
                     operator, self.source.shape, exact, dtype=dtype, device=device
                 )
                 return window if codes is None else window.weighing(codes.to(dtype))
             case Delta():
-                largest = int(most * steps)
+                largest = int(most[self.reads[0]] * steps)
                 return DeltaSynapses(
                     operator,
                     self.source.shape,
@@ -140,6 +155,8 @@ class Synapses(torch.nn.Module):
                     dtype=dtype,
                     device=torch.device("cpu"),
                 ).begin()
+            case Product():  # of two sums, torch has the gradients
+                return ProductSynapses(operator, self.shapes, exact, dtype=dtype)
         raise AssertionError(operator)  # refused by the constructor
 
 
@@ -166,7 +183,4 @@ class _Identity:
 
 
 def _taps(window: Window) -> int:
-    found = 1
-    for each in window.kernel:
-        found *= each
-    return found
+    return prod(window.kernel)
