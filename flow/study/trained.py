@@ -436,9 +436,9 @@ TRAINED_ROWS = (
         experiment="MLP 784-128-10 on MNIST, 4-bit weights, binary pixels, T = 1",
         target="S = 3 at least 1 point above S = 1; logits equal the closed form on all samples",
         run=one_hot,
-        missed="S = 1 loses little here, since it begins with a trained float network and learns its "
-        "thresholds: so near below floating point S = 3 has less than a point of room. The order is "
-        "that of the claim.",
+        missed="S = 1 loses little here, since it begins with a trained float network and learns "
+        "its thresholds: so near below floating point S = 3 has less than a point of room. The "
+        "order is that of the claim.",
     ),
     Row(
         name="step-relu",
