@@ -9,6 +9,8 @@ from spikewright.flow.files import read_json, write_json
 from spikewright.flow.machine import measured
 from spikewright.flow.tools import package_versions, tool_version
 
+from .attention import ATTENTION_ROWS
+from .memories import MEMORY_ROWS
 from .presets import PRESET_ROWS
 from .row import Context, Row
 from .sequences import SEQUENCE_ROWS
@@ -20,7 +22,15 @@ __all__ = ["ROWS", "found", "study"]
 
 ROWS: dict[str, Row] = {
     row.name: row
-    for row in (*UNTRAINED_ROWS, *TRAINED_ROWS, *SEQUENCE_ROWS, *TASK_ROWS, *PRESET_ROWS)
+    for row in (
+        *UNTRAINED_ROWS,
+        *TRAINED_ROWS,
+        *SEQUENCE_ROWS,
+        *MEMORY_ROWS,
+        *ATTENTION_ROWS,
+        *TASK_ROWS,
+        *PRESET_ROWS,
+    )
 }
 
 

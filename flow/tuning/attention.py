@@ -26,29 +26,17 @@ they were hit and remember nothing. Means are sums, as only the largest output c
 one convolution of the size and the distance of the patches.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
-
+from spikewright.flow.tuning.parts import SPEAKING, Parts
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import (
-    Connection,
-    Decision,
     Encoding,
     Fire,
-    Identity,
     Input,
-    Leak,
-    LeakOrder,
-    Mode,
     Network,
-    Operator,
     Payload,
-    Population,
     Product,
-    Readout,
-    ReadoutKind,
-    Reset,
     Soma,
     Window,
     WindowKind,
@@ -56,11 +44,8 @@ from spikewright.golden.spec import (
 
 __all__ = ["SpikformerConfig", "spikformer"]
 
-THRESHOLD = 256
 ATTENTION_THRESHOLD = 4
-WIDE = 2.5  # standard deviations that weights are drawn within
 DARK = 0.15  # of an image's pixels, roughly, as squares
-SPEAKING = 0.2  # of neurons, roughly
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,143 +109,54 @@ def spikformer(config: SpikformerConfig, seed: int = 0) -> Network:
     ``v``, ``a``, ``p``, the sum ``y``, ``m``, ``o``, and the sum ``x``, all with the number b
     behind; ``out``, a membrane. Shapes are [channels, y, x].
     """
-    parts = _Parts(config, seed)
-    width, hidden = config.width, config.hidden
-    patch = parts.window(1, width, config.patch, DARK * config.levels**2)
-    parts.spiking("stem", width, [("image", patch)])
-    around = parts.window(width, width, 3, SPEAKING, padding=1)
-    parts.spiking("place", width, [("stem", around)])
-    parts.added("x0", "stem", "place", 2)
+    parts = Parts(seed, config.weight_bits)
+    shape, hidden = (config.width, *config.tokens), (config.hidden, *config.tokens)
+    width, one = config.width, (1, 1)
+    far = (config.patch, config.patch)
+    patch = parts.window(1, width, far, DARK * config.levels**2, stride=far)
+    parts.lif("stem", shape, [("image", patch)])
+    around = parts.window(width, width, (3, 3), SPEAKING, padding=one)
+    parts.lif("place", shape, [("stem", around)])
+    parts.sum("x0", "stem", "place", 2)
     for block in range(1, config.blocks + 1):
         x, y = f"x{block - 1}", f"y{block}"
         for name in ("q", "k", "v"):
-            operator = parts.window(width, width, 1, SPEAKING * 2 * block)
-            parts.spiking(f"{name}{block}", width, [(x, operator)])
+            operator = parts.window(width, width, one, SPEAKING * 2 * block)
+            parts.lif(f"{name}{block}", shape, [(x, operator)])
         product = Product(keys=f"k{block}", values=f"v{block}", heads=config.heads)
-        parts.spiking(f"a{block}", width, [(f"q{block}", product)], threshold=ATTENTION_THRESHOLD)
-        after = parts.window(width, width, 1, SPEAKING)
-        parts.spiking(f"p{block}", width, [(f"a{block}", after)])
-        parts.added(y, x, f"p{block}", 2 * block + 1)
-        inner = parts.window(width, hidden, 1, SPEAKING * (2 * block + 1))
-        parts.spiking(f"m{block}", hidden, [(y, inner)])
-        outer = parts.window(hidden, width, 1, SPEAKING)
-        parts.spiking(f"o{block}", width, [(f"m{block}", outer)])
-        parts.added(f"x{block}", y, f"o{block}", 2 * block + 2)
-    return parts.network()
+        parts.lif(f"a{block}", shape, [(f"q{block}", product)], threshold=ATTENTION_THRESHOLD)
+        after = parts.window(width, width, one, SPEAKING)
+        parts.lif(f"p{block}", shape, [(f"a{block}", after)])
+        parts.sum(y, x, f"p{block}", 2 * block + 1)
+        inner = parts.window(width, config.hidden, one, SPEAKING * (2 * block + 1))
+        parts.lif(f"m{block}", hidden, [(y, inner)])
+        outer = parts.window(config.hidden, width, one, SPEAKING)
+        parts.lif(f"o{block}", shape, [(f"m{block}", outer)])
+        parts.sum(f"x{block}", y, f"o{block}", 2 * block + 2)
+    linear = parts.window(width, config.classes, one, 1.0)
+    mean = replace(linear, shift=0, pool=_pool(config.tokens))
+    silent = Soma(fire=Fire.NONE)
+    last = f"x{config.blocks}"
+    parts.add("out", (config.classes, 1, 1), silent, Payload.UNIT, [(last, mean)])
+    source = Input(
+        name="image",
+        shape=(1, *config.image),
+        payload=Payload.UNIT if config.levels == 1 else Payload.GRADED,
+        low=0,
+        high=config.levels,
+        encoding=Encoding.CONSTANT,
+        step=1 / config.levels,
+    )
+    return parts.network(config.name, source, config.steps)
 
 
-class _Parts:
-    """Populations and connections as they come; each hears what came before it."""
-
-    def __init__(self, config: SpikformerConfig, seed: int) -> None:
-        self.config = config
-        self.rng = np.random.default_rng(seed)
-        self.populations: list[Population] = []
-        self.connections: list[Connection] = []
-
-    def window(self, pre: int, post: int, kernel: int, power: float, *, padding: int = 0) -> Window:
-        """Normal weights that spread charges by 1.5 thresholds, of levels with a mean square.
-
-        A kernel of 1 or of 3 with padding keeps the tokens, another one is as far apart as wide.
-        """
-        most = (1 << (self.config.weight_bits - 1)) - 1
-        spread = 1.5 * THRESHOLD / (power * pre * kernel**2) ** 0.5
-        shift = max(0, int(np.ceil(np.log2(WIDE * spread / most))))
-        drawn = self.rng.standard_normal((post, pre, kernel, kernel)) * spread / 2**shift
-        return Window(
-            kind=WindowKind.CONVOLUTION,
-            kernel=(kernel, kernel),
-            stride=(1, 1) if padding else (kernel, kernel),
-            padding=(padding, padding),
-            dilation=(1, 1),
-            output_padding=(0, 0),
-            weights=np.rint(drawn).clip(-most, most).astype(np.int64),
-            weight_bits=self.config.weight_bits,
-            shift=shift,
-        )
-
-    def spiking(
-        self,
-        name: str,
-        channels: int,
-        sources: list[tuple[str, Operator]],
-        *,
-        threshold: int = THRESHOLD,
-    ) -> None:
-        """LIF: (v + x) >> 1, reset to 0, with a threshold and a bias of each channel."""
-        soma = Soma(
-            fire=Fire.BINARY,
-            threshold=np.full(channels, threshold),
-            bias=np.zeros(channels, np.int64),
-            reset=Reset.VALUE,
-            leak_v=Leak(multiplier=1, shift=1),
-            leak_order=LeakOrder.AFTER,
-        )
-        self._add(name, (channels, *self.config.tokens), soma, Payload.UNIT, sources)
-
-    def added(self, name: str, one: str, other: str, most: int) -> None:
-        """The spikes of two, up to ``most`` of a neuron in a step; nothing is left of them."""
-        shape = self.populations[-1].shape
-        soma = Soma(fire=Fire.BURST, threshold=np.array([1]), max_level=most)
-        self._add(name, shape, soma, Payload.GRADED, [(one, Identity()), (other, Identity())])
-
-    def network(self) -> Network:
-        """With a readout: a linear layer of the sum over all tokens."""
-        config = self.config
-        last = self.populations[-1]
-        ones, none = (1, 1), (0, 0)
-        pool = Window(
-            kind=WindowKind.SUM_POOL,
-            kernel=config.tokens,
-            stride=config.tokens,
-            padding=none,
-            dilation=ones,
-            output_padding=none,
-        )
-        linear = self.window(config.width, config.classes, 1, 1.0)
-        read = Window(
-            kind=linear.kind,
-            kernel=linear.kernel,
-            stride=linear.stride,
-            padding=none,
-            dilation=ones,
-            output_padding=none,
-            weights=linear.weights,
-            weight_bits=linear.weight_bits,
-            shift=0,
-            pool=pool,
-        )
-        soma = Soma(fire=Fire.NONE)
-        self._add("out", (config.classes, 1, 1), soma, Payload.UNIT, [(last.name, read)])
-        source = Input(
-            name="image",
-            shape=(1, *config.image),
-            payload=Payload.UNIT if config.levels == 1 else Payload.GRADED,
-            low=0,
-            high=config.levels,
-            encoding=Encoding.CONSTANT,
-            step=1 / config.levels,
-        )
-        return Network(
-            name=config.name,
-            inputs=(source,),
-            populations=tuple(self.populations),
-            connections=tuple(self.connections),
-            readout=Readout(population="out", kind=ReadoutKind.MEMBRANE, decision=Decision.ARGMAX),
-            modes=(Mode.STEPWISE,),
-            max_steps=config.steps,
-        )
-
-    def _add(
-        self,
-        name: str,
-        shape: tuple[int, ...],
-        soma: Soma,
-        payload: Payload,
-        sources: list[tuple[str, Operator]],
-    ) -> None:
-        self.populations.append(Population(name=name, shape=shape, soma=soma, payload=payload))
-        self.connections += [
-            Connection(source=source, target=name, operator=operator)
-            for source, operator in sources
-        ]
+def _pool(tokens: tuple[int, int]) -> Window:
+    """The sum over all tokens."""
+    return Window(
+        kind=WindowKind.SUM_POOL,
+        kernel=tokens,
+        stride=tokens,
+        padding=(0, 0),
+        dilation=(1, 1),
+        output_padding=(0, 0),
+    )

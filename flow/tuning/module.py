@@ -67,6 +67,7 @@ class Trainable(torch.nn.Module):
         and initial membranes are trained.
     leaks : what of the leaks is.
     frozen : connections, each as (source, target), whose weights stay as they are.
+    still : populations of whose numbers none is trained.
     keep_zeros : whether weights of 0, which are no synapses, stay 0.
     steps : T of inputs that are no events; default: ``max_steps``.
 
@@ -75,8 +76,8 @@ class Trainable(torch.nn.Module):
     UnsupportedError
         If the network does not run stepwise, filters what it reads, or has another connection.
     ConfigurationError
-        If nothing is trained, a frozen connection does not exist, the surrogate is no step, or
-        steps are more than widths are proven for.
+        If nothing is trained, a frozen connection or a still population does not exist, the
+        surrogate is no step, or steps are more than widths are proven for.
     """
 
     def __init__(
@@ -90,11 +91,12 @@ class Trainable(torch.nn.Module):
         initial: bool = False,
         leaks: Leaks = Leaks.FIXED,
         frozen: Collection[tuple[str, str]] = (),
+        still: Collection[str] = (),
         keep_zeros: bool = False,
         steps: int | None = None,
     ) -> None:
         super().__init__()
-        _check(network, frozen)
+        _check(network, frozen, still)
         self.source = network
         self.steps = steps
         if steps is not None:
@@ -117,10 +119,10 @@ class Trainable(torch.nn.Module):
                     each,
                     surrogate,
                     unit=_unit(network, each),
-                    thresholds=thresholds,
-                    biases=biases,
-                    initial=initial,
-                    leaks=Leaks(leaks),
+                    thresholds=thresholds and each.name not in still,
+                    biases=biases and each.name not in still,
+                    initial=initial and each.name not in still,
+                    leaks=Leaks.FIXED if each.name in still else Leaks(leaks),
                 )
                 for each in self.order
             }
@@ -465,7 +467,7 @@ def _whole(
     return found
 
 
-def _check(network: Network, frozen: Collection[tuple[str, str]]) -> None:
+def _check(network: Network, frozen: Collection[tuple[str, str]], still: Collection[str]) -> None:
     where = f"network {network.name!r}"
     if Mode.STEPWISE not in network.modes:
         raise UnsupportedError(
@@ -486,6 +488,14 @@ def _check(network: Network, frozen: Collection[tuple[str, str]]) -> None:
             raise ConfigurationError(
                 "what is frozen must be connections of the network, each as (source, target)",
                 found=repr(pair),
+                where=where,
+            )
+    names = [each.name for each in network.populations]
+    for name in still:
+        if name not in names:
+            raise ConfigurationError(
+                f"what is still must be populations of the network: {', '.join(names)}",
+                found=repr(name),
                 where=where,
             )
 

@@ -29,7 +29,7 @@ class TunedRecipe:
     shape : of a sample, [steps, inputs] of whole numbers, or that of an image.
     build : makes the untrained network by a seed.
     training : all of it.
-    thresholds, biases, leaks, frozen : what of it is trained, as in ``Trainable``.
+    thresholds, biases, leaks, frozen, still : what of it is trained, as in ``Trainable``.
     slope : of the fast sigmoid that is the surrogate.
     """
 
@@ -40,6 +40,7 @@ class TunedRecipe:
     biases: bool = False
     leaks: Leaks = Leaks.FIXED
     frozen: tuple[tuple[str, str], ...] = ()
+    still: tuple[str, ...] = ()
     slope: float = SLOPE
 
     @property
@@ -60,6 +61,7 @@ class TunedRecipe:
                 biases=self.biases,
                 leaks=self.leaks,
                 frozen=self.frozen,
+                still=self.still,
             )
             tell = epochs(advance)
             x = encode_input(network.inputs[0], data.x_train).float()

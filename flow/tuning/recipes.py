@@ -9,6 +9,7 @@ from spikewright.flow.tuning.attention import SpikformerConfig, spikformer
 from spikewright.flow.tuning.legendre import LegendreConfig, l2mu, linear_memory
 from spikewright.flow.tuning.recipe import TunedRecipe
 from spikewright.flow.tuning.shadows import Leaks
+from spikewright.flow.tuning.spikmamba import FIXED, SpikmambaConfig, spikmamba
 from spikewright.golden.spec import Leak
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "MNIST_L2MU",
     "MNIST_LMU",
     "MNIST_SPIKFORMER",
+    "MNIST_SPIKMAMBA",
     "SPOKEN_L2MU",
 ]
 
@@ -93,23 +95,35 @@ SPOKEN_L2MU = TunedRecipe(
 
 # Of many layers that fire: a surrogate that reaches further than that of the others.
 _SLOPE = 2.0
+_SUMS = ("x0", "y1", "x1")
 
 MNIST_SPIKFORMER = TunedRecipe(
     shape=(1, 28, 28),
     build=partial(spikformer, SpikformerConfig(name="mnist-spikformer", image=(28, 28), patch=7)),
-    training=TrainConfig(epochs=8, batch=128, learning_rate=1e-2),
+    training=TrainConfig(epochs=8, batch=128, learning_rate=5e-3),
     thresholds=True,
     biases=True,
+    still=_SUMS,
     slope=_SLOPE,
 )
 
 DIGITS_SPIKFORMER = TunedRecipe(
     shape=(1, 8, 8),
     build=partial(spikformer, SpikformerConfig(name="digits-spikformer", image=(8, 8), patch=2)),
-    training=TrainConfig(
-        epochs=80, batch=64, learning_rate=1e-2, smoothing=0.1, image=(8, 8), shift=1
-    ),
+    training=TrainConfig(epochs=60, batch=64, learning_rate=5e-3, smoothing=0.1),
     thresholds=True,
     biases=True,
+    still=_SUMS,
+    slope=_SLOPE,
+)
+
+# A row of an image is a frame, of 7 tokens.
+MNIST_SPIKMAMBA = TunedRecipe(
+    shape=(28, 28),
+    build=partial(spikmamba, SpikmambaConfig(name="mnist-spikmamba", inputs=28, patch=4, steps=28)),
+    training=TrainConfig(epochs=4, batch=256, learning_rate=5e-3),
+    thresholds=True,
+    biases=True,
+    still=FIXED,
     slope=_SLOPE,
 )

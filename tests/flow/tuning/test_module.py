@@ -268,6 +268,37 @@ def test_large_sums_are_exact() -> None:
     assert check_against_golden(module, {"in": x}, steps=8) > 10
 
 
+def test_large_products_are_exact() -> None:
+    """Two tokens of 255 * 255 * 255 pass 2**24."""
+    inputs = tuple(
+        Input(
+            name=name,
+            shape=(1, 2),
+            payload=Payload.GRADED,
+            low=0,
+            high=255,
+            encoding=Encoding.CONSTANT,
+        )
+        for name in "qkv"
+    )
+    out = Population(name="out", shape=(1, 2), soma=Soma(fire=Fire.NONE), payload=Payload.UNIT)
+    product = Connection(source="q", target="out", operator=Product(keys="k", values="v", heads=1))
+    network = Network(
+        name="large",
+        inputs=inputs,
+        populations=(out,),
+        connections=(product,),
+        readout=Readout(population="out", kind=ReadoutKind.MEMBRANE, decision=Decision.RAW),
+        modes=(Mode.STEPWISE,),
+        max_steps=1,
+    )
+    module = Trainable(network, biases=True)
+    rng = np.random.default_rng(2)
+    x = {name: torch.tensor(rng.integers(200, 256, (20, 2))) for name in "qkv"}
+    check_against_golden(module, x, steps=1)
+    assert int(module(x).detach().max()) > 2**24
+
+
 def test_shift_of_a_leak() -> None:
     soma = Soma(
         fire=Fire.BINARY, threshold=np.array([4]), current=True, leak_i=Leak(multiplier=1, shift=2)
@@ -320,6 +351,11 @@ def test_refusals() -> None:
     assert str(error.value) == (
         "network 'tiny': what is frozen must be connections of the network, each as (source, "
         "target), found ('out', 'in')"
+    )
+    with pytest.raises(ConfigurationError) as error:
+        Trainable(network, still=["in"])
+    assert str(error.value) == (
+        "network 'tiny': what is still must be populations of the network: out, found 'in'"
     )
     with pytest.raises(ConfigurationError) as error:
         Trainable(network, surrogate=torch.sigmoid)
