@@ -20,7 +20,7 @@ from spikewright.flow.convert import (
     warn_of_divergence,
 )
 from spikewright.flow.importers import Graph
-from spikewright.flow.tuning import Trainable, tune
+from spikewright.flow.tuning import Leaks, Trainable, tune
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Network
 
@@ -100,7 +100,14 @@ def _through_time(
     last = 1 if config.chosen.pruned else config.steps
     each = replace(tuning, epochs=-(-tuning.epochs // (config.steps - last + 1)))
     for steps in range(config.steps, last - 1, -1):
-        module = Trainable(network, thresholds=True, biases=True, initial=True, steps=steps)
+        module = Trainable(
+            network,
+            thresholds=True,
+            biases=True,
+            initial=True,
+            leaks=Leaks.MULTIPLIER,
+            steps=steps,
+        )
         phase = f"through {steps} steps"
         network = tune(module, values, y, each, progress, seed=seed, phase=phase).network
     return network

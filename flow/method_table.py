@@ -5,7 +5,7 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
-from spikewright.flow.convert import Code, Method, Tuning, methods
+from spikewright.flow.convert import Method, Tuning, methods
 from spikewright.golden.spec import Mode
 
 __all__ = ["exact", "levels", "markdown", "page", "trains", "tunes"]
@@ -37,9 +37,7 @@ def levels(method: Method) -> str:
 
 def exact(method: Method) -> str:
     """The modes whose numbers are those of the quantised network."""
-    if method.code is Code.CORRECTIVE:
-        return "-"
-    if method.code is not Code.RATE:
+    if method.own_steps:
         return Mode.STEPWISE
     return ", ".join(mode for mode in method.modes if mode is not Mode.STEPWISE) or "-"
 

@@ -242,9 +242,9 @@ MNIST_SCENES = Recipe(
     name="mnist-scenes",
     shape=(1, SCENE, SCENE),
     build=partial(EncoderDecoder, (8, 24, 48), N_CLASSES + 1, 2),
-    convert=ConvertConfig(name="mnist-scenes", weight_bits=6, levels=7, input_levels=15),
+    convert=ConvertConfig(name="mnist-scenes", weight_bits=8, levels=15, input_levels=15),
     pretrain=TrainConfig(epochs=16, batch=16, learning_rate=4e-3),
-    finetune=TrainConfig(epochs=6, batch=16, learning_rate=1e-3),
+    finetune=TrainConfig(epochs=8, batch=16, learning_rate=2e-3),
 )
 
 RECIPES: dict[str, Recipe] = {

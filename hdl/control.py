@@ -129,7 +129,7 @@ class Control(wiring.Component):
     def _keeps(self) -> Value:
         """Whether the state stays."""
         if not self.config.keeps:
-            return Const(0, 1)
+            return Const(0)
         return self.keep == EndFlag.KEEP.value
 
     def _clear(self, m: Module) -> None:
@@ -155,7 +155,8 @@ class Control(wiring.Component):
                 m.next = "STEP"
         with m.Else():
             if config.mode is Mode.COLLAPSED:
-                self._begin(m, "ENDING", show=True, initialise=~self._keeps)
+                renews = ~self._keeps if config.keeps else 1
+                self._begin(m, "ENDING", show=True, initialise=renews)
             elif not config.shows:
                 self._begin(m, "ENDING", show=True, initialise=1, hold=self._keeps)
             elif config.mode is Mode.SETTLE:

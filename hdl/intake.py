@@ -63,9 +63,10 @@ class Intake(wiring.Component):
 
     Timing
     ------
-    latency : cycles from a token's acceptance to ``valid``, when empty. interval : 1 a token.
+    latency : cycles from a token's acceptance to ``valid``, when empty, and of a product when its
+    sums are there. interval : 1 a token.
 
-    Storage: the queues, X of delta units, one token of the merge.
+    Storage: the queues, X of delta units, keys and values of products, one token of the merge.
     """
 
     interval = 1

@@ -125,25 +125,22 @@ class OverlapControl(wiring.Component):
 
     def _begin(self, m: Module, is_step: ValueLike, keeps: Value) -> None:
         if self.config.mode is Mode.COLLAPSED:
-            self._pass(m, "ENDING", show=True, initialise=~keeps)
+            renews = ~keeps if self.config.keeps else True
+            self._pass(m, "ENDING", show=True, initialise=renews)
             return
         if not self.config.shows:
             self._pass(m, "ENDING", show=True, initialise=~keeps)
             return
         with m.If(is_step):
             self._pass(m, "STEPPING", show=True, initialise=False)
-        with m.Else():
-            if self.config.mode is Mode.SETTLE:
-                self._pass(m, "SETTLING", show=True, initialise=False)
-            else:
-                self._finish(m, keeps)
-
-    def _finish(self, m: Module, keeps: Value) -> None:
-        """The initial state, unless the present one stays."""
-        with m.If(keeps):
+        settles = self.config.mode is Mode.SETTLE  # first; then the state may stay
+        with m.Elif(Const(0, 1) if settles else keeps):
             self._mark(m, TokenKind.END, "LEAVES")
         with m.Else():
-            self._pass(m, "ENDING", show=False, initialise=True)
+            if settles:
+                self._pass(m, "SETTLING", show=True, initialise=False)
+            else:
+                self._pass(m, "ENDING", show=False, initialise=True)
 
     def _settle(self, m: Module, keeps: Value) -> None:
         """Steps until nothing fires, then the initial state."""
@@ -153,8 +150,11 @@ class OverlapControl(wiring.Component):
             m.d.sync += self.fresh.eq(0)
             with m.If(self.fired):
                 self._mark(m, TokenKind.STEP, "AGAIN")
+            if self.config.keeps:
+                with m.Elif(keeps):
+                    self._mark(m, TokenKind.END, "LEAVES")
             with m.Else():
-                self._finish(m, keeps)
+                self._pass(m, "ENDING", show=False, initialise=True)
         with m.State("AGAIN"), m.If(self.marked):
             m.d.sync += self.marks.eq(0)
             m.next = "REPEATS"

@@ -66,9 +66,9 @@ class ProductSums(wiring.Component):
     Timing
     ------
     latency : cycles from the later of the keys' and the values' STEPs to ``ready``, where no key is
-    sent and all is free: one for each segment of each row, and ``overhead``. Every spike of a key
-    but the first of its segment takes one more in each row that it is in. The next step begins when
-    its STEPs have come and the last row is written.
+    sent and all is free. interval : from ``ready`` to that of a next step which waits: one for each
+    segment of each row, and ``overhead``. Every spike of a key but the first of its segment takes
+    one more in each row that it is in.
 
     Model: ``stored`` of ``golden.model``'s products. Storage: the maps of keys and values, two
     steps each.
@@ -110,9 +110,14 @@ class ProductSums(wiring.Component):
         return reading + 1 + self.value_map.latency + 3
 
     @property
+    def interval(self) -> int:
+        """Cycles of a step in which no key is sent."""
+        return self.entries * self.segments + self.overhead
+
+    @property
     def latency(self) -> int:
         """Cycles from the later STEP to ``ready``, where no key is sent."""
-        return self.key_map.closing + self.entries * self.segments + self.overhead
+        return self.key_map.closing + self.interval
 
     @property
     def most_cycles(self) -> int:

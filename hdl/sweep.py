@@ -391,8 +391,8 @@ class Sweep(wiring.Component):
             divide.threshold.eq(self.tables["threshold"].lane(lane)),
         ]
         with m.If(advance):
-            total = word[: config.state.total.width].as_signed()
-            m.d.sync += [rest.eq(total), quotient.eq(0)]
+            total = word[: config.state.total.width] if config.keeps else word
+            m.d.sync += [rest.eq(total.as_signed()), quotient.eq(0)]
         with m.Elif(steps):
             m.d.sync += [rest.eq(divide.rest_next), quotient.eq(divide.quotient_next)]
         if not config.keeps:

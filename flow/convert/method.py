@@ -48,21 +48,22 @@ class Tuning(enum.StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Neuron:
-    """The soma of a hidden neuron that sends a rate.
+    """The soma of a hidden neuron.
+
+    Where the input comes once, what it sent stays within 0 and its levels: then a run that goes on
+    until nothing fires, and the closed form, are the quantised network exactly. Where it comes in
+    every step nothing bounds it from above.
 
     Parameters
     ----------
     initial : of the membrane.
     negative : when it takes a spike back.
-    bounded : whether what it sent stays within 0 and its levels; then a run that goes on until
-        nothing fires, and the closed form, are the quantised network exactly.
     fires_at : the share of the threshold at which it fires; a spike takes all of it (DSR).
     leak : k of a membrane that loses a 2**k-th in each step, or None.
     """
 
     initial: Initial = Initial.HALF
     negative: Negative = Negative.BELOW_ZERO
-    bounded: bool = True
     fires_at: float = 1.0
     leak: int | None = None
 

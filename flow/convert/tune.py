@@ -55,8 +55,8 @@ def tune_layers(
     """Bring the hidden layers' mean spikes near their levels, one after the other, in place.
 
     All hidden layers but the first, in the order of the graph; steps stay as they are. A layer is
-    kept as it was where its network gets fewer of the samples right, spiking (Fast-SNN), and where
-    its loss is no number any more, of which a warning tells.
+    kept as it was where its network gets no more of the samples right, spiking (Fast-SNN), and
+    where its loss is no number any more, of which a warning tells.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def tune_layers(
                 f"tuning {stage.name} diverged and was stopped; it is kept as it was before",
                 stacklevel=2,
             )
-        if finite and found >= best:
+        if finite and found > best:
             best = found
             changed.append(stage.name)
         else:

@@ -104,7 +104,7 @@ class TimedProduct:
             begins = max(begins, self.released[step - 2] + 1)
         words = self.key_map.spikes[step]
         more = sum(self.turns[channel] * (n - 1) for (channel, _), n in words.items())
-        self.ready.append(begins + unit.entries * unit.segments + more + unit.overhead)
+        self.ready.append(begins + unit.interval + more)
         self.summed += self.ready[-1] - begins
         for each in maps:
             each.free(step, self.ready[-1] - 1)

@@ -16,11 +16,14 @@ from spikewright.golden.spec import (
     IntArray,
     Mode,
     Network,
+    Operator,
     Payload,
     Population,
     Readout,
     ReadoutKind,
     Soma,
+    Window,
+    WindowKind,
 )
 
 from .config import Form, RecurrentConfig, Rotations
@@ -42,6 +45,7 @@ def lowered(config: RecurrentConfig, whole: Mapping[str, IntArray]) -> Network:
     sizes = {"hidden": config.hidden}
     somas = {"hidden": _hidden(config, whole)}
     connections = _recurrence(config, whole)
+    memory = config.rotations is not None
     unit = 1 if config.rotations is None else config.rotations.unit
     for k, layer in enumerate(config.layers, 1):
         name, threshold = f"layer_{k}", layer.threshold * unit
@@ -65,7 +69,7 @@ def lowered(config: RecurrentConfig, whole: Mapping[str, IntArray]) -> Network:
         populations=tuple(
             Population(
                 name=name,
-                shape=(n,),
+                shape=(n, 1) if memory and name == "hidden" else (n,),
                 soma=somas[name],
                 payload=Payload.UNIT if name == "out" else Payload.SIGN,
             )
@@ -116,6 +120,8 @@ def _soma(threshold: int, low: int, high: int, bias: IntArray) -> Soma:
 
 def _recurrence(config: RecurrentConfig, whole: Mapping[str, IntArray]) -> list[Connection]:
     """What the recurrent neurons hear, of the input and of themselves."""
+    given: Operator
+    back: Operator
     if config.rotations is None:
         bits = config.weight_bits
         given = Dense(weights=whole["w_x"], weight_bits=bits, shift=config.input_shift)
@@ -128,15 +134,28 @@ def _recurrence(config: RecurrentConfig, whole: Mapping[str, IntArray]) -> list[
     ]
 
 
-def _memory(rotations: Rotations, gains: IntArray) -> tuple[Dense, Dense]:
-    """Weights of the input, to the first level of each pair, and those by which pairs turn."""
+def _memory(rotations: Rotations, gains: IntArray) -> tuple[Dense, Window]:
+    """Weights of the input, to the first level of each pair, and those by which pairs turn.
+
+    These are a convolution of a kernel of 1 in as many groups as pairs: a spike fetches one row.
+    """
     given = np.stack([gains, np.zeros_like(gains)], axis=1).reshape(1, -1)
     cosines, sines = (each.numpy() for each in turning(rotations))
-    blocks = np.stack([cosines, sines, -sines, cosines], axis=1).reshape(-1, 2, 2)
+    turns = np.stack([cosines, -sines, sines, cosines], axis=1).reshape(-1, 2, 1)
     shift = rotations.threshold.bit_length() - 1
     return (
         Dense(weights=given, weight_bits=_bits(given), shift=shift),
-        Dense(weights=blocks, weight_bits=_bits(blocks)),
+        Window(
+            kind=WindowKind.CONVOLUTION,
+            kernel=(1,),
+            stride=(1,),
+            padding=(0,),
+            dilation=(1,),
+            output_padding=(0,),
+            groups=len(gains),
+            weights=turns,
+            weight_bits=_bits(turns),
+        ),
     )
 
 

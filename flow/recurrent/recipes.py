@@ -92,7 +92,7 @@ MNIST_SEQUENTIAL = _pixels(
 )
 # Permuted pixels have no frequencies of their own: evenly spread ones are as good as any.
 MNIST_PERMUTED = _pixels(
-    "mnist-permuted", PixelFrames(image=IMAGE, permuted=0), _evenly(128, 28 * 28), epochs=40
+    "mnist-permuted", PixelFrames(image=IMAGE, permuted=0), _evenly(128, 28 * 28), epochs=30
 )
 MNIST_PIXELS_14 = _pixels(
     "mnist-pixels-14", PixelFrames(image=IMAGE, pool=2), _waves(14, 14, most=6), epochs=40

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypedDict
 
 import torch
 
@@ -16,8 +17,12 @@ __all__ = ["Equal", "equal_in_hardware"]
 SAMPLES = 50
 
 
-class Equal(dict[str, int]):
-    """``compared`` samples, ``spikes`` compared, ``mismatches``: fields of a finding."""
+class Equal(TypedDict):
+    """Fields of a finding: samples and spikes that were compared, spikes that differ."""
+
+    compared: int
+    spikes: int
+    mismatches: int
 
 
 def equal_in_hardware(

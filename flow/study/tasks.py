@@ -68,7 +68,7 @@ TASK_ROWS = (
         paper="Kim, Chough, Panda, NCE 2022",
         claim="spiking networks name every pixel nearly as well",
         experiment="scenes of 32 x 32 pixels made of MNIST digits (synthetic), a fully "
-        "convolutional network, 6-bit weights",
+        "convolutional network, 8-bit weights",
         target=f"mean IoU within 3 points of floating point at T = {STEPS}",
         run=scenes,
     ),

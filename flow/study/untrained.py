@@ -20,7 +20,8 @@ N_CALIBRATION = 2048
 def float_accuracy(graph: Graph, data: Dataset) -> float:
     """Percent of the test samples."""
     labels = Original(graph)(data.x_test).flatten(2 if data.y_test.dim() > 1 else 1).argmax(1)
-    return 100 * float((labels == data.y_test.reshape(labels.shape)).float().mean())
+    right = int((labels == data.y_test.reshape(labels.shape)).sum())
+    return 100 * right / int(labels.numel())
 
 
 def _converted(graph: Graph, data: Dataset, method: str, **changes: object) -> Network:

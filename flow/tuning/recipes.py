@@ -10,6 +10,7 @@ from spikewright.flow.tuning.legendre import LegendreConfig, l2mu, linear_memory
 from spikewright.flow.tuning.recipe import TunedRecipe
 from spikewright.flow.tuning.shadows import Leaks
 from spikewright.flow.tuning.spikmamba import FIXED, SpikmambaConfig, spikmamba
+from spikewright.golden.spec import Leak
 
 __all__ = [
     "DIGITS_SPIKFORMER",
@@ -35,7 +36,7 @@ _ROWS = LegendreConfig(
 MNIST_L2MU = TunedRecipe(
     shape=(28, 28),
     build=partial(l2mu, _ROWS),
-    training=TrainConfig(epochs=10, batch=256, learning_rate=6e-3, image=(28, 28), shift=1),
+    training=TrainConfig(epochs=15, batch=256, learning_rate=5e-3, image=(28, 28), shift=1),
     thresholds=True,
     leaks=Leaks.MULTIPLIER,
     frozen=_L2MU_FROZEN,
@@ -76,13 +77,14 @@ SPOKEN_L2MU = TunedRecipe(
             order=4,
             theta=12,
             high=len(SPOKEN_ENCODER.thresholds_db),
+            # Sounds last longer than a step of 16 ms.
+            leaks=(*[Leak(multiplier=3, shift=2)] * 3, Leak(multiplier=15, shift=4)),
         ),
     ),
     training=TrainConfig(
-        epochs=40,
+        epochs=60,
         batch=64,
-        learning_rate=6e-3,
-        smoothing=0.1,
+        learning_rate=1.2e-2,
         image=(SPOKEN_ENCODER.steps, SPOKEN_ENCODER.channels),
         shift=1,
     ),

@@ -9,10 +9,12 @@ from torch import Tensor
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import IntArray, Leak
 
-__all__ = ["Leaks", "ShadowLeak", "Shadows", "through"]
+__all__ = ["SLOW", "Leaks", "ShadowLeak", "Shadows", "through"]
 
 LEAK_BITS = 8
 MOST_SHIFT = 16
+SLOW = 8.0
+"""How much slower than a weight what every neuron of a population shares is trained."""
 
 
 class Leaks(enum.StrEnum):
@@ -119,7 +121,7 @@ class ShadowLeak(torch.nn.Module):
         if leaks is Leaks.SHIFT:
             start = leak.shift / MOST_SHIFT
         if leaks is not Leaks.FIXED:
-            self.real = torch.nn.Parameter(torch.tensor(start, dtype=torch.float64))
+            self.real = torch.nn.Parameter(torch.tensor(start * SLOW, dtype=torch.float64))
 
     def forward(self) -> Tensor:
         """The share [] that stays, with the gradient of the real."""
@@ -127,7 +129,8 @@ class ShadowLeak(torch.nn.Module):
         share = torch.tensor(now.multiplier / 2**now.shift, dtype=torch.float64)
         if self.real is None:
             return share
-        soft = torch.exp2(-MOST_SHIFT * self.real) if self.leaks is Leaks.SHIFT else self.real
+        soft = self.real / SLOW
+        soft = torch.exp2(-MOST_SHIFT * soft) if self.leaks is Leaks.SHIFT else soft
         return through(share.to(soft.device), soft)
 
     @torch.no_grad()
@@ -137,12 +140,14 @@ class ShadowLeak(torch.nn.Module):
             return self.leak
         if self.leaks is Leaks.SHIFT:
             if self.training:
-                self.real.clamp_(1 / MOST_SHIFT, 1)
-            return Leak(shift=min(max(round(float(self.real) * MOST_SHIFT), 1), MOST_SHIFT))
+                self.real.clamp_(SLOW / MOST_SHIFT, SLOW)
+            shift = round(float(self.real) / SLOW * MOST_SHIFT)
+            return Leak(shift=min(max(shift, 1), MOST_SHIFT))
         one = 2**self.bits
         if self.training:
-            self.real.clamp_(1 / one, 1 - 1 / one)
-        multiplier, shift = min(max(round(float(self.real) * one), 1), one - 1), self.bits
+            self.real.clamp_(SLOW / one, SLOW * (1 - 1 / one))
+        multiplier, shift = round(float(self.real) / SLOW * one), self.bits
+        multiplier = min(max(multiplier, 1), one - 1)
         while multiplier % 2 == 0:
             multiplier, shift = multiplier // 2, shift - 1
         return Leak(multiplier=multiplier, shift=shift)

@@ -55,7 +55,8 @@ def test_what_trains_and_in_which_order(method, wanted):
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_without_training(method):
     """An integer network that runs in each of its modes, the same from the same."""
-    config = ConvertConfig(method=method, levels=6 if method == "bursts" else 4)
+    levels = {"bursts": 6, "pattern": 3}.get(method, 4)
+    config = ConvertConfig(method=method, levels=levels)
     made = apply_method(module(), X, config)
     again = apply_method(module(), X, config)
     assert made.network.content_hash == again.network.content_hash

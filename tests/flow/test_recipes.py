@@ -148,7 +148,7 @@ def test_recipes() -> None:
     }  # fmt: skip
     for name, recipe in RECIPES.items():
         assert recipe.name == recipe.convert.name == name
-        assert recipe.convert.weight_bits == (6 if name == "mnist-scenes" else 4)
+        assert recipe.convert.weight_bits == (8 if name == "mnist-scenes" else 4)
     message = r"^digits: samples must be of shape \[784\], 784 values, found 64 values$"
     with pytest.raises(ConfigurationError, match=message):
         train_recipe(MNIST_MLP, digits())

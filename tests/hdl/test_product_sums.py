@@ -90,7 +90,7 @@ def run(dut, keys, values, *, stalls=("1", "1"), pause=0):
     width = dut.shape.width
 
     async def bench(ctx):
-        banks, waits = [], 0
+        banks, unread, waits = [], set(), 0
         for now in range(20000):
             for feed in feeds:
                 feed.drive(ctx)
@@ -102,8 +102,10 @@ def run(dut, keys, values, *, stalls=("1", "1"), pause=0):
                 assert row not in written[-1], "a row was written twice"
                 written[-1][row] = parts
                 banks.append(ctx.get(dut.stored.bank))
+                assert banks[-1] not in unread, "sums that are to be read are lost"
                 if len(written[-1]) == dut.entries:
                     assert len(set(banks)) == 1
+                    unread.add(banks[-1])
                     banks.clear()
                     written.append({})
             ready = ctx.get(dut.ready)
@@ -112,6 +114,7 @@ def run(dut, keys, values, *, stalls=("1", "1"), pause=0):
                 waits += 1
             ctx.set(dut.release, ready and waits > pause)
             if ready and waits > pause:
+                unread.remove(ctx.get(dut.stored.read_bank))
                 readies.append(now)
                 waits = 0
             for feed in feeds:
@@ -200,6 +203,13 @@ def test_latency_and_cycles_of_keys(shape, tokens):
             more += turns[channel] * max(0, sum(map(bool, keys[0][first:last])) - 1)
         assert ready - step == dut.latency + more
     assert ready - step == dut.most_cycles
+
+
+def test_steps_that_wait_follow_at_the_interval():
+    dut = build(1, 3, 2, (5,), lanes=2)
+    keys, values = [[0] * 15] * 3, [[0] * 10] * 3
+    _, readies, _ = run(dut, keys, values)
+    assert np.diff(readies).tolist() == [dut.interval] * 2
 
 
 def test_tokens_must_be_the_same():

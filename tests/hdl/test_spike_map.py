@@ -158,11 +158,17 @@ def test_latency_and_interval():
 
 
 def test_a_bank_without_spikes_is_not_cleared():
+    """Neither at first nor once it has been used and cleared."""
     dut = SpikeMap(layout=layout((40, 4)), channels=(0, 40), tokens=4, lanes=1)
-    empty = [[0] * 4] * 40
-    _, _, accepted = run(dut, [empty] * 6)
+    full, empty = [[1] * 4] * 40, [[0] * 4] * 40
+    steps = [empty, empty, full, empty, empty, empty, empty, empty]
+    _, _, accepted = run(dut, steps)
     read = dut.depth + dut.latency + 1  # cycles in which the test reads a step
-    assert max(np.diff(accepted)) <= read + dut.closing + 1
+    steps_at = [accepted[0], accepted[1], accepted[2 + 160], *accepted[3 + 160 :]]
+    # The fifth takes the bank of the full one; all others wait for nothing but the reader.
+    waits = np.diff(steps_at[2:])
+    assert sum(waits > read + dut.closing + 1) == 1
+    assert waits[1] >= read + dut.depth
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ BURSTS = Method(
     title="trained quantised; spikes that carry several bits, in few steps",
     source="Shen et al., CVPR 2024 (bit budget)",
     repeats=True,
-    neuron=Neuron(initial=Initial.HALF, negative=Negative.NEVER, bounded=False),
+    neuron=Neuron(initial=Initial.HALF, negative=Negative.NEVER),
     bursts=True,
     levels=6,
 )

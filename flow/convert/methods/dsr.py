@@ -28,7 +28,7 @@ DSR = Method(
     title="spikes trained through their rate; IF neurons fire at half of what a spike takes",
     source="Meng et al., CVPR 2022 (DSR)",
     repeats=True,
-    neuron=Neuron(initial=Initial.ZERO, negative=Negative.NEVER, bounded=False, fires_at=0.5),
+    neuron=Neuron(initial=Initial.ZERO, negative=Negative.NEVER, fires_at=0.5),
     tuning=Tuning.RATE,
     levels=5,
 )
@@ -39,7 +39,6 @@ DSR_LIF = replace(
     neuron=Neuron(
         initial=Initial.ZERO,
         negative=Negative.NEVER,
-        bounded=False,
         fires_at=0.3,
         leak=2,
     ),

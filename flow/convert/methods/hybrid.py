@@ -5,12 +5,12 @@ Lin, Hu, Ma, Li and Yu, IEEE TNNLS 2024 (pre-training as a bridge); Chowdhury, G
 
     v = v - v / 8 + W (A s[t]) + b;   spike where v >= A;   v -= A s
 
-and all weights and thresholds are tuned by back-propagation through those steps, in integers: the
-derivative of a spike is a surrogate's (snnTorch). The leak is 1 - 2**-3, which integers hold; those
-of the authors' codes (Lin's group in ``LIAF.py``: a learned sigmoid; Chowdhury's in IIR-SNN:
-learned for each layer) are not taken over, nor is a hard reset. Lin et al. say that training from
-there takes 1/8 of the time on ImageNet-1K and 1/2 on ES-ImageNet (abstract of the journal; 1/10 and
-2/5 in arXiv 2203.01158).
+and all weights, thresholds and leaks are tuned by back-propagation through those steps, rounded to
+integers as the network has them (a leak to m / 2**8): the derivative of a spike is a surrogate's
+(snnTorch). The leak is 1 - 2**-3 to begin with; those of the authors' codes (Lin's group in
+``LIAF.py``: a learned sigmoid; Chowdhury's in IIR-SNN: learned for each layer) are not taken over,
+nor is a hard reset. Lin et al. say that training from there takes 1/8 of the time on ImageNet-1K
+and 1/2 on ES-ImageNet (abstract of the journal; 1/10 and 2/5 in arXiv 2203.01158).
 
 ``st-pruning`` takes channels out first: as many stay as principal components hold 99.9 % of the
 variance of a layer's activations, and then tunes with fewer and fewer steps. The abstract (arXiv
@@ -30,7 +30,7 @@ HYBRID = Method(
     title="trained quantised, then through time as leaky neurons",
     source="Lin, Hu, Ma, Li, Yu, IEEE TNNLS 2024",
     repeats=True,
-    neuron=Neuron(initial=Initial.HALF, negative=Negative.NEVER, bounded=False, leak=3),
+    neuron=Neuron(initial=Initial.HALF, negative=Negative.NEVER, leak=3),
     tuning=Tuning.SURROGATE,
     levels=4,
 )

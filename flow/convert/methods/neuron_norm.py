@@ -42,7 +42,7 @@ NEURON_NORM = Method(
     repeats=True,
     equalised=True,
     percentile=100.0,
-    neuron=Neuron(initial=Initial.ZERO, negative=Negative.THRESHOLD, bounded=False),
+    neuron=Neuron(initial=Initial.ZERO, negative=Negative.THRESHOLD),
     levels=8,
 )
 DNISNM = replace(
@@ -50,5 +50,5 @@ DNISNM = replace(
     name="dnisnm",
     title="as neuron-norm, with membranes that begin at values from data",
     source="Wang, Liu, Zhang, Luo, Qu, Neural Networks 2024",
-    neuron=Neuron(initial=Initial.MEASURED, negative=Negative.THRESHOLD, bounded=False),
+    neuron=Neuron(initial=Initial.MEASURED, negative=Negative.THRESHOLD),
 )

@@ -20,6 +20,6 @@ QCFS = Method(
     title="trained quantised, clipped and shifted; plain IF neurons of half a threshold",
     source="Bu et al., ICLR 2022 (QCFS)",
     repeats=True,
-    neuron=Neuron(initial=Initial.HALF, negative=Negative.NEVER, bounded=False),
+    neuron=Neuron(initial=Initial.HALF, negative=Negative.NEVER),
     levels=8,
 )

@@ -16,7 +16,7 @@ from spikewright.flow.convert.method import Initial, Method, Negative, Neuron
 
 __all__ = ["RATE", "RATE_MAX"]
 
-PLAIN = Neuron(initial=Initial.ZERO, negative=Negative.NEVER, bounded=False)
+PLAIN = Neuron(initial=Initial.ZERO, negative=Negative.NEVER)
 
 RATE_MAX = Method(
     name="rate-max",

@@ -323,6 +323,20 @@ def test_ttfs():
     assert read == [6, -1]
 
 
+def test_pattern():
+    # Two bits a level, and phases of two steps, of the input, of h and of g: ST-BIF's h = (1, 2) of
+    # (0, 3) are 01 and 10, in steps 2 and 3, and g = 2 is 10, in steps 4 and 5.
+    conversion = converted("pattern", 3)
+    assert conversion.network.modes == (Mode.STEPWISE,)
+    assert conversion.network.max_steps == 6
+    h = [[0, 0, 0, 1, 0, 0], [0, 0, 2, 0, 0, 0]]
+    assert spikes(conversion, (0, 3), 6) == (h, [[0, 0, 0, 0, 2, 0]], [6, -1])
+    # of (3, 3) h = (2, 3), g = 2; of (0, 0) g = 3
+    h = [[0, 0, 2, 0, 0, 0], [0, 0, 2, 1, 0, 0]]
+    assert spikes(conversion, (3, 3), 6) == (h, [[0, 0, 0, 0, 2, 0]], [6, -1])
+    assert spikes(conversion, (0, 0), 6)[1:] == ([[0, 0, 0, 0, 2, 1]], [9, -3])
+
+
 def test_one_hot():
     # Levels 1, 2 and 4 of 3 (h) and of 6 (g), each from 3/4 of it on: thresholds of 9/4 and, in
     # spikes of h, 3/2. Two fraction bits make all of it four times as large: 9 and 6.
@@ -380,7 +394,7 @@ TRAINED = {
     "st-pruning": (2 / 3,),
     "bursts": (1, 5 / 2),  # two steps of 3 levels, each worth 4: 0.75 and 2.25 to halves
     **dict.fromkeys(("step-relu", "step-relu-leaky"), (0, 2)),
-    **dict.fromkeys(("st-bif", "ttfs"), (1, 2)),
+    **dict.fromkeys(("st-bif", "ttfs", "pattern", "corrective"), (1, 2)),
     "one-hot": (1, 4),  # 3 and 9 of 3: 3 is nearer to 4 than to 2, in ratio
 }
 

@@ -113,7 +113,8 @@ def test_a_layer_that_gets_worse_is_kept_as_it_was():
 
 
 def test_a_layer_that_diverges_is_kept_as_it_was_and_named():
-    module, (x, y) = network("fast-snn", 3), blobs()
+    module, (x, _) = network("fast-snn", 3), blobs()
+    y = torch.zeros(len(x), dtype=torch.long)  # which outputs of no number would get all right
     before = copy.deepcopy(module.state_dict())
     # The first step makes weights of no number, and every loss after it.
     config = TrainConfig(epochs=2, batch=64, learning_rate=float("inf"))

@@ -13,9 +13,10 @@ from support.fuzz import Case, check
 
 
 def floating_block(network, x, steps):
-    """The block of ``attention_block`` in float64 as SpikingJelly has it, {name: [step][n]}.
+    """The block of ``attention_block`` in float64, {name: [step][n]}.
 
-    v += (x - v) / 2; fires at v >= threshold, then v = 0; y = v k^T q * 0.125, threshold 0.5.
+    Of SpikingJelly's LIF nodes, v += (x - v) / 2, which fire at v >= threshold, and then v = 0;
+    their attention, v k^T q * 0.125, has Spikformer's threshold of 0.5.
     """
     weights = {
         (each.source, each.target): torch.tensor(each.operator.weights[..., 0, 0]).double()
@@ -62,7 +63,9 @@ def test_the_block_is_the_floating_point_one():
 @pytest.mark.parametrize(
     "options",
     [
-        {"lanes": {"q": 8, "k": 2, "v": 3, "a": 4, "p": 8, "out": 3}},
+        pytest.param(
+            {"lanes": {"q": 8, "k": 2, "v": 3, "a": 4, "p": 8, "out": 3}}, marks=pytest.mark.rest
+        ),
         {
             "lanes": {"q": 2, "k": 8, "v": 8, "a": 2, "p": 4, "out": 3},
             "partition": {"a": 2, "k": 2},
@@ -96,7 +99,6 @@ def run(network, tmp_path, *, stalls=None, keep=None, steps=4, batch=3, share=0.
 
 UNIT = ("unit",) * 3
 CASES = [
-    (product_network(UNIT), {"lanes": 2, "stalls": ("0110", "01", "001101", "0011")}),
     (
         product_network(("graded", "count", "graded"), shift=1),
         {"lanes": 1, "products": Products.SERIAL},
@@ -109,6 +111,7 @@ CASES = [
     (product_network(UNIT, space=(3,)), {"lanes": 12, "banks": (1, 3), "sweep_lanes": 2}),
 ]
 MORE = [
+    (product_network(UNIT), {"lanes": 2, "stalls": ("0110", "01", "001101", "0011")}),
     (product_network(("sign", "unit", "sign")), {"lanes": 4, "share": 1}),
     (product_network(("graded",) * 3, beside=False), {"lanes": 2}),
     (product_network(UNIT, features=(3, 1), keys=(2, 2), beside=False), {"lanes": 2}),

@@ -242,7 +242,7 @@ def test_a_function_behind_a_delay_is_refused():
 @pytest.mark.parametrize(
     ("kinds", "shape", "options"),
     [
-        (("unit",) * 3, {"space": (40,)}, {"lanes": 2}),
+        (("unit",) * 3, {"space": (40,), "features": (1, 1)}, {"lanes": 1}),
         (("unit", "count", "sign"), {"features": (2, 3), "beside": False}, {"lanes": 1}),
         pytest.param(
             ("unit",) * 3,
@@ -262,8 +262,8 @@ def test_products(tmp_path, kinds, shape, options):
     """Queries that wait for the sums of their step, and sums for queries to be done."""
     network = product_network(kinds, **shape)
     plan = default_plan(network, Mode.STEPWISE, **options)
-    inputs = events_of(network, batch=4, steps=4, seed=1)
-    estimate = compare(network, plan, inputs, 4, tmp_path, tolerance=0.002)
+    inputs = events_of(network, batch=3, steps=3, seed=1)
+    estimate = compare(network, plan, inputs, 3, tmp_path, tolerance=0.002)
     assert max(core.busy for core in estimate.cores) <= estimate.cycles
 
 

@@ -89,7 +89,7 @@ def test_it_learns_and_the_filter_helps() -> None:
     assert r_squared(smooth, both_ways(raw, low.readout)) > 0.9999
 
 
-@pytest.mark.parametrize("block", [None, 5])
+@pytest.mark.parametrize("block", [5, pytest.param(None, marks=pytest.mark.rest)])
 def test_hardware(block, tmp_path) -> None:
     """Every spike and every value of the Verilog is the golden model's."""
     network = with_readout(
