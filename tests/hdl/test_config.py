@@ -23,6 +23,7 @@ from spikewright.golden.spec import (
     Readout,
     ReadoutKind,
     Soma,
+    int_vector,
 )
 from spikewright.hdl import core_configs
 from spikewright.hdl.config import shape_of
@@ -108,7 +109,11 @@ def test_a_current_takes_the_rows_and_the_bias():
         ({"fire": Fire.TERNARY, "threshold_negative": 2}, ["total"], {"negative"}),
         ({"refractory": 2}, ["total", "v", "wait"], {"initial_v"}),
         ({"current": True, "refractory": 2}, ["total", "v", "wait"], {"initial_v"}),
-        ({"current": True, "phases": Phases(receive=2)}, ["total", "v"], {"initial_v", "slope"}),
+        (
+            {"current": True, "phases": Phases(receive=2, slope=int_vector(1))},
+            ["total", "v"],
+            {"initial_v", "slope"},
+        ),
     ],
 )
 def test_what_a_neuron_does_not_use_is_not_there(options, fields, parameters):
