@@ -22,7 +22,7 @@ from spikewright.golden.spec import (
 )
 
 
-def network(encoding: Encoding, high: int) -> Network:
+def network(encoding: Encoding, high: int, s_max: int = 3) -> Network:
     """Two inputs, two hidden neurons of threshold 2, one that reads."""
     hidden = Soma(
         fire=Fire.TERNARY,
@@ -30,7 +30,7 @@ def network(encoding: Encoding, high: int) -> Network:
         threshold_negative=np.array([1]),
         bias_when=BiasWhen.FIRST,
         s_min=0,
-        s_max=3,
+        s_max=s_max,
     )
     once = encoding is Encoding.ONCE
     return Network(
@@ -92,17 +92,40 @@ def test_levels_are_multiplied() -> None:
         network(Encoding.ONCE, 3), torch.tensor([[0, 2]]), Mode.COLLAPSED, steps=None
     )
     assert (found.acs, found.macs) == (0.0, 3.0)
+    assert found.dense == 4 + 2
+    # Inputs of 2 bits meet two weights of 3, a level of 2 bits one of 2.
+    assert found.bit_operations == 2 * 2 * 3 + 2 * 2
+    # Of levels to 15 a collapsed spike has 4 bits, whatever one of a step has.
+    more = operations(
+        network(Encoding.ONCE, 3, 15), torch.tensor([[0, 2]]), Mode.COLLAPSED, steps=None
+    )
+    assert more.bit_operations == 2 * 2 * 3 + 4 * 2
     # Two samples, one of which is silent: half of it each, and half of the levels are 0.
     both = torch.tensor([[0, 2], [0, 0]])
     mean = operations(network(Encoding.ONCE, 3), both, Mode.COLLAPSED, steps=None)
     assert (mean.macs, mean.activation_sparsity) == (1.5, 0.5)
 
 
+def test_a_sample_that_settles_has_its_own_steps() -> None:
+    # Level 3 of input 1: charges 6 and 9, of which both neurons send 3, one a step: 3 ACs of the
+    # first behind 2 MACs. Dense: 4 weights in the input's step, 2 in 3 steps; all levels are 1.
+    made = network(Encoding.ONCE, 3)
+    found = operations(made, torch.tensor([[0, 3]]), Mode.SETTLE, steps=None)
+    assert (found.acs, found.macs, found.dense) == (3.0, 2.0, 4 + 3 * 2)
+    assert found.activation_sparsity == 0.0
+    # A silent one has one step of each, 4 + 2, beside it too: 2 of 8 levels are 0.
+    both = operations(made, torch.tensor([[0, 3], [0, 0]]), Mode.SETTLE, steps=None)
+    assert (both.acs, both.macs, both.dense) == (1.5, 1.0, (10 + 6) / 2)
+    assert both.activation_sparsity == 2 / 8
+
+
 def test_static_metrics() -> None:
     found = static_metrics(network(Encoding.ONCE, 3))
     assert (found["parameter_count"], found["connection_sparsity"]) == (6, 2 / 6)
-    # 4 weights of 3 bits, 2 of 2: 16 bits; the rest is registers and constants.
-    assert found["footprint"] > 2
+    # 4 weights of 3 bits, 2 of 2. h is at most 9, and while it settles at least 2 - 2 - 6: 5 bits,
+    # of two membranes, a threshold, a bias and a start. The output is at most 3, of 2
+    # bits without a sign: a membrane, a bias and a start; it has no threshold.
+    assert found["footprint"] == (4 * 3 + 2 * 2 + 5 * (2 + 3) + 2 * (1 + 2)) / 8
 
 
 def test_bit_budget() -> None:
