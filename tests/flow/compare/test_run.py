@@ -75,8 +75,14 @@ def test_it_goes_on_where_it_ended(tmp_path: Path) -> None:
     known, other = compare(made, out, ("rate-max", "mice"))
     assert known.seconds == -1.0 and known.runs == before.runs  # it was read, not made
     assert other.method == "mice"
-    path.write_text("{}")  # as of a machine that died
+    # as of a machine that died, or a hand that slipped
+    for text in ("{}", path.read_text().replace('"chosen": ', '"chosen": 9')):
+        path.write_text(text)
+        again = compare(made, out, ("rate-max",))[0]
+        assert (again.runs, again.chosen) == (before.runs, before.chosen)
+    (out / "rate-max" / "network.safetensors").unlink()
     assert compare(made, out, ("rate-max",))[0].runs == before.runs
+    assert load(out / "rate-max" / "network.safetensors").content_hash == before.network_hash
 
 
 def test_another_comparison_is_refused(tmp_path: Path) -> None:
@@ -88,6 +94,15 @@ def test_another_comparison_is_refused(tmp_path: Path) -> None:
     message = "^methods: methods must be among rate-max, .*, found 'best'$"
     with pytest.raises(ConfigurationError, match=message):
         compare(comparison(), out, ("best",))
+
+
+def test_levels_that_cannot_be_are_refused_before_anything_is_kept() -> None:
+    with pytest.raises(ConfigurationError, match="^levels: must be 1 to 255, found 300$"):
+        comparison(levels={"rate": 300})
+    one = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 1)).eval()
+    message = "^a network that chooses a class must have at least 2 outputs, found 1$"
+    with pytest.raises(ConfigurationError, match=message):
+        comparison(graph=import_module(one, (6,)))
 
 
 def test_a_method_that_cannot_serve_the_network_says_why(tmp_path: Path) -> None:
