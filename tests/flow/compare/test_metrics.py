@@ -8,9 +8,12 @@ from spikewright.golden.spec import (
     BiasWhen,
     Connection,
     Decision,
+    Delta,
+    DeltaFunction,
     Dense,
     Encoding,
     Fire,
+    Identity,
     Input,
     Mode,
     Network,
@@ -19,6 +22,8 @@ from spikewright.golden.spec import (
     Readout,
     ReadoutKind,
     Soma,
+    Window,
+    WindowKind,
 )
 
 
@@ -134,3 +139,67 @@ def test_bit_budget() -> None:
     assert bit_budget(made, Mode.STEPWISE, steps=4) == 4 * 2 * 2
     assert bit_budget(made, Mode.COLLAPSED, steps=None) == 1 * 2 * 2
     assert bit_budget(made, Mode.SETTLE, steps=None) is None
+
+
+def test_maxima_windows_and_skips() -> None:
+    """Binary pixels in a row, of which the second is dark, through each kind of connection."""
+    one = Soma(fire=Fire.BINARY, threshold=np.array([1]), bias_when=BiasWhen.FIRST)
+    most = Soma(
+        fire=Fire.TERNARY,
+        threshold=np.array([1]),
+        threshold_negative=np.array([1]),
+        bias_when=BiasWhen.FIRST,
+        s_min=0,
+        s_max=4,
+    )
+    pairs = {"kernel": (2,), "stride": (2,), "padding": (0,), "dilation": (1,)}
+    weighed = Window(
+        kind=WindowKind.CONVOLUTION,
+        output_padding=(0,),
+        weights=np.array([[[1, 0]]]),
+        weight_bits=2,
+        **pairs,
+    )
+    window = Window(kind=WindowKind.SUM_POOL, output_padding=(0,), **pairs)
+    made = Network(
+        name="n",
+        inputs=(
+            Input(
+                name="input",
+                shape=(1, 4),
+                payload=Payload.UNIT,
+                low=0,
+                high=1,
+                encoding=Encoding.CONSTANT,
+            ),
+        ),
+        populations=(
+            Population(name="a", shape=(1, 4), soma=one, payload=Payload.UNIT),
+            Population(name="p", shape=(1, 2), soma=most, payload=Payload.SIGN),
+            Population(
+                name="out",
+                shape=(1, 2),
+                soma=Soma(fire=Fire.NONE, bias_when=BiasWhen.FIRST),
+                payload=Payload.GRADED,
+            ),
+        ),
+        connections=(
+            Connection(source="input", target="a", operator=Identity(shift=0)),
+            Connection(
+                source="a", target="p", operator=Delta(function=DeltaFunction.MAX, window=window)
+            ),
+            Connection(source="a", target="out", operator=weighed),
+            Connection(source="p", target="out", operator=Identity(shift=3, negative=True)),
+        ),
+        readout=Readout(population="out", kind=ReadoutKind.MEMBRANE, decision=Decision.ARGMAX),
+        modes=(Mode.STEPWISE,),
+        max_steps=4,
+    )
+    found = operations(made, torch.tensor([[1, 0, 1, 1]]), Mode.STEPWISE, steps=1)
+    # Three pixels pass; each is in one maximum's window; the first of each pair meets a weight; and
+    # both maxima are sent on, whatever their sign and shift.
+    assert (found.acs, found.macs) == (3 + 3 + 2 + 2, 0)
+    assert found.dense == 4 + 4 + 4 + 2
+    # Units are a bit, a maximum's spike has a sign; the weights have 2 bits.
+    assert found.bit_operations == 3 + 3 + 2 * 2 + 2 * 2
+    assert found.activation_sparsity == 1 / 6
