@@ -106,7 +106,7 @@ def compare(
     from spikewright.flow.compare.report import write_report
     from spikewright.flow.convert import METHODS, ConvertConfig, TrainConfig
     from spikewright.flow.samples import load_samples
-    from spikewright.golden.errors import ConfigurationError
+    from spikewright.golden.errors import ConfigurationError, UnsupportedError
 
     held_out = load_samples(data)
     train = None if calibrate is None else load_samples(calibrate)
@@ -147,6 +147,12 @@ def compare(
     write_report(found, out)
     _show(found, board)
     say(f"\nAll of it is in {out}")
+    if not any(each.runs for each in found):
+        raise UnsupportedError(
+            "a network and its data must suit one of the methods at least",
+            found=f"{len(found)} refused",
+            where=source,
+        )
 
 
 def _split(data: "Samples") -> "tuple[Samples, Samples]":

@@ -81,6 +81,8 @@ def test_refusals_are_whole_lines_and_names_count_once(files):
     shown = " ".join(said.stdout.split())
     assert shown.count("rate was refused: layer_0: there must be at least 1,000 activations") == 1
     assert "T = 4" in shown and "warning" not in said.stderr
-    alone = spikewright(*command, *trains, "--methods", "rate", cwd=files)
+    alone = spikewright(*command, *trains, "--methods", "rate", cwd=files, ok=False)
+    assert alone.returncode == 3
+    assert "net.py:make: a network and its data must suit one of the methods" in alone.stderr
     assert "was refused" in alone.stdout and "accuracy" not in alone.stdout
     assert "warning" not in alone.stderr
