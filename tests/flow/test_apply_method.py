@@ -53,6 +53,17 @@ def test_what_trains_and_in_which_order(method, wanted):
     assert phases(config, **trainings) == wanted
 
 
+@pytest.mark.parametrize(
+    ("epochs", "wanted"), [(5, [1, 2, 2]), (6, [2, 2, 2]), (3, [1, 1, 1]), (1, [1, 1, 1])]
+)
+def test_epochs_of_fewer_and_fewer_steps_add_up(epochs, wanted):
+    seen: list[str] = []
+    config = ConvertConfig(method="st-pruning", levels=3)
+    tuning = replace(EPOCHS, epochs=epochs)
+    apply_method(module(), X, config, y=Y, tuning=tuning, progress=lambda e: seen.append(e.phase))
+    assert [seen.count(f"through {steps} steps") for steps in (3, 2, 1)] == wanted
+
+
 def test_tuning_in_time_is_of_the_steps_it_names_and_of_all_numbers(monkeypatch):
     made: list[dict[str, object]] = []
 
