@@ -85,7 +85,8 @@ def compare(
 ) -> None:
     """Convert a network by every method, and show what each reaches and costs.
 
-    All methods get the same network, data, weight bits and epochs, and the same
+    Which of a method's runs is shown is chosen on the samples that accuracy is told
+    of. All methods get the same network, data, weight bits and epochs, and the same
     hardware: lanes in each core. Accuracy is that of the integer network, which the
     Verilog equals; cycles are worked out from its spikes; LUTs, RAMs and clock are
     estimates. Names of metrics are NeuroBench's.

@@ -24,6 +24,7 @@ from .spiking_policy import SpikingPolicy
 __all__ = ["CART_POLE", "control_stage"]
 
 CART_POLE = ConvertConfig(name="cart-pole", weight_bits=6, levels=15, input_levels=127)
+CALIBRATING, JUDGED = 1 << 31, 1 << 32  # worlds that no training has
 MOST_STATES = 2000  # that calibrate, and that the project keeps
 
 
@@ -70,20 +71,20 @@ def control_stage(
         module = train_policy(chosen, seed=seed, longest=longest, progress=tell)
     trained = time.perf_counter() - start
     policy = first_best(module)
-    states = _states(run_episodes(policy, episodes, seed=seed + 1, longest=longest))
+    states = _states(run_episodes(policy, episodes, seed=CALIBRATING + seed, longest=longest))
     conversion = convert(module, states.x, CART_POLE)
     original = Original(import_module(module, (SENSES,)))
     project = Project.create(out, conversion.network, original, states)
     figures: dict[str, Any] = {"episodes": episodes, "longest": longest, "modes": {}}
     with working("episodes") as advance:
-        wanted = run_episodes(policy, episodes, seed=seed + 2, longest=longest)
+        wanted = run_episodes(policy, episodes, seed=JUDGED + seed, longest=longest)
         figures |= {"float_return": _mean(wanted)}
         for k, mode in enumerate(Mode):
             advance((k + 1) / (len(Mode) + 1), mode)
             own = SpikingPolicy(
                 conversion.network, mode=mode, steps=steps if mode is Mode.STEPWISE else None
             )
-            found = run_episodes(own, episodes, seed=seed + 2, longest=longest)
+            found = run_episodes(own, episodes, seed=JUDGED + seed, longest=longest)
             figures["modes"][f"{mode} T={steps}" if own.steps else str(mode)] = {
                 "return": _mean(found),
                 "events_per_decision": own.events / own.decisions,

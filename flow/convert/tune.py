@@ -67,22 +67,24 @@ def tune_layers(
     judged = slice(0, MOST_JUDGED)
     network.eval()
     network.spiking = True
-    best = spiking_accuracy(network, x[judged], y[judged])
-    for stage in network.stages[1:-1]:
-        before = copy.deepcopy(stage.state_dict())
-        finite = _tune_layer(network, teacher, stage, x, config, progress, seed)
-        found = spiking_accuracy(network, x[judged], y[judged])
-        if not finite:
-            warnings.warn(
-                f"tuning {stage.name} diverged and was stopped; it is kept as it was before",
-                stacklevel=2,
-            )
-        if finite and found > best:
-            best = found
-            changed.append(stage.name)
-        else:
-            stage.load_state_dict(before)
-    network.spiking = False
+    try:
+        best = spiking_accuracy(network, x[judged], y[judged])
+        for stage in network.stages[1:-1]:
+            before = copy.deepcopy(stage.state_dict())
+            finite = _tune_layer(network, teacher, stage, x, config, progress, seed)
+            found = spiking_accuracy(network, x[judged], y[judged])
+            if not finite:
+                warnings.warn(
+                    f"tuning {stage.name} diverged and was stopped; it is kept as it was before",
+                    stacklevel=2,
+                )
+            if finite and found > best:
+                best = found
+                changed.append(stage.name)
+            else:
+                stage.load_state_dict(before)
+    finally:
+        network.spiking = False
     return tuple(changed)
 
 
