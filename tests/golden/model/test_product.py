@@ -152,6 +152,20 @@ def test_float32_is_left_where_torch_rounds_its_products(rounds, monkeypatch):
     assert seen == [torch.float64 if rounds else torch.float32]
 
 
+@pytest.mark.parametrize(("heads", "features"), [(1, 4), (2, 2), (4, 1)])
+@pytest.mark.parametrize("shift", [0, 2])
+def test_the_bound_is_reached(heads, features, shift):
+    """By one query of all features of a head, whose keys and values are all at their ends."""
+    shapes = [(4, 2), (4, 3), (4, 3)]
+    kinds = {"high": 5, "low": -7, "payload": Payload.GRADED}
+    net = network(shapes, heads=heads, shift=shift, **kinds)
+    inputs = {each.name: np.full((1, 1, each.n), -7) for each in net.inputs}
+    found = Model(net).run(inputs, mode=Mode.STEPWISE).values
+    bound = partial_sum_bound(net, net.connections[0], Mode.STEPWISE)
+    assert bound == (features * 3 * 7**3) << shift
+    assert found.unique().tolist() == [-bound]
+
+
 def test_a_constant_input_is_heard_in_every_step():
     net = network([(1, 1), (1, 1), (1, 1)])
     constant = tuple(
