@@ -108,7 +108,17 @@ def test_a_current_takes_the_rows_and_the_bias():
         ({"fire": Fire.TERNARY, "threshold_negative": 2}, ["total"], {"negative"}),
         ({"refractory": 2}, ["total", "v", "wait"], {"initial_v"}),
         ({"current": True, "refractory": 2}, ["total", "v", "wait"], {"initial_v"}),
-        ({"current": True, "phases": Phases(receive=2)}, ["total", "v"], {"initial_v", "slope"}),
+        (
+            {"current": True, "phases": Phases(receive=2, slope=1)},
+            ["total", "v"],
+            {"initial_v", "slope"},
+        ),
+        ({"phases": Phases(receive=2)}, ["total"], set()),
+        (
+            {"fire": Fire.PATTERN, "phases": Phases(receive=2, fire=1)},
+            ["total"],
+            set(),
+        ),
     ],
 )
 def test_what_a_neuron_does_not_use_is_not_there(options, fields, parameters):
