@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from spikewright.golden.spec import (
     Product,
     Readout,
     Soma,
+    analyse,
     partial_sum_bound,
 )
 from support.scalar_network import product_charge
@@ -164,6 +166,22 @@ def test_the_bound_is_reached(heads, features, shift):
     bound = partial_sum_bound(net, net.connections[0], Mode.STEPWISE)
     assert bound == (features * 3 * 7**3) << shift
     assert found.unique().tolist() == [-bound]
+
+
+@pytest.mark.parametrize("signed", ["", "q", "k", "v", "qkv"])
+def test_a_sum_has_a_sign_where_any_part_has_one(signed):
+    """Of 2 features and 3 tokens 6 spikes at most meet, whichever of the three is negative."""
+    net = network([(2, 1), (2, 3), (1, 3)])
+    inputs = tuple(
+        replace(each, payload=Payload.SIGN, low=-1) if each.name in signed else each
+        for each in net.inputs
+    )
+    net = replace(net, inputs=inputs)
+    charge = analyse(net, Mode.STEPWISE)["a"].charge
+    assert (charge.low, charge.high) == (-6 if signed else 0, 6)
+    values = {each.name: np.full((1, 1, each.n), each.low or 1) for each in inputs}
+    (found,) = Model(net).run(values, mode=Mode.STEPWISE).values.flatten().tolist()
+    assert found == (-1) ** len(signed) * 6
 
 
 def test_a_constant_input_is_heard_in_every_step():
