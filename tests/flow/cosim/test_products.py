@@ -8,7 +8,15 @@ import torch
 
 from spikewright.flow.plan import default_plan
 from spikewright.golden.model import Model
-from spikewright.golden.spec import Connection, Identity, Mode, Product, Window, WindowKind
+from spikewright.golden.spec import (
+    Connection,
+    Encoding,
+    Identity,
+    Mode,
+    Product,
+    Window,
+    WindowKind,
+)
 from spikewright.hdl import core_configs
 from spikewright.hdl.make_core import make_core
 from spikewright.hdl.plan import MembraneStore, Products, Sweeps
@@ -166,3 +174,18 @@ MORE = [
 )
 def test_products_in_hardware(network, options, tmp_path):
     run(network, tmp_path, **options)
+
+
+def test_a_constant_query_meets_other_keys_in_every_step(tmp_path):
+    """What it adds is not the same in all steps, so that it is not replayed."""
+    network = product_network(UNIT)
+    query, *others = network.inputs
+    network = replace(network, inputs=(replace(query, encoding=Encoding.CONSTANT), *others))
+    rng = np.random.default_rng(1)
+    inputs = {each.name: rng.integers(0, 2, (3, 4, each.n)) for each in others}
+    inputs["q"] = rng.integers(0, 2, (3, query.n))
+    plan = default_plan(network, Mode.STEPWISE, lanes=2)
+    stalls = (None,) * 4
+    check(
+        Case(network=network, plan=plan, inputs=inputs, steps=4, keep=None, stalls=stalls), tmp_path
+    )
