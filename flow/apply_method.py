@@ -95,11 +95,15 @@ def _through_time(
     seed: int,
     progress: Progress | None,
 ) -> Network:
-    """The network tuned in the steps that it is made for; a pruned one in ever fewer after that."""
+    """The network tuned in the steps that it is made for; a pruned one in ever fewer after that.
+
+    Epochs are shared out, the last of them having more; each number of steps has one at least.
+    """
     values = encode_input(network.inputs[0], x).to(torch.float32)
     last = 1 if config.chosen.pruned else config.steps
-    each = replace(tuning, epochs=-(-tuning.epochs // (config.steps - last + 1)))
     for steps in range(config.steps, last - 1, -1):
+        share, left = divmod(tuning.epochs, config.steps - last + 1)
+        each = replace(tuning, epochs=max(1, share + (steps - last < left)))
         module = Trainable(
             network,
             thresholds=True,

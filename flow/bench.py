@@ -38,14 +38,7 @@ from spikewright.flow.recurrent.recipes import (
 )
 from spikewright.flow.results.goal import Goal
 from spikewright.flow.spiking.recipes import MNIST_ROWS, SPOKEN_DIGITS, SPOKEN_ENCODER
-from spikewright.flow.tuning.recipes import (
-    DIGITS_SPIKFORMER,
-    MNIST_L2MU,
-    MNIST_LMU,
-    MNIST_SPIKFORMER,
-    MNIST_SPIKMAMBA,
-    SPOKEN_L2MU,
-)
+from spikewright.flow.tuning.recipes import MNIST_L2MU, MNIST_LMU, SPOKEN_L2MU
 from spikewright.flow.whole import Maker, Target, whole_way
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import Mode
@@ -240,19 +233,6 @@ _ALL = (
         recipe=MNIST_LMU,
         data=_ROWS,
         target=Target(board="ulx3s-85f", lanes=(24, 32, 10), samples=50, mode=Mode.STEPWISE),
-    ),
-    *(
-        Benchmark(
-            recipe=recipe,
-            data=data,
-            target=Target(board="ulx3s-85f", lanes=8, samples=50, mode=Mode.STEPWISE),
-            goal=goal,
-        )
-        for recipe, data, goal in (
-            (MNIST_SPIKFORMER, _MNIST, Goal(accuracy=0.97)),
-            (DIGITS_SPIKFORMER, _DIGITS, None),
-            (MNIST_SPIKMAMBA, _ROWS, None),
-        )
     ),
     Benchmark(
         recipe=SPOKEN_DIGITS,

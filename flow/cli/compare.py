@@ -106,13 +106,14 @@ def compare(
     from spikewright.flow.compare.report import write_report
     from spikewright.flow.convert import METHODS, ConvertConfig, TrainConfig
     from spikewright.flow.samples import load_samples
-    from spikewright.golden.errors import ConfigurationError
+    from spikewright.golden.errors import ConfigurationError, UnsupportedError
 
     held_out = load_samples(data)
     train = None if calibrate is None else load_samples(calibrate)
-    if train is None:
-        train, held_out = _split(held_out)
     graph = _graph(source, weights, tuple(held_out.x.shape[1:]))
+    if train is None:
+        held_out.labels(graph.readout.shape[0])  # by their places in the file
+        train, held_out = _split(held_out)
     effort = Effort(
         training=TrainConfig(epochs=epochs, batch=batch, learning_rate=learning_rate)
         if epochs
@@ -122,7 +123,7 @@ def compare(
         else None,
         seed=seed,
     )
-    chosen = tuple(METHODS) if methods == "all" else tuple(methods.split(","))
+    chosen = METHODS if methods == "all" else [name.strip() for name in methods.split(",")]
     if len(train) < batch and (epochs or tune_epochs):
         raise ConfigurationError(
             f"there must be at least a batch of samples to train on, {batch}",
@@ -142,10 +143,16 @@ def compare(
         lanes=lanes,
         tolerance=tolerance / 100,
     )
-    found = compared(comparison, out, chosen, working=working)
+    found = compared(comparison, out, tuple(dict.fromkeys(chosen)), working=working)
     write_report(found, out)
     _show(found, board)
     say(f"\nAll of it is in {out}")
+    if not any(each.runs for each in found):
+        raise UnsupportedError(
+            "a network and its data must suit one of the methods at least",
+            found=f"{len(found)} refused",
+            where=source,
+        )
 
 
 def _split(data: "Samples") -> "tuple[Samples, Samples]":
@@ -202,12 +209,16 @@ def _show(found: "list[Compared]", board: str) -> None:
         table.add_column(
             COLUMNS[k].replace(" ", "\n"), justify="left" if left else "right", no_wrap=k != 1
         )
-    for row in compare_table(found):
+    ran = [each for each in found if each.runs]
+    for row in compare_table(ran):
         table.add_row(*(row[k] for k in shown))
-    OUT.print(table)
-    best = [each for each in found if each.float_accuracy is not None]
-    if best:
+    if ran:
+        OUT.print(table)
+    for each in found:
+        if each.refused is not None:
+            say(f"{each.method} was refused: {each.refused}")
+    if ran:
         say(
-            f"\nIn floating point: {100 * (best[0].float_accuracy or 0):.2f} %. "
+            f"\nIn floating point: {100 * (ran[0].float_accuracy or 0):.2f} %. "
             f"Cycles, LUTs and block RAMs on {board}; ! does not fit."
         )

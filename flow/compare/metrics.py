@@ -3,8 +3,9 @@
 NeuroBench (Yik et al., Nature Communications 2025): Footprint, Connection Sparsity, Activation
 Sparsity, Synaptic Operations (effective MACs, effective ACs, dense) and Classification Accuracy.
 Here an operation is counted where a payload other than 0 meets a weight other than 0: an AC where
-the payload is 1 or -1, else a MAC. Dense operations are those of all weights in every step. Of a
-maximum, each window that hears a spike counts one. Activations are the hidden levels of all steps.
+the payload is 1 or -1, else a MAC. Dense operations are those of all weights in every step of
+their source. Of a maximum, each window that hears a spike counts one. Activations are the hidden
+levels of all steps. Where a sample settles, each population has its own steps.
 """
 
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from spikewright.golden.spec import (
     Input,
     Mode,
     Network,
-    Payload,
+    Population,
     Window,
     analyse,
 )
@@ -81,7 +82,9 @@ def _bits(network: Network) -> int:
         ranges = [analyse(network, mode)[each.name].v for mode in network.modes]
         width = max(found.bits for found in ranges if found is not None)
         soma = each.soma
-        vectors = (soma.threshold, soma.bias, soma.initial_v)
+        vectors = [soma.bias, soma.initial_v]
+        if soma.fire is not Fire.NONE:
+            vectors.append(soma.threshold)
         total += width * (each.n + sum(vector.size for vector in vectors))
     return total
 
@@ -101,19 +104,19 @@ def operations(
     for part in torch.split(values, BATCH):
         trace = model.run(part, mode=mode, steps=steps, trace=True).trace
         assert trace is not None  # it was asked for
+        lasted = {name: each.clamp_min(1) for name, each in trace.steps.items()}  # [N]
         for connection, reach, reach_all in counts:
-            sent = trace.spikes[connection.source]
-            size = sent.abs()
+            size = trace.spikes[connection.source].abs()
             one = reach((size == 1).sum(0))
             more = reach((size > 1).sum(0))
             acs += float(one.sum())
             macs += float(more.sum())
-            bits += float((one + more).sum()) * _payload_bits(network, connection)
-            dense += float(reach_all(torch.full_like(sent[0], len(sent))).sum())
+            bits += float((one + more).sum()) * _payload_bits(network, connection, mode)
+            dense += float(reach_all(torch.ones_like(size[0])).sum(1) @ lasted[connection.source])
         for each in hidden:
-            levels = trace.spikes[each.name]
-            silent += int((levels == 0).sum())
-            activations += levels.numel()
+            fired = int(torch.count_nonzero(trace.spikes[each.name]))
+            possible = each.n * int(lasted[each.name].sum())
+            silent, activations = silent + possible - fired, activations + possible
     n = len(values)
     return Operations(
         macs=macs / n,
@@ -136,10 +139,7 @@ def bit_budget(network: Network, mode: Mode, *, steps: int | None) -> int | None
     for each in network.populations:
         if each.soma.fire is Fire.NONE:
             continue
-        low, high = each.soma.levels
-        if mode is Mode.COLLAPSED:
-            low, high = each.soma.s_min or 0, each.soma.s_max or 1
-        spike_bits = max(high, -low).bit_length() + (low < 0)
+        spike_bits = _spike_bits(each, mode)
         weight_bits = max(
             (
                 operator.weight_bits
@@ -152,17 +152,22 @@ def bit_budget(network: Network, mode: Mode, *, steps: int | None) -> int | None
     return largest * (1 if mode is Mode.COLLAPSED else steps or 1)
 
 
-def _payload_bits(network: Network, connection: Connection) -> int:
+def _spike_bits(population: Population, mode: Mode) -> int:
+    """Of a spike, a sign among them; collapsed it carries the whole level."""
+    low, high = population.soma.levels
+    if mode is Mode.COLLAPSED:
+        low, high = population.soma.s_min or 0, population.soma.s_max or 1
+    return max(high, -low).bit_length() + (low < 0)
+
+
+def _payload_bits(network: Network, connection: Connection, mode: Mode) -> int:
     """Bits of a payload times bits of a weight."""
     node = network.node(connection.source)
     if isinstance(node, Input):
-        low, high = node.payloads
+        low, high = (node.low, node.high) if mode is Mode.COLLAPSED else node.payloads
         payload = max(1, max(high, -low).bit_length() + (low < 0))
-    elif node.payload is Payload.UNIT:
-        payload = 1
     else:
-        low, high = node.soma.levels
-        payload = max(high, -low).bit_length() + (low < 0)
+        payload = _spike_bits(node, mode)
     operator = connection.operator
     return payload * (operator.weight_bits if isinstance(operator, Dense | Window) else 1)
 

@@ -78,5 +78,6 @@ def plot_comparison(found: Sequence[Compared], path: Path, *, title: str) -> Non
     by_steps.xaxis.set_major_formatter(ScalarFormatter())
     by_synops.set_xscale("log")
     by_cycles.set_xscale("log")
-    by_steps.legend(fontsize=7, ncols=2)
+    if shown:  # of no line it would warn
+        by_steps.legend(fontsize=7, ncols=2)
     figure.savefig(path, dpi=120, format="png")

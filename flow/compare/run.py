@@ -38,7 +38,7 @@ from spikewright.golden.errors import (
 )
 from spikewright.golden.model import Model
 from spikewright.golden.spec import Fire, Mode, Network
-from spikewright.golden.spec.file import save
+from spikewright.golden.spec.file import load, save
 
 from .metrics import bit_budget, operations, static_metrics
 from .result import Compared, Run
@@ -50,6 +50,7 @@ COUNTED = 128  # samples whose operations are counted
 TRACED = 8  # samples whose cycles are worked out
 BATCH = 1000
 FILE = "comparison.json"
+NETWORK = "network.safetensors"
 ANSWERING = ("spikewright", "torch", "snntorch")
 
 
@@ -101,6 +102,13 @@ class Comparison:
             )
         if not self.steps or min(self.steps) < 1:
             raise ConfigurationError("steps must be at least 1", found=str(self.steps))
+        if self.classes < 2:
+            raise ConfigurationError(
+                "a network that chooses a class must have at least 2 outputs",
+                found=str(self.classes),
+            )
+        for name in self.levels:  # what the user chose is checked before anything is kept
+            self.config_of(METHODS[name])
 
     @property
     def classes(self) -> int:
@@ -193,14 +201,18 @@ def _short(value: object) -> str:
 
 
 def _known(folder: Path) -> Compared | None:
-    """What was found before; None where nothing was, or it cannot be read."""
+    """What was found before; None where nothing was, or not all of it can be read."""
     path = folder / "result.json"
     if not path.is_file():
         return None
     try:
-        return Compared.from_dict(read_json(path))
+        known = Compared.from_dict(read_json(path))
+        if known.refused is None:
+            same = load(folder / NETWORK).content_hash == known.network_hash
+            return known if same and known.chosen < len(known.runs) else None
     except (TypeError, KeyError, SpikewrightError):
         return None
+    return known
 
 
 def _compared(comparison: Comparison, method: Method, folder: Path, advance: Advance) -> Compared:
@@ -245,7 +257,7 @@ def _compared(comparison: Comparison, method: Method, folder: Path, advance: Adv
         )
     with atomic_files(folder) as scratch:
         if network is not None:
-            save(network, scratch / "network.safetensors")
+            save(network, scratch / NETWORK)
         write_json(scratch / "result.json", result.as_dict())
     return result
 

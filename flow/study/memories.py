@@ -44,7 +44,7 @@ CUTOFFS = (0.02, 0.03, 0.05, 0.08)
 FRACTION = 4
 TRAINING = TrainConfig(epochs=12, batch=16, learning_rate=1e-2)
 SPREAD = 0.3
-"""Of untrained membranes, in that of velocities."""
+"""How far untrained membranes spread, in units of how far velocities do."""
 
 
 def rows(context: Context) -> Dataset:

@@ -23,7 +23,8 @@ SAMPLES = 50
 def preset(context: Context, name: str) -> Finding:
     """A method on an MLP and a CNN of the digits, in each mode that it has."""
     method = METHODS[name]
-    compared = spikes = 0
+    compared = {"MLP": 0, "CNN": 0}
+    spikes = 0
     figures: dict[str, float] = {}
     lines = []
     for title, graph in (("MLP", context.digits_mlp), ("CNN", context.digits_cnn)):
@@ -58,13 +59,13 @@ def preset(context: Context, name: str) -> Finding:
             equal = equal_in_hardware(
                 network, data.x_test, mode, steps=steps, samples=SAMPLES, lanes=LANES
             )
-            compared += equal["compared"]
+            compared[title] += equal["compared"]
             spikes += equal["spikes"]
     return Finding(
         result=", ".join(lines),
-        met=compared >= SAMPLES,
+        met=min(compared.values()) >= SAMPLES,
         figures=figures,
-        compared=compared,
+        compared=sum(compared.values()),
         spikes=spikes,
     )
 

@@ -1,5 +1,6 @@
 """Rows whose networks come of recipes: projects that are made once."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ __all__ = ["accuracies", "project_of", "trained_project"]
 
 
 def project_of(context: Context, name: str, make: Callable[[Path], Any]) -> Project:
-    """The project of that name in the study's folder; made where it is not there."""
+    """The project of that name in the study's folder; made where it is not there as a whole."""
     folder = context.out / "projects" / name
     if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        make(folder)
+        part = folder.with_name(f".{name}.part")
+        shutil.rmtree(part, ignore_errors=True)  # of a run that was interrupted
+        part.parent.mkdir(parents=True, exist_ok=True)
+        make(part)
+        part.rename(folder)
     return Project(folder)
 
 

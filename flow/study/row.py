@@ -11,6 +11,7 @@ import torch
 from spikewright.flow.conversions import counted
 from spikewright.flow.convert import Progress, TrainConfig, train
 from spikewright.flow.datasets import Dataset, digits, mnist
+from spikewright.flow.files import atomic_folder
 from spikewright.flow.importers import Graph, import_module
 from spikewright.flow.networks import cnn, mlp
 from spikewright.flow.original import Original
@@ -152,6 +153,7 @@ class Context:
                 tell = counted(advance, config.epochs)
                 train(module, shaped.x_train, shaped.y_train, config, tell, seed=self.seed)
             graph = import_module(module, shape)
-            folder.mkdir(parents=True)
-            Original(graph).save(folder)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_folder(folder) as scratch:
+                Original(graph).save(scratch)
         return Original.load(folder).graph

@@ -8,6 +8,7 @@ from typing import Any
 from spikewright.flow.files import read_json, write_json
 from spikewright.flow.machine import measured
 from spikewright.flow.tools import package_versions, tool_version
+from spikewright.golden.errors import ConfigurationError
 
 from .attention import ATTENTION_ROWS
 from .memories import MEMORY_ROWS
@@ -35,12 +36,23 @@ ROWS: dict[str, Row] = {
 
 
 def study(context: Context, names: Iterable[str]) -> None:
-    """Run rows; each leaves OUT/rows/NAME.json, and is not run again while that is there."""
+    """Run rows; each leaves OUT/rows/NAME.json, and is not run again while that is there.
+
+    Raises ConfigurationError where that is of another seed, as networks that rows share are then.
+    """
     folder = context.out / "rows"
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         path = folder / f"{name}.json"
         if path.exists():
+            seed = read_json(path)["seed"]
+            if seed != context.seed:
+                raise ConfigurationError(
+                    f"a folder must be of one seed, {context.seed} here",
+                    found=str(seed),
+                    where=str(path),
+                    action="take another folder",
+                )
             continue
         start = time.perf_counter()
         finding = ROWS[name].run(context)

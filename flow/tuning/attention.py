@@ -70,7 +70,7 @@ class SpikformerConfig:
     patch: int
     width: int = 32
     heads: int = 2
-    hidden: int = 64
+    hidden: int = 128
     blocks: int = 1
     classes: int = 10
     levels: int = 15

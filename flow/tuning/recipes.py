@@ -1,4 +1,4 @@
-"""The networks with Legendre memories and with attention of the benchmarks."""
+"""The networks with Legendre memories and with attention of benchmarks and of the study."""
 
 from functools import partial
 
@@ -100,7 +100,7 @@ _SUMS = ("x0", "y1", "x1")
 MNIST_SPIKFORMER = TunedRecipe(
     shape=(1, 28, 28),
     build=partial(spikformer, SpikformerConfig(name="mnist-spikformer", image=(28, 28), patch=7)),
-    training=TrainConfig(epochs=8, batch=128, learning_rate=5e-3),
+    training=TrainConfig(epochs=10, batch=128, learning_rate=5e-3, image=(28, 28), shift=1),
     thresholds=True,
     biases=True,
     still=_SUMS,

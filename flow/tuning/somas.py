@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikewright.flow.tuning.shadows import Leaks, ShadowLeak, Shadows, through
+from spikewright.flow.tuning.shadows import SLOW, Leaks, ShadowLeak, Shadows, through
 from spikewright.golden.spec import (
     LIMITS,
     BiasWhen,
@@ -98,7 +98,7 @@ class Neurons(torch.nn.Module):
         def at_least_one(values: IntArray | None) -> Shadows | None:
             if values is None:
                 return None
-            unit, low = float(np.abs(values).mean()), min(1, int(values.min()))
+            unit, low = float(np.abs(values).mean()) / SLOW, min(1, int(values.min()))
             return Shadows(values, unit=unit, low=low, high=REGISTER_MAX, trains=trains)
 
         def signed(values: IntArray, trains: bool) -> Shadows:

@@ -116,7 +116,7 @@ class SpikmambaConfig:
 
     @property
     def divisor(self) -> int:
-        """The power of two next to what a sum of q' (k'^T x) is where some of all speak."""
+        """The power of two next to q' (k'^T x) where a fifth of all neurons speak."""
         each = (1 + SPEAKING) ** 2 * SPEAKING
         return 1 << max(0, round(log2(self.width // self.heads * self.tokens * each)))
 

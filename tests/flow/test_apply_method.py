@@ -9,6 +9,7 @@ from torch import nn
 
 from spikewright.flow.apply_method import apply_method, check_training
 from spikewright.flow.convert import METHODS, ConvertConfig, TrainConfig, Tuning
+from spikewright.flow.tuning import Leaks, Trainable
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.model import Model
 from spikewright.golden.spec import Mode
@@ -50,6 +51,32 @@ def test_what_trains_and_in_which_order(method, wanted):
     if METHODS[method].tuning is not None:
         trainings["tuning"] = EPOCHS
     assert phases(config, **trainings) == wanted
+
+
+@pytest.mark.parametrize(
+    ("epochs", "wanted"), [(5, [1, 2, 2]), (6, [2, 2, 2]), (3, [1, 1, 1]), (1, [1, 1, 1])]
+)
+def test_epochs_of_fewer_and_fewer_steps_add_up(epochs, wanted):
+    seen: list[str] = []
+    config = ConvertConfig(method="st-pruning", levels=3)
+    tuning = replace(EPOCHS, epochs=epochs)
+    apply_method(module(), X, config, y=Y, tuning=tuning, progress=lambda e: seen.append(e.phase))
+    assert [seen.count(f"through {steps} steps") for steps in (3, 2, 1)] == wanted
+
+
+def test_tuning_in_time_is_of_the_steps_it_names_and_of_all_numbers(monkeypatch):
+    made: list[dict[str, object]] = []
+
+    def trainable(network, **options):
+        made.append(options)
+        return Trainable(network, **options)
+
+    monkeypatch.setattr("spikewright.flow.apply_method.Trainable", trainable)
+    config = ConvertConfig(method="st-pruning", levels=3)
+    apply_method(module(), X, config, y=Y, tuning=EPOCHS)
+    assert [each.pop("steps") for each in made] == [3, 2, 1]
+    numbers = dict.fromkeys(("thresholds", "biases", "initial"), True)
+    assert made == [{**numbers, "leaks": Leaks.MULTIPLIER}] * 3
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -23,6 +23,7 @@ from spikewright.golden.spec import (
     Readout,
     ReadoutKind,
     Soma,
+    int_vector,
 )
 from spikewright.hdl import core_configs
 from spikewright.hdl.config import shape_of
@@ -109,7 +110,7 @@ def test_a_current_takes_the_rows_and_the_bias():
         ({"refractory": 2}, ["total", "v", "wait"], {"initial_v"}),
         ({"current": True, "refractory": 2}, ["total", "v", "wait"], {"initial_v"}),
         (
-            {"current": True, "phases": Phases(receive=2, slope=1)},
+            {"current": True, "phases": Phases(receive=2, slope=int_vector(1))},
             ["total", "v"],
             {"initial_v", "slope"},
         ),

@@ -42,6 +42,7 @@ def test_every_method_and_again(files):
         (("--methods", "best", "--batch", 8), "methods must be among rate-max"),
         (("--steps", "0", "--batch", 8), "--steps"),
         (("--levels", "best=3", "--batch", 8), "levels must be of methods"),
+        (("--levels", "rate=300", "--batch", 8), "--levels: must be 1 to 255, found 300"),
         (("--board", "none", "--batch", 8), "none"),
         ((), "there must be at least a batch of samples to train on, 128, found 40"),
     ],
@@ -60,3 +61,28 @@ def test_a_few_samples_are_not_split(files):
         "compare", "net.py:make", "--data", "few.npz", "--out", "c", cwd=files, ok=False
     )
     assert "there must be at least 10 samples to hold some out, found 9" in found.stderr
+
+
+def test_a_label_is_named_by_its_place_in_the_file(files):
+    y = np.zeros(50, np.int64)
+    y[[0, 23]] = 1, 2
+    np.savez(files / "bad.npz", x=np.ones((50, 4), np.float32), y=y)
+    found = spikewright(
+        "compare", "net.py:make", "--data", "bad.npz", "--out", "c", cwd=files, ok=False
+    )
+    assert "labels must lie in 0..1, one for each output, found 2 at sample 23" in found.stderr
+
+
+def test_refusals_are_whole_lines_and_names_count_once(files):
+    """On 50 samples there are too few activations for a percentile."""
+    command = ("compare", "net.py:make", "--data", "x.npz", "--out", "c", "--steps", "4")
+    trains = ("--epochs", 0, "--tune-epochs", 0)
+    said = spikewright(*command, *trains, "--methods", "rate, rate-max, rate", cwd=files)
+    shown = " ".join(said.stdout.split())
+    assert shown.count("rate was refused: layer_0: there must be at least 1,000 activations") == 1
+    assert "T = 4" in shown and "warning" not in said.stderr
+    alone = spikewright(*command, *trains, "--methods", "rate", cwd=files, ok=False)
+    assert alone.returncode == 3
+    assert "net.py:make: a network and its data must suit one of the methods" in alone.stderr
+    assert "was refused" in alone.stdout and "accuracy" not in alone.stdout
+    assert "warning" not in alone.stderr

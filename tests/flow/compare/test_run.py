@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,18 @@ from torch import nn
 
 from spikewright.flow.accuracy import mode_accuracy
 from spikewright.flow.compare import Compared, Comparison, Effort, Run, compare, compare_table
+from spikewright.flow.compare import run as run_module
 from spikewright.flow.compare.report import write_report
 from spikewright.flow.compare.run import _chosen
+from spikewright.flow.compare.table import COLUMNS
 from spikewright.flow.convert import ConvertConfig, TrainConfig
-from spikewright.flow.importers import import_module
+from spikewright.flow.cycles import activity, estimate_cycles
+from spikewright.flow.importers import evaluate, import_module
+from spikewright.flow.plan import default_plan
 from spikewright.flow.samples import Samples
+from spikewright.flow.sequences import encode_samples
 from spikewright.golden.errors import ConfigurationError
+from spikewright.golden.model import Model
 from spikewright.golden.spec import Mode
 from spikewright.golden.spec.file import load
 
@@ -44,10 +51,12 @@ def comparison(**changes: object) -> Comparison:
     return Comparison(**fields)  # type: ignore[arg-type]
 
 
-def test_figures_are_those_of_the_networks(tmp_path: Path) -> None:
+def test_figures_are_those_of_the_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = comparison()
+    monkeypatch.setattr(run_module, "_chosen", lambda runs, tolerance: len(runs) - 1)
     found = compare(made, tmp_path / "c", ("rate-max", "fast-snn", "st-bif", "one-hot"))
     rate, fast, settled, onehot = found
+    assert [each.chosen for each in found] == [1, 1, 3, 0]
     assert [run.name for run in rate.runs] == ["T = 1", "T = 4"]
     assert [run.name for run in settled.runs] == ["T = 1", "T = 4", "settle", "collapsed"]
     assert [run.name for run in onehot.runs] == ["T = 1"]
@@ -59,7 +68,24 @@ def test_figures_are_those_of_the_networks(tmp_path: Path) -> None:
             assert run.classification_accuracy == mode_accuracy(
                 network, made.held_out, Mode(run.mode), steps=run.steps
             )
-        assert each.hardware is not None and each.hardware["cycles"] > 0
+            ran = Model(network).run(
+                encode_samples(network, made.held_out.x), mode=Mode(run.mode), steps=run.steps
+            )
+            hidden = [p for p in network.populations if p.name != network.readout.population]
+            spikes = sum(int(ran.events[p.name].sum()) for p in hidden)
+            assert run.spikes_per_neuron == pytest.approx(spikes / 32 / 5)
+        # Of the run that was chosen, on a few samples spread over those held out.
+        assert each.hardware is not None and each.best is not None
+        mode = Mode(each.best.mode)
+        values = encode_samples(network, made.held_out.spread(8).x).numpy()
+        cycles = estimate_cycles(
+            network,
+            default_plan(network, mode, lanes=2),
+            activity(network, mode, values, steps=each.best.steps),
+        )
+        assert each.hardware["cycles"] == round(cycles.cycles, 2) > 0
+        right = evaluate(made.graph, made.held_out.x.double()).flatten(1).argmax(1)
+        assert each.float_accuracy == int((right == made.held_out.y).sum()) / 32
     # Settled and collapsed runs are one network.
     assert settled.runs[2].classification_accuracy == settled.runs[3].classification_accuracy
     rows = compare_table(found)
@@ -75,8 +101,14 @@ def test_it_goes_on_where_it_ended(tmp_path: Path) -> None:
     known, other = compare(made, out, ("rate-max", "mice"))
     assert known.seconds == -1.0 and known.runs == before.runs  # it was read, not made
     assert other.method == "mice"
-    path.write_text("{}")  # as of a machine that died
+    # as of a machine that died, or a hand that slipped
+    for text in ("{}", path.read_text().replace('"chosen": ', '"chosen": 9')):
+        path.write_text(text)
+        again = compare(made, out, ("rate-max",))[0]
+        assert (again.runs, again.chosen) == (before.runs, before.chosen)
+    (out / "rate-max" / "network.safetensors").unlink()
     assert compare(made, out, ("rate-max",))[0].runs == before.runs
+    assert load(out / "rate-max" / "network.safetensors").content_hash == before.network_hash
 
 
 def test_another_comparison_is_refused(tmp_path: Path) -> None:
@@ -88,6 +120,40 @@ def test_another_comparison_is_refused(tmp_path: Path) -> None:
     message = "^methods: methods must be among rate-max, .*, found 'best'$"
     with pytest.raises(ConfigurationError, match=message):
         compare(comparison(), out, ("best",))
+
+
+def test_what_may_not_change_within_a_folder() -> None:
+    base = comparison()
+    x = base.held_out.x.clone()
+    x[0, 0] += 0.5
+    changes: list[dict[str, object]] = [
+        {"train": replace(base.train, y=1 - base.train.y)},
+        {"held_out": replace(base.held_out, x=x)},
+        {"config": ConvertConfig(weight_bits=5)},
+        {"effort": replace(EFFORT, training=None)},
+        {"effort": replace(EFFORT, tuning=TrainConfig(epochs=3, batch=16))},
+        {"effort": replace(EFFORT, seed=4)},
+        {"steps": (1, 8)},
+        {"levels": {"rate": 4}},
+        {"board": "icebreaker"},
+        {"lanes": 3},
+        {"tolerance": 0.01},
+    ]
+    for each in changes:
+        now = comparison(**each).identity()
+        assert sum(now[key] != value for key, value in base.identity().items()) == 1, each
+    other = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 2)).eval()
+    changed = comparison(graph=import_module(other, (6,)))
+    assert changed.identity()["network"] != base.identity()["network"]
+
+
+def test_levels_that_cannot_be_are_refused_before_anything_is_kept() -> None:
+    with pytest.raises(ConfigurationError, match="^levels: must be 1 to 255, found 300$"):
+        comparison(levels={"rate": 300})
+    one = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 1)).eval()
+    message = "^a network that chooses a class must have at least 2 outputs, found 1$"
+    with pytest.raises(ConfigurationError, match=message):
+        comparison(graph=import_module(one, (6,)))
 
 
 def test_a_method_that_cannot_serve_the_network_says_why(tmp_path: Path) -> None:
@@ -142,6 +208,44 @@ def test_the_cheapest_of_the_good_runs_is_chosen() -> None:
     assert _chosen(runs, 0.005) == 1
     assert _chosen(runs, 0.0) == 2
     assert _chosen(runs, 0.01) == 3
+
+
+def test_a_row_of_the_table() -> None:
+    run = Run(
+        mode="stepwise",
+        steps=4,
+        classification_accuracy=0.96,
+        spikes_per_neuron=0.246,
+        effective_macs=1000.0,
+        effective_acs=500.0,
+        dense=6000.0,
+        activation_sparsity=0.5,
+        bit_operations=12345.0,
+        bit_budget=32,
+    )
+    each = Compared(
+        method="qcfs",
+        float_accuracy=0.9725,
+        static={"footprint": 321.0},
+        runs=(run,),
+        hardware={"cycles": 77.5, "luts": 4321, "block_rams": 8, "short_of": ["luts"]},
+    )
+    (row,) = compare_table([each])
+    assert dict(zip(COLUMNS, row, strict=True)) == {
+        "method": "qcfs",
+        "run": "T = 4",
+        "accuracy": "96.00 %",
+        "of float": "-1.25",
+        "spikes a neuron": "0.25",
+        "synops": "1,500",
+        "of dense": "25.0 %",
+        "bit budget": "32",
+        "bit ops": "12,345",
+        "footprint, B": "321",
+        "cycles": "78",
+        "LUTs": "4,321 !",
+        "RAMs": "8",
+    }
 
 
 def test_results_are_plain_data(tmp_path: Path) -> None:

@@ -121,3 +121,21 @@ def test_too_few_samples_are_refused():
     with pytest.raises(ConfigurationError, match=message):
         convert(module, spread(12, 3).float(), config)
     convert(module, spread(17, 3).float(), config)
+
+
+@pytest.mark.parametrize("reader", ["linear", "convolution"])
+def test_what_means_pass_on_of_a_constant_goes_into_the_bias(reader):
+    """A channel that is always 2, behind a mean of 2 x 2: its readers get what they had."""
+    first = nn.Conv2d(1, 2, 1)
+    first.weight.data[:, 0, 0, 0] = torch.tensor([1.0, 0.0])
+    first.bias.data = torch.tensor([0.0, 2.0])
+    torch.manual_seed(3)
+    rest = [nn.Flatten(), nn.Linear(8, 3)]
+    if reader == "convolution":
+        rest = [nn.Conv2d(2, 3, 2), nn.Flatten()]
+    module = nn.Sequential(first, nn.ReLU(), nn.AvgPool2d(2), *rest).eval()
+    graph = import_module(module, (1, 4, 4))
+    x = torch.rand(40, 1, 4, 4, generator=torch.Generator().manual_seed(4)).double()
+    fewer = without_redundant_channels(graph, x)
+    assert fewer.channels[graph.stages[0].name] == (2, 1)
+    assert torch.allclose(evaluate(fewer.graph, x), evaluate(graph, x), atol=1e-9)

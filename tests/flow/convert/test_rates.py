@@ -282,3 +282,22 @@ def test_neurons_that_no_input_changes_have_their_rate_written_down():
         [1, 0, 1, 0],
         [0, 1, 0, 0],
     ]
+
+
+def test_maxima_of_inputs_that_may_be_negative():
+    """What comes of the maximum in each step is that of the sample, below 0 too."""
+    out = whole(nn.Linear(4, 3), 5)
+    module = nn.Sequential(
+        nn.MaxPool2d(2), nn.Flatten(), whole(nn.Linear(4, 4), 4), nn.ReLU(), out
+    ).eval()
+    x = torch.randint(-3, 2, (60, 1, 4, 4), generator=torch.Generator().manual_seed(2)).float()
+    x[0] = -3.0
+    config = ConvertConfig(method="qcfs", levels=4, weight_bits=3, input_levels=3)
+    conversion = convert(module, x, config)
+    values = conversion.quantised.encode(x).long()
+    ran = Model(conversion.network).run(values, mode=Mode.STEPWISE, steps=T, trace=True)
+    first = conversion.network.populations[0].name
+    wanted = F.max_pool2d(x, 2).flatten(1).long()
+    assert int(wanted.min()) == -3 and values.tolist() == x.flatten(1).tolist()
+    for step in range(T):
+        assert ran.trace.spikes[first][step].tolist() == wanted.tolist(), step

@@ -112,6 +112,14 @@ def test_a_layer_that_gets_worse_is_kept_as_it_was():
     assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
 
 
+def test_a_layer_that_gets_no_better_is_kept_as_it_was():
+    module, (x, y) = network("fast-snn", 3), blobs()
+    before = copy.deepcopy(module.state_dict())
+    config = TrainConfig(epochs=1, batch=64, learning_rate=1e-7)  # no spike changes
+    assert tune_layers(module, x, y, config) == ()
+    assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
+
+
 def test_a_layer_that_diverges_is_kept_as_it_was_and_named():
     module, (x, _) = network("fast-snn", 3), blobs()
     y = torch.zeros(len(x), dtype=torch.long)  # which outputs of no number would get all right

@@ -1,20 +1,23 @@
 """The study's frame: rows that are run once, what they measure, and the page."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from spikewright.flow.convert import ConvertConfig, convert
+from spikewright.flow.convert import Conversion, ConvertConfig, convert
 from spikewright.flow.datasets import digits
+from spikewright.flow.importers import Graph, import_module
 from spikewright.flow.progress import silent
-from spikewright.flow.study import Context, Finding, Row, run, study
+from spikewright.flow.study import Context, Finding, Row, presets, run, study
 from spikewright.flow.study.check import equal_in_hardware
 from spikewright.flow.study.measure import equal_logits, measure, steps_needed
 from spikewright.flow.study.presets import PRESET_ROWS
+from spikewright.flow.study.projects import project_of
 from spikewright.flow.study.table import page
-from spikewright.golden.errors import UnsupportedError
+from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import Mode
 
 
@@ -65,6 +68,60 @@ def test_an_interrupted_row_leaves_nothing(
     with pytest.raises(UnsupportedError):
         study(context, ["x"])
     assert run.found(context) == {}
+
+
+def test_a_folder_is_of_one_seed(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "ROWS", {"x": row("x", True, [])})
+    study(context, ["x"])
+    message = "^.*x.json: a folder must be of one seed, 1 here, found 0; take another folder$"
+    with pytest.raises(ConfigurationError, match=message):
+        study(replace(context, seed=1), ["x"])
+
+
+def test_a_project_is_there_as_a_whole_or_not_at_all(context: Context) -> None:
+    def stopped(folder: Path) -> None:
+        (folder / "deep").mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    def made(folder: Path) -> None:
+        folder.mkdir()
+        (folder / "summary.json").write_text("{}")
+
+    with pytest.raises(KeyboardInterrupt):
+        project_of(context, "p", stopped)
+    assert not (context.out / "projects" / "p").exists()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("spikewright.flow.study.projects.Project", lambda folder: folder)
+        folder = project_of(context, "p", made)
+        assert project_of(context, "p", stopped) == folder  # it is there
+    assert [each.name for each in context.out.joinpath("projects").iterdir()] == ["p"]
+    assert [each.name for each in Path(str(folder)).iterdir()] == ["summary.json"]
+
+
+def test_a_preset_that_suits_one_network_alone_is_missed(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def apply(graph: Graph, *_: object, **__: object) -> Conversion:
+        if len(graph.input_shape) > 1:
+            raise UnsupportedError("a network must be flat", found="3 axes")
+        return convert(module, x, ConvertConfig(levels=3, input_levels=3))
+
+    x = digits().shaped((64,)).x_train[:100]
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(64, 6), nn.ReLU(), nn.Linear(6, 10)).eval()
+    flat = import_module(module, (64,))
+    deep = import_module(nn.Sequential(nn.Conv2d(1, 2, 8), nn.Flatten()).eval(), (1, 8, 8))
+    monkeypatch.setattr(presets, "apply_method", apply)
+    monkeypatch.setattr(Context, "digits_mlp", flat)
+    monkeypatch.setattr(Context, "digits_cnn", deep)
+    equal = {"compared": 50, "spikes": 7, "mismatches": 0}
+    monkeypatch.setattr(presets, "equal_in_hardware", lambda *_, **__: equal)
+    found = presets.preset(context, "st-bif")
+    assert (found.met, found.compared, found.spikes) == (False, 150, 21)
+    assert "CNN: cannot be (a network must be flat, found 3 axes)" in found.result
+    monkeypatch.setattr(Context, "digits_cnn", flat)
+    found = presets.preset(context, "st-bif")
+    assert (found.met, found.compared, found.spikes) == (True, 300, 42)
 
 
 def test_every_method_has_a_row() -> None:

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from spikewright.flow.bench import BENCHMARKS
 from spikewright.flow.plan import default_plan
 from spikewright.flow.tuning import Trainable
 from spikewright.flow.tuning.attention import SpikformerConfig, spikformer
 from spikewright.flow.tuning.recipes import DIGITS_SPIKFORMER, MNIST_SPIKFORMER
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.model import Model
-from spikewright.golden.spec import Mode, Network, Product
+from spikewright.golden.spec import Fire, Mode, Network, Product
 from support.fuzz import Case, check
 from support.tuned import check_against_golden, shaken
 
@@ -168,9 +167,11 @@ def test_hardware(tmp_path):
     check(case, tmp_path)
 
 
-def test_benchmarks():
+def test_recipes():
     for recipe in (MNIST_SPIKFORMER, DIGITS_SPIKFORMER):
-        assert BENCHMARKS[recipe.name].recipe is recipe
+        assert set(recipe.still) == {
+            each.name for each in recipe.build(0).populations if each.soma.fire is Fire.BURST
+        }
         network = recipe.build(0)
         assert network.inputs[0].shape == recipe.shape
         assert network.population("q1").shape == (32, 4, 4)
