@@ -110,6 +110,8 @@ def _ranges(own: Ranges, soma: Soma, network: Network, mode: Mode, headroom: int
     elif mode is Mode.COLLAPSED:
         assert bounded is not None  # collapsed networks are bounded, the contract says
         emitted, total = bounded, bounded
+        if network.keeps_state:
+            emitted = replace(own, total=total).sample(keeps_state=True)
     else:
         steps = network.max_steps
         most = bounded or Interval(steps * sent.low, steps * sent.high)

@@ -68,8 +68,8 @@ class TimedProduct:
 
     Members
     -------
-    keys, values : the queues. ready : of each step, when its sums are there. released : when they
-    have been read. summed : cycles in which sums were made.
+    key_map, value_map : with their queues. ready : of each step, when its sums are there. released
+    : when they have been read. summed : cycles in which sums were made.
     """
 
     def __init__(self, unit: ProductSums, depth: int) -> None:

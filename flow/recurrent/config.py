@@ -2,6 +2,7 @@
 
 import enum
 from dataclasses import dataclass
+from math import inf
 
 from spikewright.golden.errors import ConfigurationError
 from spikewright.golden.spec import LIMITS
@@ -124,6 +125,10 @@ class RecurrentConfig:
                 f"must be one of {', '.join(Form)}", found=repr(self.form), where="form"
             )
         object.__setattr__(self, "form", Form(self.form))
+        if self.input_step is not None and not 0 < self.input_step < inf:
+            raise ConfigurationError(
+                "must be above 0", found=str(self.input_step), where="input_step"
+            )
         if not 0 <= self.dropout < 1:
             raise ConfigurationError(
                 "must be from 0 to below 1", found=str(self.dropout), where="dropout"

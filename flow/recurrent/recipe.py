@@ -60,6 +60,6 @@ def train_recurrent(
     x, frames = data.x_train, recipe.frames
     if frames is not None:
         trained = PixelsFirst(module, frames)
-        module.tune(frames.of(x[:N_TUNED]))
+    module.tune(x[:N_TUNED] if frames is None else frames.of(x[:N_TUNED]))
     train(trained, x, data.y_train, recipe.training, progress, seed=seed)
     return module

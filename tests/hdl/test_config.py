@@ -114,6 +114,12 @@ def test_a_current_takes_the_rows_and_the_bias():
             ["total", "v"],
             {"initial_v", "slope"},
         ),
+        ({"phases": Phases(receive=2)}, ["total"], set()),
+        (
+            {"fire": Fire.PATTERN, "phases": Phases(receive=2, fire=1)},
+            ["total"],
+            set(),
+        ),
     ],
 )
 def test_what_a_neuron_does_not_use_is_not_there(options, fields, parameters):

@@ -16,6 +16,7 @@ from spikewright.golden.spec import (
     Payload,
     Readout,
     ReadoutKind,
+    analyse,
 )
 from spikewright.hdl import Accelerator
 from spikewright.hdl.design import design_hash
@@ -24,6 +25,7 @@ from spikewright.hdl.make_envelope import with_envelope
 from spikewright.hdl.plan import Rows, Sweeps, WeightStore
 from support.branching import residual
 from support.chains import bounded_chain, counting_chain
+from support.changing import changing
 from support.graphs import check_graph, plan_for
 from support.random_graphs import random_graph
 from support.random_networks import Seeded
@@ -144,6 +146,17 @@ def test_a_network_always_fits_its_own_envelope():
         if pair is not None:
             network, _, plan = pair
             core_configs(network, with_envelope(network, plan, headroom=0))
+
+
+@pytest.mark.parametrize("mode", [Mode.SETTLE, Mode.COLLAPSED])
+def test_what_sends_changes_fits_its_own_envelope(mode):
+    """Where the state is kept a neuron that fires once sends how far S moved, not S."""
+    network = changing(NETWORK)
+    plan = with_envelope(network, plan_for(network, mode, lanes=3), headroom=0)
+    proven = analyse(network, mode)
+    for each in plan.envelope.populations:
+        assert each.ranges.emitted == proven[each.population].emitted
+    assert len(core_configs(network, plan)) == len(network.populations)
 
 
 def test_stores_and_rows():

@@ -10,12 +10,14 @@ from spikewright.golden.errors import ConfigurationError, MismatchError
 from spikewright.golden.spec import Mode
 from spikewright.hdl.checks import check_plan
 from spikewright.hdl.control import Control
+from spikewright.hdl.make_envelope import with_envelope
 from spikewright.hdl.plan import Sweeps
 from support.branching import branching, convolution, dense, inputs_of, max_pool
 from support.changing import changing, twins
 from support.fuzz import Case, check, random_case
 from support.graphs import plan_for
 from support.random_networks import Seeded, random_inputs
+from support.renumbered import renumbered
 
 KEEP = (True, True, True, False, True, False)
 
@@ -60,6 +62,16 @@ def frames_case(mode, **options):
 @pytest.mark.parametrize("mode", [Mode.SETTLE, Mode.COLLAPSED])
 def test_maps_with_a_maximum(tmp_path, mode):
     check(frames_case(mode, banks={"a": (3, 3)}, lanes={"a": 9}), tmp_path)
+
+
+@pytest.mark.parametrize("mode", [Mode.SETTLE, Mode.COLLAPSED])
+def test_hardware_that_was_made_for_another_network(tmp_path, mode):
+    _, network = twins(4)
+    plan = with_envelope(renumbered(network, 1), plan_for(network, mode), headroom=4)
+    x = random_inputs(network, batch=len(KEEP), steps=1, seed=4)
+    stalls = (*[None] * len(network.inputs), None)
+    case = Case(network=network, plan=plan, inputs=x, steps=None, keep=KEEP, stalls=stalls)
+    check(case, tmp_path)
 
 
 def test_groups_that_nothing_touches_stay_as_they_are(tmp_path):

@@ -1,12 +1,24 @@
 """Attention in hardware, spike for spike: a block of it, and products of every kind."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from spikewright.flow.plan import default_plan
 from spikewright.golden.model import Model
-from spikewright.golden.spec import Identity, Mode, Product
+from spikewright.golden.spec import (
+    Connection,
+    Encoding,
+    Identity,
+    Mode,
+    Product,
+    Window,
+    WindowKind,
+)
+from spikewright.hdl import core_configs
+from spikewright.hdl.make_core import make_core
 from spikewright.hdl.plan import MembraneStore, Products, Sweeps
 from support.attention import attention_block, attention_inputs, events_of, product_network
 from support.fuzz import Case, check
@@ -98,6 +110,37 @@ def run(network, tmp_path, *, stalls=None, keep=None, steps=4, batch=3, share=0.
 
 
 UNIT = ("unit",) * 3
+
+
+def beside_a_window():
+    """A convolution of the values beside the product, whose rows are longer under way."""
+    rng = np.random.default_rng(0)
+    network = product_network(UNIT, space=(3, 3), beside=False)
+    window = Window(
+        kind=WindowKind.CONVOLUTION,
+        kernel=(3, 3),
+        stride=(1, 1),
+        padding=(1, 1),
+        dilation=(1, 1),
+        output_padding=(0, 0),
+        weights=rng.integers(-3, 4, (4, 4, 3, 3)),
+        weight_bits=3,
+    )
+    other = Connection(source="v", target="a", operator=window)
+    return replace(network, connections=(*network.connections, other))
+
+
+def test_sums_stay_while_the_last_rows_are_under_way(tmp_path):
+    """Neurons decide meanwhile, and rows of a product wait for those of a longer way beside it."""
+    network = beside_a_window()
+    options = {"lanes": 36, "banks": (3, 3), "sweep_lanes": 4}
+    (config,) = core_configs(network, default_plan(network, Mode.STEPWISE, **options))
+    units = zip(config.ports, make_core(config).synapses, strict=True)
+    waits = {port.product is None: unit.latency - unit.natural_latency for port, unit in units}
+    assert waits == {False: 2, True: 0}
+    run(network, tmp_path, share=0.9, steps=6, **options)
+
+
 CASES = [
     (
         product_network(("graded", "count", "graded"), shift=1),
@@ -131,3 +174,18 @@ MORE = [
 )
 def test_products_in_hardware(network, options, tmp_path):
     run(network, tmp_path, **options)
+
+
+def test_a_constant_query_meets_other_keys_in_every_step(tmp_path):
+    """What it adds is not the same in all steps, so that it is not replayed."""
+    network = product_network(UNIT)
+    query, *others = network.inputs
+    network = replace(network, inputs=(replace(query, encoding=Encoding.CONSTANT), *others))
+    rng = np.random.default_rng(1)
+    inputs = {each.name: rng.integers(0, 2, (3, 4, each.n)) for each in others}
+    inputs["q"] = rng.integers(0, 2, (3, query.n))
+    plan = default_plan(network, Mode.STEPWISE, lanes=2)
+    stalls = (None,) * 4
+    check(
+        Case(network=network, plan=plan, inputs=inputs, steps=4, keep=None, stalls=stalls), tmp_path
+    )

@@ -274,7 +274,11 @@ def test_keys_may_limit():
     inputs["q"][:] = 0
     inputs["k"][:] = 1
     plan = default_plan(network, Mode.STEPWISE, lanes=2)
-    assert estimated(network, plan, inputs, 4).limit == "keys of 'a'"
+    estimate = estimated(network, plan, inputs, 4)
+    assert estimate.limit == "keys of 'a'"
+    (core,) = estimate.cores
+    assert core.rows + core.sweeps < core.busy <= estimate.cycles
+    assert core.busy >= inputs["k"][0].sum()  # one a cycle
 
 
 def test_a_product_behind_a_delay_is_refused():

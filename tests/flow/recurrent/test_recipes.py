@@ -11,6 +11,7 @@ from spikewright.flow.datasets import digits
 from spikewright.flow.progress import silent
 from spikewright.flow.recurrent import Form, recipes
 from spikewright.flow.recurrent.frames import PixelFrames, PixelsFirst
+from spikewright.flow.recurrent.recipe import train_recurrent
 from spikewright.flow.recurrent.recipes import MNIST_PIXELS_14, MNIST_RNN, MNIST_RNN_DELTA
 from spikewright.flow.stages import evaluate_stage
 from spikewright.golden.errors import ConfigurationError
@@ -47,6 +48,25 @@ def test_each_has_a_benchmark():
         assert BENCHMARKS[recipe.name].recipe is recipe
         assert recipe.network.name == recipe.name
     assert replace(MNIST_RNN_DELTA.network, name="mnist-rnn", form=Form.FRESH) == MNIST_RNN.network
+
+
+def test_a_memory_is_tuned_to_frames_as_to_images():
+    """What a pixel adds is chosen alike, whether samples come as images or as their frames."""
+    frames = PixelFrames(image=(8, 8))
+    rotations = replace(MNIST_PIXELS_14.network.rotations, turns=range(16), frames=64)
+    network = replace(MNIST_PIXELS_14.network, hidden=32, rotations=rotations)
+    training = TrainConfig(epochs=1, batch=64, threads=1)
+    images = replace(
+        MNIST_PIXELS_14, shape=(8, 8), frames=frames, network=network, training=training
+    )
+    sequences = replace(images, shape=(64, 1), frames=None)
+    few = digits()
+    few = replace(few, x_train=few.x_train[:64], y_train=few.y_train[:64])
+    gains = [
+        train_recurrent(recipe, few.shaped(recipe.shape)).gains for recipe in (images, sequences)
+    ]
+    assert torch.equal(*gains)
+    assert gains[0].max() > 1
 
 
 def test_a_recipe_of_pixels_goes_all_the_way(tmp_path):

@@ -126,6 +126,8 @@ def test_it_learns_what_came_first():
         ({"threshold": "a"}, "threshold: must be an integer from 1 to 65536, found 'a'"),
         ({"threshold": 7}, "threshold: must be even, so that half of it is an integer, found 7"),
         ({"form": "old"}, "form: must be one of fresh, delta, found 'old'"),
+        ({"input_step": 0.0}, "input_step: must be above 0, found 0.0"),
+        ({"input_step": float("nan")}, "input_step: must be above 0, found nan"),
         ({"dropout": 1.0}, "dropout: must be from 0 to below 1, found 1.0"),
         (
             {"rotations": Rotations(turns=(1, 2), frames=9)},

@@ -24,6 +24,7 @@ from spikewright.golden.spec import (
     ReadoutKind,
     Soma,
     analyse,
+    partial_sum_bound,
 )
 from support.changing import twins
 from support.random_networks import random_inputs
@@ -161,3 +162,8 @@ def test_bounds_by_hand():
     assert (closed["h"].charge.low, closed["h"].charge.high) == (-16, 15)
     # v0 + bias + sum I in 2 - 1 + 3 * 0..3 + 2 * -1..2, less -1..2 thresholds
     assert (settled["h"].v.low, settled["h"].v.high) == (-1 - 8, 14 + 4)
+    # what a delay brings, 2 * -3..3, and of x 3 * -3..3
+    network = tiny()
+    for mode in MODES:
+        given, back, _ = (partial_sum_bound(network, each, mode) for each in network.connections)
+        assert (given, back) == (9, 6)

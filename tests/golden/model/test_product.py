@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from spikewright.golden.spec import (
     Product,
     Readout,
     Soma,
+    analyse,
     partial_sum_bound,
 )
 from support.scalar_network import product_charge
@@ -150,6 +152,36 @@ def test_float32_is_left_where_torch_rounds_its_products(rounds, monkeypatch):
     each = build([(1, 1), (1, 1), (1, 1)], arithmetic=Arithmetic.FLOAT32)
     assert each(torch.tensor([[4097, 4095, 1]])).tolist() == [[4097 * 4095]]
     assert seen == [torch.float64 if rounds else torch.float32]
+
+
+@pytest.mark.parametrize(("heads", "features"), [(1, 4), (2, 2), (4, 1)])
+@pytest.mark.parametrize("shift", [0, 2])
+def test_the_bound_is_reached(heads, features, shift):
+    """By one query of all features of a head, whose keys and values are all at their ends."""
+    shapes = [(4, 2), (4, 3), (4, 3)]
+    kinds = {"high": 5, "low": -7, "payload": Payload.GRADED}
+    net = network(shapes, heads=heads, shift=shift, **kinds)
+    inputs = {each.name: np.full((1, 1, each.n), -7) for each in net.inputs}
+    found = Model(net).run(inputs, mode=Mode.STEPWISE).values
+    bound = partial_sum_bound(net, net.connections[0], Mode.STEPWISE)
+    assert bound == (features * 3 * 7**3) << shift
+    assert found.unique().tolist() == [-bound]
+
+
+@pytest.mark.parametrize("signed", ["", "q", "k", "v", "qkv"])
+def test_a_sum_has_a_sign_where_any_part_has_one(signed):
+    """Of 2 features and 3 tokens 6 spikes at most meet, whichever of the three is negative."""
+    net = network([(2, 1), (2, 3), (1, 3)])
+    inputs = tuple(
+        replace(each, payload=Payload.SIGN, low=-1) if each.name in signed else each
+        for each in net.inputs
+    )
+    net = replace(net, inputs=inputs)
+    charge = analyse(net, Mode.STEPWISE)["a"].charge
+    assert (charge.low, charge.high) == (-6 if signed else 0, 6)
+    values = {each.name: np.full((1, 1, each.n), each.low or 1) for each in inputs}
+    (found,) = Model(net).run(values, mode=Mode.STEPWISE).values.flatten().tolist()
+    assert found == (-1) ** len(signed) * 6
 
 
 def test_a_constant_input_is_heard_in_every_step():
