@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +13,7 @@ import torch
 from spikewright.boards import get_board
 from spikewright.flow.apply_method import apply_method
 from spikewright.flow.area import estimate_area, fits
+from spikewright.flow.conversions import counted
 from spikewright.flow.convert import (
     METHODS,
     Code,
@@ -262,17 +263,16 @@ def _compared(comparison: Comparison, method: Method, folder: Path, advance: Adv
     return result
 
 
-def _told(advance: Advance, training: TrainConfig | None, tuning: TrainConfig | None) -> Any:
+def _told(
+    advance: Advance, training: TrainConfig | None, tuning: TrainConfig | None
+) -> Callable[[Epoch], None]:
     """Epochs as progress: two thirds of a method's way."""
     total = sum(each.epochs for each in (training, tuning) if each is not None) or 1
-    done = 0
 
-    def tell(epoch: Epoch) -> None:
-        nonlocal done
-        done += 1
-        advance(2 / 3 * min(1.0, done / total), f"{epoch.phase} {epoch.epoch}/{epoch.epochs}")
+    def part(share: float, note: str = "") -> None:
+        advance(2 / 3 * share, note)
 
-    return tell
+    return counted(part, total)
 
 
 def _made_for(method: Method, levels: int | None) -> int:

@@ -20,6 +20,7 @@ from dataclasses import replace
 import numpy as np
 
 from spikewright.flow.convert.code import LEAST_STEPS
+from spikewright.flow.convert.timed import check_collapsed, stepwise
 from spikewright.golden.errors import ConfigurationError, UnsupportedError
 from spikewright.golden.spec import (
     BiasWhen,
@@ -28,7 +29,6 @@ from spikewright.golden.spec import (
     Encoding,
     Fire,
     IntArray,
-    Mode,
     Network,
     Payload,
     Population,
@@ -59,11 +59,7 @@ def as_corrective(network: Network, steps: int) -> Network:
         raise ConfigurationError(
             f"corrective spikes need at least {LEAST_STEPS} steps", found=str(steps)
         )
-    if Mode.COLLAPSED not in network.modes:
-        raise UnsupportedError(
-            "corrective spikes need a network that may run collapsed",
-            found=", ".join(network.modes),
-        )
+    check_collapsed(network, "corrective spikes")
     inputs = []
     for each in network.inputs:
         if each.encoding is Encoding.EVENTS:
@@ -74,18 +70,12 @@ def as_corrective(network: Network, steps: int) -> Network:
             )
         inputs.append(replace(each, encoding=Encoding.ONCE))
     levels = {each.name: _source_levels(network, each) for each in network.populations}
-    return Network(
-        name=network.name,
-        inputs=tuple(inputs),
-        populations=tuple(
-            _population(network, each, levels[each.name], steps) for each in network.populations
-        ),
-        connections=tuple(_shifted(each, levels[each.target]) for each in network.connections),
-        readout=network.readout,
-        modes=(Mode.STEPWISE,),
-        max_steps=steps,
-        provenance=network.provenance,
-    )
+    made = {
+        each.name: _population(network, each, levels[each.name], steps)
+        for each in network.populations
+    }
+    connections = [_shifted(each, levels[each.target]) for each in network.connections]
+    return stepwise(network, inputs, made, steps, connections)
 
 
 def is_corrective(network: Network) -> bool:

@@ -7,6 +7,7 @@ in the phase in which the one before fires.
 
 import numpy as np
 
+from spikewright.flow.convert.timed import begin_with, check_collapsed, stepwise
 from spikewright.golden.errors import UnsupportedError
 from spikewright.golden.spec import (
     BiasWhen,
@@ -14,7 +15,6 @@ from spikewright.golden.spec import (
     Encoding,
     Fire,
     Input,
-    Mode,
     Network,
     Payload,
     Phases,
@@ -39,10 +39,7 @@ def as_latency(network: Network) -> Network:
     UnsupportedError
         If it is another one: what it must have, by population.
     """
-    if Mode.COLLAPSED not in network.modes:
-        raise UnsupportedError(
-            "first spikes need a network that may run collapsed", found=", ".join(network.modes)
-        )
+    check_collapsed(network, "first spikes")
     ends: dict[str, int] = {}  # the step in which the phase of a source has ended
     inputs = []
     for each in network.inputs:
@@ -72,16 +69,7 @@ def as_latency(network: Network) -> Network:
             name=population.name, shape=population.shape, soma=soma, payload=Payload.UNIT
         )
         ends[population.name] = receive + (population.soma.s_max or 0)
-    return Network(
-        name=network.name,
-        inputs=tuple(inputs),
-        populations=tuple(made[each.name] for each in network.populations),
-        connections=network.connections,
-        readout=network.readout,
-        modes=(Mode.STEPWISE,),
-        max_steps=max(ends.values()),
-        provenance=network.provenance,
-    )
+    return stepwise(network, inputs, made, max(ends.values()))
 
 
 def _receive(network: Network, population: Population, ends: dict[str, int]) -> int:
@@ -109,8 +97,7 @@ def _receive(network: Network, population: Population, ends: dict[str, int]) -> 
 
 def _soma(network: Network, population: Population, receive: int) -> Soma:
     soma = population.soma
-    start = population.per_neuron(soma.initial_v) + population.per_neuron(soma.bias)
-    initial = start[:1] if np.all(start == start[0]) else start
+    initial = begin_with(population)
     if population.name == network.readout.population:
         return Soma(
             fire=Fire.NONE,

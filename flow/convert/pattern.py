@@ -9,15 +9,13 @@ snn_toolbox's code, which was read, splits real values in [0, 1] at once, batch 
 so that 2**-k itself becomes 0111..; here the bits are those of the integer level, and so exact.
 """
 
-import numpy as np
-
+from spikewright.flow.convert.timed import begin_with, check_collapsed, stepwise
 from spikewright.golden.errors import UnsupportedError
 from spikewright.golden.spec import (
     BiasWhen,
     Encoding,
     Fire,
     Input,
-    Mode,
     Network,
     Payload,
     Phases,
@@ -43,10 +41,7 @@ def as_pattern(network: Network) -> Network:
     UnsupportedError
         If it is another one, or is recurrent: what it must have, by population.
     """
-    if Mode.COLLAPSED not in network.modes:
-        raise UnsupportedError(
-            "patterns need a network that may run collapsed", found=", ".join(network.modes)
-        )
+    check_collapsed(network, "patterns")
     late = [each for each in network.connections if each.delay]
     if late:
         raise UnsupportedError(
@@ -68,16 +63,7 @@ def as_pattern(network: Network) -> Network:
             payload=Payload.UNIT if unit else Payload.SHIFT,
         )
         ends[population.name] = receive if soma.phases is None else soma.phases.last
-    return Network(
-        name=network.name,
-        inputs=tuple(inputs),
-        populations=tuple(made[each.name] for each in network.populations),
-        connections=network.connections,
-        readout=network.readout,
-        modes=(Mode.STEPWISE,),
-        max_steps=max(ends.values()),
-        provenance=network.provenance,
-    )
+    return stepwise(network, inputs, made, max(ends.values()))
 
 
 def _input(source: Input) -> Input:
@@ -100,8 +86,7 @@ def _input(source: Input) -> Input:
 
 def _soma(network: Network, population: Population, receive: int) -> Soma:
     soma = population.soma
-    start = population.per_neuron(soma.initial_v) + population.per_neuron(soma.bias)
-    initial = start[:1] if np.all(start == start[0]) else start
+    initial = begin_with(population)
     if population.name == network.readout.population:
         return Soma(fire=Fire.NONE, initial_v=initial, bias_when=BiasWhen.FIRST, reset=Reset.NONE)
     assert soma.s_max is not None  # collapsed networks have bounds

@@ -11,12 +11,13 @@ from spikewright.flow.tools import package_versions, tool_version
 from spikewright.golden.errors import ConfigurationError
 
 from .attention import ATTENTION_ROWS
+from .budgets import BUDGET_ROWS
+from .codes import CODE_ROWS
 from .memories import MEMORY_ROWS
 from .presets import PRESET_ROWS
 from .row import Context, Row
 from .sequences import SEQUENCE_ROWS
 from .tasks import TASK_ROWS
-from .trained import TRAINED_ROWS
 from .untrained import UNTRAINED_ROWS
 
 __all__ = ["ROWS", "found", "study"]
@@ -25,7 +26,8 @@ ROWS: dict[str, Row] = {
     row.name: row
     for row in (
         *UNTRAINED_ROWS,
-        *TRAINED_ROWS,
+        *CODE_ROWS,
+        *BUDGET_ROWS,
         *SEQUENCE_ROWS,
         *MEMORY_ROWS,
         *ATTENTION_ROWS,
