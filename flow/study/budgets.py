@@ -14,7 +14,7 @@ from spikewright.golden.spec import Encoding, Mode, Network
 from .check import equal_in_hardware
 from .measure import measure
 from .row import Context, Finding, Row
-from .training import TRAINING, TUNING, trained
+from .training import TRAINING, TUNING, by_method
 from .untrained import float_accuracy
 
 __all__ = ["BUDGET_ROWS"]
@@ -35,7 +35,7 @@ def bit_budget(context: Context) -> Finding:
     for product, choices in BUDGETS.items():
         rows = {}
         for steps, spike_bits, weight_bits in choices:
-            conversion = trained(
+            conversion = by_method(
                 context,
                 graph,
                 data,
@@ -76,7 +76,7 @@ def clipped_cnn(context: Context) -> Finding:
     data, graph = context.mnist.shaped((1, 28, 28)), context.mnist_cnn
     trained = float_accuracy(graph, data)
     base = ConvertConfig(weight_bits=6, input_levels=15)
-    dsr = trained(
+    dsr = by_method(
         context,
         graph,
         data,
@@ -84,7 +84,7 @@ def clipped_cnn(context: Context) -> Finding:
         training=replace(TRAINING, epochs=6),
         tuning=replace(TUNING, epochs=2),
     )
-    mice = trained(
+    mice = by_method(
         context,
         graph,
         data,
@@ -119,13 +119,13 @@ def _cycles(network: Network, data: Dataset, mode: Mode, steps: int | None) -> f
 def collapsed(context: Context) -> Finding:
     """All steps at once against step by step, of rate-coded inputs."""
     data, graph = context.mnist.shaped((784,)), context.mnist_mlp
-    network = trained(
+    network = by_method(
         context,
         graph,
         data,
         ConvertConfig(weight_bits=4, levels=7, input_levels=15, name="levels"),
     ).network
-    rates = trained(
+    rates = by_method(
         context,
         graph,
         data,
@@ -166,14 +166,14 @@ def pruning(context: Context) -> Finding:
     data, graph = context.mnist.shaped((1, 28, 28)), context.mnist_cnn
     trained = float_accuracy(graph, data)
     base = ConvertConfig(weight_bits=5, levels=5, input_levels=15)
-    full = trained(
+    full = by_method(
         context,
         graph,
         data,
         replace(base, method="hybrid", name="full"),
         training=replace(TRAINING, epochs=1),
     )
-    pruned = trained(
+    pruned = by_method(
         context,
         graph,
         data,

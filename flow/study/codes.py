@@ -14,7 +14,7 @@ from spikewright.golden.spec import Mode
 from .check import equal_in_hardware
 from .measure import equal_logits, measure
 from .row import Context, Finding, Row
-from .training import TRAINING, TUNING, in_common, quantised_labels, trained
+from .training import TRAINING, TUNING, by_method, in_common, quantised_labels
 from .untrained import float_accuracy
 
 __all__ = ["CODE_ROWS"]
@@ -28,11 +28,11 @@ def fast_snn(context: Context) -> Finding:
     for levels in (3, 7):
         base = ConvertConfig(weight_bits=4, input_levels=15, levels=levels, name=f"b{levels}")
         found = {}
-        signed = trained(context, graph, data, replace(base, method="fast-snn"))
+        signed = by_method(context, graph, data, replace(base, method="fast-snn"))
         labels = quantised_labels(signed, data)
         quantised = in_common(labels, data.y_test)
         found["signed"] = signed
-        tuned = trained(
+        tuned = by_method(
             context,
             graph,
             data,
@@ -40,8 +40,8 @@ def fast_snn(context: Context) -> Finding:
             tuning=replace(TUNING, epochs=1),
         )
         found["tuned"] = tuned
-        found["unsigned"] = trained(context, graph, data, replace(base, method="qcfs"))
-        settled = trained(context, graph, data, replace(base, method="st-bif"))
+        found["unsigned"] = by_method(context, graph, data, replace(base, method="qcfs"))
+        settled = by_method(context, graph, data, replace(base, method="st-bif"))
         row = {"quantised": quantised}
         for name, conversion in found.items():
             ran = measure(conversion.network, data, steps=levels)
@@ -78,7 +78,7 @@ def ttfs(context: Context) -> Finding:
     exact = 0
     equal = None
     for name, sparsity in (("plain", 0.0), ("sparse", 0.05)):
-        conversion = trained(
+        conversion = by_method(
             context,
             graph,
             data,
@@ -122,7 +122,7 @@ def one_hot(context: Context) -> Finding:
     row: dict[str, float] = {}
     exact = 0
     for powers in (1, 2, 3):
-        conversion = trained(
+        conversion = by_method(
             context,
             graph,
             data,
@@ -159,8 +159,8 @@ def step_relu(context: Context) -> Finding:
     """The staircase exactly, and the leak under noise."""
     data, graph = context.mnist.shaped((784,)), context.mnist_mlp
     config = ConvertConfig(method="step-relu", weight_bits=4, levels=3, input_levels=15, name="b2")
-    plain = trained(context, graph, data, config)
-    leaky = trained(context, graph, data, replace(config, method="step-relu-leaky"))
+    plain = by_method(context, graph, data, config)
+    leaky = by_method(context, graph, data, replace(config, method="step-relu-leaky"))
     settled = measure(plain.network, data, Mode.SETTLE)
     closed = plain.reference(encode_input(plain.network.inputs[0], data.x_test))
     exact = equal_logits(settled.values, closed)

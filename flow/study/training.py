@@ -13,13 +13,13 @@ from spikewright.flow.importers import Graph
 
 from .row import Context
 
-__all__ = ["TRAINING", "TUNING", "in_common", "quantised_labels", "trained"]
+__all__ = ["TRAINING", "TUNING", "by_method", "in_common", "quantised_labels"]
 
 TRAINING = TrainConfig(epochs=10, batch=128, learning_rate=2e-3)
 TUNING = TrainConfig(epochs=3, batch=128, learning_rate=5e-4)
 
 
-def trained(
+def by_method(
     context: Context,
     graph: Graph,
     data: Dataset,
